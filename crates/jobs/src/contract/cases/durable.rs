@@ -1,0 +1,117 @@
+//! Promise 1: accepted is durable.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::batch::BatchItem;
+use crate::contract::{Harness, claim, jobs, named, new_job, owner, receive, submit};
+use crate::job::State;
+use crate::message::Message;
+use crate::service::NewJob;
+
+/// After a submit the job and its message survive the death of every process.
+pub async fn accepted_is_durable<H: Harness>(h: &mut H) {
+    let job = submit(&jobs(h)).await;
+    h.reopen().await;
+    assert_eq!(jobs(h).find(&owner(), job.id()).await.unwrap(), job);
+    let deliveries = receive(h, 10).await;
+    let bodies: Vec<_> = deliveries
+        .iter()
+        .map(|d| Message::decode(&d.body).unwrap().job)
+        .collect();
+    assert_eq!(bodies, [job.id()]);
+}
+
+/// A batch survives with all its jobs, its order and its rejected records.
+pub async fn accepted_batch_is_durable<H: Harness>(h: &mut H) {
+    let rejected = BatchItem::Rejected {
+        name: Some("bad \"one\"\n".to_owned()),
+        errors: pssp_predict::sequence::clean(b"MK1A", &Default::default()).unwrap_err(),
+    };
+    let records = vec![
+        Ok(named("first")),
+        Err(rejected.clone()),
+        Ok(named("third")),
+    ];
+    let batch = jobs(h)
+        .submit_batch(&owner(), records, None)
+        .await
+        .unwrap()
+        .value;
+    h.reopen().await;
+    let jobs = jobs(h);
+    let stored = jobs.batch(&owner(), batch.id).await.unwrap();
+    assert_eq!(stored, batch);
+    assert_eq!(stored.items[1], rejected);
+    let ids: Vec<_> = stored.jobs().collect();
+    let summaries = jobs.backend().store.summaries(&ids).await.unwrap();
+    let seen: Vec<_> = summaries
+        .into_iter()
+        .map(|s| s.expect("a job of the batch").head)
+        .map(|head| (head.name.unwrap(), head.batch.unwrap().index))
+        .collect();
+    assert_eq!(seen, [("first".to_owned(), 0), ("third".to_owned(), 2)]);
+    assert_eq!(receive(h, 10).await.len(), 2);
+    let other = crate::Owner::new("someone else");
+    assert!(
+        jobs.batch(&other, batch.id).await.is_err(),
+        "a batch is its owner's alone"
+    );
+}
+
+/// Every field comes back as it went in, whatever the text, through every state.
+pub async fn everything_survives_the_round_trip<H: Harness>(h: &mut H) {
+    let mut new: NewJob = new_job();
+    let name = "naïve \u{1F9EC} 'quoted' \"twice\"\t\\ {json: 1} ; DROP TABLE jobs --";
+    new.name = Some(name.to_owned());
+    new.request.input = format!(">{name}\r\nmkt ayi\0\u{feff}");
+    let cleaned = pssp_predict::sequence::clean(b"MKB UZ", &Default::default()).unwrap();
+    new.request.sequence = cleaned.sequence;
+    new.request.edits = cleaned.edits;
+    new.request.warnings = cleaned.warnings;
+    let jobs1 = jobs(h);
+    let job = jobs1
+        .submit(&owner(), new, Duration::ZERO, None)
+        .await
+        .unwrap()
+        .value;
+    assert_eq!(jobs1.find(&owner(), job.id()).await.unwrap(), job);
+    let running = claim(&jobs1, job.id()).await;
+    h.reopen().await;
+    let jobs2 = jobs(h);
+    assert_eq!(jobs2.find(&owner(), job.id()).await.unwrap(), running);
+    let result: Bytes = (0..=255_u8).collect();
+    jobs2.finish(&running, result.clone()).await.unwrap();
+    h.reopen().await;
+    let jobs3 = jobs(h);
+    let finished = jobs3.find(&owner(), job.id()).await.unwrap();
+    assert_eq!(finished.state(), State::Finished);
+    assert_eq!(finished.request, job.request);
+    assert_eq!(finished.head, job.head);
+    assert_eq!(jobs3.result(job.id()).await.unwrap(), result);
+}
+
+/// The largest result that a chain of 10,000 residues can have fits, beside the largest input.
+pub async fn a_full_length_result_fits<H: Harness>(h: &mut H) {
+    let mut new = new_job();
+    new.request.input = "MKTAYIAKQR \n".repeat(5_000);
+    new.request.sequence = "MKTAYIAKQR".repeat(1_000).parse().unwrap();
+    let jobs = jobs(h);
+    let job = jobs
+        .submit(&owner(), new, Duration::ZERO, None)
+        .await
+        .unwrap()
+        .value;
+    let running = claim(&jobs, job.id()).await;
+    // Bytes that no store can compress: a linear congruential generator's.
+    let mut x = 1_u32;
+    let result: Bytes = (0..250_000)
+        .map(|_| {
+            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            x.to_be_bytes()[0]
+        })
+        .collect();
+    jobs.finish(&running, result.clone()).await.unwrap();
+    assert_eq!(jobs.result(job.id()).await.unwrap(), result);
+}

@@ -1,0 +1,129 @@
+//! Promise 6: same key, same job.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::contract::{Harness, all_of, jobs, new_job, owner, receive, submit};
+use crate::error::StoreError;
+use crate::id::Owner;
+use crate::service::{Jobs, JobsError, Key};
+
+fn key(body: u8) -> Option<Key> {
+    Some(Key {
+        key: "order \"66\"\u{e9}".to_owned(),
+        digest: [body; 32],
+    })
+}
+
+async fn submit_with(
+    jobs: &Jobs,
+    owner: &Owner,
+    key: Option<Key>,
+) -> Result<(crate::JobId, bool), JobsError> {
+    let accepted = jobs.submit(owner, new_job(), Duration::ZERO, key).await?;
+    Ok((accepted.value.id(), accepted.replayed))
+}
+
+/// A repeated request returns the first job; another body under the key is refused; keys of other
+/// owners, and requests without a key, make jobs of their own; a key outlives a restart.
+pub async fn same_key_same_job<H: Harness>(h: &mut H) {
+    let first = {
+        let jobs = jobs(h);
+        let (first, replayed) = submit_with(&jobs, &owner(), key(1)).await.unwrap();
+        assert!(!replayed);
+        first
+    };
+    h.reopen().await;
+    let jobs = jobs(h);
+    assert_eq!(
+        submit_with(&jobs, &owner(), key(1)).await.unwrap(),
+        (first, true)
+    );
+    assert!(matches!(
+        submit_with(&jobs, &owner(), key(2)).await,
+        Err(JobsError::Store(StoreError::KeyReused))
+    ));
+    let other = Owner::new("someone else");
+    assert_ne!(submit_with(&jobs, &other, key(1)).await.unwrap().0, first);
+    assert_ne!(submit(&jobs).await.id(), first);
+    assert_eq!(
+        jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(),
+        2
+    );
+    assert_eq!(receive(h, 10).await.len(), 3, "a replay sends nothing");
+    assert!(jobs.delete(&owner(), first).await.unwrap());
+    assert!(matches!(
+        submit_with(&jobs, &owner(), key(1)).await,
+        Err(JobsError::NotFound)
+    ));
+}
+
+/// Sixteen requests with one key at the same moment make one job.
+pub async fn concurrent_requests_with_one_key_make_one_job<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let tasks = (0..16).map(|_| {
+        let jobs = jobs.clone();
+        tokio::spawn(async move { submit_with(&jobs, &owner(), key(1)).await.unwrap() })
+    });
+    let made: Vec<_> = join_all(tasks)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(
+        made.iter().map(|(id, _)| *id).collect::<HashSet<_>>().len(),
+        1
+    );
+    assert_eq!(made.iter().filter(|(_, replayed)| !replayed).count(), 1);
+    assert_eq!(
+        jobs.list(&all_of(owner(), 100)).await.unwrap().items.len(),
+        1
+    );
+}
+
+/// The same for batches; a job's key and a batch's do not meet.
+pub async fn keys_of_batches<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let records = || vec![Ok(new_job()), Ok(new_job())];
+    let first = jobs
+        .submit_batch(&owner(), records(), key(1))
+        .await
+        .unwrap();
+    let again = jobs
+        .submit_batch(&owner(), records(), key(1))
+        .await
+        .unwrap();
+    assert_eq!((first.replayed, again.replayed), (false, true));
+    assert_eq!(again.value, first.value);
+    assert!(matches!(
+        jobs.submit_batch(&owner(), records(), key(2)).await,
+        Err(JobsError::Store(StoreError::KeyReused))
+    ));
+    assert!(!submit_with(&jobs, &owner(), key(1)).await.unwrap().1);
+    assert_eq!(
+        jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(),
+        3
+    );
+    assert!(
+        jobs.backend()
+            .batches
+            .delete_batch(first.value.id)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !jobs
+            .backend()
+            .batches
+            .delete_batch(first.value.id)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(),
+        3,
+        "the jobs stay"
+    );
+}

@@ -1,0 +1,142 @@
+//! Promise 2: nothing is stuck.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::contract::{
+    Harness, SkewedClock, VISIBILITY, bytes, claim, jobs, jobs_at, owner, policy, receive,
+    receiver, state, submit,
+};
+use crate::job::State;
+use crate::service::{Claim, Settled};
+
+/// A submitted job whose message is gone gets another one from the sweep.
+pub async fn a_lost_message_is_sent_again<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let job = submit(&jobs).await;
+    for delivery in receive(h, 10).await {
+        receiver(h).ack(delivery.receipt).await.unwrap();
+    }
+    assert!(receive(h, 10).await.is_empty());
+    assert_eq!(jobs.sweep().await.unwrap().resent, 0, "not overdue yet");
+    h.advance(jobs.policy().resend_after + Duration::from_millis(100))
+        .await;
+    assert_eq!(jobs.sweep().await.unwrap().resent, 1);
+    assert_eq!(receive(h, 10).await.len(), 1);
+    assert_eq!(
+        jobs.sweep().await.unwrap().resent,
+        0,
+        "the next look is in its own time"
+    );
+    assert_eq!(claim(&jobs, job.id()).await.status.attempt, 1);
+}
+
+/// A running job whose worker died is tried again, with a message of its own.
+pub async fn a_dead_worker_is_replaced<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let job = submit(&jobs).await;
+    for delivery in receive(h, 10).await {
+        receiver(h).ack(delivery.receipt).await.unwrap(); // the message died with its worker
+    }
+    let lost = claim(&jobs, job.id()).await;
+    assert!(
+        matches!(jobs.claim(job.id()).await.unwrap(), Claim::Wait(_)),
+        "leased"
+    );
+    h.advance(policy().lease + Duration::from_millis(100)).await;
+    assert_eq!(jobs.sweep().await.unwrap().reclaimed, 1);
+    h.advance(policy().backoff_cap).await;
+    assert_eq!(receive(h, 10).await.len(), 1);
+    let second = claim(&jobs, job.id()).await;
+    assert_eq!((second.status.attempt, second.status.deaths), (2, 1));
+    assert_eq!(jobs.heartbeat(&lost).await.unwrap(), Settled::Stale);
+    assert!(matches!(
+        jobs.finish(&second, bytes("r")).await.unwrap(),
+        Settled::Done(_)
+    ));
+}
+
+/// A worker that meets the message of a job whose lease ran out does not need the sweep.
+pub async fn an_unsettled_message_comes_back<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let job = submit(&jobs).await;
+    let first = receive(h, 10).await;
+    assert_eq!(first.iter().map(|d| d.receives).collect::<Vec<_>>(), [1]);
+    claim(&jobs, job.id()).await;
+    h.advance(VISIBILITY + Duration::from_millis(200)).await;
+    let second = receive(h, 10).await;
+    assert_eq!(second.iter().map(|d| d.receives).collect::<Vec<_>>(), [2]);
+    let Claim::Wait(wait) = jobs.claim(job.id()).await.unwrap() else {
+        panic!("the lost attempt is recorded, then waits");
+    };
+    assert!(wait <= policy().backoff_cap);
+    h.advance(policy().backoff_cap).await;
+    assert_eq!(claim(&jobs, job.id()).await.status.deaths, 1);
+}
+
+/// Leases and start times that a clock wrote which was ahead do not hold a job for longer than the
+/// horizon would: the sweep brings them into range.
+pub async fn leases_and_waits_from_before_a_clock_jump_heal<H: Harness>(h: &mut H) {
+    let ahead = Arc::new(SkewedClock::new(h.clock(), Duration::from_hours(48)));
+    let before = jobs_at(h, ahead);
+    let leased = submit(&before).await;
+    claim(&before, leased.id()).await;
+    let waiting = before
+        .submit(
+            &owner(),
+            crate::contract::new_job(),
+            Duration::from_secs(5),
+            None,
+        )
+        .await
+        .unwrap()
+        .value;
+
+    let jobs = jobs(h);
+    jobs.sweep().await.unwrap();
+    assert_eq!(claim(&jobs, waiting.id()).await.status.attempt, 1);
+    h.advance(policy().lease + Duration::from_millis(100)).await;
+    jobs.sweep().await.unwrap();
+    h.advance(policy().backoff_cap).await;
+    assert_eq!(claim(&jobs, leased.id()).await.status.attempt, 2);
+}
+
+/// Many sweeps at once repair each job once.
+pub async fn sweeps_do_not_disturb_each_other<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let job = submit(&jobs).await;
+        claim(&jobs, job.id()).await;
+        ids.push(job.id());
+    }
+    h.advance(policy().lease + Duration::from_millis(100)).await;
+    let swept = futures::future::join_all((0..4).map(|_| jobs.sweep())).await;
+    let reclaimed: usize = swept.into_iter().map(|s| s.unwrap().reclaimed).sum();
+    assert_eq!(reclaimed, 5);
+    for id in ids {
+        let job = jobs.find(&owner(), id).await.unwrap();
+        assert_eq!((job.state(), job.status.deaths), (State::Submitted, 1));
+    }
+}
+
+/// A worker that keeps its heartbeat keeps the job for as long as it needs.
+pub async fn a_heartbeat_keeps_the_job<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let mut job = submit(&jobs).await;
+    job = claim(&jobs, job.id()).await;
+    for _ in 0..3 {
+        h.advance(policy().heartbeat * 2).await;
+        let Settled::Done(extended) = jobs.heartbeat(&job).await.unwrap() else {
+            panic!("still ours");
+        };
+        job = extended;
+        assert_eq!(jobs.sweep().await.unwrap().reclaimed, 0);
+    }
+    assert!(jobs.still_ours(&job).await.unwrap());
+    assert!(matches!(
+        jobs.finish(&job, bytes("r")).await.unwrap(),
+        Settled::Done(_)
+    ));
+    assert_eq!(state(&jobs, job.id()).await, State::Finished);
+}

@@ -1,0 +1,188 @@
+//! The queue, its receiver, and wake-ups.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::contract::{
+    Harness, VISIBILITY, bytes, claim, jobs, named, new_job, owner, receive, receiver, submit,
+};
+use crate::id::JobId;
+use crate::job::State;
+use crate::message::Message;
+use crate::service::Claim;
+
+/// A message with a delay is not there before its time, and the job refuses an early claim.
+pub async fn delayed_messages_wait<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let delay = Duration::from_secs(2);
+    let job = jobs
+        .submit(&owner(), new_job(), delay, None)
+        .await
+        .unwrap()
+        .value;
+    assert!(receive(h, 10).await.is_empty());
+    assert!(matches!(jobs.claim(job.id()).await.unwrap(), Claim::Wait(wait) if wait <= delay));
+    h.advance(delay + Duration::from_millis(100)).await;
+    assert_eq!(receive(h, 10).await.len(), 1);
+    claim(&jobs, job.id()).await;
+}
+
+/// A receive takes at most as many as asked, each message once while it is hidden, until all are out.
+pub async fn receive_takes_no_more_than_asked<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let mut made = HashSet::new();
+    for _ in 0..7 {
+        made.insert(submit(&jobs).await.id());
+    }
+    let mut seen = HashSet::new();
+    for _ in 0..20 {
+        let deliveries = receive(h, 3).await;
+        assert!(deliveries.len() <= 3);
+        for delivery in deliveries {
+            let id: JobId = Message::decode(&delivery.body).unwrap().job;
+            assert!(seen.insert(id), "{id} was delivered twice while hidden");
+            receiver(h).ack(delivery.receipt).await.unwrap();
+        }
+        if seen.len() == made.len() {
+            break;
+        }
+    }
+    assert_eq!(seen, made);
+    h.advance(VISIBILITY + Duration::from_millis(100)).await;
+    assert!(
+        receive(h, 10).await.is_empty(),
+        "acknowledged messages are gone"
+    );
+}
+
+/// A retried message is hidden for the time asked, then comes back.
+pub async fn retry_comes_back_later<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    submit(&jobs).await;
+    let delivery = receive(h, 1).await.pop().unwrap();
+    receiver(h)
+        .retry(delivery.receipt, Duration::from_secs(2))
+        .await
+        .unwrap();
+    assert!(receive(h, 1).await.is_empty());
+    h.advance(Duration::from_millis(2100)).await;
+    let again = receive(h, 1).await.pop().expect("it came back");
+    assert_eq!(again.receives, 2);
+}
+
+/// The receipt of a delivery that has been overtaken by another does nothing.
+pub async fn a_stale_receipt_settles_nothing<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    submit(&jobs).await;
+    let first = receive(h, 1).await.pop().unwrap();
+    h.advance(VISIBILITY + Duration::from_millis(200)).await;
+    let second = receive(h, 1).await.pop().expect("its time was up");
+    receiver(h).ack(first.receipt).await.unwrap();
+    receiver(h)
+        .retry(second.receipt, Duration::ZERO)
+        .await
+        .unwrap();
+    let third = receive(h, 1)
+        .await
+        .pop()
+        .expect("the stale receipt deleted nothing");
+    receiver(h).ack(third.receipt).await.unwrap();
+    h.advance(VISIBILITY + Duration::from_millis(200)).await;
+    assert!(receive(h, 1).await.is_empty());
+}
+
+/// A worker that needs longer keeps its message hidden.
+pub async fn extending_hides_the_message<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    submit(&jobs).await;
+    let delivery = receive(h, 1).await.pop().unwrap();
+    for _ in 0..2 {
+        h.advance(VISIBILITY - Duration::from_secs(1)).await;
+        assert!(
+            receiver(h)
+                .extend(&delivery.receipt, VISIBILITY)
+                .await
+                .unwrap()
+        );
+        assert!(receive(h, 1).await.is_empty());
+    }
+    receiver(h).ack(delivery.receipt).await.unwrap();
+}
+
+/// Whoever waits for a job is woken by its end.
+pub async fn waiting_is_woken_by_the_finish<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let job = submit(&jobs).await;
+    let waiter = {
+        let (jobs, id) = (jobs.clone(), job.id());
+        tokio::spawn(async move {
+            jobs.wait(&owner(), id, Duration::from_mins(5))
+                .await
+                .unwrap()
+                .state()
+        })
+    };
+    let running = claim(&jobs, job.id()).await;
+    jobs.finish(&running, bytes("r")).await.unwrap();
+    let waited = tokio::time::timeout(Duration::from_secs(30), waiter).await;
+    assert_eq!(
+        waited.expect("woken long before its own limit").unwrap(),
+        State::Finished
+    );
+    let short = jobs
+        .wait(
+            &owner(),
+            submit(&jobs).await.id(),
+            Duration::from_millis(50),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        short.state(),
+        State::Submitted,
+        "a wait that runs out tells the state as it is"
+    );
+}
+
+/// A change between the start of a watch and the wait for it is not missed; a delete is seen too.
+pub async fn watching_sees_a_change_made_before_waiting<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let job = submit(&jobs).await;
+    let mut watcher = jobs.backend().watch.watch(job.id());
+    jobs.cancel(&owner(), job.id()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), watcher.changed())
+        .await
+        .expect("the cancel is seen");
+    let mut watcher = jobs.backend().watch.watch(job.id());
+    jobs.delete(&owner(), job.id()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), watcher.changed())
+        .await
+        .expect("the delete is seen");
+}
+
+/// A backlog drains in batches of the size asked for, every job exactly once.
+pub async fn a_backlog_drains_in_bounded_batches<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let records = (0..250).map(|i| Ok(named(&format!("job {i}")))).collect();
+    let batch = jobs
+        .submit_batch(&owner(), records, None)
+        .await
+        .unwrap()
+        .value;
+    let mut finished = HashSet::new();
+    loop {
+        let deliveries = receive(h, 50).await;
+        assert!(deliveries.len() <= 50);
+        if deliveries.is_empty() {
+            break;
+        }
+        for delivery in deliveries {
+            let id = Message::decode(&delivery.body).unwrap().job;
+            let running = claim(&jobs, id).await;
+            jobs.finish(&running, bytes("r")).await.unwrap();
+            receiver(h).ack(delivery.receipt).await.unwrap();
+            assert!(finished.insert(id));
+        }
+    }
+    assert_eq!(finished, batch.jobs().collect());
+}

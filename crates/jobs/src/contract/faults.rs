@@ -1,0 +1,281 @@
+//! A backend that fails now and then, and a drain over it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::contract::{Harness, VISIBILITY, named, owner, policy};
+use crate::error::StoreError;
+use crate::id::JobId;
+use crate::job::{State, Summary};
+use crate::message::Message;
+use crate::ports::{
+    Backend, Capabilities, Change, Created, Delivery, Depth, JobReceiver, JobStore, ListQuery,
+    Page, Receipt, Submission,
+};
+use crate::service::{Claim, Jobs, Key, Settled};
+use crate::time::Timestamp;
+
+/// A backend whose calls fail at random, before or after they took effect.
+pub struct Faulty {
+    inner: Backend,
+    rng: Mutex<StdRng>,
+    rate: f64,
+}
+
+enum Fault {
+    None,
+    Before,
+    After,
+}
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable("injected fault".into())
+}
+
+impl Faulty {
+    /// Wraps the store and the receiver of `inner`: each call fails with probability `rate`.
+    #[must_use]
+    pub fn wrap(inner: &Backend, rate: f64, seed: u64) -> Backend {
+        let rng = Mutex::new(StdRng::seed_from_u64(seed));
+        let faulty = Arc::new(Self {
+            inner: inner.clone(),
+            rng,
+            rate,
+        });
+        Backend {
+            store: faulty.clone(),
+            receiver: Some(faulty),
+            ..inner.clone()
+        }
+    }
+
+    fn draw(&self) -> Fault {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        match rng.random::<f64>() {
+            x if x < self.rate / 2.0 => Fault::Before,
+            x if x < self.rate => Fault::After,
+            _ => Fault::None,
+        }
+    }
+
+    async fn call<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.draw() {
+            Fault::None => call.await,
+            Fault::Before => Err(unavailable()),
+            Fault::After => {
+                drop(call.await);
+                Err(unavailable())
+            }
+        }
+    }
+
+    fn receiver(&self) -> &dyn JobReceiver {
+        self.inner
+            .receiver
+            .as_deref()
+            .expect("a harness brings a receiver")
+    }
+}
+
+#[async_trait]
+impl JobStore for Faulty {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.store.capabilities()
+    }
+
+    async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
+        let all = async { Ok(self.inner.store.create(submissions).await) };
+        match self.call(all).await {
+            Ok(outcomes) => outcomes,
+            Err(_) => submissions.iter().map(|_| Err(unavailable())).collect(),
+        }
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<crate::Job>, StoreError> {
+        self.call(self.inner.store.get(id)).await
+    }
+
+    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+        self.call(self.inner.store.summaries(ids)).await
+    }
+
+    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
+        self.call(self.inner.store.result(id)).await
+    }
+
+    async fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        self.call(self.inner.store.apply(change)).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
+        self.call(self.inner.store.delete(id)).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+        self.call(self.inner.store.list(query)).await
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        horizon: Duration,
+        limit: usize,
+    ) -> Result<Vec<JobId>, StoreError> {
+        self.call(self.inner.store.overdue(now, horizon, limit))
+            .await
+    }
+
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.call(self.inner.store.purge(now, limit)).await
+    }
+
+    async fn depth(&self) -> Result<Depth, StoreError> {
+        self.call(self.inner.store.depth()).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.call(self.inner.store.ping()).await
+    }
+}
+
+#[async_trait]
+impl JobReceiver for Faulty {
+    async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        visibility: Duration,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.call(self.receiver().receive(max, wait, visibility))
+            .await
+    }
+
+    async fn ack(&self, receipt: Receipt) -> Result<(), StoreError> {
+        self.call(self.receiver().ack(receipt)).await
+    }
+
+    async fn retry(&self, receipt: Receipt, after: Duration) -> Result<(), StoreError> {
+        self.call(self.receiver().retry(receipt, after)).await
+    }
+
+    async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<bool, StoreError> {
+        self.call(self.receiver().extend(receipt, visibility)).await
+    }
+}
+
+const JOBS: usize = 20;
+
+/// Submits with keys, and drains with workers that die, all over a faulty backend; then looks at
+/// what there is through the sound one.
+///
+/// # Panics
+/// If a job is lost, doubled, stuck or changed after it finished.
+pub async fn drain_under_faults<H: Harness>(harness: &H) {
+    let seed = 20_260_517;
+    let sound = crate::contract::jobs(harness);
+    // Deaths and failures are injected far beyond any sensible bound on them.
+    let policy = crate::Policy {
+        max_deaths: 1000,
+        max_failures: 1000,
+        ..policy()
+    };
+    let backend = Faulty::wrap(&harness.backend(), 0.3, seed);
+    let jobs = Jobs::new(backend, harness.clock(), policy).expect("sound");
+    let mut rng = StdRng::seed_from_u64(seed + 1);
+
+    let mut ids = Vec::new();
+    for n in 0..JOBS {
+        ids.push(submit_until_accepted(&jobs, n).await);
+    }
+    let mut results: HashMap<JobId, Bytes> = HashMap::new();
+    for _ in 0..60 {
+        let receiver = jobs.backend().receiver.clone().expect("a receiver");
+        let wait = Duration::from_millis(50);
+        for delivery in receiver
+            .receive(5, wait, VISIBILITY)
+            .await
+            .unwrap_or_default()
+        {
+            work(&jobs, delivery, receiver.as_ref(), &mut rng).await;
+        }
+        drop(jobs.sweep().await);
+        check_finished(&sound, &ids, &mut results).await;
+        if results.len() == JOBS {
+            break;
+        }
+        harness.advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(results.len(), JOBS, "jobs are stuck");
+    let listed = sound
+        .list(&crate::contract::all_of(owner(), 1000))
+        .await
+        .unwrap();
+    assert_eq!(listed.items.len(), JOBS, "a job was lost or doubled");
+}
+
+async fn submit_until_accepted(jobs: &Jobs, n: usize) -> JobId {
+    for _ in 0..100 {
+        let key = Key {
+            key: format!("key {n}"),
+            digest: [0; 32],
+        };
+        let submitted = jobs
+            .submit(
+                &owner(),
+                named(&format!("job {n}")),
+                Duration::ZERO,
+                Some(key),
+            )
+            .await;
+        if let Ok(accepted) = submitted {
+            return accepted.value.id();
+        }
+    }
+    panic!("a hundred faults in a row");
+}
+
+async fn work(jobs: &Jobs, delivery: Delivery, receiver: &dyn JobReceiver, rng: &mut StdRng) {
+    let Ok(message) = Message::decode(&delivery.body) else {
+        return;
+    };
+    let settled = match jobs.claim(message.job).await {
+        Ok(Claim::Claimed(_)) if rng.random_bool(0.3) => return, // this worker dies here
+        Ok(Claim::Claimed(job)) => {
+            let result = format!("{} attempt {}", job.id(), job.status.attempt);
+            matches!(jobs.finish(&job, result.into()).await, Ok(Settled::Done(_)))
+        }
+        Ok(Claim::Wait(after)) => {
+            drop(receiver.retry(delivery.receipt, after).await);
+            return;
+        }
+        Ok(Claim::Settled(_) | Claim::Missing) => true,
+        Err(_) => false,
+    };
+    if settled {
+        drop(receiver.ack(delivery.receipt).await);
+    }
+}
+
+async fn check_finished(jobs: &Jobs, ids: &[JobId], results: &mut HashMap<JobId, Bytes>) {
+    for &id in ids {
+        let job = jobs
+            .find(&owner(), id)
+            .await
+            .expect("an accepted job is there");
+        let result = jobs.result(id).await.ok();
+        assert_eq!(job.state() == State::Finished, result.is_some());
+        if let Some(result) = result {
+            let first = results.entry(id).or_insert_with(|| result.clone());
+            assert_eq!(*first, result, "the result of {id} changed");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The contract suite: what is promised on every backend, each promise a named case.
+//!
+//! A backend (ours or a third party's) implements [`Harness`] in its tests and lists all cases with
+//! [`contract_tests!`](crate::contract_tests):
+//!
+//! ```text
+//! pssp_jobs::contract_tests!(async || MyHarness::fresh().await);
+//! ```
+//!
+//! Each case gets a fresh, empty backend. Cases use short leases and waits (seconds), so a backend
+//! on real time can run them too: its [`Harness::advance`] sleeps.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code: a failed expectation is how a case fails"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pssp_predict::Sequence;
+
+use crate::id::{JobId, Owner};
+use crate::job::{Job, Request, State};
+use crate::policy::Policy;
+use crate::ports::{Backend, Delivery, ListQuery};
+use crate::service::{Claim, Jobs, NewJob};
+use crate::time::{Clock, Timestamp};
+
+pub mod cases;
+pub mod faults;
+pub mod model;
+
+/// A backend under test.
+#[async_trait]
+pub trait Harness: Send + Sync {
+    /// The ports. The receiver must be there: a backend whose platform receives brings the
+    /// stand-in that it is tested with.
+    fn backend(&self) -> Backend;
+
+    /// The clock that the backend goes by.
+    fn clock(&self) -> Arc<dyn Clock>;
+
+    /// Lets `by` pass: moves a manual clock, or sleeps.
+    async fn advance(&self, by: Duration);
+
+    /// Closes the backend and opens it again on the same data, as after the death of every process.
+    /// One that lives in memory returns without doing anything.
+    async fn reopen(&mut self);
+
+    /// Puts a raw body into the queue, as a foreign sender would.
+    async fn inject(&self, body: &str);
+
+    /// How many random histories to try; a backend on real time tries fewer.
+    fn random_histories(&self) -> u32 {
+        48
+    }
+}
+
+/// Makes one `#[tokio::test]` of every case, each on a fresh harness from the given async closure.
+#[macro_export]
+macro_rules! contract_tests {
+    ($fresh:expr) => {
+        $crate::contract_tests!(@each $fresh;
+            accepted_is_durable, accepted_batch_is_durable, everything_survives_the_round_trip,
+            a_full_length_result_fits,
+            a_lost_message_is_sent_again, a_dead_worker_is_replaced, an_unsettled_message_comes_back,
+            leases_and_waits_from_before_a_clock_jump_heal, sweeps_do_not_disturb_each_other,
+            a_heartbeat_keeps_the_job,
+            duplicate_delivery_is_harmless, concurrent_claims_have_one_winner, a_job_finishes_once,
+            a_stale_worker_cannot_finish_a_later_attempt, finish_and_cancel_race_to_one_outcome,
+            result_and_state_appear_together,
+            poison_ends_in_the_dead_letters, worker_deaths_are_counted_apart, a_dead_letter_is_sent_again,
+            foreign_messages_are_kept_apart,
+            cancelled_stays_cancelled, deleted_stays_deleted, deleting_one_touches_no_other,
+            same_key_same_job, concurrent_requests_with_one_key_make_one_job, keys_of_batches,
+            a_released_job_is_free_at_once,
+            lists_are_complete_and_ordered, lists_keep_owners_and_states_apart, summaries_answer_in_order,
+            expired_records_are_gone, overdue_is_bounded_and_ordered, depth_counts,
+            delayed_messages_wait, receive_takes_no_more_than_asked, retry_comes_back_later,
+            a_stale_receipt_settles_nothing, extending_hides_the_message, waiting_is_woken_by_the_finish,
+            watching_sees_a_change_made_before_waiting, a_backlog_drains_in_bounded_batches,
+            random_operations_keep_the_promises, faults_lose_and_double_nothing,
+        );
+    };
+    (@each $fresh:expr; $($case:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let mut harness = ($fresh)().await;
+                $crate::contract::cases::$case(&mut harness).await;
+            }
+        )+
+
+        /// Fails when a case is added to the suite and not to the list in the macro.
+        #[test]
+        fn every_case_is_listed() {
+            let listed = [$(stringify!($case)),+];
+            for name in $crate::contract::case_names() {
+                assert!(listed.contains(&name), "contract case {name} is not run");
+            }
+        }
+    };
+}
+
+/// Names of all cases, read off the source of the suite, so that none is forgotten.
+#[must_use]
+pub fn case_names() -> Vec<&'static str> {
+    cases::SOURCES
+        .iter()
+        .flat_map(|source| source.lines())
+        .filter_map(|line| {
+            line.strip_prefix("pub async fn ")?
+                .split_once('<')
+                .map(|(name, _)| name)
+        })
+        .collect()
+}
+
+/// The policy of the suite: short times, whole seconds (queues of the cloud know no finer).
+#[must_use]
+pub fn policy() -> Policy {
+    Policy {
+        max_failures: 3,
+        max_deaths: 2,
+        lease: Duration::from_secs(3),
+        heartbeat: Duration::from_secs(1),
+        backoff_base: Duration::from_secs(1),
+        backoff_cap: Duration::from_secs(2),
+        ttl: Duration::from_mins(1),
+        key_ttl: Duration::from_hours(24),
+        resend_after: Duration::from_secs(2),
+    }
+}
+
+/// The use cases over the harness' backend, under [`policy`].
+///
+/// # Panics
+/// Never: the suite's policy is sound.
+#[must_use]
+pub fn jobs<H: Harness>(harness: &H) -> Jobs {
+    jobs_at(harness, harness.clock())
+}
+
+/// The same with another clock: a machine whose clock is off.
+///
+/// # Panics
+/// Never: the suite's policy is sound.
+#[must_use]
+pub fn jobs_at<H: Harness>(harness: &H, clock: Arc<dyn Clock>) -> Jobs {
+    Jobs::new(harness.backend(), clock, policy()).expect("the suite's policy is sound")
+}
+
+/// A clock that is off by a fixed time.
+pub struct SkewedClock {
+    base: Arc<dyn Clock>,
+    ahead: Duration,
+}
+
+impl SkewedClock {
+    /// `ahead` of `base`.
+    #[must_use]
+    pub fn new(base: Arc<dyn Clock>, ahead: Duration) -> Self {
+        Self { base, ahead }
+    }
+}
+
+impl Clock for SkewedClock {
+    fn now(&self) -> Timestamp {
+        self.base.now().plus(self.ahead)
+    }
+}
+
+pub(crate) fn owner() -> Owner {
+    Owner::new("contract")
+}
+
+pub(crate) fn new_job() -> NewJob {
+    named("a job")
+}
+
+pub(crate) fn named(name: &str) -> NewJob {
+    let sequence: Sequence = "MKTAYIAKQR".parse().expect("a sequence");
+    let request = Request {
+        input: "mktayiakqr".to_owned(),
+        sequence,
+        edits: Vec::new(),
+        warnings: Vec::new(),
+    };
+    NewJob {
+        name: Some(name.to_owned()),
+        request,
+    }
+}
+
+pub(crate) async fn submit(jobs: &Jobs) -> Job {
+    jobs.submit(&owner(), new_job(), Duration::ZERO, None)
+        .await
+        .expect("submit")
+        .value
+}
+
+pub(crate) async fn claim(jobs: &Jobs, id: JobId) -> Job {
+    match jobs.claim(id).await.expect("claim") {
+        Claim::Claimed(job) => job,
+        other => panic!("job {id} could not be claimed: {other:?}"),
+    }
+}
+
+pub(crate) async fn state(jobs: &Jobs, id: JobId) -> State {
+    jobs.find(&owner(), id)
+        .await
+        .expect("the job is there")
+        .state()
+}
+
+pub(crate) fn bytes(text: &'static str) -> Bytes {
+    Bytes::from_static(text.as_bytes())
+}
+
+pub(crate) const VISIBILITY: Duration = Duration::from_secs(3);
+
+/// Messages in the queue now.
+pub(crate) async fn receive<H: Harness>(harness: &H, max: usize) -> Vec<Delivery> {
+    receiver(harness)
+        .receive(max, Duration::from_millis(300), VISIBILITY)
+        .await
+        .expect("receive")
+}
+
+pub(crate) fn receiver<H: Harness>(harness: &H) -> Arc<dyn crate::ports::JobReceiver> {
+    harness
+        .backend()
+        .receiver
+        .expect("a harness brings a receiver")
+}
+
+pub(crate) fn all_of(owner: Owner, limit: usize) -> ListQuery {
+    ListQuery {
+        owner,
+        state: None,
+        before: None,
+        limit,
+    }
+}

@@ -1,0 +1,108 @@
+//! Wake-ups inside one process: the event half of [`JobWatch`](crate::JobWatch), for backends to build on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::id::JobId;
+use crate::ports::Watcher;
+
+/// Knows who watches which job.
+#[derive(Debug, Clone, Default)]
+pub struct Hub {
+    topics: Arc<Mutex<HashMap<JobId, watch::Sender<()>>>>,
+}
+
+impl Hub {
+    /// Tells the watchers of `id` that it may have changed.
+    pub fn notify(&self, id: JobId) {
+        if let Some(topic) = self.lock().get(&id) {
+            topic.send_replace(());
+        }
+    }
+
+    /// Watches `id`; where changes by other processes make no event here, `poll` says how often to
+    /// wake up in any case.
+    #[must_use]
+    pub fn watch(&self, id: JobId, poll: Option<Duration>) -> Box<dyn Watcher> {
+        let receiver = self
+            .lock()
+            .entry(id)
+            .or_insert_with(|| watch::channel(()).0)
+            .subscribe();
+        Box::new(HubWatcher {
+            hub: self.clone(),
+            id,
+            receiver: Some(receiver),
+            poll,
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, watch::Sender<()>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct HubWatcher {
+    hub: Hub,
+    id: JobId,
+    receiver: Option<watch::Receiver<()>>,
+    poll: Option<Duration>,
+}
+
+#[async_trait]
+impl Watcher for HubWatcher {
+    async fn changed(&mut self) {
+        let Some(receiver) = self.receiver.as_mut() else {
+            return;
+        };
+        let event = receiver.changed();
+        match self.poll {
+            // A closed channel cannot be: this watcher keeps the topic alive.
+            None => drop(event.await),
+            Some(poll) => drop(tokio::time::timeout(poll, event).await),
+        }
+    }
+}
+
+impl Drop for HubWatcher {
+    fn drop(&mut self) {
+        let mut topics = self.hub.lock();
+        self.receiver = None;
+        if topics
+            .get(&self.id)
+            .is_some_and(|topic| topic.receiver_count() == 0)
+        {
+            topics.remove(&self.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[tokio::test]
+    async fn a_change_between_watch_and_wait_is_seen() {
+        let hub = Hub::default();
+        let id = JobId::new(Timestamp::from_millis(1));
+        let mut watcher = hub.watch(id, None);
+        hub.notify(id);
+        watcher.changed().await;
+        drop(watcher);
+        assert!(hub.lock().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn polling_wakes_without_an_event() {
+        let hub = Hub::default();
+        let id = JobId::new(Timestamp::from_millis(1));
+        hub.watch(id, Some(Duration::from_millis(250)))
+            .changed()
+            .await;
+    }
+}

@@ -1,0 +1,460 @@
+//! The in-memory backend: for tests, and the shortest example of one. It keeps every promise but
+//! survival of its process, and passes the whole contract suite.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::batch::Batch;
+use crate::error::StoreError;
+use crate::hub::Hub;
+use crate::id::{BatchId, JobId, Owner};
+use crate::job::{Job, Phase, State, Summary};
+use crate::message::Message;
+use crate::policy::MAX_DELAY;
+use crate::ports::{
+    BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth,
+    IdempotencyKey, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Page, Receipt,
+    Submission, Watcher,
+};
+use crate::time::{Clock, Timestamp};
+
+/// How often a waiting receiver looks whether a delayed message has come due.
+const RECEIVE_POLL: Duration = Duration::from_millis(20);
+
+/// Everything in one process' memory.
+pub struct MemoryBackend {
+    clock: Arc<dyn Clock>,
+    hub: Hub,
+    arrived: Notify,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    jobs: BTreeMap<JobId, Job>,
+    results: HashMap<JobId, Bytes>,
+    batches: HashMap<BatchId, Batch>,
+    job_keys: Keys<JobId>,
+    batch_keys: Keys<BatchId>,
+    dead: BTreeMap<JobId, (DeadLetter, Timestamp)>,
+    queue: BTreeMap<u64, Entry>,
+    next_entry: u64,
+}
+
+type Keys<Id> = HashMap<(Owner, String), (IdempotencyKey, Id)>;
+
+struct Entry {
+    body: String,
+    visible_at: Timestamp,
+    receives: u32,
+    receipt: u64,
+}
+
+impl MemoryBackend {
+    /// An empty one. The clock decides when messages come due.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            hub: Hub::default(),
+            arrived: Notify::new(),
+            tables: Mutex::default(),
+        }
+    }
+
+    /// Puts a raw body into the queue, as a foreign sender would.
+    pub fn inject(&self, body: &str) {
+        self.tables().enqueue(body.to_owned(), self.clock.now());
+        self.arrived.notify_waiters();
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, max: usize, visibility: Duration) -> Vec<Delivery> {
+        let now = self.clock.now();
+        let tables = &mut *self.tables();
+        let due: Vec<u64> = tables
+            .queue
+            .iter()
+            .filter(|(_, e)| e.visible_at <= now || e.visible_at > now.plus(MAX_DELAY * 2))
+            .map(|(&k, _)| k)
+            .take(max)
+            .collect();
+        due.into_iter()
+            .filter_map(|key| {
+                tables.next_entry += 1;
+                let receipt = tables.next_entry;
+                let entry = tables.queue.get_mut(&key)?;
+                entry.visible_at = now.plus(visibility);
+                entry.receives += 1;
+                entry.receipt = receipt;
+                let receipt = Receipt::new(format!("{key}/{receipt}"));
+                Some(Delivery {
+                    body: entry.body.clone(),
+                    receives: entry.receives,
+                    receipt,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Tables {
+    fn enqueue(&mut self, body: String, visible_at: Timestamp) {
+        self.next_entry += 1;
+        self.queue.insert(
+            self.next_entry,
+            Entry {
+                body,
+                visible_at,
+                receives: 0,
+                receipt: 0,
+            },
+        );
+    }
+
+    /// The entry that a receipt still owns.
+    fn owned(&mut self, receipt: &Receipt) -> Option<(u64, &mut Entry)> {
+        let (key, token) = receipt.token().split_once('/')?;
+        let (key, token): (u64, u64) = (key.parse().ok()?, token.parse().ok()?);
+        self.queue
+            .get_mut(&key)
+            .filter(|e| e.receipt == token)
+            .map(|e| (key, e))
+    }
+
+    fn create(&mut self, submission: &Submission) -> Result<Created<JobId>, StoreError> {
+        let job = &submission.job;
+        if let Some(key) = &submission.key {
+            if let Some(id) = known(&self.job_keys, key)? {
+                return Ok(Created::Existing(id));
+            }
+            self.job_keys.insert(
+                (key.owner.clone(), key.key.clone()),
+                (key.clone(), job.id()),
+            );
+        }
+        if self.jobs.contains_key(&job.id()) {
+            return Err(StoreError::Exists);
+        }
+        let Phase::Submitted { not_before } = job.status.phase else {
+            return Err(StoreError::Conflict(job.fence()));
+        };
+        self.jobs.insert(job.id(), job.clone());
+        self.enqueue(Message::new(job.id()).encode(), not_before);
+        Ok(Created::New)
+    }
+
+    fn apply(&mut self, change: &Change, now: Timestamp) -> Result<(), StoreError> {
+        let id = change.job.id();
+        let stored = self.jobs.get_mut(&id).ok_or(StoreError::NotFound)?;
+        if stored.fence() != change.expect {
+            return Err(StoreError::Conflict(stored.fence()));
+        }
+        stored.status = change.job.status.clone();
+        if let Some(result) = &change.result {
+            self.results.insert(id, result.clone());
+        }
+        self.dead.remove(&id);
+        if let (Phase::Failed { at, error }, Some(expires_at)) =
+            (&change.job.status.phase, change.job.status.expires_at)
+        {
+            let reason = error.detail.clone();
+            self.dead.insert(
+                id,
+                (
+                    DeadLetter {
+                        id,
+                        job: Some(id),
+                        at: *at,
+                        reason,
+                        body: None,
+                    },
+                    expires_at,
+                ),
+            );
+        }
+        if let Some(delay) = change.send {
+            self.enqueue(Message::new(id).encode(), now.plus(delay.min(MAX_DELAY)));
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, id: JobId) -> bool {
+        self.results.remove(&id);
+        self.dead.remove(&id);
+        let body = Message::new(id).encode();
+        self.queue.retain(|_, e| e.body != body);
+        self.jobs.remove(&id).is_some()
+    }
+}
+
+fn known<Id: Copy>(keys: &Keys<Id>, key: &IdempotencyKey) -> Result<Option<Id>, StoreError> {
+    match keys.get(&(key.owner.clone(), key.key.clone())) {
+        Some((stored, id)) if stored.digest == key.digest => Ok(Some(*id)),
+        Some(_) => Err(StoreError::KeyReused),
+        None => Ok(None),
+    }
+}
+
+#[async_trait]
+impl JobStore for MemoryBackend {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: "memory",
+            max_create: 1000,
+            max_result_bytes: usize::MAX,
+            resend_after: Duration::ZERO,
+        }
+    }
+
+    async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
+        let outcomes = {
+            let mut tables = self.tables();
+            submissions.iter().map(|s| tables.create(s)).collect()
+        };
+        self.arrived.notify_waiters();
+        outcomes
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.tables().jobs.get(&id).cloned())
+    }
+
+    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+        let tables = self.tables();
+        Ok(ids
+            .iter()
+            .map(|id| tables.jobs.get(id).map(Job::summary))
+            .collect())
+    }
+
+    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.tables().results.get(&id).cloned())
+    }
+
+    async fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        self.tables().apply(change, self.clock.now())?;
+        if change.send.is_some() {
+            self.arrived.notify_waiters();
+        }
+        self.hub.notify(change.job.id());
+        Ok(())
+    }
+
+    async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
+        let removed = self.tables().remove(id);
+        self.hub.notify(id);
+        Ok(removed)
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+        let tables = self.tables();
+        let mut items = tables
+            .jobs
+            .values()
+            .rev()
+            .filter(|job| query.before.is_none_or(|before| job.id() < before))
+            .filter(|job| job.head.owner == query.owner)
+            .filter(|job| query.state.is_none_or(|state| job.state() == state))
+            .map(Job::summary);
+        let page: Vec<Summary> = items.by_ref().take(query.limit).collect();
+        let next = items.next().and(page.last()).map(|last| last.head.id);
+        Ok(Page { items: page, next })
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        horizon: Duration,
+        limit: usize,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let tables = self.tables();
+        let mut due: Vec<(Timestamp, JobId)> = tables
+            .jobs
+            .values()
+            .filter_map(|job| job.status.due_at.map(|due| (due, job.id())))
+            .filter(|(due, _)| *due <= now || *due > now.plus(horizon))
+            .collect();
+        due.sort_unstable();
+        Ok(due.into_iter().take(limit).map(|(_, id)| id).collect())
+    }
+
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let tables = &mut *self.tables();
+        let expired: Vec<JobId> = tables
+            .jobs
+            .values()
+            .filter(|job| job.status.is_expired(now))
+            .map(Job::id)
+            .take(limit)
+            .collect();
+        for id in &expired {
+            tables.remove(*id);
+        }
+        tables.batches.retain(|_, batch| batch.expires_at > now);
+        tables.job_keys.retain(|_, (key, _)| key.expires_at > now);
+        tables.batch_keys.retain(|_, (key, _)| key.expires_at > now);
+        tables.dead.retain(|_, (_, expires_at)| *expires_at > now);
+        Ok(expired.len())
+    }
+
+    async fn depth(&self) -> Result<Depth, StoreError> {
+        let tables = self.tables();
+        let count = |state| {
+            tables
+                .jobs
+                .values()
+                .filter(|job| job.state() == state)
+                .count() as u64
+        };
+        Ok(Depth {
+            submitted: count(State::Submitted),
+            running: count(State::Running),
+            dead: tables.dead.len() as u64,
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl BatchStore for MemoryBackend {
+    async fn create_batch(
+        &self,
+        batch: &Batch,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Created<BatchId>, StoreError> {
+        let mut tables = self.tables();
+        if let Some(key) = key {
+            if let Some(id) = known(&tables.batch_keys, key)? {
+                return Ok(Created::Existing(id));
+            }
+            tables.batch_keys.insert(
+                (key.owner.clone(), key.key.clone()),
+                (key.clone(), batch.id),
+            );
+        }
+        tables.batches.insert(batch.id, batch.clone());
+        Ok(Created::New)
+    }
+
+    async fn batch_of_key(&self, key: &IdempotencyKey) -> Result<Option<BatchId>, StoreError> {
+        known(&self.tables().batch_keys, key)
+    }
+
+    async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
+        Ok(self.tables().batches.get(&id).cloned())
+    }
+
+    async fn delete_batch(&self, id: BatchId) -> Result<bool, StoreError> {
+        Ok(self.tables().batches.remove(&id).is_some())
+    }
+}
+
+#[async_trait]
+impl DeadLetters for MemoryBackend {
+    async fn bury(&self, letter: &DeadLetter, expires_at: Timestamp) -> Result<(), StoreError> {
+        self.tables()
+            .dead
+            .insert(letter.id, (letter.clone(), expires_at));
+        Ok(())
+    }
+
+    async fn dead_letters(
+        &self,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<Page<DeadLetter, JobId>, StoreError> {
+        let tables = self.tables();
+        let mut letters = tables
+            .dead
+            .values()
+            .rev()
+            .map(|(letter, _)| letter)
+            .filter(|letter| before.is_none_or(|before| letter.id < before));
+        let items: Vec<DeadLetter> = letters.by_ref().take(limit).cloned().collect();
+        let next = letters.next().and(items.last()).map(|last| last.id);
+        Ok(Page { items, next })
+    }
+
+    async fn discard(&self, id: JobId) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let foreign = tables
+            .dead
+            .get(&id)
+            .is_some_and(|(letter, _)| letter.job.is_none());
+        Ok(foreign && tables.dead.remove(&id).is_some())
+    }
+}
+
+#[async_trait]
+impl JobQueue for MemoryBackend {
+    async fn send(&self, message: &Message, delay: Duration) -> Result<(), StoreError> {
+        let at = self.clock.now().plus(delay.min(MAX_DELAY));
+        self.tables().enqueue(message.encode(), at);
+        self.arrived.notify_waiters();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl JobReceiver for MemoryBackend {
+    async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        visibility: Duration,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            let arrived = self.arrived.notified();
+            let taken = self.take(max, visibility);
+            if !taken.is_empty() || tokio::time::Instant::now() >= deadline {
+                return Ok(taken);
+            }
+            let poll = (tokio::time::Instant::now() + RECEIVE_POLL).min(deadline);
+            let _ = tokio::time::timeout_at(poll, arrived).await;
+        }
+    }
+
+    async fn ack(&self, receipt: Receipt) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if let Some((key, _)) = tables.owned(&receipt) {
+            tables.queue.remove(&key);
+        }
+        Ok(())
+    }
+
+    async fn retry(&self, receipt: Receipt, after: Duration) -> Result<(), StoreError> {
+        let at = self.clock.now().plus(after.min(MAX_DELAY));
+        if let Some((_, entry)) = self.tables().owned(&receipt) {
+            entry.visible_at = at;
+            entry.receipt = 0;
+        }
+        self.arrived.notify_waiters();
+        Ok(())
+    }
+
+    async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<bool, StoreError> {
+        let at = self.clock.now().plus(visibility);
+        let mut tables = self.tables();
+        let owned = tables.owned(receipt);
+        Ok(owned.map(|(_, entry)| entry.visible_at = at).is_some())
+    }
+}
+
+impl JobWatch for MemoryBackend {
+    fn watch(&self, id: JobId) -> Box<dyn Watcher> {
+        self.hub.watch(id, None)
+    }
+}

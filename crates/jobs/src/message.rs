@@ -1,0 +1,112 @@
+//! What travels through the queue, and what becomes of it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::id::JobId;
+
+/// A hint that a job may be ready to run. It carries no truth: the record decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// Version of this form.
+    v: Version,
+    /// The job.
+    pub job: JobId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+struct Version;
+
+impl TryFrom<u32> for Version {
+    type Error = String;
+
+    fn try_from(v: u32) -> Result<Self, String> {
+        if v == 1 {
+            Ok(Self)
+        } else {
+            Err(format!("message version {v} is not known here"))
+        }
+    }
+}
+
+impl From<Version> for u32 {
+    fn from(_: Version) -> Self {
+        1
+    }
+}
+
+/// A message body that is not ours, or from a version that we do not know.
+#[derive(Debug, thiserror::Error)]
+#[error("undecodable message: {0}")]
+pub struct Undecodable(#[from] serde_json::Error);
+
+impl Message {
+    /// A message about `job`.
+    #[must_use]
+    pub const fn new(job: JobId) -> Self {
+        Self { v: Version, job }
+    }
+
+    /// The body as sent: compact JSON, `{"v":1,"job":"<uuid>"}`.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        format!(r#"{{"v":1,"job":"{}"}}"#, self.job)
+    }
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// If it is not such JSON; the caller moves it to the dead letters and acknowledges it.
+    pub fn decode(body: &str) -> Result<Self, Undecodable> {
+        Ok(serde_json::from_str(body)?)
+    }
+}
+
+/// What the worker's handler says about a message; the host turns it into acknowledge or retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Done with it: delete the message.
+    Ack,
+    /// Not now: deliver it again after this time.
+    Retry {
+        /// How long to wait.
+        after: Duration,
+    },
+    /// Not for us and never will be (no such job, undecodable): delete it and count it.
+    Discard,
+}
+
+/// What a host runs for each message: the worker function.
+///
+/// Must be idempotent, since delivery is at least once.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Deals with one message to the end, and says what becomes of it. Never fails: what goes wrong
+    /// is a [`Disposition`] and a log line.
+    async fn handle(&self, message: Message) -> Disposition;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn round_trip_and_refusals() {
+        let message = Message::new(JobId::new(Timestamp::from_millis(1)));
+        assert_eq!(Message::decode(&message.encode()).unwrap(), message);
+        assert_eq!(serde_json::to_string(&message).unwrap(), message.encode());
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            r#"{"v":2,"job":"0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de"}"#,
+        ] {
+            assert!(Message::decode(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Bounds: how often, how long, how far apart.
+
+use std::time::Duration;
+
+/// The longest delay a message may be sent with (that of SQS, the strictest queue).
+pub const MAX_DELAY: Duration = Duration::from_mins(15);
+
+/// How jobs are retried, leased and forgotten. Validated once at start ([`Policy::check`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// After so many failed attempts a job is `failed`.
+    pub max_failures: u32,
+    /// After so many attempts that ended with the death of their worker a job is `failed`. Counted
+    /// apart: a job that kills its worker must not be tried as often as one that merely fails.
+    pub max_deaths: u32,
+    /// How long a claim holds without a heartbeat.
+    pub lease: Duration,
+    /// How often a worker extends the lease of what it runs.
+    pub heartbeat: Duration,
+    /// Wait before the second attempt; doubles with each further one.
+    pub backoff_base: Duration,
+    /// Longest wait between attempts.
+    pub backoff_cap: Duration,
+    /// How long terminal records (with their results) are kept.
+    pub ttl: Duration,
+    /// How long an idempotency key is kept.
+    pub key_ttl: Duration,
+    /// How long after a job could have been started its message is taken for lost and sent again.
+    /// Never shorter than [`crate::Capabilities::resend_after`] of the backend in use.
+    pub resend_after: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_failures: 5,
+            max_deaths: 3,
+            lease: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(10),
+            backoff_base: Duration::from_secs(1),
+            backoff_cap: Duration::from_mins(5),
+            ttl: Duration::from_hours(7 * 24),
+            key_ttl: Duration::from_hours(24),
+            resend_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A policy under which jobs would be run twice or never.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadPolicy {
+    /// A single late heartbeat would lose the lease.
+    #[error(
+        "the lease ({lease_ms} ms) must be longer than twice the heartbeat ({heartbeat_ms} ms)"
+    )]
+    LeaseTooShort {
+        /// The lease.
+        lease_ms: u128,
+        /// The heartbeat.
+        heartbeat_ms: u128,
+    },
+    /// A bound that must not be zero.
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
+}
+
+impl Policy {
+    /// Refuses a policy that cannot keep the promises.
+    ///
+    /// # Errors
+    /// If the lease is not longer than two heartbeats, or a bound is zero.
+    pub fn check(&self) -> Result<(), BadPolicy> {
+        if self.lease <= self.heartbeat * 2 {
+            return Err(BadPolicy::LeaseTooShort {
+                lease_ms: self.lease.as_millis(),
+                heartbeat_ms: self.heartbeat.as_millis(),
+            });
+        }
+        for (value, name) in [
+            (u128::from(self.max_failures), "the number of attempts"),
+            (u128::from(self.max_deaths), "the number of worker deaths"),
+            (self.heartbeat.as_millis(), "the heartbeat in milliseconds"),
+            (self.ttl.as_millis(), "the time to live in milliseconds"),
+        ] {
+            if value == 0 {
+                return Err(BadPolicy::Zero(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Wait before the next attempt after `failed` failed ones: exponential, capped, with jitter in
+    /// its upper half (`jitter` in 0..1), so that jobs that failed together do not return together.
+    #[must_use]
+    pub fn backoff(&self, failed: u32, jitter: f64) -> Duration {
+        let doublings = failed.saturating_sub(1).min(20);
+        let full = self
+            .backoff_base
+            .saturating_mul(1 << doublings)
+            .min(self.backoff_cap);
+        full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
+    }
+
+    /// The farthest moment, counted from now, at which a lease or a wait of ours can end. What ends
+    /// later was written before the clock jumped back.
+    #[must_use]
+    pub fn horizon(&self) -> Duration {
+        self.lease.max(self.backoff_cap).max(MAX_DELAY) * 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_is_sound_and_short_leases_are_refused() {
+        Policy::default().check().unwrap();
+        let bad = Policy {
+            lease: Duration::from_secs(20),
+            ..Policy::default()
+        };
+        assert_eq!(
+            bad.check().unwrap_err().to_string(),
+            "the lease (20000 ms) must be longer than twice the heartbeat (10000 ms)"
+        );
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_its_cap() {
+        let policy = Policy::default();
+        let waits: Vec<u64> = [1, 2, 3, 9, 10, 99]
+            .map(|n| policy.backoff(n, 1.0).as_secs())
+            .into();
+        assert_eq!(waits, [1, 2, 4, 256, 300, 300]);
+        assert_eq!(policy.backoff(3, 0.0), Duration::from_secs(2));
+    }
+}

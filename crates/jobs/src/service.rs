@@ -1,0 +1,636 @@
+//! The use cases: what handlers do with jobs, over any backend.
+//!
+//! Every durable step is read, decide (a pure transition of [`Job`]), compare-and-set; a lost race is
+//! decided anew from what the winner wrote.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::batch::{Batch, BatchItem};
+use crate::error::StoreError;
+use crate::id::{BatchId, JobId, Owner};
+use crate::job::{BatchRef, Failure, Head, Job, Phase, Refused, Request, State};
+use crate::policy::{BadPolicy, Policy};
+use crate::ports::{
+    Backend, Change, Created, DeadLetter, IdempotencyKey, ListQuery, Page, Submission,
+};
+use crate::time::{Clock, Timestamp};
+
+/// Why a use case did not go through.
+#[derive(Debug, thiserror::Error)]
+pub enum JobsError {
+    /// No such job (or batch), or not one of this owner.
+    #[error("no such job")]
+    NotFound,
+    /// It was there, and its time to live has passed.
+    #[error("expired at {0}")]
+    Expired(Timestamp),
+    /// The job's state does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The backend.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A job to be submitted.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// The caller's name for it.
+    pub name: Option<String>,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// A caller's idempotency key and the digest of the request that it came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub key: String,
+    /// Digest of the request.
+    pub digest: [u8; 32],
+}
+
+/// An accepted submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted<T> {
+    /// What was made, now or by an earlier request with the same key.
+    pub value: T,
+    /// Whether it was made earlier.
+    pub replayed: bool,
+}
+
+/// What came of trying to take a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// It is ours until its lease runs out.
+    Claimed(Job),
+    /// Try again after this time.
+    Wait(Duration),
+    /// Nothing left to do: it is terminal.
+    Settled(State),
+    /// There is no such job.
+    Missing,
+}
+
+/// What became of an attempt's last step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// The job is now so.
+    Done(Job),
+    /// The job was no longer ours (lease lost, cancelled, deleted): nothing was written.
+    Stale,
+}
+
+/// What one sweep did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Messages of submitted jobs sent again.
+    pub resent: usize,
+    /// Running jobs taken from lost workers, to be tried again.
+    pub reclaimed: usize,
+    /// Jobs given up because they had cost too many workers.
+    pub buried: usize,
+    /// Expired records forgotten.
+    pub purged: usize,
+}
+
+/// The most jobs one sweep repairs; the rest follows at the next.
+pub const SWEEP_LIMIT: usize = 1000;
+
+/// The use cases over one backend. Cheap to clone.
+#[derive(Clone)]
+pub struct Jobs {
+    backend: Backend,
+    clock: Arc<dyn Clock>,
+    policy: Arc<Policy>,
+}
+
+impl Jobs {
+    /// Ties backend, clock and policy together.
+    ///
+    /// # Errors
+    /// If the policy cannot keep the promises ([`Policy::check`]).
+    pub fn new(backend: Backend, clock: Arc<dyn Clock>, policy: Policy) -> Result<Self, BadPolicy> {
+        policy.check()?;
+        let resend_after = policy
+            .resend_after
+            .max(backend.store.capabilities().resend_after);
+        let policy = Arc::new(Policy {
+            resend_after,
+            ..policy
+        });
+        Ok(Self {
+            backend,
+            clock,
+            policy,
+        })
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The backend.
+    #[must_use]
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    // --- for callers -------------------------------------------------------------------------
+
+    /// Accepts one job, to be started from `delay` from now on. When this returns the job is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`]; [`JobsError::NotFound`] if the key led to a job that was deleted
+    /// since; or the backend's.
+    pub async fn submit(
+        &self,
+        owner: &Owner,
+        new: NewJob,
+        delay: Duration,
+        key: Option<Key>,
+    ) -> Result<Accepted<Job>, JobsError> {
+        let job = self.job(owner, new, delay, None);
+        let submission = Submission {
+            job,
+            key: key.map(|k| self.idempotency(owner, k)),
+        };
+        let outcome = self
+            .backend
+            .store
+            .create(std::slice::from_ref(&submission))
+            .await
+            .pop();
+        match outcome.unwrap_or(Err(StoreError::NotFound))? {
+            Created::New => Ok(Accepted {
+                value: submission.job,
+                replayed: false,
+            }),
+            Created::Existing(id) => Ok(Accepted {
+                value: self.find(owner, id).await?,
+                replayed: true,
+            }),
+        }
+    }
+
+    /// Accepts a batch: jobs for the good records, a note for each bad one, in order. When this
+    /// returns all of it is durable. If it fails half-way the jobs made so far run and expire on
+    /// their own; the caller holds no handle to them and sends the batch again.
+    ///
+    /// # Errors
+    /// As for [`Jobs::submit`].
+    pub async fn submit_batch(
+        &self,
+        owner: &Owner,
+        records: Vec<Result<NewJob, BatchItem>>,
+        key: Option<Key>,
+    ) -> Result<Accepted<Batch>, JobsError> {
+        let key = key.map(|k| self.idempotency(owner, k));
+        if let Some(key) = &key
+            && let Some(id) = self.backend.batches.batch_of_key(key).await?
+        {
+            return Ok(Accepted {
+                value: self.batch(owner, id).await?,
+                replayed: true,
+            });
+        }
+        let now = self.now();
+        let id = BatchId::new(now);
+        let mut items = Vec::with_capacity(records.len());
+        let mut submissions = Vec::new();
+        for (index, record) in (0_u32..).zip(records) {
+            items.push(match record {
+                Ok(new) => {
+                    let job = self.job(owner, new, Duration::ZERO, Some(BatchRef { id, index }));
+                    let item = BatchItem::Job(job.id());
+                    submissions.push(Submission { job, key: None });
+                    item
+                }
+                Err(rejected) => rejected,
+            });
+        }
+        for chunk in submissions.chunks(self.backend.store.capabilities().max_create.max(1)) {
+            for outcome in self.backend.store.create(chunk).await {
+                outcome?;
+            }
+        }
+        // The handle outlives its jobs' results by the time that they may have to wait.
+        let expires_at = now.plus(self.policy.ttl * 2);
+        let batch = Batch {
+            id,
+            owner: owner.clone(),
+            created_at: now,
+            expires_at,
+            items,
+        };
+        match self
+            .backend
+            .batches
+            .create_batch(&batch, key.as_ref())
+            .await?
+        {
+            Created::New => Ok(Accepted {
+                value: batch,
+                replayed: false,
+            }),
+            Created::Existing(id) => Ok(Accepted {
+                value: self.batch(owner, id).await?,
+                replayed: true,
+            }),
+        }
+    }
+
+    /// The job, if it is one of `owner`'s and not expired.
+    ///
+    /// # Errors
+    /// [`JobsError::NotFound`], [`JobsError::Expired`], or the backend's.
+    pub async fn find(&self, owner: &Owner, id: JobId) -> Result<Job, JobsError> {
+        let job = self
+            .backend
+            .store
+            .get(id)
+            .await?
+            .ok_or(JobsError::NotFound)?;
+        if job.head.owner != *owner {
+            return Err(JobsError::NotFound);
+        }
+        match job.status.expires_at {
+            Some(at) if job.status.is_expired(self.now()) => Err(JobsError::Expired(at)),
+            _ => Ok(job),
+        }
+    }
+
+    /// The batch, if it is one of `owner`'s and not expired.
+    ///
+    /// # Errors
+    /// As for [`Jobs::find`].
+    pub async fn batch(&self, owner: &Owner, id: BatchId) -> Result<Batch, JobsError> {
+        let batch = self
+            .backend
+            .batches
+            .batch(id)
+            .await?
+            .ok_or(JobsError::NotFound)?;
+        if batch.owner != *owner {
+            return Err(JobsError::NotFound);
+        }
+        if batch.expires_at <= self.now() {
+            return Err(JobsError::Expired(batch.expires_at));
+        }
+        Ok(batch)
+    }
+
+    /// The stored result of a finished job.
+    ///
+    /// # Errors
+    /// [`JobsError::NotFound`] if there is none (yet), or the backend's.
+    pub async fn result(&self, id: JobId) -> Result<Bytes, JobsError> {
+        self.backend
+            .store
+            .result(id)
+            .await?
+            .ok_or(JobsError::NotFound)
+    }
+
+    /// One page of an owner's jobs, newest first, without expired ones.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn list(
+        &self,
+        query: &ListQuery,
+    ) -> Result<Page<crate::job::Summary, JobId>, JobsError> {
+        let now = self.now();
+        let mut page = self.backend.store.list(query).await?;
+        page.items.retain(|summary| !summary.status.is_expired(now));
+        Ok(page)
+    }
+
+    /// Waits until the job is terminal or `timeout` has passed; returns it as it is then.
+    ///
+    /// # Errors
+    /// As for [`Jobs::find`], also when the job disappears while waiting.
+    pub async fn wait(
+        &self,
+        owner: &Owner,
+        id: JobId,
+        timeout: Duration,
+    ) -> Result<Job, JobsError> {
+        let mut watcher = self.backend.watch.watch(id);
+        let deadline = tokio::time::Instant::now() + timeout;
+        loop {
+            let job = self.find(owner, id).await?;
+            if job.state().is_terminal()
+                || tokio::time::timeout_at(deadline, watcher.changed())
+                    .await
+                    .is_err()
+            {
+                return Ok(job);
+            }
+        }
+    }
+
+    /// Cancels. Cancelling again is fine.
+    ///
+    /// # Errors
+    /// [`JobsError::Refused`] if it is finished or failed; else as for [`Jobs::find`].
+    pub async fn cancel(&self, owner: &Owner, id: JobId) -> Result<Job, JobsError> {
+        loop {
+            let job = self.find(owner, id).await?;
+            if job.state() == State::Cancelled {
+                return Ok(job);
+            }
+            let cancelled = job.cancel(self.now(), &self.policy)?;
+            if let Settled::Done(job) = self.apply(&Change::new(&job, cancelled)).await? {
+                return Ok(job);
+            }
+        }
+    }
+
+    /// Deletes the job with all that belongs to it; a worker that runs it notices and stops. Returns
+    /// whether there was one of this owner.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn delete(&self, owner: &Owner, id: JobId) -> Result<bool, JobsError> {
+        match self.backend.store.get(id).await? {
+            Some(job) if job.head.owner == *owner => Ok(self.backend.store.delete(id).await?),
+            _ => Ok(false),
+        }
+    }
+
+    // --- for workers -------------------------------------------------------------------------
+
+    /// Tries to take the job for its next attempt. A lease that ran out is recorded as a lost worker
+    /// first, and the job waits out its back-off.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn claim(&self, id: JobId) -> Result<Claim, StoreError> {
+        loop {
+            let Some(job) = self.backend.store.get(id).await? else {
+                return Ok(Claim::Missing);
+            };
+            let now = self.now();
+            let next = match job.claim(now, &self.policy, Uuid::new_v4()) {
+                Ok(next) => next,
+                Err(Refused::NotYet(at) | Refused::Leased(at)) => {
+                    return Ok(Claim::Wait(at.since(now).min(self.policy.horizon())));
+                }
+                Err(Refused::LeaseExpired(_)) => {
+                    match job.lose_lease(now, &self.policy, jitter()) {
+                        Ok(next) => next,
+                        Err(_) => continue,
+                    }
+                }
+                Err(Refused::State(state, _)) => return Ok(Claim::Settled(state)),
+            };
+            let Settled::Done(job) = self.apply(&Change::new(&job, next)).await? else {
+                continue;
+            };
+            return Ok(match &job.status.phase {
+                Phase::Running { .. } => Claim::Claimed(job),
+                Phase::Submitted { not_before } => Claim::Wait(not_before.since(now)),
+                _ => Claim::Settled(job.state()),
+            });
+        }
+    }
+
+    /// Extends the lease of a job in hand.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn heartbeat(&self, job: &Job) -> Result<Settled, StoreError> {
+        self.settle(job, job.extend(self.now(), &self.policy)).await
+    }
+
+    /// Stores the result and finishes the job in hand.
+    ///
+    /// # Errors
+    /// The backend's; [`StoreError::TooLarge`] if the result does not fit.
+    pub async fn finish(&self, job: &Job, result: Bytes) -> Result<Settled, StoreError> {
+        let limit = self.backend.store.capabilities().max_result_bytes;
+        if result.len() > limit {
+            let detail = format!(
+                "a result of {} bytes is over the store's limit of {limit}",
+                result.len()
+            );
+            return Err(StoreError::TooLarge(detail));
+        }
+        match job.finish(self.now(), &self.policy) {
+            Ok(next) => {
+                self.apply(&Change::new(job, next).with_result(result))
+                    .await
+            }
+            Err(_) => Ok(Settled::Stale),
+        }
+    }
+
+    /// Fails the job in hand for good.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn fail(&self, job: &Job, error: Failure) -> Result<Settled, StoreError> {
+        self.settle(job, job.fail(self.now(), &self.policy, error))
+            .await
+    }
+
+    /// Puts the job in hand back for another attempt after back-off, or fails it if they are used
+    /// up. Its message is the caller's to retry.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn retry(&self, job: &Job, error: Failure) -> Result<Settled, StoreError> {
+        self.settle(job, job.retry(self.now(), &self.policy, jitter(), error))
+            .await
+    }
+
+    /// Gives the job in hand back, uncounted. Its message is the caller's to retry.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn release(&self, job: &Job) -> Result<Settled, StoreError> {
+        self.settle(job, job.release(self.now(), &self.policy))
+            .await
+    }
+
+    /// Whether the job in hand is still ours.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn still_ours(&self, job: &Job) -> Result<bool, StoreError> {
+        Ok(self
+            .backend
+            .store
+            .get(job.id())
+            .await?
+            .is_some_and(|now| now.fence() == job.fence()))
+    }
+
+    // --- for operators, and the sweep --------------------------------------------------------
+
+    /// Repairs what is overdue (lost messages, lost workers, times from before a clock jump) and
+    /// forgets what has expired. Every worker calls it all the time; sweeps do not disturb each other.
+    ///
+    /// # Errors
+    /// The backend's. What was repaired before stays repaired.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        let now = self.now();
+        for id in self
+            .backend
+            .store
+            .overdue(now, self.policy.horizon(), SWEEP_LIMIT)
+            .await?
+        {
+            if let Some(job) = self.backend.store.get(id).await? {
+                self.repair(&job, now, &mut swept).await?;
+            }
+        }
+        swept.purged = self.backend.store.purge(now, SWEEP_LIMIT).await?;
+        Ok(swept)
+    }
+
+    async fn repair(&self, job: &Job, now: Timestamp, swept: &mut Swept) -> Result<(), StoreError> {
+        let overdue = job
+            .status
+            .due_at
+            .is_some_and(|due| due <= now || due > now.plus(self.policy.horizon()));
+        if !overdue {
+            return Ok(()); // it moved on since the candidate list was made
+        }
+        let (next, count) = match &job.status.phase {
+            Phase::Submitted { .. } => (job.resend(now, &self.policy), &mut swept.resent),
+            // A lease from the future: bring it into range, and let a live worker extend it or a
+            // dead one lose it.
+            Phase::Running { lease } if lease.until > now => {
+                (job.extend(now, &self.policy), &mut swept.reclaimed)
+            }
+            Phase::Running { .. } => match job.lose_lease(now, &self.policy, jitter()) {
+                Ok(next) if next.state() == State::Failed => (Ok(next), &mut swept.buried),
+                next => (next, &mut swept.reclaimed),
+            },
+            _ => return Ok(()),
+        };
+        let Ok(next) = next else { return Ok(()) };
+        let mut change = Change::new(job, next);
+        if let Phase::Submitted { not_before } = change.job.status.phase {
+            change = change.with_message(not_before.since(now));
+        }
+        if let Settled::Done(_) = self.apply(&change).await? {
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    /// One page of dead letters, newest first.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn dead_letters(
+        &self,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<Page<DeadLetter, JobId>, StoreError> {
+        self.backend.dead.dead_letters(before, limit).await
+    }
+
+    /// Keeps a message that nobody can use among the dead letters.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn bury(&self, body: String, reason: String) -> Result<(), StoreError> {
+        let now = self.now();
+        let letter = DeadLetter {
+            id: JobId::new(now),
+            job: None,
+            at: now,
+            reason,
+            body: Some(body),
+        };
+        self.backend
+            .dead
+            .bury(&letter, now.plus(self.policy.ttl))
+            .await
+    }
+
+    /// Sends a failed job again, with its counts at zero.
+    ///
+    /// # Errors
+    /// [`JobsError::Refused`] if it has not failed, [`JobsError::NotFound`], or the backend's.
+    pub async fn redrive(&self, id: JobId) -> Result<Job, JobsError> {
+        loop {
+            let job = self
+                .backend
+                .store
+                .get(id)
+                .await?
+                .ok_or(JobsError::NotFound)?;
+            let next = job.redrive(self.now(), &self.policy)?;
+            let change = Change::new(&job, next).with_message(Duration::ZERO);
+            if let Settled::Done(job) = self.apply(&change).await? {
+                return Ok(job);
+            }
+        }
+    }
+
+    // --- inside ------------------------------------------------------------------------------
+
+    async fn settle(&self, job: &Job, next: Result<Job, Refused>) -> Result<Settled, StoreError> {
+        match next {
+            Ok(next) => self.apply(&Change::new(job, next)).await,
+            Err(_) => Ok(Settled::Stale),
+        }
+    }
+
+    async fn apply(&self, change: &Change) -> Result<Settled, StoreError> {
+        match self.backend.store.apply(change).await {
+            Ok(()) => Ok(Settled::Done(change.job.clone())),
+            Err(StoreError::Conflict(_) | StoreError::NotFound) => Ok(Settled::Stale),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn job(&self, owner: &Owner, new: NewJob, delay: Duration, batch: Option<BatchRef>) -> Job {
+        let now = self.now();
+        let head = Head {
+            id: JobId::new(now),
+            owner: owner.clone(),
+            created_at: now,
+            name: new.name,
+            batch,
+            length: new.request.sequence.len(),
+        };
+        Job::submit(
+            head,
+            new.request,
+            delay.min(crate::policy::MAX_DELAY),
+            &self.policy,
+        )
+    }
+
+    fn idempotency(&self, owner: &Owner, key: Key) -> IdempotencyKey {
+        IdempotencyKey {
+            owner: owner.clone(),
+            key: key.key,
+            digest: key.digest,
+            expires_at: self.now().plus(self.policy.key_ttl),
+        }
+    }
+}
+
+fn jitter() -> f64 {
+    rand::random()
+}

@@ -1,0 +1,150 @@
+//! Points in time, and the clock that hands them out.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A point in time: whole milliseconds since 1970-01-01T00:00:00Z. JSON: an RFC 3339 string in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// The last moment that the calendar library writes (in the last days of 9999): arithmetic stops there.
+const LAST_MS: i64 = 253_402_207_199_999;
+
+impl Timestamp {
+    /// From milliseconds since the epoch, kept within the years 1970 to 9999.
+    #[must_use]
+    pub fn from_millis(ms: i64) -> Self {
+        Self(ms.clamp(0, LAST_MS))
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// This moment plus `duration`; stops at the end of the year 9999.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.0.saturating_add(ms))
+    }
+
+    /// This moment minus `duration`; stops at 1970.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.0.saturating_sub(ms))
+    }
+
+    /// Time from `earlier` to this moment; zero if `earlier` is later (clocks jump).
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+
+    /// `2021-05-13 11:50:25.218000` in UTC: the form of the classic API.
+    #[must_use]
+    pub fn classic(self) -> String {
+        self.civil().strftime("%Y-%m-%d %H:%M:%S.%6f").to_string()
+    }
+
+    fn civil(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.civil())
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let parsed: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        Ok(Self::from_millis(parsed.as_millisecond()))
+    }
+}
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync {
+    /// The time now. May jump backwards: nothing may depend on it being monotonic.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(LAST_MS))
+    }
+}
+
+/// A clock that stands still until it is moved; for tests.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// Starts at `start`.
+    #[must_use]
+    pub fn new(start: Timestamp) -> Self {
+        Self(AtomicI64::new(start.0))
+    }
+
+    /// Moves the time on.
+    pub fn advance(&self, by: Duration) {
+        self.set(self.now().plus(by));
+    }
+
+    /// Sets the time, also backwards.
+    pub fn set(&self, to: Timestamp) {
+        self.0.store(to.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings() {
+        let t = Timestamp::from_millis(1_620_906_625_218);
+        assert_eq!(t.to_string(), "2021-05-13T11:50:25.218Z");
+        assert_eq!(t.classic(), "2021-05-13 11:50:25.218000");
+        let json = serde_json::to_string(&t).unwrap();
+        assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), t);
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        let t = Timestamp::from_millis(5);
+        assert_eq!(
+            t.plus(Duration::MAX).to_string(),
+            "9999-12-30T21:59:59.999Z"
+        );
+        assert_eq!(t.minus(Duration::from_secs(1)).as_millis(), 0);
+        assert_eq!(t.since(t.plus(Duration::from_secs(1))), Duration::ZERO);
+    }
+}

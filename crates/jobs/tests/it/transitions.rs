@@ -1,0 +1,253 @@
+//! Every transition from every state: the table of the state diagram.
+
+use std::time::Duration;
+
+use pssp_jobs::job::{Failure, FailureClass, Head, Job, Refused, Request, State};
+use pssp_jobs::{JobId, Owner, Policy, Timestamp};
+use uuid::Uuid;
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000)
+}
+
+fn submitted() -> Job {
+    let sequence: pssp_predict::Sequence = "MKTAYIAKQR".parse().unwrap();
+    let head = Head {
+        id: JobId::new(now()),
+        owner: Owner::public(),
+        created_at: now(),
+        name: None,
+        batch: None,
+        length: sequence.len(),
+    };
+    let request = Request {
+        input: "MKTAYIAKQR".to_owned(),
+        sequence,
+        edits: vec![],
+        warnings: vec![],
+    };
+    Job::submit(head, request, Duration::ZERO, &Policy::default())
+}
+
+fn in_state(state: State) -> Job {
+    let policy = Policy::default();
+    let running = || submitted().claim(now(), &policy, Uuid::nil()).unwrap();
+    match state {
+        State::Submitted => submitted(),
+        State::Running => running(),
+        State::Finished => running().finish(now(), &policy).unwrap(),
+        State::Failed => running().fail(now(), &policy, failure()).unwrap(),
+        State::Cancelled => running().cancel(now(), &policy).unwrap(),
+    }
+}
+
+fn failure() -> Failure {
+    Failure::new(FailureClass::Method, "it broke")
+}
+
+type Transition = fn(&Job) -> Result<Job, Refused>;
+
+/// A transition by name, and the states that it leads to from submitted, running, finished, failed
+/// and cancelled; `None` where it is refused.
+const TABLE: &[(&str, Transition, [Option<State>; 5])] = {
+    use State::{Cancelled, Failed, Finished, Running, Submitted};
+    &[
+        (
+            "claim",
+            |j| j.claim(now(), &Policy::default(), Uuid::nil()),
+            [Some(Running), None, None, None, None],
+        ),
+        (
+            "extend",
+            |j| j.extend(now(), &Policy::default()),
+            [None, Some(Running), None, None, None],
+        ),
+        (
+            "finish",
+            |j| j.finish(now(), &Policy::default()),
+            [None, Some(Finished), None, None, None],
+        ),
+        (
+            "fail",
+            |j| j.fail(now(), &Policy::default(), failure()),
+            [None, Some(Failed), None, None, None],
+        ),
+        (
+            "retry",
+            |j| j.retry(now(), &Policy::default(), 0.5, failure()),
+            [None, Some(Submitted), None, None, None],
+        ),
+        (
+            "release",
+            |j| j.release(now(), &Policy::default()),
+            [None, Some(Submitted), None, None, None],
+        ),
+        (
+            "lose_lease",
+            |j| j.lose_lease(now().plus(Policy::default().lease), &Policy::default(), 0.5),
+            [None, Some(Submitted), None, None, None],
+        ),
+        (
+            "cancel",
+            |j| j.cancel(now(), &Policy::default()),
+            [
+                Some(Cancelled),
+                Some(Cancelled),
+                None,
+                None,
+                Some(Cancelled),
+            ],
+        ),
+        (
+            "resend",
+            |j| j.resend(now(), &Policy::default()),
+            [Some(Submitted), None, None, None, None],
+        ),
+        (
+            "redrive",
+            |j| j.redrive(now(), &Policy::default()),
+            [None, None, None, Some(Submitted), None],
+        ),
+    ]
+};
+
+#[test]
+fn the_state_diagram_is_true() {
+    for (name, transition, outcomes) in TABLE {
+        for (from, expected) in State::ALL.into_iter().zip(outcomes) {
+            let job = in_state(from);
+            let next = transition(&job);
+            assert_eq!(
+                next.as_ref().ok().map(Job::state),
+                *expected,
+                "{name} from {from}: {next:?}"
+            );
+            if let Ok(next) = next {
+                check_shape(&next);
+                assert!(
+                    next.status.attempt >= job.status.attempt,
+                    "attempts never decrease"
+                );
+                assert_eq!((next.head, next.request), (job.head, job.request));
+            }
+        }
+    }
+}
+
+/// What holds in every state: a time for the sweep or a time to live, never both.
+fn check_shape(job: &Job) {
+    assert_eq!(
+        job.status.due_at.is_some(),
+        !job.state().is_terminal(),
+        "{job:?}"
+    );
+    assert_eq!(
+        job.status.expires_at.is_some(),
+        job.state().is_terminal(),
+        "{job:?}"
+    );
+}
+
+#[test]
+fn only_a_claim_adds_an_attempt() {
+    let policy = Policy::default();
+    let running = in_state(State::Running);
+    assert_eq!(running.status.attempt, 1);
+    let again = running
+        .release(now(), &policy)
+        .unwrap()
+        .claim(now(), &policy, Uuid::nil())
+        .unwrap();
+    assert_eq!((again.status.attempt, again.status.failures), (2, 0));
+}
+
+#[test]
+fn a_claim_waits_for_its_time_and_its_lease() {
+    let policy = Policy::default();
+    let retried = in_state(State::Running)
+        .retry(now(), &policy, 1.0, failure())
+        .unwrap();
+    let at = now().plus(policy.backoff_base);
+    assert_eq!(
+        retried.claim(now(), &policy, Uuid::nil()),
+        Err(Refused::NotYet(at))
+    );
+    assert!(retried.claim(at, &policy, Uuid::nil()).is_ok());
+    let leased = in_state(State::Running);
+    let until = now().plus(policy.lease);
+    assert_eq!(
+        leased.claim(now(), &policy, Uuid::nil()),
+        Err(Refused::Leased(until))
+    );
+    assert_eq!(
+        leased.claim(until, &policy, Uuid::nil()),
+        Err(Refused::LeaseExpired(until))
+    );
+    assert_eq!(
+        leased.lose_lease(now(), &policy, 0.0),
+        Err(Refused::Leased(until))
+    );
+}
+
+#[test]
+fn attempts_and_deaths_have_bounds_of_their_own() {
+    let policy = Policy {
+        max_failures: 2,
+        max_deaths: 2,
+        ..Policy::default()
+    };
+    let mut job = in_state(State::Running);
+    job = job.retry(now(), &policy, 0.0, failure()).unwrap();
+    let later = now().plus(policy.backoff_cap);
+    job = job.claim(later, &policy, Uuid::nil()).unwrap();
+    job = job
+        .lose_lease(later.plus(policy.lease), &policy, 0.0)
+        .unwrap();
+    assert_eq!(
+        (job.state(), job.status.failures, job.status.deaths),
+        (State::Submitted, 1, 1)
+    );
+    let later = later.plus(policy.lease + policy.backoff_cap);
+    job = job.claim(later, &policy, Uuid::nil()).unwrap();
+    assert_eq!(
+        job.retry(later, &policy, 0.0, failure()).unwrap().state(),
+        State::Failed
+    );
+    assert_eq!(
+        job.lose_lease(later.plus(policy.lease), &policy, 0.0)
+            .unwrap()
+            .state(),
+        State::Failed
+    );
+}
+
+#[test]
+fn a_start_time_from_a_clock_that_jumped_does_not_hold() {
+    let policy = Policy::default();
+    let future = now().plus(Duration::from_hours(24));
+    let mut job = submitted();
+    job.status.phase = pssp_jobs::job::Phase::Submitted { not_before: future };
+    assert!(job.claim(now(), &policy, Uuid::nil()).is_ok());
+}
+
+#[test]
+fn stored_forms_are_stable() {
+    let job = in_state(State::Running);
+    let json = serde_json::to_value(&job.status).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "state": "running",
+            "lease": {"id": Uuid::nil(), "until": "2023-11-14T22:13:50.000Z"},
+            "attempt": 1,
+            "failures": 0,
+            "deaths": 0,
+            "started_at": "2023-11-14T22:13:20.000Z",
+            "due_at": "2023-11-14T22:13:50.000Z",
+        })
+    );
+    assert_eq!(
+        serde_json::from_value::<pssp_jobs::Status>(json).unwrap(),
+        job.status
+    );
+}
