@@ -64,6 +64,7 @@ pub struct Accepted<T> {
 }
 
 /// What came of trying to take a job.
+#[expect(clippy::large_enum_variant, reason = "short-lived: matched at once, never collected")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// It is ours until its lease runs out.
