@@ -64,7 +64,6 @@ pub struct Accepted<T> {
 }
 
 /// What came of trying to take a job.
-#[expect(clippy::large_enum_variant, reason = "short-lived: matched at once, never collected")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// It is ours until its lease runs out.
@@ -78,6 +77,7 @@ pub enum Claim {
 }
 
 /// What became of an attempt's last step.
+#[expect(clippy::large_enum_variant, reason = "short-lived: matched at once, never collected")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
     /// The job is now so.

@@ -1,4 +1,6 @@
 //! Tests of the jobs crate: the memory backend against the contract suite, and the transitions.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod memory;
 mod transitions;
