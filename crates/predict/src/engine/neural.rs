@@ -1,0 +1,86 @@
+//! The default engine: a residual stack of dilated 1-D convolutions, weights inside the binary.
+//!
+//! It reads nothing but the sequence: no alignment, no templates, no files. One network predicts
+//! all six properties; `training/` made it, `model/MODEL_CARD.md` says from what and how good it
+//! is. Results are the same to the bit on every machine: each sum is taken in one fixed order with
+//! correctly rounded fused multiply-adds, whatever the vector width, and exponentials come from a
+//! portable implementation instead of the platform's.
+
+mod decode;
+mod forward;
+mod kernel;
+mod membrane;
+mod weights;
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use self::weights::Weights;
+use super::{Cancel, Engine, EngineError, Method};
+use crate::{Prediction, Sequence};
+
+/// The exported network, about 2 MB of half-precision weights (layout: `training/weights.py`).
+const EMBEDDED: &[u8] = include_bytes!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../model/pssp-net.safetensors"
+));
+
+/// The neural network engine. Cheap to clone: clones share the weights.
+#[derive(Debug, Clone)]
+pub struct Neural {
+    method: Method,
+    weights: Arc<Weights>,
+}
+
+impl Neural {
+    /// The network that is built into this program; ready in milliseconds, without a warm-up.
+    ///
+    /// # Errors
+    /// Only if the program was built with a damaged model file (a test makes sure it was not).
+    pub fn load() -> Result<Self, EngineError> {
+        Self::from_safetensors(EMBEDDED)
+    }
+
+    /// A network in the layout that `training/export.py` writes.
+    ///
+    /// # Errors
+    /// [`EngineError::Method`] if a tensor or an entry of the metadata is missing or has a shape
+    /// that does not fit the others.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, EngineError> {
+        let weights = Weights::parse(bytes)
+            .map_err(|e| EngineError::Method(format!("unusable model file: {e}")))?;
+        let method = Method {
+            name: weights.name.clone(),
+            version: weights.version.clone(),
+            sha256: hex(&Sha256::digest(bytes)),
+            citation: weights.citation.clone(),
+        };
+        Ok(Self {
+            method,
+            weights: Arc::new(weights),
+        })
+    }
+}
+
+impl Engine for Neural {
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn predict(&self, sequence: &Sequence, cancel: &Cancel) -> Result<Prediction, EngineError> {
+        let outputs = forward::run(&self.weights, sequence.residues(), cancel)?;
+        decode::prediction(&self.weights.rules, &outputs, self.method.clone())
+            .map_err(|e| EngineError::Method(e.to_string()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
+            text
+        })
+}

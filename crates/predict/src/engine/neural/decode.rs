@@ -1,0 +1,193 @@
+//! From raw outputs to probabilities and labels; the twin of `training/decode.py`.
+//!
+//! A label is the most probable class after rounding to per mille, the first one where they tie.
+//! Two properties differ: disorder has a threshold of its own, and membrane segments are found by
+//! a search over the whole chain, see [`membrane`](super::membrane). All exponentials are `libm`'s,
+//! which computes the same on every platform.
+
+use super::membrane;
+use super::weights::{OUTPUTS, WeightsError, metadata};
+use crate::prediction::{MalformedPrediction, quantise};
+use crate::{Method, Prediction, Property, Track};
+
+/// SS3 from SS8: H = H G I, E = E B, C = T S L (columns of SS8 in alphabet order).
+const SS3_OF_SS8: [usize; 8] = [0, 0, 0, 1, 1, 2, 2, 2];
+
+/// Where each head's outputs are.
+const SS8: std::ops::Range<usize> = 0..8;
+const ACC: std::ops::Range<usize> = 8..11;
+const RSA: usize = 11;
+const DIS: usize = 12;
+const TM: std::ops::Range<usize> = 13..19;
+
+/// What labels depend on besides the probabilities; fitted on validation chains and kept in the
+/// model file.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// Disordered at or above this probability, per mille.
+    dis_threshold: u16,
+    /// Column of TM8 for each membrane output.
+    tm_columns: [usize; 6],
+    segments: membrane::Rules,
+}
+
+impl Rules {
+    /// Reads the entries of the metadata and checks that the alphabets are the ones meant here.
+    pub(super) fn read<'a>(
+        text: impl Fn(&str) -> Result<&'a str, WeightsError>,
+        number: impl Fn(&str) -> Result<usize, WeightsError>,
+    ) -> Result<Self, WeightsError> {
+        for (key, property) in [("ss8", Property::Ss8), ("acc", Property::Acc)] {
+            let letters = property.alphabet().iter().map(|c| c.letter);
+            if !letters.eq(text(key)?.bytes()) {
+                return Err(metadata(key));
+            }
+        }
+        let columns: Option<Vec<usize>> = (text("tm")?.bytes())
+            .map(|letter| Property::Tm8.column(letter))
+            .collect();
+        let threshold = number("dis_threshold")?;
+        Ok(Self {
+            dis_threshold: threshold
+                .try_into()
+                .map_err(|_| metadata("dis_threshold"))?,
+            tm_columns: columns
+                .and_then(|c| c.try_into().ok())
+                .ok_or_else(|| metadata("tm"))?,
+            segments: membrane::Rules::new(
+                number("tm_min_helix")?,
+                number("tm_min_strand")?,
+                number("tm_enter")?,
+            )
+            .ok_or_else(|| metadata("tm_min_helix, tm_min_strand or tm_enter"))?,
+        })
+    }
+}
+
+/// Puts a prediction together from raw outputs, 19 for each residue.
+pub(super) fn prediction(
+    rules: &Rules,
+    outputs: &[f32],
+    method: Method,
+) -> Result<Prediction, MalformedPrediction> {
+    let rows = || outputs.chunks_exact(OUTPUTS);
+    let ss8: Vec<Vec<f32>> = rows().map(|row| softmax(&row[SS8])).collect();
+    let ss3 = ss8.iter().map(|p| quantise(&three_states(p)));
+    let acc = rows().map(|row| quantise(&softmax(&row[ACC])));
+    let tm8: Vec<Vec<u16>> = rows()
+        .map(|row| spread(&quantise(&softmax(&row[TM])), rules.tm_columns))
+        .collect();
+    let spans = membrane::segments(&rules.segments, &tm8);
+    let tracks = vec![
+        most_probable(Property::Ss3, &ss3.collect::<Vec<_>>()),
+        most_probable(
+            Property::Ss8,
+            &ss8.iter().map(|p| quantise(p)).collect::<Vec<_>>(),
+        ),
+        most_probable(Property::Acc, &acc.collect::<Vec<_>>()),
+        disorder(rules, rows().map(|row| sigmoid(row[DIS]))),
+        tm2_track(&spans, &tm8),
+        tm8_track(&spans, &tm8),
+    ];
+    let rsa = rows().map(|row| permille(sigmoid(row[RSA]))).collect();
+    Prediction::new(method, tracks, rsa)
+}
+
+/// Sums of SS8 probabilities, in the order `H E C`.
+fn three_states(ss8: &[f32]) -> [f32; 3] {
+    let mut sums = [0.0; 3];
+    for (p, state) in ss8.iter().zip(SS3_OF_SS8) {
+        sums[state] += p;
+    }
+    sums
+}
+
+/// The membrane classes that can be learnt, in the columns of TM8; its other two (`C`, `X`) stay at
+/// zero, because no public set labels them.
+fn spread(learnt: &[u16], columns: [usize; 6]) -> Vec<u16> {
+    let mut row = vec![0; Property::Tm8.alphabet().len()];
+    for (&p, column) in learnt.iter().zip(columns) {
+        row[column] = p;
+    }
+    row
+}
+
+/// A track whose labels are the class with the most per mille, the first one where they tie.
+fn most_probable(property: Property, rows: &[Vec<u16>]) -> Track {
+    let alphabet = property.alphabet();
+    let labels = rows.iter().map(|row| alphabet[first_largest(row)].letter);
+    track(property, labels.collect(), rows)
+}
+
+fn disorder(rules: &Rules, probabilities: impl Iterator<Item = f32>) -> Track {
+    let rows: Vec<Vec<u16>> = probabilities.map(|p| quantise(&[p, 1.0 - p])).collect();
+    let disordered = |row: &Vec<u16>| row[0] >= rules.dis_threshold;
+    let labels = rows
+        .iter()
+        .map(|row| if disordered(row) { b'*' } else { b'.' });
+    track(Property::Dis, labels.collect(), &rows)
+}
+
+/// Membrane or not: helices and strands alike.
+fn tm2_track(spans: &[u8], tm8: &[Vec<u16>]) -> Track {
+    let labels = spans
+        .iter()
+        .map(|&span| if span == b'_' { b'_' } else { b'H' });
+    let rows: Vec<Vec<u16>> = tm8
+        .iter()
+        .map(|row| vec![row[0] + row[1], 1000 - row[0] - row[1]])
+        .collect();
+    track(Property::Tm2, labels.collect(), &rows)
+}
+
+/// The segments as they are, and the most probable of the other classes everywhere else.
+fn tm8_track(spans: &[u8], tm8: &[Vec<u16>]) -> Track {
+    let alphabet = Property::Tm8.alphabet();
+    let outside = |row: &[u16]| {
+        // Columns 0 and 1 are helix and strand.
+        let calm = &row[2..];
+        match calm.iter().all(|&p| p == 0) {
+            // Wholly membrane, yet in no legal segment.
+            true => b'_',
+            false => alphabet[2 + first_largest(calm)].letter,
+        }
+    };
+    let labels =
+        (spans.iter().zip(tm8)).map(|(&span, row)| if span == b'_' { outside(row) } else { span });
+    track(Property::Tm8, labels.collect(), tm8)
+}
+
+/// Rows of classes to a track with one column a class.
+fn track(property: Property, labels: Vec<u8>, rows: &[Vec<u16>]) -> Track {
+    let column = |class: usize| rows.iter().map(|row| row[class]).collect();
+    Track {
+        property,
+        labels,
+        columns: (0..property.alphabet().len()).map(column).collect(),
+    }
+}
+
+fn first_largest(row: &[u16]) -> usize {
+    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
+}
+
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = logits.iter().map(|&x| libm::expf(x - largest)).collect();
+    let total: f32 = powers.iter().sum();
+    powers.into_iter().map(|p| p / total).collect()
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + libm::expf(-x))
+}
+
+/// A probability as whole per mille.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "0 to 1000"
+)]
+fn permille(p: f32) -> u16 {
+    libm::roundf(p * 1000.0) as u16
+}

@@ -1,0 +1,106 @@
+//! One pass of the network over one chain: residues in, raw outputs (logits) out.
+//!
+//! Two buffers of one row per residue hold everything, so memory grows linearly with length
+//! (10,000 residues at width 128 take 11 MB). Positions outside the chain are zero for every
+//! convolution, as in training, and each residue's sums have a fixed order: nothing depends on the
+//! length, except within reach of an end.
+
+use super::weights::{Block, Weights};
+use crate::{Cancel, EngineError};
+
+/// Residues whose intermediate rows are computed together; they stay in the second-level cache.
+/// A multiple of the kernel's rows.
+const STRIP: usize = 96;
+
+/// Raw outputs, [`Weights::outputs`] numbers for each of `residues` (letters, upper case).
+///
+/// # Errors
+/// [`EngineError::Cancelled`] soon after `cancel` is set.
+pub(super) fn run(
+    weights: &Weights,
+    residues: &[u8],
+    cancel: &Cancel,
+) -> Result<Vec<f32>, EngineError> {
+    let width = weights.width;
+    let mut h: Vec<f32> = residues
+        .iter()
+        .flat_map(|&aa| weights.embedding(aa))
+        .copied()
+        .collect();
+    let reach = weights.reach();
+    // relu(h) between margins of zeros, which stand for what is outside the chain.
+    let mut active = vec![0.0; (residues.len() + 2 * reach) * width];
+    for block in &weights.blocks {
+        for (a, &value) in active[reach * width..].iter_mut().zip(&h) {
+            *a = relu(value);
+        }
+        add_block(weights, block, &active, &mut h, cancel)?;
+    }
+    Ok(head(weights, &h))
+}
+
+/// `h += B relu(A active + a) + b`, strip by strip.
+fn add_block(
+    weights: &Weights,
+    block: &Block,
+    active: &[f32],
+    h: &mut [f32],
+    cancel: &Cancel,
+) -> Result<(), EngineError> {
+    let (width, reach) = (weights.width, weights.reach());
+    let mut inner = Vec::with_capacity(STRIP * width);
+    for (strip, h) in h.chunks_mut(STRIP * width).enumerate() {
+        if cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        let rows = h.len() / width;
+        repeat(&block.wide_bias, rows, &mut inner);
+        let centre = block.taps.len() / 2;
+        for (tap, matrix) in block.taps.iter().enumerate() {
+            let first = strip * STRIP + reach + tap * block.dilation - centre * block.dilation;
+            matrix.add_product(&active[first * width..(first + rows) * width], &mut inner);
+        }
+        inner.iter_mut().for_each(|value| *value = relu(*value));
+        for row in h.chunks_exact_mut(width) {
+            row.iter_mut()
+                .zip(&block.mix_bias)
+                .for_each(|(value, bias)| *value += bias);
+        }
+        block.mix.add_product(&inner, h);
+    }
+    Ok(())
+}
+
+/// `W2 relu(W1 relu(h) + w1) + w2`, without the padding of the packed matrices.
+fn head(weights: &Weights, h: &[f32]) -> Vec<f32> {
+    let (width, outputs) = (weights.width, weights.outputs);
+    let mut found = Vec::with_capacity(h.len() / width * outputs);
+    let (mut hidden, mut out) = (Vec::new(), Vec::new());
+    for strip in h.chunks(STRIP * width) {
+        let rows = strip.len() / width;
+        let active: Vec<f32> = strip.iter().copied().map(relu).collect();
+        repeat(&weights.hidden_bias, rows, &mut hidden);
+        weights.hidden.add_product(&active, &mut hidden);
+        hidden.iter_mut().for_each(|value| *value = relu(*value));
+        repeat(&weights.out_bias, rows, &mut out);
+        weights.out.add_product(&hidden, &mut out);
+        for row in out.chunks_exact(weights.out.outputs()) {
+            found.extend_from_slice(&row[..outputs]);
+        }
+    }
+    found
+}
+
+/// `max(x, 0)`, written so that -0 and NaN cannot differ between machines.
+#[inline(always)]
+fn relu(x: f32) -> f32 {
+    if x > 0.0 { x } else { 0.0 }
+}
+
+/// `row` as often as there are `rows`, into `out`.
+fn repeat(row: &[f32], rows: usize, out: &mut Vec<f32>) {
+    out.clear();
+    for _ in 0..rows {
+        out.extend_from_slice(row);
+    }
+}

@@ -1,0 +1,177 @@
+//! The one hot loop: rows times a matrix, added to rows, with the same bits on every machine.
+//!
+//! Outputs are spread over vector lanes and inputs are summed one after the other, so each output
+//! is the same chain of fused multiply-adds whether a vector holds 1, 4, 8 or 16 numbers, and
+//! whatever number of rows is worked on at a time.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Rows (residues) that are summed at a time: with two vectors of outputs they fill twelve of the
+/// sixteen registers that the smallest instruction sets have, enough to hide the latency.
+const ROWS: usize = 6;
+
+/// A matrix of `inputs` x `outputs`, stored in panels of as many outputs as two vectors hold:
+/// `[panel][input][output in panel]`. Outputs are padded with zeros to a whole panel.
+#[derive(Debug)]
+pub(super) struct Matrix {
+    inputs: usize,
+    outputs: usize,
+    panel: usize,
+    packed: Vec<f32>,
+}
+
+impl Matrix {
+    /// Packs `values`, `inputs` rows of `outputs` numbers, for this machine's vectors.
+    pub(super) fn pack(values: &[f32], inputs: usize, outputs: usize) -> Self {
+        Self::pack_for(Arch::new().dispatch(Lanes), values, inputs, outputs)
+    }
+
+    fn pack_for(lanes: usize, values: &[f32], inputs: usize, outputs: usize) -> Self {
+        let panel = 2 * lanes;
+        let padded = outputs.next_multiple_of(panel);
+        let mut packed = vec![0.0; padded * inputs];
+        for (i, row) in values.chunks_exact(outputs).enumerate() {
+            for (o, &value) in row.iter().enumerate() {
+                packed[(o / panel * inputs + i) * panel + o % panel] = value;
+            }
+        }
+        Self {
+            inputs,
+            outputs: padded,
+            panel,
+            packed,
+        }
+    }
+
+    /// Numbers in a row of the result, padding included.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// `out[r] += x[r] * self` for each row; `x` holds rows of `inputs` and `out` of
+    /// [`outputs`](Self::outputs) numbers, as many rows of both.
+    pub(super) fn add_product(&self, x: &[f32], out: &mut [f32]) {
+        debug_assert_eq!(x.len() / self.inputs, out.len() / self.outputs);
+        Arch::new().dispatch(AddProduct {
+            matrix: self,
+            x,
+            out,
+        });
+    }
+}
+
+/// How many f32 this machine's vectors hold.
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
+
+struct AddProduct<'a> {
+    matrix: &'a Matrix,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for AddProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Matrix {
+            inputs,
+            outputs,
+            panel,
+            ..
+        } = *self.matrix;
+        // A panel of one tap stays in the first-level cache while all rows pass it.
+        for (p, weights) in self.matrix.packed.chunks_exact(panel * inputs).enumerate() {
+            let (weights, _) = S::as_simd_f32s(weights);
+            let columns = p * panel..(p + 1) * panel;
+            let mut x = self.x.chunks_exact(inputs * ROWS);
+            let mut out = self.out.chunks_exact_mut(outputs * ROWS);
+            for (x, out) in (&mut x).zip(&mut out) {
+                tile::<S, ROWS>(simd, weights, x, out, inputs, outputs, columns.start);
+            }
+            let last = out.into_remainder().chunks_exact_mut(outputs);
+            for (x, out) in x.remainder().chunks_exact(inputs).zip(last) {
+                tile::<S, 1>(simd, weights, x, out, inputs, outputs, columns.start);
+            }
+        }
+    }
+}
+
+/// `R` rows against one panel, sums held in registers.
+#[inline(always)]
+fn tile<S: Simd, const R: usize>(
+    simd: S,
+    weights: &[S::f32s],
+    x: &[f32],
+    out: &mut [f32],
+    inputs: usize,
+    outputs: usize,
+    column: usize,
+) {
+    let rows: [&[f32]; R] = std::array::from_fn(|r| &x[r * inputs..(r + 1) * inputs]);
+    let mut sums: [[S::f32s; 2]; R] = std::array::from_fn(|r| {
+        let (vectors, _) = S::as_simd_f32s(&out[r * outputs + column..]);
+        [vectors[0], vectors[1]]
+    });
+    for (i, weight) in weights.chunks_exact(2).enumerate().take(inputs) {
+        for r in 0..R {
+            let value = simd.splat_f32s(rows[r][i]);
+            sums[r][0] = simd.mul_add_f32s(value, weight[0], sums[r][0]);
+            sums[r][1] = simd.mul_add_f32s(value, weight[1], sums[r][1]);
+        }
+    }
+    for (r, sum) in sums.into_iter().enumerate() {
+        let (vectors, _) = S::as_mut_simd_f32s(&mut out[r * outputs + column..]);
+        vectors[..2].copy_from_slice(&sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 13 rows (two tiles and a rest) of 21 inputs to 19 outputs (a padded panel).
+    const SHAPE: (usize, usize, usize) = (13, 21, 19);
+
+    fn number(i: usize) -> f32 {
+        f32::from(u16::try_from(i * 7919 % 1009).unwrap()) / 504.5 - 1.0
+    }
+
+    fn check(lanes: usize, add_product: impl Fn(&Matrix, &[f32], &mut [f32])) {
+        let (rows, inputs, outputs) = SHAPE;
+        let x: Vec<f32> = (0..rows * inputs).map(number).collect();
+        let w: Vec<f32> = (0..inputs * outputs).map(|i| number(i + 31)).collect();
+        let matrix = Matrix::pack_for(lanes, &w, inputs, outputs);
+        let mut out = vec![0.25; rows * matrix.outputs()];
+        add_product(&matrix, &x, &mut out);
+        for r in 0..rows {
+            for o in 0..outputs {
+                let term = |sum: f32, i: usize| x[r * inputs + i].mul_add(w[i * outputs + o], sum);
+                let expected = (0..inputs).fold(0.25_f32, term);
+                let found = out[r * matrix.outputs() + o];
+                assert_eq!(found.to_bits(), expected.to_bits(), "{r} {o}");
+            }
+        }
+    }
+
+    #[test]
+    fn this_machine_sums_in_the_plain_order() {
+        check(Arch::new().dispatch(Lanes), Matrix::add_product);
+    }
+
+    #[test]
+    fn a_machine_without_vectors_gets_the_same_bits() {
+        check(1, |matrix, x, out| {
+            AddProduct { matrix, x, out }.with_simd(pulp::Scalar)
+        });
+    }
+}

@@ -1,0 +1,189 @@
+//! Reads the model file: half-precision tensors and the numbers that describe them.
+
+use std::collections::HashMap;
+
+use half::f16;
+use safetensors::{Dtype, SafeTensors};
+
+use super::decode::Rules;
+use super::kernel::Matrix;
+
+/// Raw outputs of the network for each residue: SS8 8, ACC 3, RSA 1, DIS 1, TM 6.
+pub(super) const OUTPUTS: usize = 19;
+
+/// What is wrong with a model file.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WeightsError {
+    #[error("not a safetensors file: {0}")]
+    Format(#[from] safetensors::SafeTensorError),
+    #[error("tensor {name} is {found}, expected f16 {expected:?}")]
+    Shape {
+        name: String,
+        found: String,
+        expected: Vec<usize>,
+    },
+    #[error("metadata {key} is missing or not understood")]
+    Metadata { key: String },
+}
+
+/// One residual block: a dilated convolution as one matrix a tap, then a mix of channels.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) dilation: usize,
+    pub(super) taps: Vec<Matrix>,
+    pub(super) wide_bias: Vec<f32>,
+    pub(super) mix: Matrix,
+    pub(super) mix_bias: Vec<f32>,
+}
+
+/// The whole network in single precision, packed for this machine's vectors.
+#[derive(Debug)]
+pub(super) struct Weights {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) citation: String,
+    pub(super) width: usize,
+    pub(super) outputs: usize,
+    pub(super) blocks: Vec<Block>,
+    pub(super) hidden: Matrix,
+    pub(super) hidden_bias: Vec<f32>,
+    pub(super) out: Matrix,
+    pub(super) out_bias: Vec<f32>,
+    pub(super) rules: Rules,
+    embed: Vec<f32>,
+    /// Embedding row of each byte; letters that the network does not know share that of `X`.
+    row_of: [usize; 256],
+}
+
+impl Weights {
+    /// Reads a model file; see `training/weights.py` for the layout.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let file = File::open(bytes)?;
+        let (width, kernel) = (file.number("width")?, file.number("kernel")?);
+        // The kernel's vectors fill whole panels only if the width is a multiple of them.
+        if !width.is_multiple_of(32) || width == 0 {
+            return Err(metadata("width"));
+        }
+        if kernel % 2 == 0 {
+            return Err(metadata("kernel"));
+        }
+        let dilations: Vec<usize> = (file.text("dilations")?.split(','))
+            .map(|d| d.parse().map_err(|_| metadata("dilations")))
+            .collect::<Result<_, _>>()?;
+        let blocks = (dilations.iter().enumerate())
+            .map(|(i, &dilation)| file.block(i, dilation, width, kernel))
+            .collect::<Result<_, _>>()?;
+        let inputs = file.text("inputs")?.as_bytes();
+        let unknown = inputs
+            .iter()
+            .position(|&aa| aa == b'X')
+            .ok_or_else(|| metadata("inputs"))?;
+        let mut row_of = [unknown; 256];
+        for (row, &aa) in inputs.iter().enumerate() {
+            row_of[usize::from(aa)] = row;
+        }
+        let out = Matrix::pack(&file.tensor("out", &[width, OUTPUTS])?, width, OUTPUTS);
+        let mut out_bias = file.tensor("out.bias", &[OUTPUTS])?;
+        out_bias.resize(out.outputs(), 0.0);
+        Ok(Self {
+            name: file.text("name")?.to_owned(),
+            version: file.text("version")?.to_owned(),
+            citation: file.text("citation")?.to_owned(),
+            width,
+            outputs: OUTPUTS,
+            blocks,
+            hidden: Matrix::pack(&file.tensor("hidden", &[width, width])?, width, width),
+            hidden_bias: file.tensor("hidden.bias", &[width])?,
+            out,
+            out_bias,
+            rules: Rules::read(|key| file.text(key), |key| file.number(key))?,
+            embed: file.tensor("embed", &[inputs.len(), width])?,
+            row_of,
+        })
+    }
+
+    /// Embedding (`width` numbers) of a residue's letter.
+    pub(super) fn embedding(&self, aa: u8) -> &[f32] {
+        let row = self.row_of[usize::from(aa)];
+        &self.embed[row * self.width..(row + 1) * self.width]
+    }
+
+    /// How many residues to each side the widest convolution looks.
+    pub(super) fn reach(&self) -> usize {
+        self.blocks
+            .iter()
+            .map(|b| b.taps.len() / 2 * b.dilation)
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// An error about the metadata entry `key`.
+pub(super) fn metadata(key: &str) -> WeightsError {
+    WeightsError::Metadata {
+        key: key.to_owned(),
+    }
+}
+
+struct File<'a> {
+    tensors: SafeTensors<'a>,
+    metadata: HashMap<String, String>,
+}
+
+impl<'a> File<'a> {
+    fn open(bytes: &'a [u8]) -> Result<Self, WeightsError> {
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        Ok(Self {
+            tensors: SafeTensors::deserialize(bytes)?,
+            metadata: header.metadata().clone().unwrap_or_default(),
+        })
+    }
+
+    fn text(&self, key: &str) -> Result<&str, WeightsError> {
+        self.metadata
+            .get(key)
+            .map(String::as_str)
+            .ok_or_else(|| metadata(key))
+    }
+
+    fn number(&self, key: &str) -> Result<usize, WeightsError> {
+        self.text(key)?.parse().map_err(|_| metadata(key))
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
+        let view = self.tensors.tensor(name)?;
+        if view.dtype() != Dtype::F16 || view.shape() != shape {
+            return Err(WeightsError::Shape {
+                name: name.to_owned(),
+                found: format!("{:?} {:?}", view.dtype(), view.shape()),
+                expected: shape.to_vec(),
+            });
+        }
+        let halves = view.data().as_chunks::<2>().0;
+        Ok(halves
+            .iter()
+            .map(|&half| f16::from_le_bytes(half).to_f32())
+            .collect())
+    }
+
+    fn block(
+        &self,
+        i: usize,
+        dilation: usize,
+        width: usize,
+        kernel: usize,
+    ) -> Result<Block, WeightsError> {
+        let wide = self.tensor(&format!("block.{i}.wide"), &[kernel, width, width])?;
+        let mix = self.tensor(&format!("block.{i}.mix"), &[width, width])?;
+        Ok(Block {
+            dilation,
+            taps: wide
+                .chunks_exact(width * width)
+                .map(|tap| Matrix::pack(tap, width, width))
+                .collect(),
+            wide_bias: self.tensor(&format!("block.{i}.wide.bias"), &[width])?,
+            mix: Matrix::pack(&mix, width, width),
+            mix_bias: self.tensor(&format!("block.{i}.mix.bias"), &[width])?,
+        })
+    }
+}

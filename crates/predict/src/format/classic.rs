@@ -1,0 +1,131 @@
+//! The classic 8 lines: `>` header, sequence, and the labels of SS3, SS8, ACC, DIS, TM2, TM8.
+
+use std::io;
+
+use super::{Entry, one_line};
+use crate::sequence::NotASequence;
+use crate::{PROPERTIES, Property, Sequence};
+
+/// Lines of the format.
+const LINES: usize = 8;
+
+/// What the 8 lines say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classic {
+    /// The first line without its `>`.
+    pub header: String,
+    /// The residues.
+    pub sequence: Sequence,
+    labels: Vec<String>,
+}
+
+impl Classic {
+    /// The labels of `property`, as many as residues.
+    #[must_use]
+    pub fn labels(&self, property: Property) -> &str {
+        &self.labels[property as usize]
+    }
+}
+
+/// Why a text is not a classic result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClassicError {
+    /// Another number of lines.
+    #[error("{0} lines instead of 8")]
+    Lines(usize),
+    /// The first line is no header.
+    #[error("line 1 does not begin with >")]
+    Header,
+    /// The second line is no sequence.
+    #[error("line 2: {0}")]
+    Sequence(#[from] NotASequence),
+    /// A line of labels is shorter or longer than the sequence.
+    #[error("line {line}: {found} labels of {} for {expected} residues", property.code())]
+    Length {
+        /// The line, from 1.
+        line: usize,
+        /// What it labels.
+        property: Property,
+        /// Its labels.
+        found: usize,
+        /// The residues.
+        expected: usize,
+    },
+    /// A letter outside the property's alphabet.
+    #[error("line {line}, column {column}: {letter:?} is not a letter of {}", property.code())]
+    Letter {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What the line labels.
+        property: Property,
+        /// The letter.
+        letter: char,
+    },
+}
+
+/// Reads a classic result; blank lines at the end and CRLF are taken.
+///
+/// ```
+/// use pssp_predict::{Property, format::classic};
+///
+/// let text = ">demo\nMKV\nCCC\nLLL\nEEE\n***\n___\n___\n";
+/// assert_eq!(classic::parse(text)?.labels(Property::Ss8), "LLL");
+/// # Ok::<(), classic::ClassicError>(())
+/// ```
+///
+/// # Errors
+/// The first thing that does not fit.
+pub fn parse(text: &str) -> Result<Classic, ClassicError> {
+    let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
+    if lines.len() != LINES {
+        return Err(ClassicError::Lines(lines.len()));
+    }
+    let header = lines[0].strip_prefix('>').ok_or(ClassicError::Header)?;
+    let sequence: Sequence = lines[1].parse()?;
+    for (i, &property) in PROPERTIES.iter().enumerate() {
+        check_labels(lines[i + 2], i + 3, property, sequence.len())?;
+    }
+    let labels = lines[2..].iter().map(|&line| line.to_owned()).collect();
+    Ok(Classic {
+        header: header.to_owned(),
+        sequence,
+        labels,
+    })
+}
+
+fn check_labels(
+    labels: &str,
+    line: usize,
+    property: Property,
+    expected: usize,
+) -> Result<(), ClassicError> {
+    let known = |c: char| u8::try_from(c).is_ok_and(|c| property.column(c).is_some());
+    if let Some((at, letter)) = labels.chars().enumerate().find(|&(_, c)| !known(c)) {
+        return Err(ClassicError::Letter {
+            line,
+            column: at + 1,
+            property,
+            letter,
+        });
+    }
+    if labels.len() != expected {
+        return Err(ClassicError::Length {
+            line,
+            property,
+            found: labels.len(),
+            expected,
+        });
+    }
+    Ok(())
+}
+
+pub(super) fn write(entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+    let header = entry.header.map_or_else(|| entry.title(), one_line);
+    writeln!(out, ">{header}\n{}", entry.sequence)?;
+    for track in entry.prediction.tracks() {
+        writeln!(out, "{}", track.text())?;
+    }
+    Ok(())
+}

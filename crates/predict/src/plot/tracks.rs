@@ -1,0 +1,157 @@
+//! The track plot: secondary structure, confidence, membrane segments, accessibility and disorder
+//! along the chain, in at most ten rows whatever its length.
+
+use std::ops::Range;
+
+use super::svg::{Anchor, Path, Svg};
+use crate::{Prediction, Property, Sequence};
+
+mod lanes;
+mod layout;
+
+use lanes::Lanes;
+use layout::{Layout, WIDTH};
+
+// Colours of Okabe and Ito (2008), which colour-blind people can tell apart.
+const HELIX: &str = "#d55e00";
+const STRAND: &str = "#0072b2";
+const COIL: &str = "#6b6b6b";
+const MEMBRANE: &str = "#009e73";
+const ACCESSIBLE: &str = "#56b4e9";
+const DISORDER: &str = "#b8437f";
+const CONFIDENCE: &str = "#a3a3a3";
+const GRID: &str = "#d9d9d9";
+const FAINT: &str = "fill=\"#555555\"";
+
+/// Characters of a name that fit in the title.
+const MAX_NAME: usize = 80;
+
+/// Draws every property that has a shape along the chain, under `name`.
+///
+/// Residue letters are shown up to about a thousand residues; over that, neighbours are summed up
+/// (labels by majority, curves by mean), so the picture stays below a few hundred kilobytes.
+#[must_use]
+pub fn tracks_svg(prediction: &Prediction, sequence: &Sequence, name: &str) -> String {
+    let n = sequence.len().min(prediction.len());
+    let has_membrane = prediction.track(Property::Tm2).labels.contains(&b'H');
+    let layout = Layout::new(n, has_membrane);
+    let title = shorten(name);
+    let mut svg = Svg::new(
+        WIDTH,
+        layout.height(),
+        &format!("Predicted properties of {title}"),
+    );
+    svg.text(20.0, 32.0, 17.0, Anchor::Start, &title);
+    svg.styled_text(
+        20.0,
+        52.0,
+        11.5,
+        Anchor::Start,
+        FAINT,
+        &summary(prediction, n),
+    );
+    legend(&mut svg, has_membrane);
+    for row in 0..layout.rows {
+        let residues = layout.residues(row);
+        Lanes::new(&layout, row, prediction, sequence).draw(&mut svg, residues);
+    }
+    svg.finish()
+}
+
+/// At most [`MAX_NAME`] characters of `name`.
+fn shorten(name: &str) -> String {
+    if name.chars().count() <= MAX_NAME {
+        return name.to_owned();
+    }
+    let start: String = name.chars().take(MAX_NAME - 1).collect();
+    start + "…"
+}
+
+fn summary(prediction: &Prediction, n: usize) -> String {
+    let labels = &prediction.track(Property::Ss3).labels;
+    let percent = |letter: u8| {
+        let count = labels.iter().filter(|&&l| l == letter).count();
+        (200 * count + n) / (2 * n.max(1))
+    };
+    let plural = if n == 1 { "" } else { "s" };
+    let method = prediction.method();
+    format!(
+        "{n} residue{plural}  ·  {} % helix, {} % strand, {} % coil  ·  {} {}",
+        percent(b'H'),
+        percent(b'E'),
+        percent(b'C'),
+        method.name,
+        method.version
+    )
+}
+
+fn legend(svg: &mut Svg, has_membrane: bool) {
+    let y = 74.0;
+    let mut x = 20.0;
+    let mut place = |icon: f64, text: &str| {
+        let start = x;
+        #[expect(clippy::cast_precision_loss, reason = "a few characters")]
+        let text_width = text.chars().count() as f64 * 6.3;
+        x += icon + 6.0 + text_width + 20.0;
+        start
+    };
+    let mut entry = |svg: &mut Svg, text: &str, draw: &dyn Fn(&mut Svg, f64)| {
+        let start = place(26.0, text);
+        draw(svg, start);
+        svg.text(start + 32.0, y + 4.0, 11.0, Anchor::Start, text);
+    };
+    entry(svg, "helix", &|svg, x| lanes::helix(svg, x, y, 26.0, 4));
+    entry(svg, "strand", &|svg, x| {
+        lanes::strand(svg, x, y, 26.0, true)
+    });
+    entry(svg, "coil", &|svg, x| lanes::coil(svg, x, y, 26.0));
+    entry(svg, "confidence", &|svg, x| {
+        svg.rect(x, y - 5.0, 26.0, 10.0, CONFIDENCE)
+    });
+    if has_membrane {
+        entry(svg, "transmembrane", &|svg, x| {
+            svg.rect(x, y - 4.0, 26.0, 8.0, MEMBRANE)
+        });
+    }
+    entry(svg, "solvent accessibility", &|svg, x| {
+        svg.rect(x, y - 5.0, 26.0, 10.0, ACCESSIBLE)
+    });
+    entry(svg, "disorder probability", &|svg, x| {
+        let mut line = Path::default();
+        line.move_to(x, y).line_to(x + 26.0, y);
+        svg.path(&line, &stroke(DISORDER, 2.0));
+    });
+}
+
+fn stroke(colour: &str, width: f64) -> String {
+    format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"")
+}
+
+/// Runs of the same value: the value and the range of indices.
+fn runs(values: &[u8]) -> Vec<(u8, Range<usize>)> {
+    let mut runs: Vec<(u8, Range<usize>)> = Vec::new();
+    for (i, &value) in values.iter().enumerate() {
+        match runs.last_mut() {
+            Some((last, range)) if *last == value => range.end = i + 1,
+            _ => runs.push((value, i..i + 1)),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_cover_everything_once() {
+        assert_eq!(runs(b"HHEEEC"), [(b'H', 0..2), (b'E', 2..5), (b'C', 5..6)]);
+        assert_eq!(runs(b""), []);
+    }
+
+    #[test]
+    fn names_are_cut_at_characters() {
+        assert_eq!(shorten("a"), "a");
+        assert_eq!(shorten(&"é".repeat(100)).chars().count(), MAX_NAME);
+    }
+}

@@ -1,0 +1,259 @@
+//! Cleaning: from what people send to a [`Sequence`], with every edit told.
+
+use serde::{Deserialize, Serialize};
+
+use super::scan::{Scan, is_zero_width, scan};
+use super::told::{Edit, ErrorCode, InputError, InputErrors, MAX_ERRORS, Warning, WarningCode};
+use super::{NotASequence, Sequence};
+use crate::fasta::{self, Header};
+
+/// Shortest sequence that is suspected to be nucleotides.
+const NUCLEOTIDE_MIN: usize = 30;
+
+/// Share of nucleotide letters over which it is refused, in per cent.
+const NUCLEOTIDE_PERCENT: usize = 95;
+
+/// Below this many residues a prediction comes with a warning.
+const SHORT: usize = 5;
+
+/// What [`clean`] allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CleanOptions {
+    /// The most residues; 10,000 unless told.
+    pub max_residues: usize,
+    /// Take a sequence that looks like nucleotides.
+    pub force: bool,
+}
+
+impl Default for CleanOptions {
+    fn default() -> Self {
+        Self {
+            max_residues: 10_000,
+            force: false,
+        }
+    }
+}
+
+/// A cleaned sequence and what was done to get there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleaned {
+    /// The residues.
+    pub sequence: Sequence,
+    /// Every edit made, grouped by kind.
+    pub edits: Vec<Edit>,
+    /// What is odd about the input.
+    pub warnings: Vec<Warning>,
+}
+
+/// Where a text stands in the whole input.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// The FASTA record, from 1.
+    pub(crate) record: Option<usize>,
+    /// The line on which the text begins, from 1.
+    pub(crate) line: usize,
+}
+
+/// Cleans one bare sequence.
+///
+/// Letters become upper case. White space, byte-order marks, non-breaking and zero-width spaces,
+/// `-` and `.` gaps, whole numeric tokens (`GenBank` numbering) and one `*` at the end go.
+/// `B Z J U O X` become `X`. Linear in time; stops soon after the length limit or
+/// [`MAX_ERRORS`] faults.
+///
+/// ```
+/// use pssp_predict::sequence::{CleanOptions, clean};
+///
+/// let cleaned = clean(b"1 mkvu-lt\n61 aygk*\n", &CleanOptions::default())?;
+/// assert_eq!(cleaned.sequence.as_str(), "MKVXLTAYGK");
+/// assert_eq!(
+///     cleaned.edits.last().unwrap().message,
+///     "U (selenocysteine) replaced by X at position 4"
+/// );
+///
+/// let error = clean(b"MKV\nLT?Y", &CleanOptions::default()).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "line 2, column 3: '?' cannot stand in a protein sequence; remove it"
+/// );
+/// # Ok::<(), pssp_predict::sequence::InputErrors>(())
+/// ```
+///
+/// # Errors
+/// With place and hint: any other character, a `*` before the end, no residues, text that is not
+/// UTF-8 or holds NUL, more than `max_residues`, and what is really nucleotides (over 95 %
+/// `ACGTUN`, 30 or longer) unless `force`.
+pub fn clean(raw: &[u8], options: &CleanOptions) -> Result<Cleaned, InputErrors> {
+    clean_at(
+        raw,
+        options,
+        Place {
+            record: None,
+            line: 1,
+        },
+    )
+}
+
+/// Cleans one sequence that may come as a FASTA record, and gives the record's header too.
+///
+/// # Errors
+/// As [`clean`]; also for an empty input and for several records.
+pub fn clean_single(
+    raw: &[u8],
+    options: &CleanOptions,
+) -> Result<(Option<Header>, Cleaned), InputErrors> {
+    let begin = first_visible(raw).ok_or_else(empty_body)?;
+    if raw[begin] != b'>' {
+        return Ok((None, clean(raw, options)?));
+    }
+    let line = 1 + line_ends(&raw[..begin]);
+    let mut records = fasta::Reader::with_limit(&raw[begin..], raw.len()).starting_at(line);
+    let Some(Ok(record)) = records.next() else {
+        return Err(empty_body().into());
+    };
+    if let Some(Ok(second)) = records.next() {
+        return Err(several_records().at(second.line, None).into());
+    }
+    let cleaned = record.clean(options).map_err(without_record)?;
+    Ok((record.header, cleaned))
+}
+
+/// Cleans a text that begins at `place` of the whole input.
+pub(crate) fn clean_at(
+    raw: &[u8],
+    options: &CleanOptions,
+    place: Place,
+) -> Result<Cleaned, InputErrors> {
+    let text = std::str::from_utf8(raw).map_err(|e| not_utf8(raw, e.valid_up_to(), place))?;
+    let mut found = scan(text, place.line, options.max_residues);
+    if found.errors.is_empty() {
+        found.errors.extend(judge(&found, options, place));
+    }
+    found.errors.truncate(MAX_ERRORS);
+    for error in &mut found.errors {
+        error.record = place.record;
+    }
+    let edits = found.edits();
+    if let Some(errors) = InputErrors::from_vec(found.errors) {
+        return Err(errors);
+    }
+    let sequence = Sequence::try_from(found.residues).map_err(|e| unparsed(&e))?;
+    Ok(Cleaned {
+        warnings: warnings(&sequence),
+        sequence,
+        edits,
+    })
+}
+
+/// What is wrong with the sequence as a whole, once its characters are right.
+fn judge(found: &Scan, options: &CleanOptions, place: Place) -> Option<InputError> {
+    let n = found.residues.len();
+    if n == 0 {
+        return Some(no_residues(place));
+    }
+    let suspect = n >= NUCLEOTIDE_MIN && found.nucleotides * 100 > n * NUCLEOTIDE_PERCENT;
+    if !suspect || options.force {
+        return None;
+    }
+    let detail = format!(
+        "{} of {n} letters are A, C, G, T, U or N",
+        found.nucleotides
+    );
+    let hint = "this looks like DNA or RNA: translate it, or set force if it is a protein";
+    Some(InputError::new(ErrorCode::Nucleotide, detail, hint).at(place.line, None))
+}
+
+fn warnings(sequence: &Sequence) -> Vec<Warning> {
+    if sequence.len() >= SHORT {
+        return Vec::new();
+    }
+    let plural = if sequence.len() == 1 { "" } else { "s" };
+    let message = format!(
+        "only {} residue{plural}: hardly a structure to predict",
+        sequence.len()
+    );
+    vec![Warning::new(WarningCode::ShortSequence, message)]
+}
+
+/// Where the first character stands that is neither white space nor invisible.
+fn first_visible(raw: &[u8]) -> Option<usize> {
+    let mut offset = 0;
+    for chunk in raw.utf8_chunks() {
+        let hidden = |c: char| c.is_whitespace() || is_zero_width(c);
+        if let Some(at) = chunk.valid().find(|c| !hidden(c)) {
+            return Some(offset + at);
+        }
+        offset += chunk.valid().len();
+        if !chunk.invalid().is_empty() {
+            return Some(offset);
+        }
+    }
+    None
+}
+
+/// Line ends in `bytes`: LF, CR or CRLF.
+fn line_ends(bytes: &[u8]) -> usize {
+    let crlf = bytes.windows(2).filter(|pair| pair == b"\r\n").count();
+    bytes.iter().filter(|b| matches!(b, b'\n' | b'\r')).count() - crlf
+}
+
+/// A single sequence has no record numbers to tell.
+fn without_record(errors: InputErrors) -> InputErrors {
+    let errors: Vec<InputError> = errors.into_iter().map(|e| e.in_record(None)).collect();
+    InputErrors::from_vec(errors).unwrap_or_else(|| empty_body().into())
+}
+
+pub(crate) fn empty_body() -> InputError {
+    let hint = "send at least one residue";
+    InputError::new(
+        ErrorCode::EmptyBody,
+        "there is no sequence in the input",
+        hint,
+    )
+}
+
+fn no_residues(place: Place) -> InputError {
+    let (detail, hint) = if place.record.is_some() {
+        (
+            "the record has no residues",
+            "put them on the lines after the header",
+        )
+    } else {
+        ("the sequence has no residues", "send at least one residue")
+    };
+    InputError::new(ErrorCode::EmptySequence, detail, hint).at(place.line, None)
+}
+
+fn several_records() -> InputError {
+    InputError::new(
+        ErrorCode::SeveralRecords,
+        "a second FASTA record where one sequence is expected",
+        "send several records to /v1/batches",
+    )
+}
+
+/// The cleaner's letters and those of [`Sequence`] are the same list, so this does not happen.
+fn unparsed(error: &NotASequence) -> InputErrors {
+    InputError::new(ErrorCode::InvalidCharacter, error.to_string(), "remove it").into()
+}
+
+/// The error for `raw`, which begins at `place` and is UTF-8 only up to a byte.
+pub(crate) fn not_utf8(raw: &[u8], valid_up_to: usize, place: Place) -> InputErrors {
+    let before = &raw[..valid_up_to];
+    let line = place.line + line_ends(before);
+    let last = before
+        .rsplit(|b| matches!(b, b'\n' | b'\r'))
+        .next()
+        .unwrap_or_default();
+    let column = String::from_utf8_lossy(last).chars().count() + 1;
+    let hint = match raw {
+        [0x1f, 0x8b, ..] => "this is gzip: unpack it, or say Content-Encoding: gzip",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16: save the file as UTF-8",
+        _ => "save the file as plain text in UTF-8",
+    };
+    InputError::new(ErrorCode::NotUtf8, "the text is not UTF-8", hint)
+        .at(line, Some(column))
+        .in_record(place.record)
+        .into()
+}

@@ -1,0 +1,300 @@
+//! Result formats: a snapshot of each, and what must not break the readers of tables.
+
+use pssp_predict::format::{Entry, FORMATS, Format, Writer, classic, write};
+use pssp_predict::sequence::{CleanOptions, Cleaned, clean};
+use pssp_predict::{PROPERTIES, Prediction, Property, Sequence};
+
+use crate::fixture::{noisy, sequence, smooth};
+
+struct Chain {
+    cleaned: Cleaned,
+    prediction: Prediction,
+}
+
+impl Chain {
+    fn new(raw: &str) -> Self {
+        let cleaned = clean(raw.as_bytes(), &CleanOptions::default()).unwrap();
+        let prediction = smooth(cleaned.sequence.len());
+        Self {
+            cleaned,
+            prediction,
+        }
+    }
+
+    fn entry<'a>(&'a self, id: &'a str) -> Entry<'a> {
+        Entry {
+            id,
+            name: None,
+            header: None,
+            sequence: &self.cleaned.sequence,
+            prediction: &self.prediction,
+            edits: &self.cleaned.edits,
+            warnings: &self.cleaned.warnings,
+        }
+    }
+}
+
+fn text(format: Format, entry: &Entry<'_>) -> String {
+    let mut out = Vec::new();
+    write(format, entry, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn batch(format: Format, entries: &[Entry<'_>]) -> String {
+    let mut writer = Writer::new(format, Vec::new()).unwrap();
+    for entry in entries {
+        writer.entry(entry).unwrap();
+    }
+    String::from_utf8(writer.finish().unwrap()).unwrap()
+}
+
+#[test]
+fn one_chain_in_every_format() {
+    let chain = Chain::new("mqifvbKTLT");
+    for &format in FORMATS {
+        let entry = Entry {
+            name: Some("a chain"),
+            ..chain.entry("job-1")
+        };
+        insta::assert_snapshot!(format!("one_{}", format.extension()), text(format, &entry));
+    }
+}
+
+#[test]
+fn a_batch_in_every_format() {
+    let (first, second) = (Chain::new("MKVLT"), Chain::new("AYG"));
+    for &format in FORMATS {
+        let entries = [first.entry("a"), second.entry("b")];
+        insta::assert_snapshot!(
+            format!("batch_{}", format.extension()),
+            batch(format, &entries)
+        );
+    }
+}
+
+#[test]
+fn json_tells_everything() {
+    let chain = Chain::new("mqifvBKTLT");
+    for format in [Format::Json, Format::Ndjson] {
+        let text = text(format, &chain.entry("job-1"));
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for property in PROPERTIES {
+            let told = &json["properties"][property.key()];
+            let track = chain.prediction.track(*property);
+            assert_eq!(told["labels"], track.text());
+            assert_eq!(told["confidence"].as_str().unwrap().len(), 10);
+            assert_eq!(
+                told["alphabet"].as_array().unwrap().len(),
+                property.alphabet().len()
+            );
+            for class in property.alphabet() {
+                let letter = char::from(class.letter).to_string();
+                let column = told["probabilities"][letter].as_array().unwrap();
+                for (i, value) in column.iter().enumerate() {
+                    let expected = f64::from(track.probability(i, class.letter));
+                    assert!((value.as_f64().unwrap() - expected).abs() < 1e-6);
+                }
+            }
+        }
+        assert_eq!(
+            json["method"]["ss3_reduction"],
+            "H = H G I, E = E B, C = the rest"
+        );
+        assert_eq!(json["edits"][1]["positions"][0], 6);
+        assert_eq!(text.lines().count(), 1, "compact");
+    }
+}
+
+#[test]
+fn a_batch_of_none() {
+    for (format, expected) in [
+        (Format::Json, "[\n]\n"),
+        (Format::Ndjson, ""),
+        (Format::Classic, ""),
+    ] {
+        assert_eq!(batch(format, &[]), expected);
+    }
+    assert_eq!(batch(Format::Tsv, &[]).lines().count(), 1);
+}
+
+#[test]
+fn tables_have_one_header_and_a_row_for_each_residue() {
+    let (first, second) = (Chain::new("MKVLT"), Chain::new("AYG"));
+    for format in [Format::Tsv, Format::Csv] {
+        let text = batch(format, &[first.entry("a"), second.entry("b")]);
+        assert_eq!(text.lines().count(), 1 + 5 + 3);
+        assert_eq!(text.matches("p_dis").count(), 1);
+    }
+}
+
+#[track_caller]
+fn check_id(format: Format, id: &str, expected: &str) {
+    let chain = Chain::new("MKVLT");
+    let text = text(format, &chain.entry(id));
+    let end = if format == Format::Csv { "\r\n" } else { "\n" };
+    let row = text.split_once(end).unwrap().1;
+    assert!(row.starts_with(expected), "{id:?} gave {row:?}");
+}
+
+#[test]
+fn ids_cannot_break_tables() {
+    check_id(Format::Csv, "sp|P1", "sp|P1,1,M,");
+    check_id(Format::Csv, "a,b", "\"a,b\",1,M,");
+    check_id(Format::Csv, "say \"hi\"", "\"say \"\"hi\"\"\",1,M,");
+    check_id(Format::Csv, "two\nlines", "\"two\nlines\",1,M,");
+    check_id(Format::Csv, "=1+1", "\"'=1+1\",1,M,");
+    check_id(Format::Csv, "@SUM(A1)", "\"'@SUM(A1)\",1,M,");
+    check_id(Format::Tsv, "a\tb\nc\rd", "a b c d\t1\tM\t");
+    check_id(Format::Tsv, "say \"hi\"", "say \"hi\"\t1\tM\t");
+}
+
+#[test]
+fn ids_cannot_break_lines() {
+    let chain = Chain::new("MKVLT");
+    let entry = Entry {
+        name: Some("n\n>x"),
+        ..chain.entry("a b\r\n>evil")
+    };
+    assert_eq!(text(Format::Classic, &entry).lines().count(), 8);
+    assert_eq!(text(Format::Fasta, &entry).matches("\n>").count(), 6);
+    assert!(text(Format::Fasta, &entry).contains("\n>a_b__>evil|SS3 "));
+    let comment = batch(Format::Ss2, &[entry]);
+    assert_eq!(comment.lines().nth(1), Some("# a b  >evil n >x"));
+}
+
+#[test]
+fn psipred_columns_hold_for_long_chains() {
+    let (sequence, prediction) = (sequence(10_000), noisy(10_000, 1));
+    let entry = Entry {
+        id: "a",
+        name: None,
+        header: None,
+        sequence: &sequence,
+        prediction: &prediction,
+        edits: &[],
+        warnings: &[],
+    };
+    let ss2 = text(Format::Ss2, &entry);
+    assert_eq!(
+        ss2.lines().nth(2).unwrap().len(),
+        "   1 M C   0.123  0.456  0.421".len()
+    );
+    assert!(ss2.lines().last().unwrap().starts_with("10000 "));
+    let horiz = text(Format::Horiz, &entry);
+    assert_eq!(horiz.matches("Pred: ").count(), 10_000_usize.div_ceil(60));
+    for block in horiz.split("\n\n").filter(|block| block.contains("Pred: ")) {
+        let aa = block
+            .lines()
+            .find(|line| line.starts_with("  AA: "))
+            .unwrap();
+        let ruler = block.lines().last().unwrap();
+        assert!(ruler.len() <= aa.len());
+    }
+}
+
+#[test]
+fn horiz_ruler_ends_under_its_residue() {
+    let chain = Chain::new(&"MKVLTAYGWE".repeat(13));
+    let horiz = text(Format::Horiz, &chain.entry("a"));
+    let lines: Vec<&str> = horiz.lines().collect();
+    assert_eq!(
+        lines[5],
+        "              10        20        30        40        50        60"
+    );
+    let last = lines.iter().rev().find(|line| !line.is_empty()).unwrap();
+    assert_eq!(*last, "             130");
+}
+
+#[test]
+fn mixed_up_chains_are_refused() {
+    let (short, long) = (Chain::new("MKVLT"), Chain::new("MKVLTAYG"));
+    let entry = Entry {
+        prediction: &long.prediction,
+        ..short.entry("a")
+    };
+    let error = write(Format::Json, &entry, &mut Vec::new()).unwrap_err();
+    assert_eq!(error.to_string(), "5 residues with a prediction of 8 for a");
+}
+
+#[test]
+fn formats_are_listed_once() {
+    for &format in FORMATS {
+        assert_eq!(Format::from_extension(format.extension()), Some(format));
+        assert!(format.media_type().contains('/') && !format.name().is_empty());
+    }
+    assert_eq!(Format::from_extension("pdf"), None);
+}
+
+#[test]
+fn classic_is_read_again() {
+    let chain = Chain::new("MQIFVKTLTGK");
+    let entry = Entry {
+        header: Some("JOBID = 123"),
+        ..chain.entry("job-1")
+    };
+    let written = text(Format::Classic, &entry);
+    for written in [
+        written.clone(),
+        written.replace('\n', "\r\n"),
+        written.trim_end().to_owned(),
+    ] {
+        let read = classic::parse(&written).unwrap();
+        assert_eq!(read.header, "JOBID = 123");
+        assert_eq!(read.sequence, chain.cleaned.sequence);
+        for &property in PROPERTIES {
+            assert_eq!(
+                read.labels(property),
+                chain.prediction.track(property).text()
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_not_classic_is_told() {
+    let good = ">h\nMKV\nHEC\nHGI\nBME\n*..\nH__\nHEX\n";
+    assert!(classic::parse(good).is_ok());
+    let say = |from: &str, to: &str| {
+        let bad = good.replacen(from, to, 1);
+        assert_ne!(bad, good);
+        classic::parse(&bad).unwrap_err().to_string()
+    };
+    assert_eq!(say("HEX\n", ""), "7 lines instead of 8");
+    assert_eq!(say(">h", "h"), "line 1 does not begin with >");
+    assert_eq!(
+        say("MKV", "mkv"),
+        "line 2: 'm' at position 1 is not a residue letter"
+    );
+    assert_eq!(say("HEC", "HE"), "line 3: 2 labels of SS3 for 3 residues");
+    assert_eq!(
+        say("BME", "BXE"),
+        "line 5, column 2: 'X' is not a letter of ACC"
+    );
+    assert_eq!(
+        say("*..", "*é."),
+        "line 6, column 2: 'é' is not a letter of DIS"
+    );
+}
+
+#[test]
+fn labels_are_those_of_the_prediction() {
+    let sequence: Sequence = "MKV".parse().unwrap();
+    let chain = Chain::new(sequence.as_str());
+    let text = text(Format::Tsv, &chain.entry("a"));
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .skip(1)
+        .map(|l| l.split('\t').collect())
+        .collect();
+    for (column, property) in [
+        (3, Property::Ss3),
+        (7, Property::Ss8),
+        (8, Property::Acc),
+        (9, Property::Dis),
+        (11, Property::Tm2),
+        (12, Property::Tm8),
+    ] {
+        let labels: String = rows.iter().map(|row| row[column]).collect();
+        assert_eq!(labels, chain.prediction.track(property).text());
+    }
+}

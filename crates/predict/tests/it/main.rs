@@ -1,0 +1,14 @@
+//! Integration tests of the science: one module for each thing tested.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "an unwrap that fails is a test that fails"
+)]
+
+mod fasta;
+mod fixture;
+mod formats;
+mod neural;
+mod plot;
+mod prediction;
+mod sequence;
