@@ -28,17 +28,8 @@ impl Hub {
     /// wake up in any case.
     #[must_use]
     pub fn watch(&self, id: JobId, poll: Option<Duration>) -> Box<dyn Watcher> {
-        let receiver = self
-            .lock()
-            .entry(id)
-            .or_insert_with(|| watch::channel(()).0)
-            .subscribe();
-        Box::new(HubWatcher {
-            hub: self.clone(),
-            id,
-            receiver: Some(receiver),
-            poll,
-        })
+        let receiver = self.lock().entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
+        Box::new(HubWatcher { hub: self.clone(), id, receiver: Some(receiver), poll })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, watch::Sender<()>>> {
@@ -72,10 +63,7 @@ impl Drop for HubWatcher {
     fn drop(&mut self) {
         let mut topics = self.hub.lock();
         self.receiver = None;
-        if topics
-            .get(&self.id)
-            .is_some_and(|topic| topic.receiver_count() == 0)
-        {
+        if topics.get(&self.id).is_some_and(|topic| topic.receiver_count() == 0) {
             topics.remove(&self.id);
         }
     }
@@ -101,8 +89,6 @@ mod tests {
     async fn polling_wakes_without_an_event() {
         let hub = Hub::default();
         let id = JobId::new(Timestamp::from_millis(1));
-        hub.watch(id, Some(Duration::from_millis(250)))
-            .changed()
-            .await;
+        hub.watch(id, Some(Duration::from_millis(250))).changed().await;
     }
 }

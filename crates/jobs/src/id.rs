@@ -10,9 +10,7 @@ use crate::time::Timestamp;
 
 /// A text that is no UUID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a job or batch id: expected a UUID such as 0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de"
-)]
+#[error("{0:?} is not a job or batch id: expected a UUID such as 0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de")]
 pub struct BadId(String);
 
 macro_rules! id {
@@ -126,11 +124,6 @@ mod tests {
     fn text_round_trip_and_rejection() {
         let id = JobId::new(Timestamp::from_millis(0));
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert!(
-            "42".parse::<JobId>()
-                .unwrap_err()
-                .to_string()
-                .contains("\"42\"")
-        );
+        assert!("42".parse::<JobId>().unwrap_err().to_string().contains("\"42\""));
     }
 }

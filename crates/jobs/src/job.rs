@@ -87,13 +87,8 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 5] = [
-        Self::Submitted,
-        Self::Running,
-        Self::Finished,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Submitted, Self::Running, Self::Finished, Self::Failed, Self::Cancelled];
 
     /// The name in the API and in stores.
     #[must_use]
@@ -124,10 +119,7 @@ impl std::str::FromStr for State {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|s| s.as_str() == text)
-            .ok_or_else(|| format!("{text:?} is no job state"))
+        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| format!("{text:?} is no job state"))
     }
 }
 
@@ -166,10 +158,7 @@ impl Failure {
     /// A failure of `class`.
     #[must_use]
     pub fn new(class: FailureClass, detail: impl Into<String>) -> Self {
-        Self {
-            class,
-            detail: detail.into(),
-        }
+        Self { class, detail: detail.into() }
     }
 }
 
@@ -248,10 +237,7 @@ impl Status {
     /// What compare-and-set compares.
     #[must_use]
     pub const fn fence(&self) -> Fence {
-        Fence {
-            state: self.state(),
-            attempt: self.attempt,
-        }
+        Fence { state: self.state(), attempt: self.attempt }
     }
 
     /// When it became terminal.
@@ -363,10 +349,7 @@ impl Job {
     /// The job without its input.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        Summary {
-            head: self.head.clone(),
-            status: self.status.clone(),
-        }
+        Summary { head: self.head.clone(), status: self.status.clone() }
     }
 
     /// Takes the job for the next attempt: submitted → running, attempt + 1.
@@ -382,12 +365,7 @@ impl Job {
             Phase::Submitted { .. } => {
                 let until = now.plus(policy.lease);
                 Ok(self.with(Status {
-                    phase: Phase::Running {
-                        lease: Lease {
-                            id: lease_id,
-                            until,
-                        },
-                    },
+                    phase: Phase::Running { lease: Lease { id: lease_id, until } },
                     attempt: self.status.attempt + 1,
                     started_at: Some(now),
                     due_at: Some(until),
@@ -410,9 +388,7 @@ impl Job {
         };
         let until = now.plus(policy.lease);
         Ok(self.with(Status {
-            phase: Phase::Running {
-                lease: Lease { until, ..lease },
-            },
+            phase: Phase::Running { lease: Lease { until, ..lease } },
             due_at: Some(until),
             ..self.status.clone()
         }))
@@ -451,18 +427,9 @@ impl Job {
         self.running("retried")?;
         let failures = self.status.failures + 1;
         if failures >= policy.max_failures {
-            let detail = format!(
-                "{} (attempt {failures} of {})",
-                error.detail, policy.max_failures
-            );
-            let mut job = self.terminal(
-                Phase::Failed {
-                    at: now,
-                    error: Failure { detail, ..error },
-                },
-                now,
-                policy,
-            );
+            let detail = format!("{} (attempt {failures} of {})", error.detail, policy.max_failures);
+            let mut job =
+                self.terminal(Phase::Failed { at: now, error: Failure { detail, ..error } }, now, policy);
             job.status.failures = failures;
             return Ok(job);
         }
@@ -485,12 +452,7 @@ impl Job {
     ///
     /// # Errors
     /// If it is not running, or the lease still holds.
-    pub fn lose_lease(
-        &self,
-        now: Timestamp,
-        policy: &Policy,
-        jitter: f64,
-    ) -> Result<Self, Refused> {
+    pub fn lose_lease(&self, now: Timestamp, policy: &Policy, jitter: f64) -> Result<Self, Refused> {
         let Phase::Running { lease } = self.status.phase else {
             return Err(Refused::State(self.state(), "reclaimed"));
         };
@@ -515,9 +477,7 @@ impl Job {
     /// If it is finished or failed.
     pub fn cancel(&self, now: Timestamp, policy: &Policy) -> Result<Self, Refused> {
         match self.state() {
-            State::Submitted | State::Running => {
-                Ok(self.terminal(Phase::Cancelled { at: now }, now, policy))
-            }
+            State::Submitted | State::Running => Ok(self.terminal(Phase::Cancelled { at: now }, now, policy)),
             State::Cancelled => Ok(self.clone()),
             state @ (State::Finished | State::Failed) => Err(Refused::State(state, "cancelled")),
         }
@@ -532,11 +492,7 @@ impl Job {
         let Phase::Submitted { not_before } = self.status.phase else {
             return Err(Refused::State(self.state(), "sent again"));
         };
-        let not_before = if waits(not_before, now, policy) {
-            not_before
-        } else {
-            now
-        };
+        let not_before = if waits(not_before, now, policy) { not_before } else { now };
         Ok(self.again(not_before, policy))
     }
 
@@ -581,11 +537,7 @@ impl Job {
     }
 
     fn with(&self, status: Status) -> Self {
-        Self {
-            status,
-            head: self.head.clone(),
-            request: Arc::clone(&self.request),
-        }
+        Self { status, head: self.head.clone(), request: Arc::clone(&self.request) }
     }
 }
 

@@ -32,8 +32,7 @@ pub use message::{Disposition, Handler, Message};
 pub use policy::Policy;
 pub use ports::{
     Backend, BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth,
-    IdempotencyKey, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Page, Receipt,
-    Submission, Watcher,
+    IdempotencyKey, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Page, Receipt, Submission, Watcher,
 };
 pub use service::Jobs;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

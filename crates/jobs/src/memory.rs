@@ -17,9 +17,8 @@ use crate::job::{Job, Phase, State, Summary};
 use crate::message::Message;
 use crate::policy::MAX_DELAY;
 use crate::ports::{
-    BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth,
-    IdempotencyKey, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Page, Receipt,
-    Submission, Watcher,
+    BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth, IdempotencyKey,
+    JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Page, Receipt, Submission, Watcher,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -59,12 +58,7 @@ impl MemoryBackend {
     /// An empty one. The clock decides when messages come due.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            clock,
-            hub: Hub::default(),
-            arrived: Notify::new(),
-            tables: Mutex::default(),
-        }
+        Self { clock, hub: Hub::default(), arrived: Notify::new(), tables: Mutex::default() }
     }
 
     /// Puts a raw body into the queue, as a foreign sender would.
@@ -96,11 +90,7 @@ impl MemoryBackend {
                 entry.receives += 1;
                 entry.receipt = receipt;
                 let receipt = Receipt::new(format!("{key}/{receipt}"));
-                Some(Delivery {
-                    body: entry.body.clone(),
-                    receives: entry.receives,
-                    receipt,
-                })
+                Some(Delivery { body: entry.body.clone(), receives: entry.receives, receipt })
             })
             .collect()
     }
@@ -109,25 +99,14 @@ impl MemoryBackend {
 impl Tables {
     fn enqueue(&mut self, body: String, visible_at: Timestamp) {
         self.next_entry += 1;
-        self.queue.insert(
-            self.next_entry,
-            Entry {
-                body,
-                visible_at,
-                receives: 0,
-                receipt: 0,
-            },
-        );
+        self.queue.insert(self.next_entry, Entry { body, visible_at, receives: 0, receipt: 0 });
     }
 
     /// The entry that a receipt still owns.
     fn owned(&mut self, receipt: &Receipt) -> Option<(u64, &mut Entry)> {
         let (key, token) = receipt.token().split_once('/')?;
         let (key, token): (u64, u64) = (key.parse().ok()?, token.parse().ok()?);
-        self.queue
-            .get_mut(&key)
-            .filter(|e| e.receipt == token)
-            .map(|e| (key, e))
+        self.queue.get_mut(&key).filter(|e| e.receipt == token).map(|e| (key, e))
     }
 
     fn create(&mut self, submission: &Submission) -> Result<Created<JobId>, StoreError> {
@@ -136,10 +115,7 @@ impl Tables {
             if let Some(id) = known(&self.job_keys, key)? {
                 return Ok(Created::Existing(id));
             }
-            self.job_keys.insert(
-                (key.owner.clone(), key.key.clone()),
-                (key.clone(), job.id()),
-            );
+            self.job_keys.insert((key.owner.clone(), key.key.clone()), (key.clone(), job.id()));
         }
         if self.jobs.contains_key(&job.id()) {
             return Err(StoreError::Exists);
@@ -167,19 +143,7 @@ impl Tables {
             (&change.job.status.phase, change.job.status.expires_at)
         {
             let reason = error.detail.clone();
-            self.dead.insert(
-                id,
-                (
-                    DeadLetter {
-                        id,
-                        job: Some(id),
-                        at: *at,
-                        reason,
-                        body: None,
-                    },
-                    expires_at,
-                ),
-            );
+            self.dead.insert(id, (DeadLetter { id, job: Some(id), at: *at, reason, body: None }, expires_at));
         }
         if let Some(delay) = change.send {
             self.enqueue(Message::new(id).encode(), now.plus(delay.min(MAX_DELAY)));
@@ -230,10 +194,7 @@ impl JobStore for MemoryBackend {
 
     async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
         let tables = self.tables();
-        Ok(ids
-            .iter()
-            .map(|id| tables.jobs.get(id).map(Job::summary))
-            .collect())
+        Ok(ids.iter().map(|id| tables.jobs.get(id).map(Job::summary)).collect())
     }
 
     async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
@@ -289,13 +250,8 @@ impl JobStore for MemoryBackend {
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         let tables = &mut *self.tables();
-        let expired: Vec<JobId> = tables
-            .jobs
-            .values()
-            .filter(|job| job.status.is_expired(now))
-            .map(Job::id)
-            .take(limit)
-            .collect();
+        let expired: Vec<JobId> =
+            tables.jobs.values().filter(|job| job.status.is_expired(now)).map(Job::id).take(limit).collect();
         for id in &expired {
             tables.remove(*id);
         }
@@ -308,13 +264,7 @@ impl JobStore for MemoryBackend {
 
     async fn depth(&self) -> Result<Depth, StoreError> {
         let tables = self.tables();
-        let count = |state| {
-            tables
-                .jobs
-                .values()
-                .filter(|job| job.state() == state)
-                .count() as u64
-        };
+        let count = |state| tables.jobs.values().filter(|job| job.state() == state).count() as u64;
         Ok(Depth {
             submitted: count(State::Submitted),
             running: count(State::Running),
@@ -339,10 +289,7 @@ impl BatchStore for MemoryBackend {
             if let Some(id) = known(&tables.batch_keys, key)? {
                 return Ok(Created::Existing(id));
             }
-            tables.batch_keys.insert(
-                (key.owner.clone(), key.key.clone()),
-                (key.clone(), batch.id),
-            );
+            tables.batch_keys.insert((key.owner.clone(), key.key.clone()), (key.clone(), batch.id));
         }
         tables.batches.insert(batch.id, batch.clone());
         Ok(Created::New)
@@ -364,9 +311,7 @@ impl BatchStore for MemoryBackend {
 #[async_trait]
 impl DeadLetters for MemoryBackend {
     async fn bury(&self, letter: &DeadLetter, expires_at: Timestamp) -> Result<(), StoreError> {
-        self.tables()
-            .dead
-            .insert(letter.id, (letter.clone(), expires_at));
+        self.tables().dead.insert(letter.id, (letter.clone(), expires_at));
         Ok(())
     }
 
@@ -389,10 +334,7 @@ impl DeadLetters for MemoryBackend {
 
     async fn discard(&self, id: JobId) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let foreign = tables
-            .dead
-            .get(&id)
-            .is_some_and(|(letter, _)| letter.job.is_none());
+        let foreign = tables.dead.get(&id).is_some_and(|(letter, _)| letter.job.is_none());
         Ok(foreign && tables.dead.remove(&id).is_some())
     }
 }

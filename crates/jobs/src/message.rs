@@ -25,11 +25,7 @@ impl TryFrom<u32> for Version {
     type Error = String;
 
     fn try_from(v: u32) -> Result<Self, String> {
-        if v == 1 {
-            Ok(Self)
-        } else {
-            Err(format!("message version {v} is not known here"))
-        }
+        if v == 1 { Ok(Self) } else { Err(format!("message version {v} is not known here")) }
     }
 }
 
@@ -100,12 +96,7 @@ mod tests {
         let message = Message::new(JobId::new(Timestamp::from_millis(1)));
         assert_eq!(Message::decode(&message.encode()).unwrap(), message);
         assert_eq!(serde_json::to_string(&message).unwrap(), message.encode());
-        for bad in [
-            "",
-            "{}",
-            "[]",
-            r#"{"v":2,"job":"0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de"}"#,
-        ] {
+        for bad in ["", "{}", "[]", r#"{"v":2,"job":"0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de"}"#] {
             assert!(Message::decode(bad).is_err(), "{bad}");
         }
     }

@@ -50,9 +50,7 @@ impl Default for Policy {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadPolicy {
     /// A single late heartbeat would lose the lease.
-    #[error(
-        "the lease ({lease_ms} ms) must be longer than twice the heartbeat ({heartbeat_ms} ms)"
-    )]
+    #[error("the lease ({lease_ms} ms) must be longer than twice the heartbeat ({heartbeat_ms} ms)")]
     LeaseTooShort {
         /// The lease.
         lease_ms: u128,
@@ -94,10 +92,7 @@ impl Policy {
     #[must_use]
     pub fn backoff(&self, failed: u32, jitter: f64) -> Duration {
         let doublings = failed.saturating_sub(1).min(20);
-        let full = self
-            .backoff_base
-            .saturating_mul(1 << doublings)
-            .min(self.backoff_cap);
+        let full = self.backoff_base.saturating_mul(1 << doublings).min(self.backoff_cap);
         full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
     }
 
@@ -116,10 +111,7 @@ mod tests {
     #[test]
     fn default_is_sound_and_short_leases_are_refused() {
         Policy::default().check().unwrap();
-        let bad = Policy {
-            lease: Duration::from_secs(20),
-            ..Policy::default()
-        };
+        let bad = Policy { lease: Duration::from_secs(20), ..Policy::default() };
         assert_eq!(
             bad.check().unwrap_err().to_string(),
             "the lease (20000 ms) must be longer than twice the heartbeat (10000 ms)"
@@ -129,9 +121,7 @@ mod tests {
     #[test]
     fn backoff_doubles_up_to_its_cap() {
         let policy = Policy::default();
-        let waits: Vec<u64> = [1, 2, 3, 9, 10, 99]
-            .map(|n| policy.backoff(n, 1.0).as_secs())
-            .into();
+        let waits: Vec<u64> = [1, 2, 3, 9, 10, 99].map(|n| policy.backoff(n, 1.0).as_secs()).into();
         assert_eq!(waits, [1, 2, 4, 256, 300, 300]);
         assert_eq!(policy.backoff(3, 0.0), Duration::from_secs(2));
     }

@@ -81,30 +81,19 @@ impl Change {
     /// From `before` to `after`, with nothing else.
     #[must_use]
     pub fn new(before: &Job, after: Job) -> Self {
-        Self {
-            expect: before.fence(),
-            job: after,
-            result: None,
-            send: None,
-        }
+        Self { expect: before.fence(), job: after, result: None, send: None }
     }
 
     /// … and the result in the same step.
     #[must_use]
     pub fn with_result(self, result: Bytes) -> Self {
-        Self {
-            result: Some(result),
-            ..self
-        }
+        Self { result: Some(result), ..self }
     }
 
     /// … and the job's message, delivered after `delay`.
     #[must_use]
     pub fn with_message(self, delay: Duration) -> Self {
-        Self {
-            send: Some(delay),
-            ..self
-        }
+        Self { send: Some(delay), ..self }
     }
 }
 

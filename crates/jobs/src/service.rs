@@ -14,9 +14,7 @@ use crate::error::StoreError;
 use crate::id::{BatchId, JobId, Owner};
 use crate::job::{BatchRef, Failure, Head, Job, Phase, Refused, Request, State};
 use crate::policy::{BadPolicy, Policy};
-use crate::ports::{
-    Backend, Change, Created, DeadLetter, IdempotencyKey, ListQuery, Page, Submission,
-};
+use crate::ports::{Backend, Change, Created, DeadLetter, IdempotencyKey, ListQuery, Page, Submission};
 use crate::time::{Clock, Timestamp};
 
 /// Why a use case did not go through.
@@ -117,18 +115,9 @@ impl Jobs {
     /// If the policy cannot keep the promises ([`Policy::check`]).
     pub fn new(backend: Backend, clock: Arc<dyn Clock>, policy: Policy) -> Result<Self, BadPolicy> {
         policy.check()?;
-        let resend_after = policy
-            .resend_after
-            .max(backend.store.capabilities().resend_after);
-        let policy = Arc::new(Policy {
-            resend_after,
-            ..policy
-        });
-        Ok(Self {
-            backend,
-            clock,
-            policy,
-        })
+        let resend_after = policy.resend_after.max(backend.store.capabilities().resend_after);
+        let policy = Arc::new(Policy { resend_after, ..policy });
+        Ok(Self { backend, clock, policy })
     }
 
     /// The time now.
@@ -164,25 +153,11 @@ impl Jobs {
         key: Option<Key>,
     ) -> Result<Accepted<Job>, JobsError> {
         let job = self.job(owner, new, delay, None);
-        let submission = Submission {
-            job,
-            key: key.map(|k| self.idempotency(owner, k)),
-        };
-        let outcome = self
-            .backend
-            .store
-            .create(std::slice::from_ref(&submission))
-            .await
-            .pop();
+        let submission = Submission { job, key: key.map(|k| self.idempotency(owner, k)) };
+        let outcome = self.backend.store.create(std::slice::from_ref(&submission)).await.pop();
         match outcome.unwrap_or(Err(StoreError::NotFound))? {
-            Created::New => Ok(Accepted {
-                value: submission.job,
-                replayed: false,
-            }),
-            Created::Existing(id) => Ok(Accepted {
-                value: self.find(owner, id).await?,
-                replayed: true,
-            }),
+            Created::New => Ok(Accepted { value: submission.job, replayed: false }),
+            Created::Existing(id) => Ok(Accepted { value: self.find(owner, id).await?, replayed: true }),
         }
     }
 
@@ -202,10 +177,7 @@ impl Jobs {
         if let Some(key) = &key
             && let Some(id) = self.backend.batches.batch_of_key(key).await?
         {
-            return Ok(Accepted {
-                value: self.batch(owner, id).await?,
-                replayed: true,
-            });
+            return Ok(Accepted { value: self.batch(owner, id).await?, replayed: true });
         }
         let now = self.now();
         let id = BatchId::new(now);
@@ -229,27 +201,10 @@ impl Jobs {
         }
         // The handle outlives its jobs' results by the time that they may have to wait.
         let expires_at = now.plus(self.policy.ttl * 2);
-        let batch = Batch {
-            id,
-            owner: owner.clone(),
-            created_at: now,
-            expires_at,
-            items,
-        };
-        match self
-            .backend
-            .batches
-            .create_batch(&batch, key.as_ref())
-            .await?
-        {
-            Created::New => Ok(Accepted {
-                value: batch,
-                replayed: false,
-            }),
-            Created::Existing(id) => Ok(Accepted {
-                value: self.batch(owner, id).await?,
-                replayed: true,
-            }),
+        let batch = Batch { id, owner: owner.clone(), created_at: now, expires_at, items };
+        match self.backend.batches.create_batch(&batch, key.as_ref()).await? {
+            Created::New => Ok(Accepted { value: batch, replayed: false }),
+            Created::Existing(id) => Ok(Accepted { value: self.batch(owner, id).await?, replayed: true }),
         }
     }
 
@@ -258,12 +213,7 @@ impl Jobs {
     /// # Errors
     /// [`JobsError::NotFound`], [`JobsError::Expired`], or the backend's.
     pub async fn find(&self, owner: &Owner, id: JobId) -> Result<Job, JobsError> {
-        let job = self
-            .backend
-            .store
-            .get(id)
-            .await?
-            .ok_or(JobsError::NotFound)?;
+        let job = self.backend.store.get(id).await?.ok_or(JobsError::NotFound)?;
         if job.head.owner != *owner {
             return Err(JobsError::NotFound);
         }
@@ -278,12 +228,7 @@ impl Jobs {
     /// # Errors
     /// As for [`Jobs::find`].
     pub async fn batch(&self, owner: &Owner, id: BatchId) -> Result<Batch, JobsError> {
-        let batch = self
-            .backend
-            .batches
-            .batch(id)
-            .await?
-            .ok_or(JobsError::NotFound)?;
+        let batch = self.backend.batches.batch(id).await?.ok_or(JobsError::NotFound)?;
         if batch.owner != *owner {
             return Err(JobsError::NotFound);
         }
@@ -298,21 +243,14 @@ impl Jobs {
     /// # Errors
     /// [`JobsError::NotFound`] if there is none (yet), or the backend's.
     pub async fn result(&self, id: JobId) -> Result<Bytes, JobsError> {
-        self.backend
-            .store
-            .result(id)
-            .await?
-            .ok_or(JobsError::NotFound)
+        self.backend.store.result(id).await?.ok_or(JobsError::NotFound)
     }
 
     /// One page of an owner's jobs, newest first, without expired ones.
     ///
     /// # Errors
     /// The backend's.
-    pub async fn list(
-        &self,
-        query: &ListQuery,
-    ) -> Result<Page<crate::job::Summary, JobId>, JobsError> {
+    pub async fn list(&self, query: &ListQuery) -> Result<Page<crate::job::Summary, JobId>, JobsError> {
         let now = self.now();
         let mut page = self.backend.store.list(query).await?;
         page.items.retain(|summary| !summary.status.is_expired(now));
@@ -323,20 +261,13 @@ impl Jobs {
     ///
     /// # Errors
     /// As for [`Jobs::find`], also when the job disappears while waiting.
-    pub async fn wait(
-        &self,
-        owner: &Owner,
-        id: JobId,
-        timeout: Duration,
-    ) -> Result<Job, JobsError> {
+    pub async fn wait(&self, owner: &Owner, id: JobId, timeout: Duration) -> Result<Job, JobsError> {
         let mut watcher = self.backend.watch.watch(id);
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
             let job = self.find(owner, id).await?;
             if job.state().is_terminal()
-                || tokio::time::timeout_at(deadline, watcher.changed())
-                    .await
-                    .is_err()
+                || tokio::time::timeout_at(deadline, watcher.changed()).await.is_err()
             {
                 return Ok(job);
             }
@@ -390,12 +321,10 @@ impl Jobs {
                 Err(Refused::NotYet(at) | Refused::Leased(at)) => {
                     return Ok(Claim::Wait(at.since(now).min(self.policy.horizon())));
                 }
-                Err(Refused::LeaseExpired(_)) => {
-                    match job.lose_lease(now, &self.policy, jitter()) {
-                        Ok(next) => next,
-                        Err(_) => continue,
-                    }
-                }
+                Err(Refused::LeaseExpired(_)) => match job.lose_lease(now, &self.policy, jitter()) {
+                    Ok(next) => next,
+                    Err(_) => continue,
+                },
                 Err(Refused::State(state, _)) => return Ok(Claim::Settled(state)),
             };
             let Settled::Done(job) = self.apply(&Change::new(&job, next)).await? else {
@@ -424,17 +353,11 @@ impl Jobs {
     pub async fn finish(&self, job: &Job, result: Bytes) -> Result<Settled, StoreError> {
         let limit = self.backend.store.capabilities().max_result_bytes;
         if result.len() > limit {
-            let detail = format!(
-                "a result of {} bytes is over the store's limit of {limit}",
-                result.len()
-            );
+            let detail = format!("a result of {} bytes is over the store's limit of {limit}", result.len());
             return Err(StoreError::TooLarge(detail));
         }
         match job.finish(self.now(), &self.policy) {
-            Ok(next) => {
-                self.apply(&Change::new(job, next).with_result(result))
-                    .await
-            }
+            Ok(next) => self.apply(&Change::new(job, next).with_result(result)).await,
             Err(_) => Ok(Settled::Stale),
         }
     }
@@ -444,8 +367,7 @@ impl Jobs {
     /// # Errors
     /// The backend's.
     pub async fn fail(&self, job: &Job, error: Failure) -> Result<Settled, StoreError> {
-        self.settle(job, job.fail(self.now(), &self.policy, error))
-            .await
+        self.settle(job, job.fail(self.now(), &self.policy, error)).await
     }
 
     /// Puts the job in hand back for another attempt after back-off, or fails it if they are used
@@ -454,8 +376,7 @@ impl Jobs {
     /// # Errors
     /// The backend's.
     pub async fn retry(&self, job: &Job, error: Failure) -> Result<Settled, StoreError> {
-        self.settle(job, job.retry(self.now(), &self.policy, jitter(), error))
-            .await
+        self.settle(job, job.retry(self.now(), &self.policy, jitter(), error)).await
     }
 
     /// Gives the job in hand back, uncounted. Its message is the caller's to retry.
@@ -463,8 +384,7 @@ impl Jobs {
     /// # Errors
     /// The backend's.
     pub async fn release(&self, job: &Job) -> Result<Settled, StoreError> {
-        self.settle(job, job.release(self.now(), &self.policy))
-            .await
+        self.settle(job, job.release(self.now(), &self.policy)).await
     }
 
     /// Whether the job in hand is still ours.
@@ -472,12 +392,7 @@ impl Jobs {
     /// # Errors
     /// The backend's.
     pub async fn still_ours(&self, job: &Job) -> Result<bool, StoreError> {
-        Ok(self
-            .backend
-            .store
-            .get(job.id())
-            .await?
-            .is_some_and(|now| now.fence() == job.fence()))
+        Ok(self.backend.store.get(job.id()).await?.is_some_and(|now| now.fence() == job.fence()))
     }
 
     // --- for operators, and the sweep --------------------------------------------------------
@@ -490,12 +405,7 @@ impl Jobs {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let now = self.now();
-        for id in self
-            .backend
-            .store
-            .overdue(now, self.policy.horizon(), SWEEP_LIMIT)
-            .await?
-        {
+        for id in self.backend.store.overdue(now, self.policy.horizon(), SWEEP_LIMIT).await? {
             if let Some(job) = self.backend.store.get(id).await? {
                 self.repair(&job, now, &mut swept).await?;
             }
@@ -505,10 +415,8 @@ impl Jobs {
     }
 
     async fn repair(&self, job: &Job, now: Timestamp, swept: &mut Swept) -> Result<(), StoreError> {
-        let overdue = job
-            .status
-            .due_at
-            .is_some_and(|due| due <= now || due > now.plus(self.policy.horizon()));
+        let overdue =
+            job.status.due_at.is_some_and(|due| due <= now || due > now.plus(self.policy.horizon()));
         if !overdue {
             return Ok(()); // it moved on since the candidate list was made
         }
@@ -554,17 +462,8 @@ impl Jobs {
     /// The backend's.
     pub async fn bury(&self, body: String, reason: String) -> Result<(), StoreError> {
         let now = self.now();
-        let letter = DeadLetter {
-            id: JobId::new(now),
-            job: None,
-            at: now,
-            reason,
-            body: Some(body),
-        };
-        self.backend
-            .dead
-            .bury(&letter, now.plus(self.policy.ttl))
-            .await
+        let letter = DeadLetter { id: JobId::new(now), job: None, at: now, reason, body: Some(body) };
+        self.backend.dead.bury(&letter, now.plus(self.policy.ttl)).await
     }
 
     /// Sends a failed job again, with its counts at zero.
@@ -573,12 +472,7 @@ impl Jobs {
     /// [`JobsError::Refused`] if it has not failed, [`JobsError::NotFound`], or the backend's.
     pub async fn redrive(&self, id: JobId) -> Result<Job, JobsError> {
         loop {
-            let job = self
-                .backend
-                .store
-                .get(id)
-                .await?
-                .ok_or(JobsError::NotFound)?;
+            let job = self.backend.store.get(id).await?.ok_or(JobsError::NotFound)?;
             let next = job.redrive(self.now(), &self.policy)?;
             let change = Change::new(&job, next).with_message(Duration::ZERO);
             if let Settled::Done(job) = self.apply(&change).await? {
@@ -614,12 +508,7 @@ impl Jobs {
             batch,
             length: new.request.sequence.len(),
         };
-        Job::submit(
-            head,
-            new.request,
-            delay.min(crate::policy::MAX_DELAY),
-            &self.policy,
-        )
+        Job::submit(head, new.request, delay.min(crate::policy::MAX_DELAY), &self.policy)
     }
 
     fn idempotency(&self, owner: &Owner, key: Key) -> IdempotencyKey {

@@ -89,9 +89,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(LAST_MS))
     }
 }
@@ -140,10 +138,7 @@ mod tests {
     #[test]
     fn arithmetic_saturates() {
         let t = Timestamp::from_millis(5);
-        assert_eq!(
-            t.plus(Duration::MAX).to_string(),
-            "9999-12-30T21:59:59.999Z"
-        );
+        assert_eq!(t.plus(Duration::MAX).to_string(), "9999-12-30T21:59:59.999Z");
         assert_eq!(t.minus(Duration::from_secs(1)).as_millis(), 0);
         assert_eq!(t.since(t.plus(Duration::from_secs(1))), Duration::ZERO);
     }

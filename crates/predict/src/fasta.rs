@@ -32,8 +32,8 @@ use std::io::{self, BufRead};
 use serde::{Deserialize, Serialize};
 
 use crate::sequence::{
-    CleanOptions, Cleaned, ErrorCode, InputError, InputErrors, Place, Warning, WarningCode,
-    clean_at, not_utf8,
+    CleanOptions, Cleaned, ErrorCode, InputError, InputErrors, Place, Warning, WarningCode, clean_at,
+    not_utf8,
 };
 
 mod batch;
@@ -65,10 +65,7 @@ impl Header {
         let text = text.trim();
         let (id, description) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let some = |part: &str| (!part.is_empty()).then(|| part.to_owned());
-        Self {
-            id: some(id),
-            description: some(description.trim()),
-        }
+        Self { id: some(id), description: some(description.trim()) }
     }
 }
 
@@ -111,10 +108,7 @@ impl Record {
             return Err(problem.clone().into());
         }
         let line = self.line + usize::from(self.header.is_some());
-        let place = Place {
-            record: Some(self.number()),
-            line,
-        };
+        let place = Place { record: Some(self.number()), line };
         let mut cleaned = clean_at(&self.raw, options, place)?;
         cleaned.warnings.extend(self.warnings.iter().cloned());
         Ok(cleaned)
@@ -137,11 +131,7 @@ impl<R: BufRead> Reader<R> {
 
     /// A reader that keeps up to `max_record_bytes` of each record.
     pub fn with_limit(inner: R, max_record_bytes: usize) -> Self {
-        Self {
-            lines: Lines::new(inner),
-            index: 0,
-            max_record_bytes,
-        }
+        Self { lines: Lines::new(inner), index: 0, max_record_bytes }
     }
 
     /// The same, where the input begins on `line` (from 1) of a larger one.
@@ -156,9 +146,7 @@ impl<R: BufRead> Reader<R> {
         // Only the first record can begin without a header: `read_body` stops at headers.
         let next_is_header = self.read_body(&mut body)?;
         if body.has_text() {
-            return Ok(Some(
-                self.finish(Begin::without_header(&body, next_is_header), body),
-            ));
+            return Ok(Some(self.finish(Begin::without_header(&body, next_is_header), body)));
         }
         if !next_is_header {
             return Ok(None);
@@ -255,12 +243,7 @@ impl Begin {
             let line = body.first_text_line.unwrap_or(body.line);
             InputError::new(ErrorCode::TextBeforeHeader, detail, hint).at(line, Some(1))
         };
-        Self {
-            line: body.line,
-            header: None,
-            problem: header_follows.then(problem),
-            warnings: Vec::new(),
-        }
+        Self { line: body.line, header: None, problem: header_follows.then(problem), warnings: Vec::new() }
     }
 
     fn with_header(line: usize, text: &Bounded) -> Self {
@@ -273,12 +256,7 @@ impl Begin {
             let message = format!("the header was cut to {MAX_HEADER_BYTES} bytes");
             warnings.push(Warning::new(WarningCode::HeaderCut, message));
         }
-        Self {
-            line,
-            header: Some(parsed),
-            problem,
-            warnings,
-        }
+        Self { line, header: Some(parsed), problem, warnings }
     }
 }
 
@@ -288,17 +266,14 @@ fn parse_header(text: &Bounded, line: usize) -> Result<Header, InputError> {
         let hint = "save the file as plain UTF-8 text";
         let error = InputError::new(ErrorCode::Nul, "a NUL character in the header", hint);
         // The `>` is column 1.
-        return Err(error.at(
-            line,
-            Some(String::from_utf8_lossy(&bytes[..at]).chars().count() + 2),
-        ));
+        return Err(error.at(line, Some(String::from_utf8_lossy(&bytes[..at]).chars().count() + 2)));
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Header::parse(text)),
         // The cut may have gone through a character.
-        Err(e) if text.overflowed() && e.error_len().is_none() => Ok(Header::parse(
-            &String::from_utf8_lossy(&bytes[..e.valid_up_to()]),
-        )),
+        Err(e) if text.overflowed() && e.error_len().is_none() => {
+            Ok(Header::parse(&String::from_utf8_lossy(&bytes[..e.valid_up_to()])))
+        }
         Err(e) => {
             let place = Place { record: None, line };
             let mut error = not_utf8(bytes, e.valid_up_to(), place).first().clone();
@@ -319,12 +294,7 @@ struct Body {
 
 impl Body {
     fn new(limit: usize, line: usize) -> Self {
-        Self {
-            text: Bounded::new(limit),
-            line,
-            first_text_line: None,
-            comments: 0,
-        }
+        Self { text: Bounded::new(limit), line, first_text_line: None, comments: 0 }
     }
 
     fn has_text(&self) -> bool {

@@ -181,10 +181,12 @@ pub fn write(format: Format, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::
         Format::Ss2 => ss2::write(entry, None, out),
         Format::Horiz => horiz::write(entry, None, out),
         Format::Json | Format::Ndjson => json::write(entry, out),
-        Format::Tsv => table::write_header(&table::TSV, out)
-            .and_then(|()| table::write_rows(&table::TSV, entry, out)),
-        Format::Csv => table::write_header(&table::CSV, out)
-            .and_then(|()| table::write_rows(&table::CSV, entry, out)),
+        Format::Tsv => {
+            table::write_header(&table::TSV, out).and_then(|()| table::write_rows(&table::TSV, entry, out))
+        }
+        Format::Csv => {
+            table::write_header(&table::CSV, out).and_then(|()| table::write_rows(&table::CSV, entry, out))
+        }
         Format::Fasta => fasta::write(entry, out),
     }
 }
@@ -212,11 +214,7 @@ impl<W: io::Write> Writer<W> {
             Format::Csv => table::write_header(&table::CSV, &mut out)?,
             _ => {}
         }
-        Ok(Self {
-            format,
-            out,
-            entries: 0,
-        })
+        Ok(Self { format, out, entries: 0 })
     }
 
     /// Writes one entry.
@@ -261,10 +259,7 @@ impl<W: io::Write> Writer<W> {
 
 /// Text with its control characters (line ends and tabs too) as blanks.
 fn one_line(text: &str) -> String {
-    text.replace(
-        |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'),
-        " ",
-    )
+    text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
 }
 
 /// Name and version of the method, as in the first line of PSIPRED's formats.

@@ -30,9 +30,7 @@ impl Track {
     /// Probability (0 to 1) of `letter` at residue `i` (from 0); 0 for a letter not in the alphabet.
     #[must_use]
     pub fn probability(&self, i: usize, letter: u8) -> f32 {
-        self.property
-            .column(letter)
-            .map_or(0.0, |c| f32::from(self.columns[c][i]) / 1000.0)
+        self.property.column(letter).map_or(0.0, |c| f32::from(self.columns[c][i]) / 1000.0)
     }
 
     /// Confidence digit 0 to 9 of the label at residue `i` (from 0): tenths of its probability,
@@ -40,10 +38,7 @@ impl Track {
     /// the model is calibrated (the model card says how far).
     #[must_use]
     pub fn confidence(&self, i: usize) -> u8 {
-        let permille = self
-            .property
-            .column(self.labels[i])
-            .map_or(0, |c| self.columns[c][i]);
+        let permille = self.property.column(self.labels[i]).map_or(0, |c| self.columns[c][i]);
         u8::try_from(permille / 100).unwrap_or(9).min(9)
     }
 }
@@ -68,11 +63,7 @@ impl Prediction {
     /// # Errors
     /// If a track is missing, out of order, of another length, has a letter outside its alphabet,
     /// or a row of probabilities that does not sum to 1000.
-    pub fn new(
-        method: Method,
-        tracks: Vec<Track>,
-        rsa: Vec<u16>,
-    ) -> Result<Self, MalformedPrediction> {
+    pub fn new(method: Method, tracks: Vec<Track>, rsa: Vec<u16>) -> Result<Self, MalformedPrediction> {
         let n = rsa.len();
         if tracks.len() != PROPERTIES.len() {
             return Err(MalformedPrediction(format!(
@@ -84,11 +75,7 @@ impl Prediction {
         for (track, &property) in tracks.iter().zip(PROPERTIES) {
             check_track(track, property, n)?;
         }
-        Ok(Self {
-            method,
-            tracks,
-            rsa,
-        })
+        Ok(Self { method, tracks, rsa })
     }
 
     /// The compact form for storage: about 1 to 25 bytes a residue, the same bytes everywhere.
@@ -152,32 +139,16 @@ fn check_track(track: &Track, property: Property, n: usize) -> Result<(), Malfor
     if track.labels.len() != n {
         return bad(format!("{} labels for {n} residues", track.labels.len()));
     }
-    if let Some(i) = track
-        .labels
-        .iter()
-        .position(|&l| property.column(l).is_none())
-    {
-        return bad(format!(
-            "letter {:?} at residue {}",
-            char::from(track.labels[i]),
-            i + 1
-        ));
+    if let Some(i) = track.labels.iter().position(|&l| property.column(l).is_none()) {
+        return bad(format!("letter {:?} at residue {}", char::from(track.labels[i]), i + 1));
     }
-    if track.columns.len() != property.alphabet().len()
-        || track.columns.iter().any(|c| c.len() != n)
-    {
-        return bad(format!(
-            "probabilities are not {} columns of {n}",
-            property.alphabet().len()
-        ));
+    if track.columns.len() != property.alphabet().len() || track.columns.iter().any(|c| c.len() != n) {
+        return bad(format!("probabilities are not {} columns of {n}", property.alphabet().len()));
     }
     for i in 0..n {
         let sum: u32 = track.columns.iter().map(|c| u32::from(c[i])).sum();
         if sum != 1000 {
-            return bad(format!(
-                "probabilities of residue {} sum to {sum} per mille",
-                i + 1
-            ));
+            return bad(format!("probabilities of residue {} sum to {sum} per mille", i + 1));
         }
     }
     Ok(())
@@ -198,16 +169,10 @@ pub fn quantise(row: &[f32]) -> Vec<u16> {
         return out;
     }
     let scaled: Vec<f32> = row.iter().map(|p| p / total * 1000.0).collect();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "0 to 1000"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
     let mut out: Vec<u16> = scaled.iter().map(|s| s.floor() as u16).collect();
     let mut order: Vec<usize> = (0..row.len()).collect();
-    order.sort_by(|&a, &b| {
-        (scaled[b] - scaled[b].floor()).total_cmp(&(scaled[a] - scaled[a].floor()))
-    });
+    order.sort_by(|&a, &b| (scaled[b] - scaled[b].floor()).total_cmp(&(scaled[a] - scaled[a].floor())));
     let missing = 1000_u16.saturating_sub(out.iter().sum());
     for &i in order.iter().cycle().take(usize::from(missing)) {
         out[i] += 1;
@@ -225,9 +190,7 @@ mod tests {
         assert_eq!(quantise(&[0.0, 0.0]), [0, 1000]);
         assert_eq!(quantise(&[0.0005, 0.9995]), [1, 999]);
         for k in 1..400_u32 {
-            let row: Vec<f32> = (0..8)
-                .map(|i| ((k * 7919 + i * 104) % 997) as f32 / 997.0)
-                .collect();
+            let row: Vec<f32> = (0..8).map(|i| ((k * 7919 + i * 104) % 997) as f32 / 997.0).collect();
             assert_eq!(quantise(&row).iter().sum::<u16>(), 1000, "{row:?}");
         }
     }

@@ -31,14 +31,8 @@ pub enum Property {
 }
 
 /// Every property, in the order of the classic output.
-pub const PROPERTIES: &[Property] = &[
-    Property::Ss3,
-    Property::Ss8,
-    Property::Acc,
-    Property::Dis,
-    Property::Tm2,
-    Property::Tm8,
-];
+pub const PROPERTIES: &[Property] =
+    &[Property::Ss3, Property::Ss8, Property::Acc, Property::Dis, Property::Tm2, Property::Tm8];
 
 impl Property {
     /// The upper-case code of the classic API: `SS3`, `SS8`, `ACC`, `DIS`, `TM2`, `TM8`.
@@ -84,15 +78,7 @@ impl Property {
     #[must_use]
     pub const fn alphabet(self) -> &'static [Class] {
         match self {
-            Self::Ss3 => {
-                const {
-                    &[
-                        class(b'H', "helix"),
-                        class(b'E', "strand"),
-                        class(b'C', "coil"),
-                    ]
-                }
-            }
+            Self::Ss3 => const { &[class(b'H', "helix"), class(b'E', "strand"), class(b'C', "coil")] },
             Self::Ss8 => {
                 const {
                     &[
@@ -117,14 +103,7 @@ impl Property {
                 }
             }
             Self::Dis => const { &[class(b'*', "disordered"), class(b'.', "ordered")] },
-            Self::Tm2 => {
-                const {
-                    &[
-                        class(b'H', "transmembrane"),
-                        class(b'_', "not transmembrane"),
-                    ]
-                }
-            }
+            Self::Tm2 => const { &[class(b'H', "transmembrane"), class(b'_', "not transmembrane")] },
             Self::Tm8 => {
                 const {
                     &[

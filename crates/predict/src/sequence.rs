@@ -23,9 +23,7 @@ mod told;
 
 pub use clean::{CleanOptions, Cleaned, clean, clean_single};
 pub(crate) use clean::{Place, clean_at, empty_body, not_utf8};
-pub use told::{
-    Edit, EditKind, ErrorCode, InputError, InputErrors, MAX_ERRORS, Warning, WarningCode,
-};
+pub use told::{Edit, EditKind, ErrorCode, InputError, InputErrors, MAX_ERRORS, Warning, WarningCode};
 
 /// The letters of a [`Sequence`]: the 20 amino acids, alphabetically, and `X` for any other residue.
 pub const RESIDUES: &[u8; 21] = b"ACDEFGHIKLMNPQRSTVWYX";
@@ -81,10 +79,7 @@ impl TryFrom<String> for Sequence {
         }
         match text.bytes().position(|b| !RESIDUES.contains(&b)) {
             None => Ok(Self(text)),
-            Some(at) => Err(NotASequence::Letter {
-                byte: text.as_bytes()[at],
-                position: at + 1,
-            }),
+            Some(at) => Err(NotASequence::Letter { byte: text.as_bytes()[at], position: at + 1 }),
         }
     }
 }
@@ -95,10 +90,7 @@ impl TryFrom<&[u8]> for Sequence {
     fn try_from(bytes: &[u8]) -> Result<Self, NotASequence> {
         match bytes.iter().position(|b| !RESIDUES.contains(b)) {
             None => Self::try_from(String::from_utf8_lossy(bytes).into_owned()),
-            Some(at) => Err(NotASequence::Letter {
-                byte: bytes[at],
-                position: at + 1,
-            }),
+            Some(at) => Err(NotASequence::Letter { byte: bytes[at], position: at + 1 }),
         }
     }
 }

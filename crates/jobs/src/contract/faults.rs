@@ -15,8 +15,8 @@ use crate::id::JobId;
 use crate::job::{State, Summary};
 use crate::message::Message;
 use crate::ports::{
-    Backend, Capabilities, Change, Created, Delivery, Depth, JobReceiver, JobStore, ListQuery,
-    Page, Receipt, Submission,
+    Backend, Capabilities, Change, Created, Delivery, Depth, JobReceiver, JobStore, ListQuery, Page, Receipt,
+    Submission,
 };
 use crate::service::{Claim, Jobs, Key, Settled};
 use crate::time::Timestamp;
@@ -43,16 +43,8 @@ impl Faulty {
     #[must_use]
     pub fn wrap(inner: &Backend, rate: f64, seed: u64) -> Backend {
         let rng = Mutex::new(StdRng::seed_from_u64(seed));
-        let faulty = Arc::new(Self {
-            inner: inner.clone(),
-            rng,
-            rate,
-        });
-        Backend {
-            store: faulty.clone(),
-            receiver: Some(faulty),
-            ..inner.clone()
-        }
+        let faulty = Arc::new(Self { inner: inner.clone(), rng, rate });
+        Backend { store: faulty.clone(), receiver: Some(faulty), ..inner.clone() }
     }
 
     fn draw(&self) -> Fault {
@@ -64,10 +56,7 @@ impl Faulty {
         }
     }
 
-    async fn call<T>(
-        &self,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
+    async fn call<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         match self.draw() {
             Fault::None => call.await,
             Fault::Before => Err(unavailable()),
@@ -79,10 +68,7 @@ impl Faulty {
     }
 
     fn receiver(&self) -> &dyn JobReceiver {
-        self.inner
-            .receiver
-            .as_deref()
-            .expect("a harness brings a receiver")
+        self.inner.receiver.as_deref().expect("a harness brings a receiver")
     }
 }
 
@@ -130,8 +116,7 @@ impl JobStore for Faulty {
         horizon: Duration,
         limit: usize,
     ) -> Result<Vec<JobId>, StoreError> {
-        self.call(self.inner.store.overdue(now, horizon, limit))
-            .await
+        self.call(self.inner.store.overdue(now, horizon, limit)).await
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
@@ -155,8 +140,7 @@ impl JobReceiver for Faulty {
         wait: Duration,
         visibility: Duration,
     ) -> Result<Vec<Delivery>, StoreError> {
-        self.call(self.receiver().receive(max, wait, visibility))
-            .await
+        self.call(self.receiver().receive(max, wait, visibility)).await
     }
 
     async fn ack(&self, receipt: Receipt) -> Result<(), StoreError> {
@@ -183,11 +167,7 @@ pub async fn drain_under_faults<H: Harness>(harness: &H) {
     let seed = 20_260_517;
     let sound = crate::contract::jobs(harness);
     // Deaths and failures are injected far beyond any sensible bound on them.
-    let policy = crate::Policy {
-        max_deaths: 1000,
-        max_failures: 1000,
-        ..policy()
-    };
+    let policy = crate::Policy { max_deaths: 1000, max_failures: 1000, ..policy() };
     let backend = Faulty::wrap(&harness.backend(), 0.3, seed);
     let jobs = Jobs::new(backend, harness.clock(), policy).expect("sound");
     let mut rng = StdRng::seed_from_u64(seed + 1);
@@ -200,11 +180,7 @@ pub async fn drain_under_faults<H: Harness>(harness: &H) {
     for _ in 0..60 {
         let receiver = jobs.backend().receiver.clone().expect("a receiver");
         let wait = Duration::from_millis(50);
-        for delivery in receiver
-            .receive(5, wait, VISIBILITY)
-            .await
-            .unwrap_or_default()
-        {
+        for delivery in receiver.receive(5, wait, VISIBILITY).await.unwrap_or_default() {
             work(&jobs, delivery, receiver.as_ref(), &mut rng).await;
         }
         drop(jobs.sweep().await);
@@ -215,27 +191,14 @@ pub async fn drain_under_faults<H: Harness>(harness: &H) {
         harness.advance(Duration::from_secs(1)).await;
     }
     assert_eq!(results.len(), JOBS, "jobs are stuck");
-    let listed = sound
-        .list(&crate::contract::all_of(owner(), 1000))
-        .await
-        .unwrap();
+    let listed = sound.list(&crate::contract::all_of(owner(), 1000)).await.unwrap();
     assert_eq!(listed.items.len(), JOBS, "a job was lost or doubled");
 }
 
 async fn submit_until_accepted(jobs: &Jobs, n: usize) -> JobId {
     for _ in 0..100 {
-        let key = Key {
-            key: format!("key {n}"),
-            digest: [0; 32],
-        };
-        let submitted = jobs
-            .submit(
-                &owner(),
-                named(&format!("job {n}")),
-                Duration::ZERO,
-                Some(key),
-            )
-            .await;
+        let key = Key { key: format!("key {n}"), digest: [0; 32] };
+        let submitted = jobs.submit(&owner(), named(&format!("job {n}")), Duration::ZERO, Some(key)).await;
         if let Ok(accepted) = submitted {
             return accepted.value.id();
         }
@@ -267,10 +230,7 @@ async fn work(jobs: &Jobs, delivery: Delivery, receiver: &dyn JobReceiver, rng: 
 
 async fn check_finished(jobs: &Jobs, ids: &[JobId], results: &mut HashMap<JobId, Bytes>) {
     for &id in ids {
-        let job = jobs
-            .find(&owner(), id)
-            .await
-            .expect("an accepted job is there");
+        let job = jobs.find(&owner(), id).await.expect("an accepted job is there");
         let result = jobs.result(id).await.ok();
         assert_eq!(job.state() == State::Finished, result.is_some());
         if let Some(result) = result {

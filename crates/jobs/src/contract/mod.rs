@@ -10,10 +10,7 @@
 //! Each case gets a fresh, empty backend. Cases use short leases and waits (seconds), so a backend
 //! on real time can run them too: its [`Harness::advance`] sleeps.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "this is test code: a failed expectation is how a case fails"
-)]
+#![allow(clippy::unwrap_used, reason = "this is test code: a failed expectation is how a case fails")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,11 +108,7 @@ pub fn case_names() -> Vec<&'static str> {
     cases::SOURCES
         .iter()
         .flat_map(|source| source.lines())
-        .filter_map(|line| {
-            line.strip_prefix("pub async fn ")?
-                .split_once('<')
-                .map(|(name, _)| name)
-        })
+        .filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('<').map(|(name, _)| name))
         .collect()
 }
 
@@ -183,23 +176,13 @@ pub(crate) fn new_job() -> NewJob {
 
 pub(crate) fn named(name: &str) -> NewJob {
     let sequence: Sequence = "MKTAYIAKQR".parse().expect("a sequence");
-    let request = Request {
-        input: "mktayiakqr".to_owned(),
-        sequence,
-        edits: Vec::new(),
-        warnings: Vec::new(),
-    };
-    NewJob {
-        name: Some(name.to_owned()),
-        request,
-    }
+    let request =
+        Request { input: "mktayiakqr".to_owned(), sequence, edits: Vec::new(), warnings: Vec::new() };
+    NewJob { name: Some(name.to_owned()), request }
 }
 
 pub(crate) async fn submit(jobs: &Jobs) -> Job {
-    jobs.submit(&owner(), new_job(), Duration::ZERO, None)
-        .await
-        .expect("submit")
-        .value
+    jobs.submit(&owner(), new_job(), Duration::ZERO, None).await.expect("submit").value
 }
 
 pub(crate) async fn claim(jobs: &Jobs, id: JobId) -> Job {
@@ -210,10 +193,7 @@ pub(crate) async fn claim(jobs: &Jobs, id: JobId) -> Job {
 }
 
 pub(crate) async fn state(jobs: &Jobs, id: JobId) -> State {
-    jobs.find(&owner(), id)
-        .await
-        .expect("the job is there")
-        .state()
+    jobs.find(&owner(), id).await.expect("the job is there").state()
 }
 
 pub(crate) fn bytes(text: &'static str) -> Bytes {
@@ -224,24 +204,13 @@ pub(crate) const VISIBILITY: Duration = Duration::from_secs(3);
 
 /// Messages in the queue now.
 pub(crate) async fn receive<H: Harness>(harness: &H, max: usize) -> Vec<Delivery> {
-    receiver(harness)
-        .receive(max, Duration::from_millis(300), VISIBILITY)
-        .await
-        .expect("receive")
+    receiver(harness).receive(max, Duration::from_millis(300), VISIBILITY).await.expect("receive")
 }
 
 pub(crate) fn receiver<H: Harness>(harness: &H) -> Arc<dyn crate::ports::JobReceiver> {
-    harness
-        .backend()
-        .receiver
-        .expect("a harness brings a receiver")
+    harness.backend().receiver.expect("a harness brings a receiver")
 }
 
 pub(crate) fn all_of(owner: Owner, limit: usize) -> ListQuery {
-    ListQuery {
-        owner,
-        state: None,
-        before: None,
-        limit,
-    }
+    ListQuery { owner, state: None, before: None, limit }
 }

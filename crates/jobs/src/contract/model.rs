@@ -79,30 +79,18 @@ struct History<'a, H> {
 pub async fn random_histories<H: Harness>(harness: &H) {
     let mut runner = TestRunner::new_with_rng(
         Config::default(),
-        proptest::test_runner::TestRng::deterministic_rng(
-            proptest::test_runner::RngAlgorithm::ChaCha,
-        ),
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
     );
     let strategy = ops();
     for n in 0..harness.random_histories() {
         let history = strategy.new_tree(&mut runner).expect("a history").current();
-        let policy = Policy {
-            ttl: Duration::from_hours(24),
-            ..policy()
-        };
+        let policy = Policy { ttl: Duration::from_hours(24), ..policy() };
         let jobs = Jobs::new(harness.backend(), harness.clock(), policy).expect("sound");
         let owner = Owner::new(format!("history {n}"));
-        let mut run = History {
-            harness,
-            jobs,
-            owner,
-            expected: Vec::new(),
-            attempts: Vec::new(),
-        };
+        let mut run = History { harness, jobs, owner, expected: Vec::new(), attempts: Vec::new() };
         for (i, op) in history.iter().enumerate() {
             run.step(op).await;
-            run.compare(&format!("history {n}, after step {i} of {history:?}"))
-                .await;
+            run.compare(&format!("history {n}, after step {i} of {history:?}")).await;
         }
         run.settle(&format!("history {n}: {history:?}")).await;
     }
@@ -130,17 +118,8 @@ impl<H: Harness> History<'_, H> {
     }
 
     async fn submit(&mut self) {
-        let job = self
-            .jobs
-            .submit(&self.owner, new_job(), Duration::ZERO, None)
-            .await
-            .unwrap()
-            .value;
-        self.expected.push(Expected {
-            id: job.id(),
-            job: Some(job),
-            result: None,
-        });
+        let job = self.jobs.submit(&self.owner, new_job(), Duration::ZERO, None).await.unwrap().value;
+        self.expected.push(Expected { id: job.id(), job: Some(job), result: None });
     }
 
     fn pick(&self, n: usize) -> Option<usize> {
@@ -156,10 +135,7 @@ impl<H: Harness> History<'_, H> {
             assert_eq!(claim, Claim::Missing);
             return;
         };
-        match (
-            before.claim(now, self.jobs.policy(), uuid::Uuid::nil()),
-            &claim,
-        ) {
+        match (before.claim(now, self.jobs.policy(), uuid::Uuid::nil()), &claim) {
             (Ok(_), Claim::Claimed(job)) => {
                 assert_eq!(job.status.attempt, before.status.attempt + 1);
                 self.attempts.push(job.clone());
@@ -199,15 +175,8 @@ impl<H: Harness> History<'_, H> {
             _ => self.jobs.release(attempt).await,
         }
         .unwrap();
-        let expected = self
-            .expected
-            .iter_mut()
-            .find(|e| e.id == attempt.id())
-            .expect("known");
-        let ours = expected
-            .job
-            .as_ref()
-            .is_some_and(|job| job.fence() == attempt.fence());
+        let expected = self.expected.iter_mut().find(|e| e.id == attempt.id()).expect("known");
+        let ours = expected.job.as_ref().is_some_and(|job| job.fence() == attempt.fence());
         match settled {
             Settled::Done(job) => {
                 assert!(ours, "a stale attempt went through");
@@ -238,11 +207,7 @@ impl<H: Harness> History<'_, H> {
 
     async fn delete(&mut self, n: usize) {
         let Some(i) = self.pick(n) else { return };
-        let deleted = self
-            .jobs
-            .delete(&self.owner, self.expected[i].id)
-            .await
-            .unwrap();
+        let deleted = self.jobs.delete(&self.owner, self.expected[i].id).await.unwrap();
         assert_eq!(deleted, self.expected[i].job.is_some());
         self.expected[i].job = None;
         self.expected[i].result = None;
@@ -250,10 +215,7 @@ impl<H: Harness> History<'_, H> {
 
     async fn redrive(&mut self, n: usize) {
         let Some(i) = self.pick(n) else { return };
-        match (
-            &self.expected[i].job,
-            self.jobs.redrive(self.expected[i].id).await,
-        ) {
+        match (&self.expected[i].job, self.jobs.redrive(self.expected[i].id).await) {
             (None, Err(JobsError::NotFound)) => {}
             (Some(job), Ok(again)) => {
                 assert_eq!(job.state(), State::Failed);
@@ -267,12 +229,7 @@ impl<H: Harness> History<'_, H> {
     async fn send_again(&self, n: usize) {
         let Some(i) = self.pick(n) else { return };
         let message = Message::new(self.expected[i].id);
-        self.harness
-            .backend()
-            .queue
-            .send(&message, Duration::ZERO)
-            .await
-            .unwrap();
+        self.harness.backend().queue.send(&message, Duration::ZERO).await.unwrap();
     }
 
     async fn sweep(&mut self, jobs: Jobs) {
@@ -303,8 +260,7 @@ impl<H: Harness> History<'_, H> {
             }
         }
         let clock = std::sync::Arc::new(Behind(self.harness.clock()));
-        let jobs =
-            Jobs::new(self.harness.backend(), clock, self.jobs.policy().clone()).expect("sound");
+        let jobs = Jobs::new(self.harness.backend(), clock, self.jobs.policy().clone()).expect("sound");
         self.sweep(jobs).await;
     }
 
@@ -315,34 +271,20 @@ impl<H: Harness> History<'_, H> {
                 (None, Err(JobsError::NotFound)) => {}
                 (Some(job), Ok(stored)) => {
                     assert_eq!(stored, *job, "{context}");
-                    assert_eq!(
-                        stored.status.due_at.is_none(),
-                        stored.state().is_terminal(),
-                        "{context}"
-                    );
-                    assert_eq!(
-                        stored.status.expires_at.is_some(),
-                        stored.state().is_terminal(),
-                        "{context}"
-                    );
+                    assert_eq!(stored.status.due_at.is_none(), stored.state().is_terminal(), "{context}");
+                    assert_eq!(stored.status.expires_at.is_some(), stored.state().is_terminal(), "{context}");
                 }
                 (job, found) => panic!("expected {job:?}, found {found:?}: {context}"),
             }
             let result = self.jobs.result(expected.id).await.ok();
-            assert_eq!(
-                result.as_deref(),
-                expected.result.as_deref().map(str::as_bytes),
-                "{context}"
-            );
+            assert_eq!(result.as_deref(), expected.result.as_deref().map(str::as_bytes), "{context}");
         }
     }
 
     /// Lets honest workers finish what is left: in a bounded number of rounds nothing is open.
     async fn settle(&mut self, context: &str) {
         for _ in 0..12 {
-            self.harness
-                .advance(policy().lease + policy().backoff_cap)
-                .await;
+            self.harness.advance(policy().lease + policy().backoff_cap).await;
             self.jobs.sweep().await.unwrap();
             self.harness.advance(policy().backoff_cap).await;
             loop {
@@ -374,10 +316,6 @@ impl<H: Harness> History<'_, H> {
     async fn open(&self) -> usize {
         let ids: Vec<JobId> = self.expected.iter().map(|e| e.id).collect();
         let summaries = self.jobs.backend().store.summaries(&ids).await.unwrap();
-        summaries
-            .into_iter()
-            .flatten()
-            .filter(|s| !s.status.state().is_terminal())
-            .count()
+        summaries.into_iter().flatten().filter(|s| !s.status.state().is_terminal()).count()
     }
 }

@@ -14,10 +14,7 @@ struct Memory {
 
 async fn fresh() -> Memory {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_700_000_000_000)));
-    Memory {
-        backend: Arc::new(MemoryBackend::new(clock.clone())),
-        clock,
-    }
+    Memory { backend: Arc::new(MemoryBackend::new(clock.clone())), clock }
 }
 
 #[async_trait::async_trait]

@@ -20,12 +20,7 @@ fn submitted() -> Job {
         batch: None,
         length: sequence.len(),
     };
-    let request = Request {
-        input: "MKTAYIAKQR".to_owned(),
-        sequence,
-        edits: vec![],
-        warnings: vec![],
-    };
+    let request = Request { input: "MKTAYIAKQR".to_owned(), sequence, edits: vec![], warnings: vec![] };
     Job::submit(head, request, Duration::ZERO, &Policy::default())
 }
 
@@ -57,31 +52,15 @@ const TABLE: &[(&str, Transition, [Option<State>; 5])] = {
             |j| j.claim(now(), &Policy::default(), Uuid::nil()),
             [Some(Running), None, None, None, None],
         ),
-        (
-            "extend",
-            |j| j.extend(now(), &Policy::default()),
-            [None, Some(Running), None, None, None],
-        ),
-        (
-            "finish",
-            |j| j.finish(now(), &Policy::default()),
-            [None, Some(Finished), None, None, None],
-        ),
-        (
-            "fail",
-            |j| j.fail(now(), &Policy::default(), failure()),
-            [None, Some(Failed), None, None, None],
-        ),
+        ("extend", |j| j.extend(now(), &Policy::default()), [None, Some(Running), None, None, None]),
+        ("finish", |j| j.finish(now(), &Policy::default()), [None, Some(Finished), None, None, None]),
+        ("fail", |j| j.fail(now(), &Policy::default(), failure()), [None, Some(Failed), None, None, None]),
         (
             "retry",
             |j| j.retry(now(), &Policy::default(), 0.5, failure()),
             [None, Some(Submitted), None, None, None],
         ),
-        (
-            "release",
-            |j| j.release(now(), &Policy::default()),
-            [None, Some(Submitted), None, None, None],
-        ),
+        ("release", |j| j.release(now(), &Policy::default()), [None, Some(Submitted), None, None, None]),
         (
             "lose_lease",
             |j| j.lose_lease(now().plus(Policy::default().lease), &Policy::default(), 0.5),
@@ -90,24 +69,10 @@ const TABLE: &[(&str, Transition, [Option<State>; 5])] = {
         (
             "cancel",
             |j| j.cancel(now(), &Policy::default()),
-            [
-                Some(Cancelled),
-                Some(Cancelled),
-                None,
-                None,
-                Some(Cancelled),
-            ],
+            [Some(Cancelled), Some(Cancelled), None, None, Some(Cancelled)],
         ),
-        (
-            "resend",
-            |j| j.resend(now(), &Policy::default()),
-            [Some(Submitted), None, None, None, None],
-        ),
-        (
-            "redrive",
-            |j| j.redrive(now(), &Policy::default()),
-            [None, None, None, Some(Submitted), None],
-        ),
+        ("resend", |j| j.resend(now(), &Policy::default()), [Some(Submitted), None, None, None, None]),
+        ("redrive", |j| j.redrive(now(), &Policy::default()), [None, None, None, Some(Submitted), None]),
     ]
 };
 
@@ -117,17 +82,10 @@ fn the_state_diagram_is_true() {
         for (from, expected) in State::ALL.into_iter().zip(outcomes) {
             let job = in_state(from);
             let next = transition(&job);
-            assert_eq!(
-                next.as_ref().ok().map(Job::state),
-                *expected,
-                "{name} from {from}: {next:?}"
-            );
+            assert_eq!(next.as_ref().ok().map(Job::state), *expected, "{name} from {from}: {next:?}");
             if let Ok(next) = next {
                 check_shape(&next);
-                assert!(
-                    next.status.attempt >= job.status.attempt,
-                    "attempts never decrease"
-                );
+                assert!(next.status.attempt >= job.status.attempt, "attempts never decrease");
                 assert_eq!((next.head, next.request), (job.head, job.request));
             }
         }
@@ -136,16 +94,8 @@ fn the_state_diagram_is_true() {
 
 /// What holds in every state: a time for the sweep or a time to live, never both.
 fn check_shape(job: &Job) {
-    assert_eq!(
-        job.status.due_at.is_some(),
-        !job.state().is_terminal(),
-        "{job:?}"
-    );
-    assert_eq!(
-        job.status.expires_at.is_some(),
-        job.state().is_terminal(),
-        "{job:?}"
-    );
+    assert_eq!(job.status.due_at.is_some(), !job.state().is_terminal(), "{job:?}");
+    assert_eq!(job.status.expires_at.is_some(), job.state().is_terminal(), "{job:?}");
 }
 
 #[test]
@@ -153,72 +103,37 @@ fn only_a_claim_adds_an_attempt() {
     let policy = Policy::default();
     let running = in_state(State::Running);
     assert_eq!(running.status.attempt, 1);
-    let again = running
-        .release(now(), &policy)
-        .unwrap()
-        .claim(now(), &policy, Uuid::nil())
-        .unwrap();
+    let again = running.release(now(), &policy).unwrap().claim(now(), &policy, Uuid::nil()).unwrap();
     assert_eq!((again.status.attempt, again.status.failures), (2, 0));
 }
 
 #[test]
 fn a_claim_waits_for_its_time_and_its_lease() {
     let policy = Policy::default();
-    let retried = in_state(State::Running)
-        .retry(now(), &policy, 1.0, failure())
-        .unwrap();
+    let retried = in_state(State::Running).retry(now(), &policy, 1.0, failure()).unwrap();
     let at = now().plus(policy.backoff_base);
-    assert_eq!(
-        retried.claim(now(), &policy, Uuid::nil()),
-        Err(Refused::NotYet(at))
-    );
+    assert_eq!(retried.claim(now(), &policy, Uuid::nil()), Err(Refused::NotYet(at)));
     assert!(retried.claim(at, &policy, Uuid::nil()).is_ok());
     let leased = in_state(State::Running);
     let until = now().plus(policy.lease);
-    assert_eq!(
-        leased.claim(now(), &policy, Uuid::nil()),
-        Err(Refused::Leased(until))
-    );
-    assert_eq!(
-        leased.claim(until, &policy, Uuid::nil()),
-        Err(Refused::LeaseExpired(until))
-    );
-    assert_eq!(
-        leased.lose_lease(now(), &policy, 0.0),
-        Err(Refused::Leased(until))
-    );
+    assert_eq!(leased.claim(now(), &policy, Uuid::nil()), Err(Refused::Leased(until)));
+    assert_eq!(leased.claim(until, &policy, Uuid::nil()), Err(Refused::LeaseExpired(until)));
+    assert_eq!(leased.lose_lease(now(), &policy, 0.0), Err(Refused::Leased(until)));
 }
 
 #[test]
 fn attempts_and_deaths_have_bounds_of_their_own() {
-    let policy = Policy {
-        max_failures: 2,
-        max_deaths: 2,
-        ..Policy::default()
-    };
+    let policy = Policy { max_failures: 2, max_deaths: 2, ..Policy::default() };
     let mut job = in_state(State::Running);
     job = job.retry(now(), &policy, 0.0, failure()).unwrap();
     let later = now().plus(policy.backoff_cap);
     job = job.claim(later, &policy, Uuid::nil()).unwrap();
-    job = job
-        .lose_lease(later.plus(policy.lease), &policy, 0.0)
-        .unwrap();
-    assert_eq!(
-        (job.state(), job.status.failures, job.status.deaths),
-        (State::Submitted, 1, 1)
-    );
+    job = job.lose_lease(later.plus(policy.lease), &policy, 0.0).unwrap();
+    assert_eq!((job.state(), job.status.failures, job.status.deaths), (State::Submitted, 1, 1));
     let later = later.plus(policy.lease + policy.backoff_cap);
     job = job.claim(later, &policy, Uuid::nil()).unwrap();
-    assert_eq!(
-        job.retry(later, &policy, 0.0, failure()).unwrap().state(),
-        State::Failed
-    );
-    assert_eq!(
-        job.lose_lease(later.plus(policy.lease), &policy, 0.0)
-            .unwrap()
-            .state(),
-        State::Failed
-    );
+    assert_eq!(job.retry(later, &policy, 0.0, failure()).unwrap().state(), State::Failed);
+    assert_eq!(job.lose_lease(later.plus(policy.lease), &policy, 0.0).unwrap().state(), State::Failed);
 }
 
 #[test]
@@ -246,8 +161,5 @@ fn stored_forms_are_stable() {
             "due_at": "2023-11-14T22:13:50.000Z",
         })
     );
-    assert_eq!(
-        serde_json::from_value::<pssp_jobs::Status>(json).unwrap(),
-        job.status
-    );
+    assert_eq!(serde_json::from_value::<pssp_jobs::Status>(json).unwrap(), job.status);
 }

@@ -21,10 +21,8 @@ use super::{Cancel, Engine, EngineError, Method};
 use crate::{Prediction, Sequence};
 
 /// The exported network, about 2 MB of half-precision weights (layout: `training/weights.py`).
-const EMBEDDED: &[u8] = include_bytes!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../model/pssp-net.safetensors"
-));
+const EMBEDDED: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/pssp-net.safetensors"));
 
 /// The neural network engine. Cheap to clone: clones share the weights.
 #[derive(Debug, Clone)]
@@ -48,18 +46,15 @@ impl Neural {
     /// [`EngineError::Method`] if a tensor or an entry of the metadata is missing or has a shape
     /// that does not fit the others.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, EngineError> {
-        let weights = Weights::parse(bytes)
-            .map_err(|e| EngineError::Method(format!("unusable model file: {e}")))?;
+        let weights =
+            Weights::parse(bytes).map_err(|e| EngineError::Method(format!("unusable model file: {e}")))?;
         let method = Method {
             name: weights.name.clone(),
             version: weights.version.clone(),
             sha256: hex(&Sha256::digest(bytes)),
             citation: weights.citation.clone(),
         };
-        Ok(Self {
-            method,
-            weights: Arc::new(weights),
-        })
+        Ok(Self { method, weights: Arc::new(weights) })
     }
 }
 
@@ -77,10 +72,8 @@ impl Engine for Neural {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
-            text
-        })
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
+        text
+    })
 }

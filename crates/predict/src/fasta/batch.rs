@@ -22,10 +22,7 @@ pub struct BatchOptions {
 
 impl Default for BatchOptions {
     fn default() -> Self {
-        Self {
-            max_records: 1_000,
-            clean: CleanOptions::default(),
-        }
+        Self { max_records: 1_000, clean: CleanOptions::default() }
     }
 }
 
@@ -113,9 +110,9 @@ impl<R: BufRead> Batch<R> {
         let record = self.reader.next().transpose()?;
         match record {
             None if self.count == 0 => Err(ReadError::Input(empty_body())),
-            Some(record) if record.index >= self.options.max_records => Err(ReadError::Input(
-                too_many(&record, self.options.max_records),
-            )),
+            Some(record) if record.index >= self.options.max_records => {
+                Err(ReadError::Input(too_many(&record, self.options.max_records)))
+            }
             record => Ok(record),
         }
     }
@@ -127,20 +124,8 @@ impl<R: BufRead> Batch<R> {
             cleaned.warnings.extend(duplicate);
             cleaned
         });
-        let Record {
-            index,
-            line,
-            header,
-            ..
-        } = record;
-        (
-            Meta {
-                index,
-                line,
-                header,
-            },
-            cleaned,
-        )
+        let Record { index, line, header, .. } = record;
+        (Meta { index, line, header }, cleaned)
     }
 }
 

@@ -15,19 +15,14 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) const fn new(limit: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            limit,
-            overflowed: false,
-        }
+        Self { bytes: Vec::new(), limit, overflowed: false }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let room = self.limit - self.bytes.len();
         // Line ends alone do not make a record too large.
         self.overflowed |= bytes.len() > room && bytes != b"\n";
-        self.bytes
-            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     pub(super) fn append(&mut self, other: &Self) {

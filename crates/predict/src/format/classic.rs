@@ -88,35 +88,16 @@ pub fn parse(text: &str) -> Result<Classic, ClassicError> {
         check_labels(lines[i + 2], i + 3, property, sequence.len())?;
     }
     let labels = lines[2..].iter().map(|&line| line.to_owned()).collect();
-    Ok(Classic {
-        header: header.to_owned(),
-        sequence,
-        labels,
-    })
+    Ok(Classic { header: header.to_owned(), sequence, labels })
 }
 
-fn check_labels(
-    labels: &str,
-    line: usize,
-    property: Property,
-    expected: usize,
-) -> Result<(), ClassicError> {
+fn check_labels(labels: &str, line: usize, property: Property, expected: usize) -> Result<(), ClassicError> {
     let known = |c: char| u8::try_from(c).is_ok_and(|c| property.column(c).is_some());
     if let Some((at, letter)) = labels.chars().enumerate().find(|&(_, c)| !known(c)) {
-        return Err(ClassicError::Letter {
-            line,
-            column: at + 1,
-            property,
-            letter,
-        });
+        return Err(ClassicError::Letter { line, column: at + 1, property, letter });
     }
     if labels.len() != expected {
-        return Err(ClassicError::Length {
-            line,
-            property,
-            found: labels.len(),
-            expected,
-        });
+        return Err(ClassicError::Length { line, property, found: labels.len(), expected });
     }
     Ok(())
 }

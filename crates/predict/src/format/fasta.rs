@@ -12,12 +12,7 @@ pub(super) fn write(entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()
     // Blanks would end the id before the property.
     let id = one_line(entry.id).replace(char::is_whitespace, "_");
     for track in entry.prediction.tracks() {
-        writeln!(
-            out,
-            ">{id}|{} {}",
-            track.property.code(),
-            track.property.title()
-        )?;
+        writeln!(out, ">{id}|{} {}", track.property.code(), track.property.title())?;
         write_lines(&track.labels, out)?;
     }
     Ok(())

@@ -8,19 +8,13 @@ use crate::Property;
 const BLOCK: usize = 60;
 
 /// `comment` is a further comment line after the first.
-pub(super) fn write(
-    entry: &Entry<'_>,
-    comment: Option<&str>,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
+pub(super) fn write(entry: &Entry<'_>, comment: Option<&str>, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "# PSIPRED HFORMAT ({})", method_name(entry))?;
     if let Some(comment) = comment {
         writeln!(out, "# {comment}")?;
     }
     let ss3 = entry.prediction.track(Property::Ss3);
-    let confidence: String = (0..ss3.labels.len())
-        .map(|i| char::from(b'0' + ss3.confidence(i)))
-        .collect();
+    let confidence: String = (0..ss3.labels.len()).map(|i| char::from(b'0' + ss3.confidence(i))).collect();
     for start in (0..entry.sequence.len()).step_by(BLOCK) {
         let end = (start + BLOCK).min(entry.sequence.len());
         writeln!(out, "\nConf: {}", &confidence[start..end])?;

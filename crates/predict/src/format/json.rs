@@ -42,10 +42,7 @@ impl<'a> Document<'a> {
             rsa: Permille(entry.prediction.rsa()),
             edits: entry.edits,
             warnings: entry.warnings,
-            method: MethodTold {
-                method: entry.prediction.method(),
-                ss3_reduction: SS3_REDUCTION,
-            },
+            method: MethodTold { method: entry.prediction.method(), ss3_reduction: SS3_REDUCTION },
         }
     }
 }
@@ -83,9 +80,7 @@ impl<'a> TrackTold<'a> {
             title: track.property.title(),
             alphabet: track.property.alphabet().iter().map(Letter::new).collect(),
             labels: track.text(),
-            confidence: (0..n)
-                .map(|i| char::from(b'0' + track.confidence(i)))
-                .collect(),
+            confidence: (0..n).map(|i| char::from(b'0' + track.confidence(i))).collect(),
             probabilities: Columns(track),
         }
     }
@@ -99,10 +94,7 @@ struct Letter {
 
 impl Letter {
     fn new(class: &Class) -> Self {
-        Self {
-            letter: char::from(class.letter),
-            meaning: class.meaning,
-        }
+        Self { letter: char::from(class.letter), meaning: class.meaning }
     }
 }
 

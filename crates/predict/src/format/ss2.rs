@@ -6,11 +6,7 @@ use super::{Entry, method_name};
 use crate::Property;
 
 /// `comment` is a further comment line after the first.
-pub(super) fn write(
-    entry: &Entry<'_>,
-    comment: Option<&str>,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
+pub(super) fn write(entry: &Entry<'_>, comment: Option<&str>, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "# PSIPRED VFORMAT ({})", method_name(entry))?;
     if let Some(comment) = comment {
         writeln!(out, "# {comment}")?;
@@ -21,10 +17,7 @@ pub(super) fn write(
         let (position, residue) = entry.residue(i);
         let label = entry.label(Property::Ss3, i);
         let [c, h, e] = [b'C', b'H', b'E'].map(|letter| ss3.probability(i, letter));
-        writeln!(
-            out,
-            "{position:4} {residue} {label}  {c:6.3} {h:6.3} {e:6.3}"
-        )?;
+        writeln!(out, "{position:4} {residue} {label}  {c:6.3} {h:6.3} {e:6.3}")?;
     }
     Ok(())
 }

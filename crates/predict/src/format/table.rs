@@ -6,9 +6,8 @@ use std::io;
 use super::{Entry, one_line};
 use crate::Property;
 
-const COLUMNS: [&str; 13] = [
-    "id", "pos", "aa", "ss3", "p_h", "p_e", "p_c", "ss8", "acc", "dis", "p_dis", "tm2", "tm8",
-];
+const COLUMNS: [&str; 13] =
+    ["id", "pos", "aa", "ss3", "p_h", "p_e", "p_c", "ss8", "acc", "dis", "p_dis", "tm2", "tm8"];
 
 /// How a table is written down.
 pub(super) struct Dialect {
@@ -18,33 +17,17 @@ pub(super) struct Dialect {
 }
 
 /// Tab-separated values; tabs and line ends inside a value become blanks, as TSV cannot have them.
-pub(super) const TSV: Dialect = Dialect {
-    separator: "\t",
-    line_end: "\n",
-    quote: |text| Cow::Owned(one_line(text)),
-};
+pub(super) const TSV: Dialect =
+    Dialect { separator: "\t", line_end: "\n", quote: |text| Cow::Owned(one_line(text)) };
 
 /// Comma-separated values after RFC 4180, so with CRLF.
-pub(super) const CSV: Dialect = Dialect {
-    separator: ",",
-    line_end: "\r\n",
-    quote: quote_csv,
-};
+pub(super) const CSV: Dialect = Dialect { separator: ",", line_end: "\r\n", quote: quote_csv };
 
 pub(super) fn write_header(dialect: &Dialect, out: &mut dyn io::Write) -> io::Result<()> {
-    write!(
-        out,
-        "{}{}",
-        COLUMNS.join(dialect.separator),
-        dialect.line_end
-    )
+    write!(out, "{}{}", COLUMNS.join(dialect.separator), dialect.line_end)
 }
 
-pub(super) fn write_rows(
-    dialect: &Dialect,
-    entry: &Entry<'_>,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
+pub(super) fn write_rows(dialect: &Dialect, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let id = (dialect.quote)(entry.id);
     let (s, end) = (dialect.separator, dialect.line_end);
     let ss3 = entry.prediction.track(Property::Ss3);

@@ -28,9 +28,7 @@ const GREEN: &str = "#008000";
 #[must_use]
 pub fn composition_svg(sequence: &Sequence) -> String {
     let counts = AMINO_ACIDS.map(|a| sequence.residues().iter().filter(|&&r| r == a).count());
-    let counts = counts
-        .map(|count| u32::try_from(count).unwrap_or(u32::MAX))
-        .map(f64::from);
+    let counts = counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX)).map(f64::from);
     let most = counts.iter().copied().fold(1.0, f64::max);
     let y = |count: f64| BOTTOM - count / (most * (1.0 + MARGIN)) * (BOTTOM - TOP);
 
@@ -48,13 +46,7 @@ pub fn composition_svg(sequence: &Sequence) -> String {
     }
     for count in y_ticks(most * (1.0 + MARGIN)) {
         ticks.move_to(LEFT, y(count)).line_to(LEFT - TICK, y(count));
-        svg.text(
-            LEFT - 9.7,
-            y(count) + 5.0,
-            TEXT,
-            Anchor::End,
-            &count.to_string(),
-        );
+        svg.text(LEFT - 9.7, y(count) + 5.0, TEXT, Anchor::End, &count.to_string());
     }
     svg.path(&ticks, LINE);
     let mut frame = Path::default();
@@ -67,13 +59,7 @@ pub fn composition_svg(sequence: &Sequence) -> String {
 /// Title and axis labels; that of the y axis keeps clear of its numbers, which go up to `most`.
 fn labels(svg: &mut Svg, most: f64) {
     let (middle_x, middle_y) = (f64::midpoint(LEFT, RIGHT), f64::midpoint(TOP, BOTTOM));
-    svg.text(
-        middle_x,
-        TOP - 8.3,
-        TITLE,
-        Anchor::Middle,
-        "Amino Acid Frequency",
-    );
+    svg.text(middle_x, TOP - 8.3, TITLE, Anchor::Middle, "Amino Acid Frequency");
     svg.text(middle_x, BOTTOM + 38.5, TEXT, Anchor::Middle, "Amino Acids");
     let x = LEFT - 20.0 - DIGIT * most.log10().floor().max(0.0) - DIGIT;
     let turned = format!("transform=\"rotate(-90 {x:.2} {middle_y})\"");
@@ -91,14 +77,8 @@ fn bar(i: usize) -> (f64, f64) {
 /// Round numbers from 0 to `top`: whole, as they are counts, and at most 10 of them.
 fn y_ticks(top: f64) -> Vec<f64> {
     let steps = (0..).flat_map(|power| [1.0, 2.0, 2.5, 5.0].map(|s| s * 10_f64.powi(power)));
-    let step = steps
-        .filter(|step| step.fract() == 0.0)
-        .find(|step| top / step <= MAX_TICKS)
-        .unwrap_or(top);
-    (0..=10)
-        .map(|i| f64::from(i) * step)
-        .take_while(|&tick| tick <= top)
-        .collect()
+    let step = steps.filter(|step| step.fract() == 0.0).find(|step| top / step <= MAX_TICKS).unwrap_or(top);
+    (0..=10).map(|i| f64::from(i) * step).take_while(|&tick| tick <= top).collect()
 }
 
 #[cfg(test)]
@@ -110,9 +90,6 @@ mod tests {
         assert_eq!(y_ticks(1.05), [0.0, 1.0]);
         assert_eq!(y_ticks(6.3), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(y_ticks(105.0), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        assert_eq!(
-            y_ticks(10_500.0),
-            [0.0, 2000.0, 4000.0, 6000.0, 8000.0, 10_000.0]
-        );
+        assert_eq!(y_ticks(10_500.0), [0.0, 2000.0, 4000.0, 6000.0, 8000.0, 10_000.0]);
     }
 }

@@ -42,19 +42,14 @@ pub enum PlotError {
 /// # Errors
 /// For text that is not SVG, or a picture too large for memory.
 pub fn png(svg: &str) -> Result<Vec<u8>, PlotError> {
-    let options = Options {
-        fontdb: Arc::clone(fonts()),
-        font_family: FONT_FAMILY.to_owned(),
-        ..Options::default()
-    };
+    let options =
+        Options { fontdb: Arc::clone(fonts()), font_family: FONT_FAMILY.to_owned(), ..Options::default() };
     let tree = Tree::from_str(svg, &options)?;
     let size = tree.size().to_int_size();
     let (width, height) = (size.width(), size.height());
     let mut pixels = Pixmap::new(width, height).ok_or(PlotError::Size { width, height })?;
     resvg::render(&tree, Transform::default(), &mut pixels.as_mut());
-    pixels
-        .encode_png()
-        .map_err(|e| PlotError::Encode(e.to_string()))
+    pixels.encode_png().map_err(|e| PlotError::Encode(e.to_string()))
 }
 
 fn fonts() -> &'static Arc<fontdb::Database> {

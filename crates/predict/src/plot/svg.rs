@@ -52,15 +52,7 @@ impl Svg {
     }
 
     /// `style` is further attributes, such as `transform`.
-    pub(super) fn styled_text(
-        &mut self,
-        x: f64,
-        y: f64,
-        size: f64,
-        anchor: Anchor,
-        style: &str,
-        text: &str,
-    ) {
+    pub(super) fn styled_text(&mut self, x: f64, y: f64, size: f64, anchor: Anchor, style: &str, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
@@ -102,12 +94,7 @@ impl Path {
     /// A curve to `dx` further right at the same height, bulging by `bulge` on the way.
     pub(super) fn wave(&mut self, dx: f64, bulge: f64) -> &mut Self {
         // A quadratic curve reaches half way to its control point.
-        self.add(format_args!(
-            "q{} {} {} 0",
-            number(dx / 2.0),
-            number(2.0 * bulge),
-            number(dx)
-        ))
+        self.add(format_args!("q{} {} {} 0", number(dx / 2.0), number(2.0 * bulge), number(dx)))
     }
 
     pub(super) fn bar(&mut self, x: f64, y: f64, width: f64, height: f64) -> &mut Self {
@@ -130,11 +117,7 @@ impl Path {
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" {
-        "0".to_owned()
-    } else {
-        text.to_owned()
-    }
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 /// Text as XML character data; characters that XML forbids become blanks.
@@ -160,14 +143,8 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let cases = [
-            (1.0, "1"),
-            (0.1, "0.1"),
-            (1.006, "1.01"),
-            (-0.001, "0"),
-            (100.0, "100"),
-            (-2.5, "-2.5"),
-        ];
+        let cases =
+            [(1.0, "1"), (0.1, "0.1"), (1.006, "1.01"), (-0.001, "0"), (100.0, "100"), (-2.5, "-2.5")];
         for (value, text) in cases {
             assert_eq!(number(value), text);
         }

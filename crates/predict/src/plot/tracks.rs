@@ -36,20 +36,9 @@ pub fn tracks_svg(prediction: &Prediction, sequence: &Sequence, name: &str) -> S
     let has_membrane = prediction.track(Property::Tm2).labels.contains(&b'H');
     let layout = Layout::new(n, has_membrane);
     let title = shorten(name);
-    let mut svg = Svg::new(
-        WIDTH,
-        layout.height(),
-        &format!("Predicted properties of {title}"),
-    );
+    let mut svg = Svg::new(WIDTH, layout.height(), &format!("Predicted properties of {title}"));
     svg.text(20.0, 32.0, 17.0, Anchor::Start, &title);
-    svg.styled_text(
-        20.0,
-        52.0,
-        11.5,
-        Anchor::Start,
-        FAINT,
-        &summary(prediction, n),
-    );
+    svg.styled_text(20.0, 52.0, 11.5, Anchor::Start, FAINT, &summary(prediction, n));
     legend(&mut svg, has_membrane);
     for row in 0..layout.rows {
         let residues = layout.residues(row);
@@ -101,21 +90,13 @@ fn legend(svg: &mut Svg, has_membrane: bool) {
         svg.text(start + 32.0, y + 4.0, 11.0, Anchor::Start, text);
     };
     entry(svg, "helix", &|svg, x| lanes::helix(svg, x, y, 26.0, 4));
-    entry(svg, "strand", &|svg, x| {
-        lanes::strand(svg, x, y, 26.0, true)
-    });
+    entry(svg, "strand", &|svg, x| lanes::strand(svg, x, y, 26.0, true));
     entry(svg, "coil", &|svg, x| lanes::coil(svg, x, y, 26.0));
-    entry(svg, "confidence", &|svg, x| {
-        svg.rect(x, y - 5.0, 26.0, 10.0, CONFIDENCE)
-    });
+    entry(svg, "confidence", &|svg, x| svg.rect(x, y - 5.0, 26.0, 10.0, CONFIDENCE));
     if has_membrane {
-        entry(svg, "transmembrane", &|svg, x| {
-            svg.rect(x, y - 4.0, 26.0, 8.0, MEMBRANE)
-        });
+        entry(svg, "transmembrane", &|svg, x| svg.rect(x, y - 4.0, 26.0, 8.0, MEMBRANE));
     }
-    entry(svg, "solvent accessibility", &|svg, x| {
-        svg.rect(x, y - 5.0, 26.0, 10.0, ACCESSIBLE)
-    });
+    entry(svg, "solvent accessibility", &|svg, x| svg.rect(x, y - 5.0, 26.0, 10.0, ACCESSIBLE));
     entry(svg, "disorder probability", &|svg, x| {
         let mut line = Path::default();
         line.move_to(x, y).line_to(x + 26.0, y);

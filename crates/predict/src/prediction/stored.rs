@@ -27,14 +27,8 @@ const VERSION: u8 = 1;
 const MAX_RESIDUES: usize = 1_000_000;
 
 /// Tracks in stored order.
-const ORDER: [Property; 6] = [
-    Property::Ss8,
-    Property::Ss3,
-    Property::Acc,
-    Property::Dis,
-    Property::Tm2,
-    Property::Tm8,
-];
+const ORDER: [Property; 6] =
+    [Property::Ss8, Property::Ss3, Property::Acc, Property::Dis, Property::Tm2, Property::Tm8];
 
 /// SS8 columns (`H G I E B T S L`) that make up the SS3 columns `H`, `E`.
 const SS3_OF_SS8: [&[usize]; 2] = [&[0, 1, 2], &[3, 4]];
@@ -111,12 +105,8 @@ fn most_probable(columns: &[Vec<u16>], i: usize) -> usize {
 fn ss3_base(prediction: &Prediction) -> Option<Vec<Vec<u16>>> {
     let base = ss8_sums(&prediction.track(Property::Ss8).columns);
     let ss3 = &prediction.track(Property::Ss3).columns;
-    let apart: u64 = base
-        .iter()
-        .zip(ss3)
-        .flat_map(|(b, c)| b.iter().zip(c))
-        .map(|(b, c)| u64::from(b.abs_diff(*c)))
-        .sum();
+    let apart: u64 =
+        base.iter().zip(ss3).flat_map(|(b, c)| b.iter().zip(c)).map(|(b, c)| u64::from(b.abs_diff(*c))).sum();
     let values = u64::try_from(2 * prediction.len()).unwrap_or(u64::MAX);
     (apart <= CLOSE * values).then_some(base)
 }
@@ -124,20 +114,13 @@ fn ss3_base(prediction: &Prediction) -> Option<Vec<Vec<u16>>> {
 fn ss8_sums(ss8: &[Vec<u16>]) -> Vec<Vec<u16>> {
     let n = ss8[0].len();
     let sum = |parts: &[usize], i: usize| parts.iter().map(|&c| ss8[c][i]).sum();
-    SS3_OF_SS8
-        .iter()
-        .map(|parts| (0..n).map(|i| sum(parts, i)).collect())
-        .collect()
+    SS3_OF_SS8.iter().map(|parts| (0..n).map(|i| sum(parts, i)).collect()).collect()
 }
 
 /// Differences with the sign in the lowest bit, so that small ones are small numbers.
 fn differences(column: &[u16], base: &[u16]) -> Vec<u16> {
     let fold = |(c, b): (&u16, &u16)| {
-        if c >= b {
-            (c - b) << 1
-        } else {
-            ((b - c) << 1) - 1
-        }
+        if c >= b { (c - b) << 1 } else { ((b - c) << 1) - 1 }
     };
     column.iter().zip(base).map(fold).collect()
 }
@@ -145,11 +128,7 @@ fn differences(column: &[u16], base: &[u16]) -> Vec<u16> {
 fn undo_differences(column: &mut [u16], base: &[u16]) {
     for (c, b) in column.iter_mut().zip(base) {
         let apart = c.div_ceil(2);
-        *c = if *c % 2 == 0 {
-            b.saturating_add(apart)
-        } else {
-            b.saturating_sub(apart)
-        };
+        *c = if *c % 2 == 0 { b.saturating_add(apart) } else { b.saturating_sub(apart) };
     }
 }
 
@@ -161,19 +140,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Prediction, MalformedPrediction> {
     match input.take(1)? {
         [VERSION] => {}
         other => {
-            return Err(malformed(&format!(
-                "stored in version {other:?}, not {VERSION}"
-            )));
+            return Err(malformed(&format!("stored in version {other:?}, not {VERSION}")));
         }
     }
     let method_length = input.length()?;
-    let method: Method = serde_json::from_slice(input.take(method_length)?)
-        .map_err(|e| malformed(&format!("method: {e}")))?;
+    let method: Method =
+        serde_json::from_slice(input.take(method_length)?).map_err(|e| malformed(&format!("method: {e}")))?;
     let n = input.length()?;
     if n > MAX_RESIDUES {
-        return Err(malformed(&format!(
-            "{n} residues are more than {MAX_RESIDUES}"
-        )));
+        return Err(malformed(&format!("{n} residues are more than {MAX_RESIDUES}")));
     }
     let parts = inflate(input.0, parts_length(n))?;
     let (tracks, rsa) = read_parts(&parts, n)?;
@@ -210,10 +185,7 @@ fn inflate(bytes: &[u8], length: usize) -> Result<Vec<u8>, MalformedPrediction> 
 fn read_parts(parts: &[u8], n: usize) -> Result<(Vec<Track>, Vec<u16>), MalformedPrediction> {
     let (labels, values) = parts.split_at(ORDER.len() * (n + 1));
     let (low, high) = values.split_at(n * stored_columns());
-    let mut numbers = low
-        .iter()
-        .zip(high)
-        .map(|(&l, &h)| u16::from_le_bytes([l, h]));
+    let mut numbers = low.iter().zip(high).map(|(&l, &h)| u16::from_le_bytes([l, h]));
     let mut column = || numbers.by_ref().take(n).collect::<Vec<u16>>();
     let mut tracks: Vec<Track> = Vec::with_capacity(ORDER.len());
     for (part, property) in labels.chunks_exact(n + 1).zip(ORDER) {
@@ -229,11 +201,7 @@ fn read_parts(parts: &[u8], n: usize) -> Result<(Vec<Track>, Vec<u16>), Malforme
         }
         columns.push(last_column(&columns, n)?);
         let labels = read_labels(&part[..n], &columns, property);
-        tracks.push(Track {
-            property,
-            labels,
-            columns,
-        });
+        tracks.push(Track { property, labels, columns });
     }
     let rsa = column();
     tracks.sort_by_key(|track| track.property);
@@ -244,9 +212,7 @@ fn last_column(columns: &[Vec<u16>], n: usize) -> Result<Vec<u16>, MalformedPred
     (0..n)
         .map(|i| {
             let sum: u32 = columns.iter().map(|c| u32::from(c[i])).sum();
-            let rest = 1000_u32
-                .checked_sub(sum)
-                .and_then(|rest| u16::try_from(rest).ok());
+            let rest = 1000_u32.checked_sub(sum).and_then(|rest| u16::try_from(rest).ok());
             rest.ok_or_else(|| malformed(&format!("probabilities of residue {} over 1", i + 1)))
         })
         .collect()
@@ -265,19 +231,13 @@ struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], MalformedPrediction> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(count)
-            .ok_or_else(|| malformed("cut short"))?;
+        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| malformed("cut short"))?;
         self.0 = rest;
         Ok(taken)
     }
 
     fn length(&mut self) -> Result<usize, MalformedPrediction> {
-        let bytes = self
-            .take(4)?
-            .try_into()
-            .map_err(|_| malformed("cut short"))?;
+        let bytes = self.take(4)?.try_into().map_err(|_| malformed("cut short"))?;
         usize::try_from(u32::from_le_bytes(bytes)).map_err(|_| malformed("a length over 32 bits"))
     }
 }

@@ -28,10 +28,7 @@ pub struct CleanOptions {
 
 impl Default for CleanOptions {
     fn default() -> Self {
-        Self {
-            max_residues: 10_000,
-            force: false,
-        }
+        Self { max_residues: 10_000, force: false }
     }
 }
 
@@ -85,24 +82,14 @@ pub(crate) struct Place {
 /// UTF-8 or holds NUL, more than `max_residues`, and what is really nucleotides (over 95 %
 /// `ACGTUN`, 30 or longer) unless `force`.
 pub fn clean(raw: &[u8], options: &CleanOptions) -> Result<Cleaned, InputErrors> {
-    clean_at(
-        raw,
-        options,
-        Place {
-            record: None,
-            line: 1,
-        },
-    )
+    clean_at(raw, options, Place { record: None, line: 1 })
 }
 
 /// Cleans one sequence that may come as a FASTA record, and gives the record's header too.
 ///
 /// # Errors
 /// As [`clean`]; also for an empty input and for several records.
-pub fn clean_single(
-    raw: &[u8],
-    options: &CleanOptions,
-) -> Result<(Option<Header>, Cleaned), InputErrors> {
+pub fn clean_single(raw: &[u8], options: &CleanOptions) -> Result<(Option<Header>, Cleaned), InputErrors> {
     let begin = first_visible(raw).ok_or_else(empty_body)?;
     if raw[begin] != b'>' {
         return Ok((None, clean(raw, options)?));
@@ -120,11 +107,7 @@ pub fn clean_single(
 }
 
 /// Cleans a text that begins at `place` of the whole input.
-pub(crate) fn clean_at(
-    raw: &[u8],
-    options: &CleanOptions,
-    place: Place,
-) -> Result<Cleaned, InputErrors> {
+pub(crate) fn clean_at(raw: &[u8], options: &CleanOptions, place: Place) -> Result<Cleaned, InputErrors> {
     let text = std::str::from_utf8(raw).map_err(|e| not_utf8(raw, e.valid_up_to(), place))?;
     let mut found = scan(text, place.line, options.max_residues);
     if found.errors.is_empty() {
@@ -139,11 +122,7 @@ pub(crate) fn clean_at(
         return Err(errors);
     }
     let sequence = Sequence::try_from(found.residues).map_err(|e| unparsed(&e))?;
-    Ok(Cleaned {
-        warnings: warnings(&sequence),
-        sequence,
-        edits,
-    })
+    Ok(Cleaned { warnings: warnings(&sequence), sequence, edits })
 }
 
 /// What is wrong with the sequence as a whole, once its characters are right.
@@ -156,10 +135,7 @@ fn judge(found: &Scan, options: &CleanOptions, place: Place) -> Option<InputErro
     if !suspect || options.force {
         return None;
     }
-    let detail = format!(
-        "{} of {n} letters are A, C, G, T, U or N",
-        found.nucleotides
-    );
+    let detail = format!("{} of {n} letters are A, C, G, T, U or N", found.nucleotides);
     let hint = "this looks like DNA or RNA: translate it, or set force if it is a protein";
     Some(InputError::new(ErrorCode::Nucleotide, detail, hint).at(place.line, None))
 }
@@ -169,10 +145,7 @@ fn warnings(sequence: &Sequence) -> Vec<Warning> {
         return Vec::new();
     }
     let plural = if sequence.len() == 1 { "" } else { "s" };
-    let message = format!(
-        "only {} residue{plural}: hardly a structure to predict",
-        sequence.len()
-    );
+    let message = format!("only {} residue{plural}: hardly a structure to predict", sequence.len());
     vec![Warning::new(WarningCode::ShortSequence, message)]
 }
 
@@ -206,19 +179,12 @@ fn without_record(errors: InputErrors) -> InputErrors {
 
 pub(crate) fn empty_body() -> InputError {
     let hint = "send at least one residue";
-    InputError::new(
-        ErrorCode::EmptyBody,
-        "there is no sequence in the input",
-        hint,
-    )
+    InputError::new(ErrorCode::EmptyBody, "there is no sequence in the input", hint)
 }
 
 fn no_residues(place: Place) -> InputError {
     let (detail, hint) = if place.record.is_some() {
-        (
-            "the record has no residues",
-            "put them on the lines after the header",
-        )
+        ("the record has no residues", "put them on the lines after the header")
     } else {
         ("the sequence has no residues", "send at least one residue")
     };
@@ -242,10 +208,7 @@ fn unparsed(error: &NotASequence) -> InputErrors {
 pub(crate) fn not_utf8(raw: &[u8], valid_up_to: usize, place: Place) -> InputErrors {
     let before = &raw[..valid_up_to];
     let line = place.line + line_ends(before);
-    let last = before
-        .rsplit(|b| matches!(b, b'\n' | b'\r'))
-        .next()
-        .unwrap_or_default();
+    let last = before.rsplit(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
     let column = String::from_utf8_lossy(last).chars().count() + 1;
     let hint = match raw {
         [0x1f, 0x8b, ..] => "this is gzip: unpack it, or say Content-Encoding: gzip",

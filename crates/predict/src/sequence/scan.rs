@@ -95,13 +95,8 @@ pub(super) fn scan(text: &str, first_line: usize, max_residues: usize) -> Scan {
 impl Scan {
     /// The edits, one for each kind and replaced letter.
     pub(super) fn edits(&mut self) -> Vec<Edit> {
-        let counted = COUNTED
-            .iter()
-            .zip(self.counts)
-            .filter(|&(_, count)| count > 0);
-        let mut edits: Vec<Edit> = counted
-            .map(|(&kind, count)| Edit::counted(kind, count))
-            .collect();
+        let counted = COUNTED.iter().zip(self.counts).filter(|&(_, count)| count > 0);
+        let mut edits: Vec<Edit> = counted.map(|(&kind, count)| Edit::counted(kind, count)).collect();
         for (&letter, positions) in REPLACED.iter().zip(&mut self.replaced) {
             if !positions.is_empty() {
                 edits.push(Edit::replaced(letter, std::mem::take(positions)));
@@ -226,10 +221,7 @@ impl<'a> Cursor<'a> {
     /// token, which only numbering is.
     fn number(&mut self, first: char) -> (String, bool) {
         let mut digits = String::from(first);
-        while let Some(c) = self
-            .chars
-            .next_if(|&c| matches!(kind(c), Kind::Digit | Kind::ZeroWidth))
-        {
+        while let Some(c) = self.chars.next_if(|&c| matches!(kind(c), Kind::Digit | Kind::ZeroWidth)) {
             self.column += 1;
             if c.is_ascii_digit() && digits.len() < DIGITS_SHOWN {
                 digits.push(c);

@@ -83,10 +83,7 @@ impl Edit {
             kind: EditKind::Replaced,
             count: positions.len(),
             from: Some(from),
-            message: format!(
-                "{from} ({}) {verb} at position{plural} {places}",
-                stands_for(from)
-            ),
+            message: format!("{from} ({}) {verb} at position{plural} {places}", stands_for(from)),
             positions,
         }
     }
@@ -137,10 +134,7 @@ pub enum WarningCode {
 
 impl Warning {
     pub(crate) fn new(code: WarningCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 }
 
@@ -220,14 +214,7 @@ pub struct InputError {
 
 impl InputError {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            record: None,
-            line: None,
-            column: None,
-            hint: hint.into(),
-        }
+        Self { code, detail: detail.into(), record: None, line: None, column: None, hint: hint.into() }
     }
 
     pub(crate) fn at(mut self, line: usize, column: Option<usize>) -> Self {
@@ -245,15 +232,9 @@ impl InputError {
 /// One line: place, fault, remedy.
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [
-            ("record", self.record),
-            ("line", self.line),
-            ("column", self.column),
-        ];
-        let place: Vec<String> = parts
-            .iter()
-            .filter_map(|(what, number)| number.map(|n| format!("{what} {n}")))
-            .collect();
+        let parts = [("record", self.record), ("line", self.line), ("column", self.column)];
+        let place: Vec<String> =
+            parts.iter().filter_map(|(what, number)| number.map(|n| format!("{what} {n}"))).collect();
         if !place.is_empty() {
             write!(f, "{}: ", place.join(", "))?;
         }

@@ -3,9 +3,7 @@
 use std::io::{self, BufReader, Read};
 
 use proptest::prelude::*;
-use pssp_predict::fasta::{
-    BatchOptions, Header, Ids, MAX_HEADER_BYTES, ReadError, Reader, Record, read_all,
-};
+use pssp_predict::fasta::{BatchOptions, Header, Ids, MAX_HEADER_BYTES, ReadError, Reader, Record, read_all};
 use pssp_predict::sequence::{CleanOptions, ErrorCode, WarningCode};
 
 fn records(text: &[u8]) -> Vec<Record> {
@@ -29,11 +27,7 @@ fn check(text: &str, expected: &[&str]) {
     assert_eq!(outline(text.as_bytes()), expected, "{text:?}");
     // The same however the bytes arrive.
     let slow = Reader::new(BufReader::with_capacity(1, text.as_bytes()));
-    assert_eq!(
-        slow.collect::<io::Result<Vec<_>>>().unwrap(),
-        records(text.as_bytes()),
-        "{text:?}"
-    );
+    assert_eq!(slow.collect::<io::Result<Vec<_>>>().unwrap(), records(text.as_bytes()), "{text:?}");
 }
 
 #[test]
@@ -43,10 +37,7 @@ fn well_formed() {
     check(">a\r\nMKV\r\nLT\r\n>b\r\nAYG", &["a@1:MKVLT", "b@4:AYG"]);
     check(">a\rMKV\rLT\r>b\rAYG\r", &["a@1:MKVLT", "b@4:AYG"]);
     check("\u{feff}>a\nMKVLT\n", &["a@1:MKVLT"]);
-    check(
-        "\n\n  \n>a\nMKVLT\n\n>b\n\nAYG\n",
-        &["a@4:MKVLT", "b@7:AYG"],
-    );
+    check("\n\n  \n>a\nMKVLT\n\n>b\n\nAYG\n", &["a@4:MKVLT", "b@7:AYG"]);
     check("  >a\n  MKVLT\n\t>b\n  AYG\n", &["a@1:MKVLT", "b@3:AYG"]);
     check("> a with a blank first\nMKVLT\n", &["a@1:MKVLT"]);
 }
@@ -65,45 +56,27 @@ fn malformed() {
     check("MKV\n>a\nAYG\n", &["-@1!text_before_header", "a@2:AYG"]);
     check(">", &["-@1!empty_sequence"]);
     check(">\nMKV\n", &["-@1:MKV"]);
-    check(
-        ">a\n>b\nAYG\n>c",
-        &["a@1!empty_sequence", "b@2:AYG", "c@4!empty_sequence"],
-    );
+    check(">a\n>b\nAYG\n>c", &["a@1!empty_sequence", "b@2:AYG", "c@4!empty_sequence"]);
     check(">a\nM?V\n>b\nAYG\n", &["a@1!invalid_character", "b@3:AYG"]);
     check(">a\nMKV>b\nAYG\n", &["a@1!invalid_character"]);
-    check(
-        ">a\0b\nMKV\n>b\nAY\0G\n>c\nMKV",
-        &["-@1!nul", "b@3!nul", "c@5:MKV"],
-    );
-    check(
-        "; old style\n>a\n; comment ?!\nMKV\n;\nLT\n",
-        &["a@2:MKVLT"],
-    );
+    check(">a\0b\nMKV\n>b\nAY\0G\n>c\nMKV", &["-@1!nul", "b@3!nul", "c@5:MKV"]);
+    check("; old style\n>a\n; comment ?!\nMKV\n;\nLT\n", &["a@2:MKVLT"]);
     check(">a\nMKV\n>a\nMKV\n", &["a@1:MKV", "a@3:MKV"]);
 }
 
 #[test]
 fn bytes_that_are_not_utf8_spoil_only_their_record() {
     let text = b">a\nMK\xffV\n>b\xe9\nAYG\n>c\nMKV\n\xef\xbb>d\nAYG\n";
-    assert_eq!(
-        outline(text),
-        ["a@1!not_utf8", "-@3!not_utf8", "c@5!not_utf8"]
-    );
+    assert_eq!(outline(text), ["a@1!not_utf8", "-@3!not_utf8", "c@5!not_utf8"]);
     let problem = records(text)[1].problem.clone().unwrap();
-    assert_eq!(
-        (problem.record, problem.line, problem.column),
-        (Some(2), Some(3), Some(3))
-    );
+    assert_eq!((problem.record, problem.line, problem.column), (Some(2), Some(3), Some(3)));
 }
 
 #[test]
 fn places_are_those_of_the_whole_input() {
     let say = |text: &str| {
         let record = records(text.as_bytes()).pop().unwrap();
-        record
-            .clean(&CleanOptions::default())
-            .unwrap_err()
-            .to_string()
+        record.clean(&CleanOptions::default()).unwrap_err().to_string()
     };
     assert!(say(">a\nMKV\n\n>b\nMKV\nAé?\n").starts_with("record 2, line 6, column 2: 'é'"));
     assert!(say("; note\r\n>a\r\n; note\r\nM?V\r\n").starts_with("record 1, line 4, column 2:"));
@@ -112,10 +85,7 @@ fn places_are_those_of_the_whole_input() {
     assert!(say("\n>a\n \n").starts_with("record 1, line 3: the record has no residues"));
     let first = |text: &str| records(text.as_bytes())[0].clean(&CleanOptions::default());
     let before = first("\n\nHello\n>a\nMKV\n").unwrap_err().to_string();
-    assert!(
-        before.starts_with("record 1, line 3, column 1: text before"),
-        "{before}"
-    );
+    assert!(before.starts_with("record 1, line 3, column 1: text before"), "{before}");
 }
 
 #[test]
@@ -125,10 +95,7 @@ fn headers() {
         (id.unwrap_or_default(), description.unwrap_or_default())
     };
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-    assert_eq!(
-        parse("sp|P1|X_Y  a protein "),
-        pair("sp|P1|X_Y", "a protein")
-    );
+    assert_eq!(parse("sp|P1|X_Y  a protein "), pair("sp|P1|X_Y", "a protein"));
     assert_eq!(parse("a\tb c"), pair("a", "b c"));
     assert_eq!(parse("  "), pair("", ""));
     assert_eq!(parse("a\u{1b}[31mb"), pair("a", "[31mb"));
@@ -143,14 +110,7 @@ fn long_headers_are_cut_with_a_warning() {
         let record = records(text.as_bytes()).remove(0);
         assert!(record.id().unwrap().len() <= MAX_HEADER_BYTES);
         assert_eq!(record.warnings[0].code, WarningCode::HeaderCut);
-        assert_eq!(
-            record
-                .clean(&CleanOptions::default())
-                .unwrap()
-                .sequence
-                .as_str(),
-            "MKVLT"
-        );
+        assert_eq!(record.clean(&CleanOptions::default()).unwrap().sequence.as_str(), "MKVLT");
     }
 }
 
@@ -158,15 +118,7 @@ fn long_headers_are_cut_with_a_warning() {
 fn warnings_for_ids_and_comments() {
     let text = ">a\nMKVLT\n>\nMKVLT\n>a x\nMKVLT\n>b\n;hm\nMKVLT\n";
     let codes: Vec<Vec<WarningCode>> = read_all(text.as_bytes(), BatchOptions::default())
-        .map(|item| {
-            item.unwrap()
-                .1
-                .unwrap()
-                .warnings
-                .iter()
-                .map(|w| w.code)
-                .collect()
-        })
+        .map(|item| item.unwrap().1.unwrap().warnings.iter().map(|w| w.code).collect())
         .collect();
     assert_eq!(
         codes,
@@ -178,10 +130,7 @@ fn warnings_for_ids_and_comments() {
         ]
     );
     let mut ids = Ids::default();
-    let notes: Vec<_> = records(text.as_bytes())
-        .iter()
-        .filter_map(|r| ids.note(r))
-        .collect();
+    let notes: Vec<_> = records(text.as_bytes()).iter().filter_map(|r| ids.note(r)).collect();
     assert_eq!(notes.len(), 1);
     assert_eq!(notes[0].message, "the id a is also that of record 1");
 }
@@ -198,22 +147,14 @@ fn a_record_too_large_is_skipped_in_bounded_memory() {
     let big = reader.next().unwrap().unwrap();
     assert_eq!(big.raw.len(), 1000);
     let problem = big.problem.unwrap();
-    assert_eq!(
-        (problem.code, problem.record, problem.line),
-        (ErrorCode::TooLong, Some(1), Some(1))
-    );
+    assert_eq!((problem.code, problem.record, problem.line), (ErrorCode::TooLong, Some(1), Some(1)));
     assert_eq!(reader.next().unwrap().unwrap().id(), Some("b"));
     assert!(reader.next().is_none());
 }
 
 #[test]
 fn a_record_as_large_as_the_limit_is_fine() {
-    let read = |limit| {
-        Reader::with_limit(&b">a\nMKVLT\n\n\n>b\nM\n"[..], limit)
-            .next()
-            .unwrap()
-            .unwrap()
-    };
+    let read = |limit| Reader::with_limit(&b">a\nMKVLT\n\n\n>b\nM\n"[..], limit).next().unwrap().unwrap();
     assert!(read(5).problem.is_none());
     assert!(read(4).problem.is_some());
 }
@@ -221,13 +162,8 @@ fn a_record_as_large_as_the_limit_is_fine() {
 #[test]
 fn read_all_keeps_order_and_goes_on_after_errors() {
     let text = ">a one\nMKVLT\n>b\nM?\n>c\nAYGWW\n";
-    let items: Vec<_> = read_all(text.as_bytes(), BatchOptions::default())
-        .map(Result::unwrap)
-        .collect();
-    assert_eq!(
-        items.iter().map(|(meta, _)| meta.index).collect::<Vec<_>>(),
-        [0, 1, 2]
-    );
+    let items: Vec<_> = read_all(text.as_bytes(), BatchOptions::default()).map(Result::unwrap).collect();
+    assert_eq!(items.iter().map(|(meta, _)| meta.index).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(items[0].0.description(), Some("one"));
     assert_eq!(items[1].1.as_ref().unwrap_err().first().record, Some(2));
     assert_eq!(items[2].1.as_ref().unwrap().sequence.as_str(), "AYGWW");
@@ -236,10 +172,7 @@ fn read_all_keeps_order_and_goes_on_after_errors() {
 #[test]
 fn read_all_refuses_empty_input_and_too_many_records() {
     let last = |text: &str, max_records: usize| {
-        let options = BatchOptions {
-            max_records,
-            ..BatchOptions::default()
-        };
+        let options = BatchOptions { max_records, ..BatchOptions::default() };
         let items: Vec<_> = read_all(text.as_bytes(), options).collect();
         let count = items.len();
         match items.into_iter().last() {
@@ -251,10 +184,7 @@ fn read_all_refuses_empty_input_and_too_many_records() {
     assert_eq!(last(" \n", 5), Some((1, ErrorCode::EmptyBody)));
     let two = ">a\nMKV\n>b\nMKV\n";
     assert_eq!(last(two, 2), None);
-    assert_eq!(
-        last(&format!("{two}>c\nMKV\n>d\nMKV"), 2),
-        Some((3, ErrorCode::TooManyRecords))
-    );
+    assert_eq!(last(&format!("{two}>c\nMKV\n>d\nMKV"), 2), Some((3, ErrorCode::TooManyRecords)));
 }
 
 #[test]
@@ -269,10 +199,7 @@ fn input_that_fails_ends_the_batch() {
     let items: Vec<_> = read_all(input, BatchOptions::default()).collect();
     assert_eq!(items.len(), 2);
     assert!(items[0].is_ok());
-    assert_eq!(
-        items[1].as_ref().unwrap_err().to_string(),
-        "reading FASTA failed: cable cut"
-    );
+    assert_eq!(items[1].as_ref().unwrap_err().to_string(), "reading FASTA failed: cable cut");
 }
 
 proptest! {

@@ -47,9 +47,7 @@ pub(crate) fn track(property: Property, rows: &[Vec<u16>]) -> Track {
     Track {
         property,
         labels: rows.iter().map(best).collect(),
-        columns: (0..alphabet.len())
-            .map(|c| rows.iter().map(|row| row[c]).collect())
-            .collect(),
+        columns: (0..alphabet.len()).map(|c| rows.iter().map(|row| row[c]).collect()).collect(),
     }
 }
 
@@ -76,30 +74,14 @@ pub(crate) fn smooth(n: usize) -> Prediction {
         (1.0 - end / 12.0).max(0.02)
     };
     let membrane = |i: usize| {
-        if n > 60 && (35..56).contains(&i) {
-            0.95
-        } else {
-            0.02
-        }
+        if n > 60 && (35..56).contains(&i) { 0.95 } else { 0.02 }
     };
     let row = |property: Property, i: usize| -> Vec<f32> {
-        let (h, e) = (
-            wave(i, 38.0, 0.0).powi(2) * 1.6,
-            wave(i, 38.0, 3.1).powi(4) * 1.2,
-        );
+        let (h, e) = (wave(i, 38.0, 0.0).powi(2) * 1.6, wave(i, 38.0, 3.1).powi(4) * 1.2);
         let m = membrane(i);
         match property {
             Property::Ss3 => vec![h, e, 0.5],
-            Property::Ss8 => vec![
-                h * 0.9,
-                h * 0.08,
-                h * 0.02,
-                e * 0.95,
-                e * 0.05,
-                0.2,
-                0.1,
-                0.2,
-            ],
+            Property::Ss8 => vec![h * 0.9, h * 0.08, h * 0.02, e * 0.95, e * 0.05, 0.2, 0.1, 0.2],
             Property::Acc => vec![wave(i, 3.6, 0.0), 0.4, wave(i, 3.6, 3.1)],
             Property::Dis => vec![edge(i), 1.0 - edge(i).min(1.0)],
             Property::Tm2 => vec![m, 1.0 - m],
@@ -108,8 +90,6 @@ pub(crate) fn smooth(n: usize) -> Prediction {
     };
     let rows = |p: Property| (0..n).map(|i| quantise(&row(p, i))).collect::<Vec<_>>();
     let tracks = PROPERTIES.iter().map(|&p| track(p, &rows(p))).collect();
-    let rsa = (0..n)
-        .map(|i| (wave(i, 3.6, 3.1) * 700.0) as u16 + 50)
-        .collect();
+    let rsa = (0..n).map(|i| (wave(i, 3.6, 3.1) * 700.0) as u16 + 50).collect();
     Prediction::new(method(), tracks, rsa).unwrap()
 }

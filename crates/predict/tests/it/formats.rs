@@ -15,10 +15,7 @@ impl Chain {
     fn new(raw: &str) -> Self {
         let cleaned = clean(raw.as_bytes(), &CleanOptions::default()).unwrap();
         let prediction = smooth(cleaned.sequence.len());
-        Self {
-            cleaned,
-            prediction,
-        }
+        Self { cleaned, prediction }
     }
 
     fn entry<'a>(&'a self, id: &'a str) -> Entry<'a> {
@@ -52,10 +49,7 @@ fn batch(format: Format, entries: &[Entry<'_>]) -> String {
 fn one_chain_in_every_format() {
     let chain = Chain::new("mqifvbKTLT");
     for &format in FORMATS {
-        let entry = Entry {
-            name: Some("a chain"),
-            ..chain.entry("job-1")
-        };
+        let entry = Entry { name: Some("a chain"), ..chain.entry("job-1") };
         insta::assert_snapshot!(format!("one_{}", format.extension()), text(format, &entry));
     }
 }
@@ -65,10 +59,7 @@ fn a_batch_in_every_format() {
     let (first, second) = (Chain::new("MKVLT"), Chain::new("AYG"));
     for &format in FORMATS {
         let entries = [first.entry("a"), second.entry("b")];
-        insta::assert_snapshot!(
-            format!("batch_{}", format.extension()),
-            batch(format, &entries)
-        );
+        insta::assert_snapshot!(format!("batch_{}", format.extension()), batch(format, &entries));
     }
 }
 
@@ -83,10 +74,7 @@ fn json_tells_everything() {
             let track = chain.prediction.track(*property);
             assert_eq!(told["labels"], track.text());
             assert_eq!(told["confidence"].as_str().unwrap().len(), 10);
-            assert_eq!(
-                told["alphabet"].as_array().unwrap().len(),
-                property.alphabet().len()
-            );
+            assert_eq!(told["alphabet"].as_array().unwrap().len(), property.alphabet().len());
             for class in property.alphabet() {
                 let letter = char::from(class.letter).to_string();
                 let column = told["probabilities"][letter].as_array().unwrap();
@@ -96,10 +84,7 @@ fn json_tells_everything() {
                 }
             }
         }
-        assert_eq!(
-            json["method"]["ss3_reduction"],
-            "H = H G I, E = E B, C = the rest"
-        );
+        assert_eq!(json["method"]["ss3_reduction"], "H = H G I, E = E B, C = the rest");
         assert_eq!(json["edits"][1]["positions"][0], 6);
         assert_eq!(text.lines().count(), 1, "compact");
     }
@@ -107,11 +92,7 @@ fn json_tells_everything() {
 
 #[test]
 fn a_batch_of_none() {
-    for (format, expected) in [
-        (Format::Json, "[\n]\n"),
-        (Format::Ndjson, ""),
-        (Format::Classic, ""),
-    ] {
+    for (format, expected) in [(Format::Json, "[\n]\n"), (Format::Ndjson, ""), (Format::Classic, "")] {
         assert_eq!(batch(format, &[]), expected);
     }
     assert_eq!(batch(Format::Tsv, &[]).lines().count(), 1);
@@ -151,10 +132,7 @@ fn ids_cannot_break_tables() {
 #[test]
 fn ids_cannot_break_lines() {
     let chain = Chain::new("MKVLT");
-    let entry = Entry {
-        name: Some("n\n>x"),
-        ..chain.entry("a b\r\n>evil")
-    };
+    let entry = Entry { name: Some("n\n>x"), ..chain.entry("a b\r\n>evil") };
     assert_eq!(text(Format::Classic, &entry).lines().count(), 8);
     assert_eq!(text(Format::Fasta, &entry).matches("\n>").count(), 6);
     assert!(text(Format::Fasta, &entry).contains("\n>a_b__>evil|SS3 "));
@@ -175,18 +153,12 @@ fn psipred_columns_hold_for_long_chains() {
         warnings: &[],
     };
     let ss2 = text(Format::Ss2, &entry);
-    assert_eq!(
-        ss2.lines().nth(2).unwrap().len(),
-        "   1 M C   0.123  0.456  0.421".len()
-    );
+    assert_eq!(ss2.lines().nth(2).unwrap().len(), "   1 M C   0.123  0.456  0.421".len());
     assert!(ss2.lines().last().unwrap().starts_with("10000 "));
     let horiz = text(Format::Horiz, &entry);
     assert_eq!(horiz.matches("Pred: ").count(), 10_000_usize.div_ceil(60));
     for block in horiz.split("\n\n").filter(|block| block.contains("Pred: ")) {
-        let aa = block
-            .lines()
-            .find(|line| line.starts_with("  AA: "))
-            .unwrap();
+        let aa = block.lines().find(|line| line.starts_with("  AA: ")).unwrap();
         let ruler = block.lines().last().unwrap();
         assert!(ruler.len() <= aa.len());
     }
@@ -197,10 +169,7 @@ fn horiz_ruler_ends_under_its_residue() {
     let chain = Chain::new(&"MKVLTAYGWE".repeat(13));
     let horiz = text(Format::Horiz, &chain.entry("a"));
     let lines: Vec<&str> = horiz.lines().collect();
-    assert_eq!(
-        lines[5],
-        "              10        20        30        40        50        60"
-    );
+    assert_eq!(lines[5], "              10        20        30        40        50        60");
     let last = lines.iter().rev().find(|line| !line.is_empty()).unwrap();
     assert_eq!(*last, "             130");
 }
@@ -208,10 +177,7 @@ fn horiz_ruler_ends_under_its_residue() {
 #[test]
 fn mixed_up_chains_are_refused() {
     let (short, long) = (Chain::new("MKVLT"), Chain::new("MKVLTAYG"));
-    let entry = Entry {
-        prediction: &long.prediction,
-        ..short.entry("a")
-    };
+    let entry = Entry { prediction: &long.prediction, ..short.entry("a") };
     let error = write(Format::Json, &entry, &mut Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "5 residues with a prediction of 8 for a");
 }
@@ -228,24 +194,14 @@ fn formats_are_listed_once() {
 #[test]
 fn classic_is_read_again() {
     let chain = Chain::new("MQIFVKTLTGK");
-    let entry = Entry {
-        header: Some("JOBID = 123"),
-        ..chain.entry("job-1")
-    };
+    let entry = Entry { header: Some("JOBID = 123"), ..chain.entry("job-1") };
     let written = text(Format::Classic, &entry);
-    for written in [
-        written.clone(),
-        written.replace('\n', "\r\n"),
-        written.trim_end().to_owned(),
-    ] {
+    for written in [written.clone(), written.replace('\n', "\r\n"), written.trim_end().to_owned()] {
         let read = classic::parse(&written).unwrap();
         assert_eq!(read.header, "JOBID = 123");
         assert_eq!(read.sequence, chain.cleaned.sequence);
         for &property in PROPERTIES {
-            assert_eq!(
-                read.labels(property),
-                chain.prediction.track(property).text()
-            );
+            assert_eq!(read.labels(property), chain.prediction.track(property).text());
         }
     }
 }
@@ -261,19 +217,10 @@ fn what_is_not_classic_is_told() {
     };
     assert_eq!(say("HEX\n", ""), "7 lines instead of 8");
     assert_eq!(say(">h", "h"), "line 1 does not begin with >");
-    assert_eq!(
-        say("MKV", "mkv"),
-        "line 2: 'm' at position 1 is not a residue letter"
-    );
+    assert_eq!(say("MKV", "mkv"), "line 2: 'm' at position 1 is not a residue letter");
     assert_eq!(say("HEC", "HE"), "line 3: 2 labels of SS3 for 3 residues");
-    assert_eq!(
-        say("BME", "BXE"),
-        "line 5, column 2: 'X' is not a letter of ACC"
-    );
-    assert_eq!(
-        say("*..", "*é."),
-        "line 6, column 2: 'é' is not a letter of DIS"
-    );
+    assert_eq!(say("BME", "BXE"), "line 5, column 2: 'X' is not a letter of ACC");
+    assert_eq!(say("*..", "*é."), "line 6, column 2: 'é' is not a letter of DIS");
 }
 
 #[test]
@@ -281,11 +228,7 @@ fn labels_are_those_of_the_prediction() {
     let sequence: Sequence = "MKV".parse().unwrap();
     let chain = Chain::new(sequence.as_str());
     let text = text(Format::Tsv, &chain.entry("a"));
-    let rows: Vec<Vec<&str>> = text
-        .lines()
-        .skip(1)
-        .map(|l| l.split('\t').collect())
-        .collect();
+    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|l| l.split('\t').collect()).collect();
     for (column, property) in [
         (3, Property::Ss3),
         (7, Property::Ss8),

@@ -1,9 +1,6 @@
 //! Integration tests of the science: one module for each thing tested.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "an unwrap that fails is a test that fails"
-)]
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails is a test that fails")]
 
 mod fasta;
 mod fixture;

@@ -7,14 +7,11 @@ use pssp_predict::engine::Neural;
 use pssp_predict::{Cancel, Engine, EngineError, PROPERTIES, Prediction, Property, Sequence};
 use sha2::{Digest, Sha256};
 
-static ENGINE: LazyLock<Neural> =
-    LazyLock::new(|| Neural::load().expect("the embedded model is sound"));
+static ENGINE: LazyLock<Neural> = LazyLock::new(|| Neural::load().expect("the embedded model is sound"));
 
 fn predict(sequence: &str) -> Prediction {
     let sequence: Sequence = sequence.parse().expect("clean residues");
-    ENGINE
-        .predict(&sequence, &Cancel::new())
-        .expect("a prediction")
+    ENGINE.predict(&sequence, &Cancel::new()).expect("a prediction")
 }
 
 /// A chain of `n` residues without structure or repeats that a network could lean on.
@@ -55,11 +52,9 @@ fn agrees_with_the_training_framework() {
             );
         };
         for i in 0..found.len() {
-            for (property, key) in [
-                (Property::Ss3, "p_ss3"),
-                (Property::Ss8, "p_ss8"),
-                (Property::Acc, "p_acc"),
-            ] {
+            for (property, key) in
+                [(Property::Ss3, "p_ss3"), (Property::Ss8, "p_ss8"), (Property::Acc, "p_acc")]
+            {
                 for (c, column) in found.track(property).columns.iter().enumerate() {
                     near(column[i], &case[key][i][c]);
                 }
@@ -67,10 +62,7 @@ fn agrees_with_the_training_framework() {
             near(found.track(Property::Dis).columns[0][i], &case["p_dis"][i]);
             near(found.rsa()[i], &case["rsa"][i]);
             for (k, column) in membrane.into_iter().enumerate() {
-                near(
-                    found.track(Property::Tm8).columns[column][i],
-                    &case["p_tm"][i][k],
-                );
+                near(found.track(Property::Tm8).columns[column][i], &case["p_tm"][i][k]);
             }
         }
     }
@@ -79,24 +71,15 @@ fn agrees_with_the_training_framework() {
 /// A short repeat without any hydrophobic residue folds into nothing.
 #[test]
 fn testtesttest_is_coil() {
-    assert_eq!(
-        predict("TESTTESTTEST").track(Property::Ss3).text(),
-        "CCCCCCCCCCCC"
-    );
+    assert_eq!(predict("TESTTESTTEST").track(Property::Ss3).text(), "CCCCCCCCCCCC");
 }
 
 /// Alanine and leucine are the strongest helix formers (Chou & Fasman 1978).
 #[test]
 fn alanine_and_leucine_make_helices() {
-    for sequence in [
-        "A".repeat(40),
-        "AALAAALAALAALLAAALAALAALAAALAALAALLAAALA".to_owned(),
-    ] {
+    for sequence in ["A".repeat(40), "AALAAALAALAALLAAALAALAALAAALAALAALLAAALA".to_owned()] {
         let found = predict(&sequence);
-        let helix = found.track(Property::Ss3).labels[5..35]
-            .iter()
-            .filter(|&&l| l == b'H')
-            .count();
+        let helix = found.track(Property::Ss3).labels[5..35].iter().filter(|&&l| l == b'H').count();
         assert!(helix >= 28, "{}", found.track(Property::Ss3).text());
     }
 }
@@ -111,17 +94,8 @@ fn bacteriorhodopsin_has_seven_membrane_helices() {
     ));
     let tm8 = found.track(Property::Tm8);
     assert_eq!(segments(&tm8.labels, b'H'), 7, "{}", tm8.text());
-    let helix = found
-        .track(Property::Ss3)
-        .labels
-        .iter()
-        .filter(|&&l| l == b'H')
-        .count();
-    assert!(
-        helix > found.len() / 2,
-        "{}",
-        found.track(Property::Ss3).text()
-    );
+    let helix = found.track(Property::Ss3).labels.iter().filter(|&&l| l == b'H').count();
+    assert!(helix > found.len() / 2, "{}", found.track(Property::Ss3).text());
 }
 
 /// The membrane domain of OmpA (PDB entry 1BXW): a barrel of eight strands, next to no helix.
@@ -135,18 +109,12 @@ fn a_barrel_is_strands() {
     let count = |letter| ss3.labels.iter().filter(|&&l| l == letter).count();
     assert!(count(b'E') > found.len() / 3, "{}", ss3.text());
     assert!(count(b'H') < found.len() / 10, "{}", ss3.text());
-    assert!(
-        !found.track(Property::Tm8).labels.contains(&b'H'),
-        "no membrane helix"
-    );
+    assert!(!found.track(Property::Tm8).labels.contains(&b'H'), "no membrane helix");
 }
 
 /// How many runs of `letter` there are.
 fn segments(labels: &[u8], letter: u8) -> usize {
-    labels
-        .chunk_by(|a, b| a == b)
-        .filter(|run| run[0] == letter)
-        .count()
+    labels.chunk_by(|a, b| a == b).filter(|run| run[0] == letter).count()
 }
 
 /// The same residue far from any end gets the same answer, whatever the length around it.
@@ -160,11 +128,7 @@ fn the_middle_does_not_depend_on_the_ends() {
     for &property in PROPERTIES {
         let (a, b) = (alone.track(property), inside.track(property));
         for (x, y) in a.columns.iter().zip(&b.columns) {
-            assert_eq!(
-                x[REACH..900 - REACH],
-                y[777 + REACH..777 + 900 - REACH],
-                "{property:?}"
-            );
+            assert_eq!(x[REACH..900 - REACH], y[777 + REACH..777 + 900 - REACH], "{property:?}");
         }
     }
 }
@@ -216,11 +180,7 @@ fn the_same_bytes_on_every_machine() {
     for p in found.rsa() {
         digest.update(p.to_le_bytes());
     }
-    let hex: String = digest
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let hex: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(hex, include_str!("../../../../model/digest.txt").trim_end());
 }
 
@@ -230,10 +190,7 @@ fn a_cancelled_prediction_stops() {
     cancel.cancel();
     let sequence: Sequence = scrambled(500).parse().expect("clean residues");
     let stopped = ENGINE.predict(&sequence, &cancel);
-    assert!(
-        matches!(stopped, Err(EngineError::Cancelled)),
-        "{stopped:?}"
-    );
+    assert!(matches!(stopped, Err(EngineError::Cancelled)), "{stopped:?}");
 }
 
 #[test]
@@ -246,8 +203,5 @@ fn the_method_names_the_weights() {
 
 #[test]
 fn a_damaged_model_file_is_refused() {
-    assert!(matches!(
-        Neural::from_safetensors(b"not a model"),
-        Err(EngineError::Method(_))
-    ));
+    assert!(matches!(Neural::from_safetensors(b"not a model"), Err(EngineError::Method(_))));
 }

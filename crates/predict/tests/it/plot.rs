@@ -38,11 +38,7 @@ fn composition_is_640_by_480() {
 #[test]
 fn composition_shows_twenty_letters_in_order_and_its_labels() {
     let svg = composition_svg(&parse("ACDEFGHIKLMNPQRSTVWYX"));
-    let texts: String = svg
-        .split("<text")
-        .skip(1)
-        .filter_map(|t| t.split('>').nth(1))
-        .collect();
+    let texts: String = svg.split("<text").skip(1).filter_map(|t| t.split('>').nth(1)).collect();
     let letters: String = texts.split("</text").collect();
     assert!(letters.starts_with("ACDEFGHIKLMNPQRSTVWY01"), "{letters}");
     for label in ["Amino Acid Frequency", "Amino Acids", "Frequency"] {
@@ -58,21 +54,11 @@ fn composition_counts() {
     let heights: Vec<f64> = svg
         .lines()
         .filter(|line| line.contains("#008000"))
-        .map(|line| {
-            line.split("height=\"")
-                .nth(1)
-                .unwrap()
-                .split('"')
-                .next()
-                .unwrap()
-        })
+        .map(|line| line.split("height=\"").nth(1).unwrap().split('"').next().unwrap())
         .map(|height| height.parse().unwrap())
         .collect();
     assert_eq!(heights.len(), 2);
-    assert!(
-        (heights[1] / heights[0] - 7.0 / 3.0).abs() < 1e-3,
-        "{heights:?}"
-    );
+    assert!((heights[1] / heights[0] - 7.0 / 3.0).abs() < 1e-3, "{heights:?}");
 }
 
 #[test]
@@ -85,16 +71,8 @@ fn composition_of_unknown_residues_only_is_an_empty_chart() {
 #[test]
 fn tracks_render_at_every_length() {
     for n in [1, 5, 30, 100, 101, 333, 1000, 1001, 10_000] {
-        let svg = tracks_svg(
-            &fixture::smooth(n),
-            &fixture::sequence(n),
-            &format!("chain of {n}"),
-        );
-        assert!(
-            svg.len() < 600_000,
-            "{n} residues: {} bytes of svg",
-            svg.len()
-        );
+        let svg = tracks_svg(&fixture::smooth(n), &fixture::sequence(n), &format!("chain of {n}"));
+        assert!(svg.len() < 600_000, "{n} residues: {} bytes of svg", svg.len());
         // Drawing pixels is slow without optimisation; these are enough.
         if ![1, 30, 101, 10_000].contains(&n) {
             continue;
@@ -102,20 +80,13 @@ fn tracks_render_at_every_length() {
         let picture = png(&svg).unwrap();
         keep(&format!("tracks-{n}.png"), &picture);
         let (width, height, _) = png_head(&picture);
-        assert!(
-            width == 1040 && (200..2000).contains(&height),
-            "{n}: {width} x {height}"
-        );
+        assert!(width == 1040 && (200..2000).contains(&height), "{n}: {width} x {height}");
     }
 }
 
 #[test]
 fn noise_stays_bounded_too() {
-    let svg = tracks_svg(
-        &fixture::noisy(10_000, 1),
-        &fixture::sequence(10_000),
-        "noise",
-    );
+    let svg = tracks_svg(&fixture::noisy(10_000, 1), &fixture::sequence(10_000), "noise");
     assert!(svg.len() < 1_500_000, "{} bytes", svg.len());
 }
 
@@ -123,10 +94,7 @@ fn noise_stays_bounded_too() {
 fn tracks_show_only_what_is_there() {
     let show = |n| tracks_svg(&fixture::smooth(n), &fixture::sequence(n), "x");
     assert!(show(120).contains(">transmembrane<"));
-    assert!(
-        !show(40).contains(">transmembrane<"),
-        "no membrane segment, no lane"
-    );
+    assert!(!show(40).contains(">transmembrane<"), "no membrane segment, no lane");
     assert!(show(120).contains("120 residues"));
 }
 
@@ -142,23 +110,13 @@ fn names_are_escaped_and_cut() {
 #[test]
 fn text_is_drawn_with_the_embedded_font() {
     let with = png(&composition_svg(&parse("A"))).unwrap();
-    let without = png(&composition_svg(&parse("A"))
-        .replace("<text", "<desc")
-        .replace("</text", "</desc"));
-    assert!(
-        with.len() > without.unwrap().len() + 1000,
-        "no glyphs were drawn"
-    );
+    let without = png(&composition_svg(&parse("A")).replace("<text", "<desc").replace("</text", "</desc"));
+    assert!(with.len() > without.unwrap().len() + 1000, "no glyphs were drawn");
 }
 
 #[test]
 fn what_is_not_svg_is_an_error() {
-    assert!(
-        png("not svg")
-            .unwrap_err()
-            .to_string()
-            .starts_with("unreadable svg")
-    );
+    assert!(png("not svg").unwrap_err().to_string().starts_with("unreadable svg"));
 }
 
 #[test]

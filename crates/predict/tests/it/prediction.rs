@@ -89,16 +89,10 @@ fn damaged_bytes_are_told() {
     let stored = noisy(100, 1).encode();
     let say = |bytes: &[u8]| Prediction::decode(bytes).unwrap_err().to_string();
     assert_eq!(say(b""), "malformed prediction: cut short");
-    assert_eq!(
-        say(b"JSON{}"),
-        "malformed prediction: not a stored prediction"
-    );
+    assert_eq!(say(b"JSON{}"), "malformed prediction: not a stored prediction");
     let mut version = stored.clone();
     version[4] = 2;
-    assert_eq!(
-        say(&version),
-        "malformed prediction: stored in version [2], not 1"
-    );
+    assert_eq!(say(&version), "malformed prediction: stored in version [2], not 1");
     for cut in [3, 8, 20, stored.len() / 2, stored.len() - 1] {
         say(&stored[..cut]);
     }
@@ -123,22 +117,10 @@ fn parts_must_fit_together() {
         Prediction::new(method(), tracks, base.rsa().to_vec()).map_err(|e| e.0)
     };
     assert!(with(&|_| {}).is_ok());
-    assert_eq!(
-        with(&|t| t.truncate(5)),
-        Err("5 tracks for 6 properties".to_owned())
-    );
-    assert_eq!(
-        with(&|t| t.swap(0, 1)),
-        Err("SS3: found SS8 in its place".to_owned())
-    );
-    assert_eq!(
-        with(&|t| t[2].labels.truncate(9)),
-        Err("ACC: 9 labels for 10 residues".to_owned())
-    );
-    assert_eq!(
-        with(&|t| t[3].labels[4] = b'H'),
-        Err("DIS: letter 'H' at residue 5".to_owned())
-    );
+    assert_eq!(with(&|t| t.truncate(5)), Err("5 tracks for 6 properties".to_owned()));
+    assert_eq!(with(&|t| t.swap(0, 1)), Err("SS3: found SS8 in its place".to_owned()));
+    assert_eq!(with(&|t| t[2].labels.truncate(9)), Err("ACC: 9 labels for 10 residues".to_owned()));
+    assert_eq!(with(&|t| t[3].labels[4] = b'H'), Err("DIS: letter 'H' at residue 5".to_owned()));
     assert_eq!(
         with(&|t| t[4].columns.truncate(1)),
         Err("TM2: probabilities are not 2 columns of 10".to_owned())

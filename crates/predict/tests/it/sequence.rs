@@ -28,17 +28,11 @@ fn check_edits(input: &str, expected: &[(EditKind, usize)]) {
 #[track_caller]
 fn check_errors(input: &[u8], expected: &[(ErrorCode, usize, usize)]) {
     let errors = clean(input, &options()).expect_err(&String::from_utf8_lossy(input));
-    let found: Vec<_> = errors
-        .as_slice()
-        .iter()
-        .map(|e| (e.code, e.line.unwrap_or(0), e.column.unwrap_or(0)))
-        .collect();
+    let found: Vec<_> =
+        errors.as_slice().iter().map(|e| (e.code, e.line.unwrap_or(0), e.column.unwrap_or(0))).collect();
     assert_eq!(found, expected, "{:?}", String::from_utf8_lossy(input));
     for error in errors.as_slice() {
-        assert!(
-            !error.hint.is_empty() && !error.to_string().ends_with('.'),
-            "{error}"
-        );
+        assert!(!error.hint.is_empty() && !error.to_string().ends_with('.'), "{error}");
     }
 }
 
@@ -71,10 +65,7 @@ fn numbering_is_stripped_only_as_whole_tokens() {
     check_errors(b"AC12 DE", &[(ErrorCode::InvalidCharacter, 1, 3)]);
     check_errors(b"AC -12 DE", &[(ErrorCode::InvalidCharacter, 1, 5)]);
     check_errors(b"1. ACDE", &[(ErrorCode::InvalidCharacter, 1, 1)]);
-    check_errors(
-        "AC\u{663} DE".as_bytes(),
-        &[(ErrorCode::InvalidCharacter, 1, 3)],
-    );
+    check_errors("AC\u{663} DE".as_bytes(), &[(ErrorCode::InvalidCharacter, 1, 3)]);
 }
 
 #[test]
@@ -83,11 +74,7 @@ fn what_is_refused_and_where() {
     check_errors(b"MKV?LT", &[(InvalidCharacter, 1, 4)]);
     check_errors(
         b"MKV\nL!T\r\nA@G\rW#Y",
-        &[
-            (InvalidCharacter, 2, 2),
-            (InvalidCharacter, 3, 2),
-            (InvalidCharacter, 4, 2),
-        ],
+        &[(InvalidCharacter, 2, 2), (InvalidCharacter, 3, 2), (InvalidCharacter, 4, 2)],
     );
     check_errors("MKéLT".as_bytes(), &[(InvalidCharacter, 1, 3)]);
     check_errors("\u{feff}MK?LT".as_bytes(), &[(InvalidCharacter, 1, 3)]);
@@ -107,10 +94,7 @@ fn what_is_refused_and_where() {
     check_errors(b"MKV\0LT\0", &[(Nul, 1, 4)]);
     check_errors(b"MKV\nK\xff\xfe", &[(NotUtf8, 2, 2)]);
     check_errors(
-        "MK".encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect::<Vec<_>>()
-            .as_slice(),
+        "MK".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>().as_slice(),
         &[(Nul, 1, 2)],
     );
     check_errors(b"", &[(EmptySequence, 1, 0)]);
@@ -149,17 +133,10 @@ fn errors_are_listed_up_to_a_bound() {
 
 #[test]
 fn length_limit() {
-    let limit = |max_residues| CleanOptions {
-        max_residues,
-        ..options()
-    };
+    let limit = |max_residues| CleanOptions { max_residues, ..options() };
     assert!(clean(b"MK-VL T*", &limit(5)).is_ok());
     let errors = clean(b"MK-VL\nTA?", &limit(5)).unwrap_err();
-    assert_eq!(
-        errors.as_slice().len(),
-        1,
-        "nothing is looked at beyond the limit"
-    );
+    assert_eq!(errors.as_slice().len(), 1, "nothing is looked at beyond the limit");
     assert_eq!(
         errors.to_string(),
         "line 2, column 2: the sequence has more than 5 residues; send its chains or domains one \
@@ -167,23 +144,13 @@ fn length_limit() {
     );
     assert!(clean("MKVLT".repeat(2000).as_bytes(), &options()).is_ok());
     let over = "MKVLT".repeat(2000) + "M";
-    assert_eq!(
-        clean(over.as_bytes(), &options()).unwrap_err().first().code,
-        ErrorCode::TooLong
-    );
+    assert_eq!(clean(over.as_bytes(), &options()).unwrap_err().first().code, ErrorCode::TooLong);
 }
 
 #[test]
 fn nucleotides() {
-    let force = CleanOptions {
-        force: true,
-        ..options()
-    };
-    let code = |text: &str| {
-        clean(text.as_bytes(), &options())
-            .map_err(|e| e.first().code)
-            .err()
-    };
+    let force = CleanOptions { force: true, ..options() };
+    let code = |text: &str| clean(text.as_bytes(), &options()).map_err(|e| e.first().code).err();
     let dna = "ACGT".repeat(8);
     assert_eq!(code(&dna), Some(ErrorCode::Nucleotide));
     assert_eq!(code(&dna.to_lowercase()), Some(ErrorCode::Nucleotide));
@@ -194,17 +161,13 @@ fn nucleotides() {
     // 38 of 40 is 95 %, not over it; 39 of 40 is over.
     assert_eq!(code(&("AC".repeat(19) + "WY")), None);
     assert_eq!(code(&("AC".repeat(19) + "AY")), Some(ErrorCode::Nucleotide));
-    assert_eq!(
-        clean(dna.as_bytes(), &force).unwrap().sequence.as_str(),
-        dna
-    );
+    assert_eq!(clean(dna.as_bytes(), &force).unwrap().sequence.as_str(), dna);
 }
 
 #[test]
 fn edits_are_grouped() {
     use EditKind::{
-        GapRemoved, InvisibleRemoved, NumberRemoved, Replaced, StopRemoved, UpperCased,
-        WhiteSpaceRemoved,
+        GapRemoved, InvisibleRemoved, NumberRemoved, Replaced, StopRemoved, UpperCased, WhiteSpaceRemoved,
     };
     check_edits("MKVLT\n", &[]);
     check_edits("mkVLT", &[(UpperCased, 2)]);
@@ -222,10 +185,7 @@ fn edits_are_grouped() {
         ],
     );
     let edits = clean(b"MbKB-UX", &options()).unwrap().edits;
-    let replaced: Vec<_> = edits
-        .iter()
-        .filter_map(|e| Some((e.from?, e.positions.as_slice())))
-        .collect();
+    let replaced: Vec<_> = edits.iter().filter_map(|e| Some((e.from?, e.positions.as_slice()))).collect();
     assert_eq!(replaced, [('B', &[2, 4][..]), ('U', &[5]), ('X', &[6])]);
     assert_eq!(edits[0].to_string(), "1 letter made upper case");
 }
@@ -235,10 +195,7 @@ fn edits_and_errors_are_json() {
     let cleaned = clean(b"MkBV", &options()).unwrap();
     insta::assert_json_snapshot!(cleaned);
     let text = serde_json::to_string(&cleaned).unwrap();
-    assert_eq!(
-        serde_json::from_str::<pssp_predict::Cleaned>(&text).unwrap(),
-        cleaned
-    );
+    assert_eq!(serde_json::from_str::<pssp_predict::Cleaned>(&text).unwrap(), cleaned);
     insta::assert_json_snapshot!(clean(b"MK\nV?*L", &options()).unwrap_err());
 }
 
@@ -273,11 +230,7 @@ fn a_single_sequence_may_be_a_fasta_record() {
 
 #[test]
 fn what_a_single_sequence_may_not_be() {
-    let say = |text: &str| {
-        clean_single(text.as_bytes(), &options())
-            .unwrap_err()
-            .to_string()
-    };
+    let say = |text: &str| clean_single(text.as_bytes(), &options()).unwrap_err().to_string();
     let nothing = "there is no sequence in the input; send at least one residue";
     assert_eq!(say(""), nothing);
     assert_eq!(say(" \r\n\u{feff}\u{a0}"), nothing);
@@ -290,10 +243,7 @@ fn what_a_single_sequence_may_not_be() {
         say(">all on one line MKVLT"),
         "line 2: the record has no residues; put them on the lines after the header"
     );
-    assert_eq!(
-        say("\n\n>a\nMK?V\n"),
-        "line 4, column 3: '?' cannot stand in a protein sequence; remove it"
-    );
+    assert_eq!(say("\n\n>a\nMK?V\n"), "line 4, column 3: '?' cannot stand in a protein sequence; remove it");
     assert!(say("MKV\n>b\nMKV").starts_with("line 2, column 1: '>' cannot stand"));
 }
 
@@ -306,10 +256,7 @@ fn strict_parsing_takes_only_clean_text() {
         let json = serde_json::to_string(text).unwrap();
         assert!(serde_json::from_str::<Sequence>(&json).is_err(), "{text:?}");
     }
-    assert_eq!(
-        serde_json::to_string(&"MKV".parse::<Sequence>().unwrap()).unwrap(),
-        "\"MKV\""
-    );
+    assert_eq!(serde_json::to_string(&"MKV".parse::<Sequence>().unwrap()).unwrap(), "\"MKV\"");
     assert_eq!(
         "MK1".parse::<Sequence>().unwrap_err().to_string(),
         "'1' at position 3 is not a residue letter"
@@ -320,10 +267,7 @@ fn strict_parsing_takes_only_clean_text() {
 fn garbage_of_many_megabytes_is_no_trouble() {
     let size = 64 << 20;
     for byte in [b' ', b'A', b'7', b'*', b'?', 0, 0xff, b'\r', b'-'] {
-        let force = CleanOptions {
-            force: true,
-            ..options()
-        };
+        let force = CleanOptions { force: true, ..options() };
         assert!(clean(&vec![byte; size], &force).is_err(), "{byte}");
     }
 }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use crate::contract::{
-    Harness, all_of, bytes, claim, jobs, owner, policy, receive, receiver, state, submit,
-};
+use crate::contract::{Harness, all_of, bytes, claim, jobs, owner, policy, receive, receiver, state, submit};
 use crate::job::{Failure, FailureClass, State};
 use crate::service::{Claim, JobsError, Settled};
 
@@ -15,31 +13,18 @@ pub async fn cancelled_stays_cancelled<H: Harness>(h: &mut H) {
     let running = submit(&jobs).await;
     let attempt = claim(&jobs, running.id()).await;
     for id in [waiting.id(), running.id()] {
-        assert_eq!(
-            jobs.cancel(&owner(), id).await.unwrap().state(),
-            State::Cancelled
-        );
-        assert_eq!(
-            jobs.cancel(&owner(), id).await.unwrap().state(),
-            State::Cancelled,
-            "again is fine"
-        );
+        assert_eq!(jobs.cancel(&owner(), id).await.unwrap().state(), State::Cancelled);
+        assert_eq!(jobs.cancel(&owner(), id).await.unwrap().state(), State::Cancelled, "again is fine");
     }
     assert!(!jobs.still_ours(&attempt).await.unwrap());
-    assert_eq!(
-        jobs.finish(&attempt, bytes("late")).await.unwrap(),
-        Settled::Stale
-    );
+    assert_eq!(jobs.finish(&attempt, bytes("late")).await.unwrap(), Settled::Stale);
     let error = Failure::new(FailureClass::System, "late");
     assert_eq!(jobs.retry(&attempt, error).await.unwrap(), Settled::Stale);
     h.advance(policy().lease * 2).await;
     let swept = jobs.sweep().await.unwrap();
     assert_eq!((swept.resent, swept.reclaimed, swept.buried), (0, 0, 0));
     for id in [waiting.id(), running.id()] {
-        assert_eq!(
-            jobs.claim(id).await.unwrap(),
-            Claim::Settled(State::Cancelled)
-        );
+        assert_eq!(jobs.claim(id).await.unwrap(), Claim::Settled(State::Cancelled));
         assert_eq!(state(&jobs, id).await, State::Cancelled);
         assert!(jobs.result(id).await.is_err());
     }
@@ -53,18 +38,13 @@ pub async fn deleted_stays_deleted<H: Harness>(h: &mut H) {
     let finished = claim(&jobs, submit(&jobs).await.id()).await;
     jobs.finish(&finished, bytes("r")).await.unwrap();
     let failed = claim(&jobs, submit(&jobs).await.id()).await;
-    jobs.fail(&failed, Failure::new(FailureClass::Input, "no"))
-        .await
-        .unwrap();
+    jobs.fail(&failed, Failure::new(FailureClass::Input, "no")).await.unwrap();
     let ids = [waiting.id(), running.id(), finished.id(), failed.id()];
     for id in ids {
         assert!(jobs.delete(&owner(), id).await.unwrap());
         assert!(!jobs.delete(&owner(), id).await.unwrap(), "again is fine");
     }
-    assert_eq!(
-        jobs.finish(&running, bytes("late")).await.unwrap(),
-        Settled::Stale
-    );
+    assert_eq!(jobs.finish(&running, bytes("late")).await.unwrap(), Settled::Stale);
     assert_eq!(jobs.heartbeat(&running).await.unwrap(), Settled::Stale);
     h.advance(policy().lease * 2).await;
     jobs.sweep().await.unwrap();
@@ -73,24 +53,12 @@ pub async fn deleted_stays_deleted<H: Harness>(h: &mut H) {
     }
     for id in ids {
         assert_eq!(jobs.claim(id).await.unwrap(), Claim::Missing);
-        assert!(matches!(
-            jobs.find(&owner(), id).await,
-            Err(JobsError::NotFound)
-        ));
+        assert!(matches!(jobs.find(&owner(), id).await, Err(JobsError::NotFound)));
         assert!(jobs.result(id).await.is_err());
     }
-    assert!(
-        jobs.list(&all_of(owner(), 10))
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-    );
+    assert!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.is_empty());
     assert!(jobs.dead_letters(None, 10).await.unwrap().items.is_empty());
-    assert_eq!(
-        jobs.backend().store.depth().await.unwrap(),
-        crate::Depth::default()
-    );
+    assert_eq!(jobs.backend().store.depth().await.unwrap(), crate::Depth::default());
 }
 
 /// A delete touches nothing else, and nobody deletes what is another's.
@@ -100,16 +68,10 @@ pub async fn deleting_one_touches_no_other<H: Harness>(h: &mut H) {
     let goes = submit(&jobs).await;
     let other = crate::Owner::new("someone else");
     assert!(!jobs.delete(&other, stays.id()).await.unwrap());
-    assert!(matches!(
-        jobs.cancel(&other, stays.id()).await,
-        Err(JobsError::NotFound)
-    ));
+    assert!(matches!(jobs.cancel(&other, stays.id()).await, Err(JobsError::NotFound)));
     assert!(jobs.delete(&owner(), goes.id()).await.unwrap());
     assert_eq!(jobs.find(&owner(), stays.id()).await.unwrap(), stays);
     h.advance(Duration::from_millis(10)).await;
     let running = claim(&jobs, stays.id()).await;
-    assert!(matches!(
-        jobs.finish(&running, bytes("r")).await.unwrap(),
-        Settled::Done(_)
-    ));
+    assert!(matches!(jobs.finish(&running, bytes("r")).await.unwrap(), Settled::Done(_)));
 }

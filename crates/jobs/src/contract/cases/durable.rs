@@ -16,10 +16,7 @@ pub async fn accepted_is_durable<H: Harness>(h: &mut H) {
     h.reopen().await;
     assert_eq!(jobs(h).find(&owner(), job.id()).await.unwrap(), job);
     let deliveries = receive(h, 10).await;
-    let bodies: Vec<_> = deliveries
-        .iter()
-        .map(|d| Message::decode(&d.body).unwrap().job)
-        .collect();
+    let bodies: Vec<_> = deliveries.iter().map(|d| Message::decode(&d.body).unwrap().job).collect();
     assert_eq!(bodies, [job.id()]);
 }
 
@@ -29,16 +26,8 @@ pub async fn accepted_batch_is_durable<H: Harness>(h: &mut H) {
         name: Some("bad \"one\"\n".to_owned()),
         errors: pssp_predict::sequence::clean(b"MK1A", &Default::default()).unwrap_err(),
     };
-    let records = vec![
-        Ok(named("first")),
-        Err(rejected.clone()),
-        Ok(named("third")),
-    ];
-    let batch = jobs(h)
-        .submit_batch(&owner(), records, None)
-        .await
-        .unwrap()
-        .value;
+    let records = vec![Ok(named("first")), Err(rejected.clone()), Ok(named("third"))];
+    let batch = jobs(h).submit_batch(&owner(), records, None).await.unwrap().value;
     h.reopen().await;
     let jobs = jobs(h);
     let stored = jobs.batch(&owner(), batch.id).await.unwrap();
@@ -54,10 +43,7 @@ pub async fn accepted_batch_is_durable<H: Harness>(h: &mut H) {
     assert_eq!(seen, [("first".to_owned(), 0), ("third".to_owned(), 2)]);
     assert_eq!(receive(h, 10).await.len(), 2);
     let other = crate::Owner::new("someone else");
-    assert!(
-        jobs.batch(&other, batch.id).await.is_err(),
-        "a batch is its owner's alone"
-    );
+    assert!(jobs.batch(&other, batch.id).await.is_err(), "a batch is its owner's alone");
 }
 
 /// Every field comes back as it went in, whatever the text, through every state.
@@ -71,11 +57,7 @@ pub async fn everything_survives_the_round_trip<H: Harness>(h: &mut H) {
     new.request.edits = cleaned.edits;
     new.request.warnings = cleaned.warnings;
     let jobs1 = jobs(h);
-    let job = jobs1
-        .submit(&owner(), new, Duration::ZERO, None)
-        .await
-        .unwrap()
-        .value;
+    let job = jobs1.submit(&owner(), new, Duration::ZERO, None).await.unwrap().value;
     assert_eq!(jobs1.find(&owner(), job.id()).await.unwrap(), job);
     let running = claim(&jobs1, job.id()).await;
     h.reopen().await;
@@ -98,11 +80,7 @@ pub async fn a_full_length_result_fits<H: Harness>(h: &mut H) {
     new.request.input = "MKTAYIAKQR \n".repeat(5_000);
     new.request.sequence = "MKTAYIAKQR".repeat(1_000).parse().unwrap();
     let jobs = jobs(h);
-    let job = jobs
-        .submit(&owner(), new, Duration::ZERO, None)
-        .await
-        .unwrap()
-        .value;
+    let job = jobs.submit(&owner(), new, Duration::ZERO, None).await.unwrap().value;
     let running = claim(&jobs, job.id()).await;
     // Bytes that no store can compress: a linear congruential generator's.
     let mut x = 1_u32;

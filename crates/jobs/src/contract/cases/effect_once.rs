@@ -5,9 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 
-use crate::contract::{
-    Harness, bytes, claim, jobs, owner, policy, receive, receiver, state, submit,
-};
+use crate::contract::{Harness, bytes, claim, jobs, owner, policy, receive, receiver, state, submit};
 use crate::job::{Failure, FailureClass, State};
 use crate::message::Message;
 use crate::service::{Claim, Settled};
@@ -16,29 +14,16 @@ use crate::service::{Claim, Settled};
 pub async fn duplicate_delivery_is_harmless<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
-    h.backend()
-        .queue
-        .send(&Message::new(job.id()), Duration::ZERO)
-        .await
-        .unwrap();
+    h.backend().queue.send(&Message::new(job.id()), Duration::ZERO).await.unwrap();
     let running = claim(&jobs, job.id()).await;
-    assert!(matches!(
-        jobs.claim(job.id()).await.unwrap(),
-        Claim::Wait(_)
-    ));
+    assert!(matches!(jobs.claim(job.id()).await.unwrap(), Claim::Wait(_)));
     jobs.finish(&running, bytes("once")).await.unwrap();
     for delivery in receive(h, 10).await {
-        assert_eq!(
-            jobs.claim(job.id()).await.unwrap(),
-            Claim::Settled(State::Finished)
-        );
+        assert_eq!(jobs.claim(job.id()).await.unwrap(), Claim::Settled(State::Finished));
         receiver(h).ack(delivery.receipt).await.unwrap();
     }
     assert_eq!(jobs.result(job.id()).await.unwrap(), "once");
-    assert_eq!(
-        jobs.find(&owner(), job.id()).await.unwrap().status.attempt,
-        1
-    );
+    assert_eq!(jobs.find(&owner(), job.id()).await.unwrap().status.attempt, 1);
 }
 
 /// Of many workers that want a job at the same moment one gets it.
@@ -51,15 +36,9 @@ pub async fn concurrent_claims_have_one_winner<H: Harness>(h: &mut H) {
         tokio::spawn(async move { jobs.claim(id).await.unwrap() })
     });
     let claims = join_all(tasks).await;
-    let won = claims
-        .iter()
-        .filter(|c| matches!(c, Ok(Claim::Claimed(_))))
-        .count();
+    let won = claims.iter().filter(|c| matches!(c, Ok(Claim::Claimed(_)))).count();
     assert_eq!(won, 1, "{claims:?}");
-    assert_eq!(
-        jobs.find(&owner(), job.id()).await.unwrap().status.attempt,
-        1
-    );
+    assert_eq!(jobs.find(&owner(), job.id()).await.unwrap().status.attempt, 1);
 }
 
 /// The first finish counts; the result never changes after it.
@@ -67,20 +46,11 @@ pub async fn a_job_finishes_once<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
     let running = claim(&jobs, job.id()).await;
-    assert!(matches!(
-        jobs.finish(&running, bytes("first")).await.unwrap(),
-        Settled::Done(_)
-    ));
+    assert!(matches!(jobs.finish(&running, bytes("first")).await.unwrap(), Settled::Done(_)));
     let finished = jobs.find(&owner(), job.id()).await.unwrap();
     let late = Failure::new(FailureClass::System, "late");
-    assert_eq!(
-        jobs.finish(&running, bytes("second")).await.unwrap(),
-        Settled::Stale
-    );
-    assert_eq!(
-        jobs.retry(&running, late.clone()).await.unwrap(),
-        Settled::Stale
-    );
+    assert_eq!(jobs.finish(&running, bytes("second")).await.unwrap(), Settled::Stale);
+    assert_eq!(jobs.retry(&running, late.clone()).await.unwrap(), Settled::Stale);
     assert_eq!(jobs.fail(&running, late).await.unwrap(), Settled::Stale);
     assert_eq!(jobs.release(&running).await.unwrap(), Settled::Stale);
     assert_eq!(jobs.result(job.id()).await.unwrap(), "first");
@@ -95,25 +65,13 @@ pub async fn a_stale_worker_cannot_finish_a_later_attempt<H: Harness>(h: &mut H)
     let sleeper = claim(&jobs, job.id()).await;
     h.advance(policy().lease + Duration::from_millis(100)).await;
     jobs.sweep().await.unwrap();
-    assert_eq!(
-        jobs.finish(&sleeper, bytes("stale")).await.unwrap(),
-        Settled::Stale
-    );
+    assert_eq!(jobs.finish(&sleeper, bytes("stale")).await.unwrap(), Settled::Stale);
     h.advance(policy().backoff_cap).await;
     let second = claim(&jobs, job.id()).await;
-    assert_eq!(
-        jobs.finish(&sleeper, bytes("stale")).await.unwrap(),
-        Settled::Stale
-    );
-    assert!(
-        jobs.result(job.id()).await.is_err(),
-        "a rejected result leaves nothing behind"
-    );
+    assert_eq!(jobs.finish(&sleeper, bytes("stale")).await.unwrap(), Settled::Stale);
+    assert!(jobs.result(job.id()).await.is_err(), "a rejected result leaves nothing behind");
     jobs.finish(&second, bytes("good")).await.unwrap();
-    assert_eq!(
-        jobs.finish(&sleeper, bytes("stale")).await.unwrap(),
-        Settled::Stale
-    );
+    assert_eq!(jobs.finish(&sleeper, bytes("stale")).await.unwrap(), Settled::Stale);
     assert_eq!(jobs.result(job.id()).await.unwrap(), "good");
 }
 
@@ -124,8 +82,7 @@ pub async fn finish_and_cancel_race_to_one_outcome<H: Harness>(h: &mut H) {
         let job = submit(&jobs).await;
         let running = claim(&jobs, job.id()).await;
         let (who, id) = (owner(), job.id());
-        let (finish, cancel) =
-            tokio::join!(jobs.finish(&running, bytes("r")), jobs.cancel(&who, id));
+        let (finish, cancel) = tokio::join!(jobs.finish(&running, bytes("r")), jobs.cancel(&who, id));
         match (finish.unwrap(), cancel) {
             (Settled::Done(_), Err(_)) => assert_eq!(state(&jobs, job.id()).await, State::Finished),
             (Settled::Stale, Ok(_)) => {

@@ -11,10 +11,7 @@ use crate::id::Owner;
 use crate::service::{Jobs, JobsError, Key};
 
 fn key(body: u8) -> Option<Key> {
-    Some(Key {
-        key: "order \"66\"\u{e9}".to_owned(),
-        digest: [body; 32],
-    })
+    Some(Key { key: "order \"66\"\u{e9}".to_owned(), digest: [body; 32] })
 }
 
 async fn submit_with(
@@ -37,10 +34,7 @@ pub async fn same_key_same_job<H: Harness>(h: &mut H) {
     };
     h.reopen().await;
     let jobs = jobs(h);
-    assert_eq!(
-        submit_with(&jobs, &owner(), key(1)).await.unwrap(),
-        (first, true)
-    );
+    assert_eq!(submit_with(&jobs, &owner(), key(1)).await.unwrap(), (first, true));
     assert!(matches!(
         submit_with(&jobs, &owner(), key(2)).await,
         Err(JobsError::Store(StoreError::KeyReused))
@@ -48,16 +42,10 @@ pub async fn same_key_same_job<H: Harness>(h: &mut H) {
     let other = Owner::new("someone else");
     assert_ne!(submit_with(&jobs, &other, key(1)).await.unwrap().0, first);
     assert_ne!(submit(&jobs).await.id(), first);
-    assert_eq!(
-        jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(),
-        2
-    );
+    assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 2);
     assert_eq!(receive(h, 10).await.len(), 3, "a replay sends nothing");
     assert!(jobs.delete(&owner(), first).await.unwrap());
-    assert!(matches!(
-        submit_with(&jobs, &owner(), key(1)).await,
-        Err(JobsError::NotFound)
-    ));
+    assert!(matches!(submit_with(&jobs, &owner(), key(1)).await, Err(JobsError::NotFound)));
 }
 
 /// Sixteen requests with one key at the same moment make one job.
@@ -67,34 +55,18 @@ pub async fn concurrent_requests_with_one_key_make_one_job<H: Harness>(h: &mut H
         let jobs = jobs.clone();
         tokio::spawn(async move { submit_with(&jobs, &owner(), key(1)).await.unwrap() })
     });
-    let made: Vec<_> = join_all(tasks)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
-    assert_eq!(
-        made.iter().map(|(id, _)| *id).collect::<HashSet<_>>().len(),
-        1
-    );
+    let made: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(made.iter().map(|(id, _)| *id).collect::<HashSet<_>>().len(), 1);
     assert_eq!(made.iter().filter(|(_, replayed)| !replayed).count(), 1);
-    assert_eq!(
-        jobs.list(&all_of(owner(), 100)).await.unwrap().items.len(),
-        1
-    );
+    assert_eq!(jobs.list(&all_of(owner(), 100)).await.unwrap().items.len(), 1);
 }
 
 /// The same for batches; a job's key and a batch's do not meet.
 pub async fn keys_of_batches<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let records = || vec![Ok(new_job()), Ok(new_job())];
-    let first = jobs
-        .submit_batch(&owner(), records(), key(1))
-        .await
-        .unwrap();
-    let again = jobs
-        .submit_batch(&owner(), records(), key(1))
-        .await
-        .unwrap();
+    let first = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap();
+    let again = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap();
     assert_eq!((first.replayed, again.replayed), (false, true));
     assert_eq!(again.value, first.value);
     assert!(matches!(
@@ -102,28 +74,8 @@ pub async fn keys_of_batches<H: Harness>(h: &mut H) {
         Err(JobsError::Store(StoreError::KeyReused))
     ));
     assert!(!submit_with(&jobs, &owner(), key(1)).await.unwrap().1);
-    assert_eq!(
-        jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(),
-        3
-    );
-    assert!(
-        jobs.backend()
-            .batches
-            .delete_batch(first.value.id)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !jobs
-            .backend()
-            .batches
-            .delete_batch(first.value.id)
-            .await
-            .unwrap()
-    );
-    assert_eq!(
-        jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(),
-        3,
-        "the jobs stay"
-    );
+    assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 3);
+    assert!(jobs.backend().batches.delete_batch(first.value.id).await.unwrap());
+    assert!(!jobs.backend().batches.delete_batch(first.value.id).await.unwrap());
+    assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 3, "the jobs stay");
 }

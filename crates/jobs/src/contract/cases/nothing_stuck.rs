@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contract::{
-    Harness, SkewedClock, VISIBILITY, bytes, claim, jobs, jobs_at, owner, policy, receive,
-    receiver, state, submit,
+    Harness, SkewedClock, VISIBILITY, bytes, claim, jobs, jobs_at, owner, policy, receive, receiver, state,
+    submit,
 };
 use crate::job::State;
 use crate::service::{Claim, Settled};
@@ -19,15 +19,10 @@ pub async fn a_lost_message_is_sent_again<H: Harness>(h: &mut H) {
     }
     assert!(receive(h, 10).await.is_empty());
     assert_eq!(jobs.sweep().await.unwrap().resent, 0, "not overdue yet");
-    h.advance(jobs.policy().resend_after + Duration::from_millis(100))
-        .await;
+    h.advance(jobs.policy().resend_after + Duration::from_millis(100)).await;
     assert_eq!(jobs.sweep().await.unwrap().resent, 1);
     assert_eq!(receive(h, 10).await.len(), 1);
-    assert_eq!(
-        jobs.sweep().await.unwrap().resent,
-        0,
-        "the next look is in its own time"
-    );
+    assert_eq!(jobs.sweep().await.unwrap().resent, 0, "the next look is in its own time");
     assert_eq!(claim(&jobs, job.id()).await.status.attempt, 1);
 }
 
@@ -39,10 +34,7 @@ pub async fn a_dead_worker_is_replaced<H: Harness>(h: &mut H) {
         receiver(h).ack(delivery.receipt).await.unwrap(); // the message died with its worker
     }
     let lost = claim(&jobs, job.id()).await;
-    assert!(
-        matches!(jobs.claim(job.id()).await.unwrap(), Claim::Wait(_)),
-        "leased"
-    );
+    assert!(matches!(jobs.claim(job.id()).await.unwrap(), Claim::Wait(_)), "leased");
     h.advance(policy().lease + Duration::from_millis(100)).await;
     assert_eq!(jobs.sweep().await.unwrap().reclaimed, 1);
     h.advance(policy().backoff_cap).await;
@@ -50,10 +42,7 @@ pub async fn a_dead_worker_is_replaced<H: Harness>(h: &mut H) {
     let second = claim(&jobs, job.id()).await;
     assert_eq!((second.status.attempt, second.status.deaths), (2, 1));
     assert_eq!(jobs.heartbeat(&lost).await.unwrap(), Settled::Stale);
-    assert!(matches!(
-        jobs.finish(&second, bytes("r")).await.unwrap(),
-        Settled::Done(_)
-    ));
+    assert!(matches!(jobs.finish(&second, bytes("r")).await.unwrap(), Settled::Done(_)));
 }
 
 /// A worker that meets the message of a job whose lease ran out does not need the sweep.
@@ -82,12 +71,7 @@ pub async fn leases_and_waits_from_before_a_clock_jump_heal<H: Harness>(h: &mut 
     let leased = submit(&before).await;
     claim(&before, leased.id()).await;
     let waiting = before
-        .submit(
-            &owner(),
-            crate::contract::new_job(),
-            Duration::from_secs(5),
-            None,
-        )
+        .submit(&owner(), crate::contract::new_job(), Duration::from_secs(5), None)
         .await
         .unwrap()
         .value;
@@ -134,9 +118,6 @@ pub async fn a_heartbeat_keeps_the_job<H: Harness>(h: &mut H) {
         assert_eq!(jobs.sweep().await.unwrap().reclaimed, 0);
     }
     assert!(jobs.still_ours(&job).await.unwrap());
-    assert!(matches!(
-        jobs.finish(&job, bytes("r")).await.unwrap(),
-        Settled::Done(_)
-    ));
+    assert!(matches!(jobs.finish(&job, bytes("r")).await.unwrap(), Settled::Done(_)));
     assert_eq!(state(&jobs, job.id()).await, State::Finished);
 }

@@ -36,14 +36,8 @@ pub async fn poison_ends_in_the_dead_letters<H: Harness>(h: &mut H) {
     assert!(dead.status.expires_at.is_some());
     let letters = jobs.dead_letters(None, 10).await.unwrap();
     assert_eq!(letters.items.len(), 1);
-    assert_eq!(
-        (letters.items[0].job, &letters.items[0].reason),
-        (Some(job.id()), &error.detail)
-    );
-    assert_eq!(
-        jobs.claim(job.id()).await.unwrap(),
-        Claim::Settled(State::Failed)
-    );
+    assert_eq!((letters.items[0].job, &letters.items[0].reason), (Some(job.id()), &error.detail));
+    assert_eq!(jobs.claim(job.id()).await.unwrap(), Claim::Settled(State::Failed));
 }
 
 /// A job that kills its workers is given up sooner than one that merely fails, and says so.
@@ -59,15 +53,9 @@ pub async fn worker_deaths_are_counted_apart<H: Harness>(h: &mut H) {
         jobs.sweep().await.unwrap();
     }
     let dead = jobs.find(&owner(), job.id()).await.unwrap();
-    assert_eq!(
-        (dead.state(), dead.status.failures, dead.status.deaths),
-        (State::Failed, 1, 2)
-    );
+    assert_eq!((dead.state(), dead.status.failures, dead.status.deaths), (State::Failed, 1, 2));
     let letters = jobs.dead_letters(None, 10).await.unwrap().items;
-    assert_eq!(
-        letters[0].reason,
-        "the worker was lost 2 times while running this job"
-    );
+    assert_eq!(letters[0].reason, "the worker was lost 2 times while running this job");
 }
 
 /// An operator sends a dead letter again: the same job, with its counts at zero, can finish.
@@ -80,20 +68,11 @@ pub async fn a_dead_letter_is_sent_again<H: Harness>(h: &mut H) {
     let dead = fail_all_attempts(h, &jobs, job.id()).await;
     jobs.redrive(job.id()).await.unwrap();
     assert!(jobs.dead_letters(None, 10).await.unwrap().items.is_empty());
-    assert!(
-        jobs.redrive(job.id()).await.is_err(),
-        "only a failed job is sent again"
-    );
+    assert!(jobs.redrive(job.id()).await.is_err(), "only a failed job is sent again");
     assert_eq!(receive(h, 10).await.len(), 1);
     let running = claim(&jobs, job.id()).await;
-    assert_eq!(
-        (running.status.attempt, running.status.failures),
-        (dead.status.attempt + 1, 0)
-    );
-    assert!(matches!(
-        jobs.finish(&running, bytes("r")).await.unwrap(),
-        Settled::Done(_)
-    ));
+    assert_eq!((running.status.attempt, running.status.failures), (dead.status.attempt + 1, 0));
+    assert!(matches!(jobs.finish(&running, bytes("r")).await.unwrap(), Settled::Done(_)));
     h.advance(policy().ttl / 2).await;
     assert_eq!(jobs.result(job.id()).await.unwrap(), "r");
 }
@@ -106,19 +85,14 @@ pub async fn foreign_messages_are_kept_apart<H: Harness>(h: &mut H) {
     assert_eq!(deliveries.len(), 1);
     assert_eq!(deliveries[0].body, "not ours: \u{1F980}\n");
     for delivery in deliveries {
-        jobs.bury(delivery.body.clone(), "undecodable".to_owned())
-            .await
-            .unwrap();
+        jobs.bury(delivery.body.clone(), "undecodable".to_owned()).await.unwrap();
         receiver(h).ack(delivery.receipt).await.unwrap();
     }
     h.advance(crate::contract::VISIBILITY).await;
     assert!(receive(h, 10).await.is_empty());
     let letters = jobs.dead_letters(None, 10).await.unwrap().items;
     assert_eq!(letters.len(), 1);
-    assert_eq!(
-        (letters[0].job, letters[0].body.as_deref()),
-        (None, Some("not ours: \u{1F980}\n"))
-    );
+    assert_eq!((letters[0].job, letters[0].body.as_deref()), (None, Some("not ours: \u{1F980}\n")));
     assert!(jobs.backend().dead.discard(letters[0].id).await.unwrap());
     assert!(!jobs.backend().dead.discard(letters[0].id).await.unwrap());
     assert!(jobs.dead_letters(None, 10).await.unwrap().items.is_empty());

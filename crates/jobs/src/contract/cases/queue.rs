@@ -15,11 +15,7 @@ use crate::service::Claim;
 pub async fn delayed_messages_wait<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let delay = Duration::from_secs(2);
-    let job = jobs
-        .submit(&owner(), new_job(), delay, None)
-        .await
-        .unwrap()
-        .value;
+    let job = jobs.submit(&owner(), new_job(), delay, None).await.unwrap().value;
     assert!(receive(h, 10).await.is_empty());
     assert!(matches!(jobs.claim(job.id()).await.unwrap(), Claim::Wait(wait) if wait <= delay));
     h.advance(delay + Duration::from_millis(100)).await;
@@ -49,10 +45,7 @@ pub async fn receive_takes_no_more_than_asked<H: Harness>(h: &mut H) {
     }
     assert_eq!(seen, made);
     h.advance(VISIBILITY + Duration::from_millis(100)).await;
-    assert!(
-        receive(h, 10).await.is_empty(),
-        "acknowledged messages are gone"
-    );
+    assert!(receive(h, 10).await.is_empty(), "acknowledged messages are gone");
 }
 
 /// A retried message is hidden for the time asked, then comes back.
@@ -60,10 +53,7 @@ pub async fn retry_comes_back_later<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     submit(&jobs).await;
     let delivery = receive(h, 1).await.pop().unwrap();
-    receiver(h)
-        .retry(delivery.receipt, Duration::from_secs(2))
-        .await
-        .unwrap();
+    receiver(h).retry(delivery.receipt, Duration::from_secs(2)).await.unwrap();
     assert!(receive(h, 1).await.is_empty());
     h.advance(Duration::from_millis(2100)).await;
     let again = receive(h, 1).await.pop().expect("it came back");
@@ -78,14 +68,8 @@ pub async fn a_stale_receipt_settles_nothing<H: Harness>(h: &mut H) {
     h.advance(VISIBILITY + Duration::from_millis(200)).await;
     let second = receive(h, 1).await.pop().expect("its time was up");
     receiver(h).ack(first.receipt).await.unwrap();
-    receiver(h)
-        .retry(second.receipt, Duration::ZERO)
-        .await
-        .unwrap();
-    let third = receive(h, 1)
-        .await
-        .pop()
-        .expect("the stale receipt deleted nothing");
+    receiver(h).retry(second.receipt, Duration::ZERO).await.unwrap();
+    let third = receive(h, 1).await.pop().expect("the stale receipt deleted nothing");
     receiver(h).ack(third.receipt).await.unwrap();
     h.advance(VISIBILITY + Duration::from_millis(200)).await;
     assert!(receive(h, 1).await.is_empty());
@@ -98,12 +82,7 @@ pub async fn extending_hides_the_message<H: Harness>(h: &mut H) {
     let delivery = receive(h, 1).await.pop().unwrap();
     for _ in 0..2 {
         h.advance(VISIBILITY - Duration::from_secs(1)).await;
-        assert!(
-            receiver(h)
-                .extend(&delivery.receipt, VISIBILITY)
-                .await
-                .unwrap()
-        );
+        assert!(receiver(h).extend(&delivery.receipt, VISIBILITY).await.unwrap());
         assert!(receive(h, 1).await.is_empty());
     }
     receiver(h).ack(delivery.receipt).await.unwrap();
@@ -115,33 +94,14 @@ pub async fn waiting_is_woken_by_the_finish<H: Harness>(h: &mut H) {
     let job = submit(&jobs).await;
     let waiter = {
         let (jobs, id) = (jobs.clone(), job.id());
-        tokio::spawn(async move {
-            jobs.wait(&owner(), id, Duration::from_mins(5))
-                .await
-                .unwrap()
-                .state()
-        })
+        tokio::spawn(async move { jobs.wait(&owner(), id, Duration::from_mins(5)).await.unwrap().state() })
     };
     let running = claim(&jobs, job.id()).await;
     jobs.finish(&running, bytes("r")).await.unwrap();
     let waited = tokio::time::timeout(Duration::from_secs(30), waiter).await;
-    assert_eq!(
-        waited.expect("woken long before its own limit").unwrap(),
-        State::Finished
-    );
-    let short = jobs
-        .wait(
-            &owner(),
-            submit(&jobs).await.id(),
-            Duration::from_millis(50),
-        )
-        .await
-        .unwrap();
-    assert_eq!(
-        short.state(),
-        State::Submitted,
-        "a wait that runs out tells the state as it is"
-    );
+    assert_eq!(waited.expect("woken long before its own limit").unwrap(), State::Finished);
+    let short = jobs.wait(&owner(), submit(&jobs).await.id(), Duration::from_millis(50)).await.unwrap();
+    assert_eq!(short.state(), State::Submitted, "a wait that runs out tells the state as it is");
 }
 
 /// A change between the start of a watch and the wait for it is not missed; a delete is seen too.
@@ -150,25 +110,17 @@ pub async fn watching_sees_a_change_made_before_waiting<H: Harness>(h: &mut H) {
     let job = submit(&jobs).await;
     let mut watcher = jobs.backend().watch.watch(job.id());
     jobs.cancel(&owner(), job.id()).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(30), watcher.changed())
-        .await
-        .expect("the cancel is seen");
+    tokio::time::timeout(Duration::from_secs(30), watcher.changed()).await.expect("the cancel is seen");
     let mut watcher = jobs.backend().watch.watch(job.id());
     jobs.delete(&owner(), job.id()).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(30), watcher.changed())
-        .await
-        .expect("the delete is seen");
+    tokio::time::timeout(Duration::from_secs(30), watcher.changed()).await.expect("the delete is seen");
 }
 
 /// A backlog drains in batches of the size asked for, every job exactly once.
 pub async fn a_backlog_drains_in_bounded_batches<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let records = (0..250).map(|i| Ok(named(&format!("job {i}")))).collect();
-    let batch = jobs
-        .submit_batch(&owner(), records, None)
-        .await
-        .unwrap()
-        .value;
+    let batch = jobs.submit_batch(&owner(), records, None).await.unwrap().value;
     let mut finished = HashSet::new();
     loop {
         let deliveries = receive(h, 50).await;

@@ -36,28 +36,11 @@ pub async fn lists_are_complete_and_ordered<H: Harness>(h: &mut H) {
     }
     let first = jobs.list(&all_of(owner(), 10)).await.unwrap();
     let newer = submit(&jobs).await.id();
-    let rest = pages(
-        &jobs,
-        ListQuery {
-            before: first.next,
-            ..all_of(owner(), 10)
-        },
-    )
-    .await;
+    let rest = pages(&jobs, ListQuery { before: first.next, ..all_of(owner(), 10) }).await;
     let both: Vec<JobId> = first.items.iter().map(|s| s.head.id).chain(rest).collect();
     assert_eq!(both, made);
     assert!(!both.contains(&newer));
-    assert!(
-        pages(
-            &jobs,
-            ListQuery {
-                before: made.last().copied(),
-                ..all_of(owner(), 10)
-            }
-        )
-        .await
-        .is_empty()
-    );
+    assert!(pages(&jobs, ListQuery { before: made.last().copied(), ..all_of(owner(), 10) }).await.is_empty());
 }
 
 /// A list shows the owner's jobs only, and those in the asked state only.
@@ -67,25 +50,13 @@ pub async fn lists_keep_owners_and_states_apart<H: Harness>(h: &mut H) {
     let done = claim(&jobs, submit(&jobs).await.id()).await;
     jobs.finish(&done, bytes("r")).await.unwrap();
     let other = Owner::new("contract2");
-    let theirs = jobs
-        .submit(&other, new_job(), Duration::ZERO, None)
-        .await
-        .unwrap()
-        .value
-        .id();
-    let only = |state| ListQuery {
-        state: Some(state),
-        ..all_of(owner(), 10)
-    };
+    let theirs = jobs.submit(&other, new_job(), Duration::ZERO, None).await.unwrap().value.id();
+    let only = |state| ListQuery { state: Some(state), ..all_of(owner(), 10) };
     assert_eq!(pages(&jobs, only(State::Submitted)).await, [waiting]);
     assert_eq!(pages(&jobs, only(State::Finished)).await, [done.id()]);
     assert!(pages(&jobs, only(State::Running)).await.is_empty());
     assert_eq!(pages(&jobs, all_of(other, 10)).await, [theirs]);
-    assert!(
-        pages(&jobs, all_of(Owner::new("contrac"), 10))
-            .await
-            .is_empty()
-    );
+    assert!(pages(&jobs, all_of(Owner::new("contrac"), 10)).await.is_empty());
 }
 
 /// Summaries answer in the order asked, with a gap for what is not there.
@@ -94,13 +65,7 @@ pub async fn summaries_answer_in_order<H: Harness>(h: &mut H) {
     let ids: Vec<JobId> = {
         let mut ids = Vec::new();
         for name in ["one", "two", "three"] {
-            ids.push(
-                jobs.submit(&owner(), named(name), Duration::ZERO, None)
-                    .await
-                    .unwrap()
-                    .value
-                    .id(),
-            );
+            ids.push(jobs.submit(&owner(), named(name), Duration::ZERO, None).await.unwrap().value.id());
         }
         ids
     };
@@ -117,14 +82,7 @@ pub async fn summaries_answer_in_order<H: Harness>(h: &mut H) {
         .collect();
     let text = |s: &str| Some(s.to_owned());
     assert_eq!(names, [text("three"), None, text("one"), text("three")]);
-    assert!(
-        jobs.backend()
-            .store
-            .summaries(&[])
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(jobs.backend().store.summaries(&[]).await.unwrap().is_empty());
 }
 
 /// A terminal record is gone for readers at its expiry, purged or not; one that waits never expires.
@@ -134,50 +92,26 @@ pub async fn expired_records_are_gone<H: Harness>(h: &mut H) {
     let done = claim(&jobs, submit(&jobs).await.id()).await;
     jobs.finish(&done, bytes("r")).await.unwrap();
     let failed = claim(&jobs, submit(&jobs).await.id()).await;
-    jobs.fail(&failed, Failure::new(FailureClass::Input, "no"))
-        .await
-        .unwrap();
-    let batch = jobs
-        .submit_batch(&owner(), vec![Ok(new_job())], None)
-        .await
-        .unwrap()
-        .value;
+    jobs.fail(&failed, Failure::new(FailureClass::Input, "no")).await.unwrap();
+    let batch = jobs.submit_batch(&owner(), vec![Ok(new_job())], None).await.unwrap().value;
     let batched = batch.jobs().next().unwrap();
     // On a backend that sleeps this is the longest wait of the suite.
     h.advance(policy().ttl + Duration::from_secs(1)).await;
     for id in [done.id(), failed.id()] {
-        assert!(matches!(
-            jobs.find(&owner(), id).await,
-            Err(JobsError::Expired(_) | JobsError::NotFound)
-        ));
+        assert!(matches!(jobs.find(&owner(), id).await, Err(JobsError::Expired(_) | JobsError::NotFound)));
     }
-    let listed: HashSet<JobId> = pages(&jobs, all_of(owner(), 10))
-        .await
-        .into_iter()
-        .collect();
+    let listed: HashSet<JobId> = pages(&jobs, all_of(owner(), 10)).await.into_iter().collect();
     assert_eq!(listed, HashSet::from([waiting.id(), batched]));
     while jobs.sweep().await.unwrap().purged > 0 {}
     for id in [done.id(), failed.id()] {
         let gone = jobs.find(&owner(), id).await;
-        assert!(
-            matches!(gone, Err(JobsError::Expired(_) | JobsError::NotFound)),
-            "{gone:?}"
-        );
+        assert!(matches!(gone, Err(JobsError::Expired(_) | JobsError::NotFound)), "{gone:?}");
     }
-    assert_eq!(
-        jobs.find(&owner(), waiting.id()).await.unwrap().state(),
-        State::Submitted
-    );
-    assert!(
-        jobs.batch(&owner(), batch.id).await.is_ok(),
-        "a batch outlives its jobs' results"
-    );
+    assert_eq!(jobs.find(&owner(), waiting.id()).await.unwrap().state(), State::Submitted);
+    assert!(jobs.batch(&owner(), batch.id).await.is_ok(), "a batch outlives its jobs' results");
     h.advance(policy().ttl).await;
     while jobs.sweep().await.unwrap().purged > 0 {}
-    assert!(matches!(
-        jobs.batch(&owner(), batch.id).await,
-        Err(JobsError::Expired(_) | JobsError::NotFound)
-    ));
+    assert!(matches!(jobs.batch(&owner(), batch.id).await, Err(JobsError::Expired(_) | JobsError::NotFound)));
 }
 
 /// The sweep's candidates come in bounded numbers, the longest overdue first, terminal ones never.
@@ -192,20 +126,9 @@ pub async fn overdue_is_bounded_and_ordered<H: Harness>(h: &mut H) {
     jobs.finish(&done, bytes("r")).await.unwrap();
     let store = &jobs.backend().store;
     let horizon = policy().horizon();
-    assert!(
-        store
-            .overdue(jobs.now(), horizon, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    let later = jobs
-        .now()
-        .plus(jobs.policy().resend_after + Duration::from_secs(1));
-    assert_eq!(
-        store.overdue(later, horizon, 4).await.unwrap(),
-        waiting[..4]
-    );
+    assert!(store.overdue(jobs.now(), horizon, 10).await.unwrap().is_empty());
+    let later = jobs.now().plus(jobs.policy().resend_after + Duration::from_secs(1));
+    assert_eq!(store.overdue(later, horizon, 4).await.unwrap(), waiting[..4]);
     assert_eq!(store.overdue(later, horizon, 100).await.unwrap(), waiting);
 }
 
@@ -218,16 +141,7 @@ pub async fn depth_counts<H: Harness>(h: &mut H) {
     submit(&jobs).await;
     claim(&jobs, submit(&jobs).await.id()).await;
     let failed = claim(&jobs, submit(&jobs).await.id()).await;
-    jobs.fail(&failed, Failure::new(FailureClass::Input, "no"))
-        .await
-        .unwrap();
-    assert_eq!(
-        store.depth().await.unwrap(),
-        Depth {
-            submitted: 2,
-            running: 1,
-            dead: 1
-        }
-    );
+    jobs.fail(&failed, Failure::new(FailureClass::Input, "no")).await.unwrap();
+    assert_eq!(store.depth().await.unwrap(), Depth { submitted: 2, running: 1, dead: 1 });
     store.ping().await.unwrap();
 }

@@ -43,17 +43,12 @@ impl Rules {
                 return Err(metadata(key));
             }
         }
-        let columns: Option<Vec<usize>> = (text("tm")?.bytes())
-            .map(|letter| Property::Tm8.column(letter))
-            .collect();
+        let columns: Option<Vec<usize>> =
+            (text("tm")?.bytes()).map(|letter| Property::Tm8.column(letter)).collect();
         let threshold = number("dis_threshold")?;
         Ok(Self {
-            dis_threshold: threshold
-                .try_into()
-                .map_err(|_| metadata("dis_threshold"))?,
-            tm_columns: columns
-                .and_then(|c| c.try_into().ok())
-                .ok_or_else(|| metadata("tm"))?,
+            dis_threshold: threshold.try_into().map_err(|_| metadata("dis_threshold"))?,
+            tm_columns: columns.and_then(|c| c.try_into().ok()).ok_or_else(|| metadata("tm"))?,
             segments: membrane::Rules::new(
                 number("tm_min_helix")?,
                 number("tm_min_strand")?,
@@ -74,16 +69,12 @@ pub(super) fn prediction(
     let ss8: Vec<Vec<f32>> = rows().map(|row| softmax(&row[SS8])).collect();
     let ss3 = ss8.iter().map(|p| quantise(&three_states(p)));
     let acc = rows().map(|row| quantise(&softmax(&row[ACC])));
-    let tm8: Vec<Vec<u16>> = rows()
-        .map(|row| spread(&quantise(&softmax(&row[TM])), rules.tm_columns))
-        .collect();
+    let tm8: Vec<Vec<u16>> =
+        rows().map(|row| spread(&quantise(&softmax(&row[TM])), rules.tm_columns)).collect();
     let spans = membrane::segments(&rules.segments, &tm8);
     let tracks = vec![
         most_probable(Property::Ss3, &ss3.collect::<Vec<_>>()),
-        most_probable(
-            Property::Ss8,
-            &ss8.iter().map(|p| quantise(p)).collect::<Vec<_>>(),
-        ),
+        most_probable(Property::Ss8, &ss8.iter().map(|p| quantise(p)).collect::<Vec<_>>()),
         most_probable(Property::Acc, &acc.collect::<Vec<_>>()),
         disorder(rules, rows().map(|row| sigmoid(row[DIS]))),
         tm2_track(&spans, &tm8),
@@ -122,21 +113,14 @@ fn most_probable(property: Property, rows: &[Vec<u16>]) -> Track {
 fn disorder(rules: &Rules, probabilities: impl Iterator<Item = f32>) -> Track {
     let rows: Vec<Vec<u16>> = probabilities.map(|p| quantise(&[p, 1.0 - p])).collect();
     let disordered = |row: &Vec<u16>| row[0] >= rules.dis_threshold;
-    let labels = rows
-        .iter()
-        .map(|row| if disordered(row) { b'*' } else { b'.' });
+    let labels = rows.iter().map(|row| if disordered(row) { b'*' } else { b'.' });
     track(Property::Dis, labels.collect(), &rows)
 }
 
 /// Membrane or not: helices and strands alike.
 fn tm2_track(spans: &[u8], tm8: &[Vec<u16>]) -> Track {
-    let labels = spans
-        .iter()
-        .map(|&span| if span == b'_' { b'_' } else { b'H' });
-    let rows: Vec<Vec<u16>> = tm8
-        .iter()
-        .map(|row| vec![row[0] + row[1], 1000 - row[0] - row[1]])
-        .collect();
+    let labels = spans.iter().map(|&span| if span == b'_' { b'_' } else { b'H' });
+    let rows: Vec<Vec<u16>> = tm8.iter().map(|row| vec![row[0] + row[1], 1000 - row[0] - row[1]]).collect();
     track(Property::Tm2, labels.collect(), &rows)
 }
 
@@ -152,19 +136,14 @@ fn tm8_track(spans: &[u8], tm8: &[Vec<u16>]) -> Track {
             false => alphabet[2 + first_largest(calm)].letter,
         }
     };
-    let labels =
-        (spans.iter().zip(tm8)).map(|(&span, row)| if span == b'_' { outside(row) } else { span });
+    let labels = (spans.iter().zip(tm8)).map(|(&span, row)| if span == b'_' { outside(row) } else { span });
     track(Property::Tm8, labels.collect(), tm8)
 }
 
 /// Rows of classes to a track with one column a class.
 fn track(property: Property, labels: Vec<u8>, rows: &[Vec<u16>]) -> Track {
     let column = |class: usize| rows.iter().map(|row| row[class]).collect();
-    Track {
-        property,
-        labels,
-        columns: (0..property.alphabet().len()).map(column).collect(),
-    }
+    Track { property, labels, columns: (0..property.alphabet().len()).map(column).collect() }
 }
 
 fn first_largest(row: &[u16]) -> usize {
@@ -183,11 +162,7 @@ fn sigmoid(x: f32) -> f32 {
 }
 
 /// A probability as whole per mille.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "0 to 1000"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
 fn permille(p: f32) -> u16 {
     libm::roundf(p * 1000.0) as u16
 }

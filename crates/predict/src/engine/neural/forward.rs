@@ -16,17 +16,9 @@ const STRIP: usize = 96;
 ///
 /// # Errors
 /// [`EngineError::Cancelled`] soon after `cancel` is set.
-pub(super) fn run(
-    weights: &Weights,
-    residues: &[u8],
-    cancel: &Cancel,
-) -> Result<Vec<f32>, EngineError> {
+pub(super) fn run(weights: &Weights, residues: &[u8], cancel: &Cancel) -> Result<Vec<f32>, EngineError> {
     let width = weights.width;
-    let mut h: Vec<f32> = residues
-        .iter()
-        .flat_map(|&aa| weights.embedding(aa))
-        .copied()
-        .collect();
+    let mut h: Vec<f32> = residues.iter().flat_map(|&aa| weights.embedding(aa)).copied().collect();
     let reach = weights.reach();
     // relu(h) between margins of zeros, which stand for what is outside the chain.
     let mut active = vec![0.0; (residues.len() + 2 * reach) * width];
@@ -62,9 +54,7 @@ fn add_block(
         }
         inner.iter_mut().for_each(|value| *value = relu(*value));
         for row in h.chunks_exact_mut(width) {
-            row.iter_mut()
-                .zip(&block.mix_bias)
-                .for_each(|(value, bias)| *value += bias);
+            row.iter_mut().zip(&block.mix_bias).for_each(|(value, bias)| *value += bias);
         }
         block.mix.add_product(&inner, h);
     }

@@ -35,12 +35,7 @@ impl Matrix {
                 packed[(o / panel * inputs + i) * panel + o % panel] = value;
             }
         }
-        Self {
-            inputs,
-            outputs: padded,
-            panel,
-            packed,
-        }
+        Self { inputs, outputs: padded, panel, packed }
     }
 
     /// Numbers in a row of the result, padding included.
@@ -52,11 +47,7 @@ impl Matrix {
     /// [`outputs`](Self::outputs) numbers, as many rows of both.
     pub(super) fn add_product(&self, x: &[f32], out: &mut [f32]) {
         debug_assert_eq!(x.len() / self.inputs, out.len() / self.outputs);
-        Arch::new().dispatch(AddProduct {
-            matrix: self,
-            x,
-            out,
-        });
+        Arch::new().dispatch(AddProduct { matrix: self, x, out });
     }
 }
 
@@ -83,12 +74,7 @@ impl WithSimd for AddProduct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Matrix {
-            inputs,
-            outputs,
-            panel,
-            ..
-        } = *self.matrix;
+        let Matrix { inputs, outputs, panel, .. } = *self.matrix;
         // A panel of one tap stays in the first-level cache while all rows pass it.
         for (p, weights) in self.matrix.packed.chunks_exact(panel * inputs).enumerate() {
             let (weights, _) = S::as_simd_f32s(weights);
@@ -170,8 +156,6 @@ mod tests {
 
     #[test]
     fn a_machine_without_vectors_gets_the_same_bits() {
-        check(1, |matrix, x, out| {
-            AddProduct { matrix, x, out }.with_simd(pulp::Scalar)
-        });
+        check(1, |matrix, x, out| AddProduct { matrix, x, out }.with_simd(pulp::Scalar));
     }
 }

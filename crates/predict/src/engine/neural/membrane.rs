@@ -93,8 +93,7 @@ pub(super) fn segments(rules: &Rules, tm8: &[Vec<u16>]) -> Vec<u8> {
     let mut back: Vec<u8> = Vec::with_capacity(tm8.len() * states);
     for row in tm8 {
         let outside = 1000 - row[0] - row[1];
-        let [helix, strand, outside] =
-            [row[0], row[1], outside].map(|p| rules.cost[usize::from(p)]);
+        let [helix, strand, outside] = [row[0], row[1], outside].map(|p| rules.cost[usize::from(p)]);
         let mut next = vec![FORBIDDEN; states];
         for (state, slot) in next.iter_mut().enumerate() {
             let (cost, source) = rules.step(state, &best);
@@ -134,10 +133,7 @@ mod tests {
     fn check(helix: &[u16], expected: &str) {
         let rules = Rules::new(4, 3, 1024).unwrap();
         let rows: Vec<Vec<u16>> = helix.iter().map(|&p| vec![p, 0]).collect();
-        assert_eq!(
-            String::from_utf8(segments(&rules, &rows)).unwrap(),
-            expected
-        );
+        assert_eq!(String::from_utf8(segments(&rules, &rows)).unwrap(), expected);
     }
 
     #[test]
@@ -153,10 +149,7 @@ mod tests {
 
     #[test]
     fn two_clear_helices_stay_two() {
-        check(
-            &[990, 990, 990, 990, 1, 1, 990, 990, 990, 990],
-            "HHHH__HHHH",
-        );
+        check(&[990, 990, 990, 990, 1, 1, 990, 990, 990, 990], "HHHH__HHHH");
     }
 
     #[test]

@@ -17,11 +17,7 @@ pub(super) enum WeightsError {
     #[error("not a safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
     #[error("tensor {name} is {found}, expected f16 {expected:?}")]
-    Shape {
-        name: String,
-        found: String,
-        expected: Vec<usize>,
-    },
+    Shape { name: String, found: String, expected: Vec<usize> },
     #[error("metadata {key} is missing or not understood")]
     Metadata { key: String },
 }
@@ -74,10 +70,7 @@ impl Weights {
             .map(|(i, &dilation)| file.block(i, dilation, width, kernel))
             .collect::<Result<_, _>>()?;
         let inputs = file.text("inputs")?.as_bytes();
-        let unknown = inputs
-            .iter()
-            .position(|&aa| aa == b'X')
-            .ok_or_else(|| metadata("inputs"))?;
+        let unknown = inputs.iter().position(|&aa| aa == b'X').ok_or_else(|| metadata("inputs"))?;
         let mut row_of = [unknown; 256];
         for (row, &aa) in inputs.iter().enumerate() {
             row_of[usize::from(aa)] = row;
@@ -110,19 +103,13 @@ impl Weights {
 
     /// How many residues to each side the widest convolution looks.
     pub(super) fn reach(&self) -> usize {
-        self.blocks
-            .iter()
-            .map(|b| b.taps.len() / 2 * b.dilation)
-            .max()
-            .unwrap_or(0)
+        self.blocks.iter().map(|b| b.taps.len() / 2 * b.dilation).max().unwrap_or(0)
     }
 }
 
 /// An error about the metadata entry `key`.
 pub(super) fn metadata(key: &str) -> WeightsError {
-    WeightsError::Metadata {
-        key: key.to_owned(),
-    }
+    WeightsError::Metadata { key: key.to_owned() }
 }
 
 struct File<'a> {
@@ -140,10 +127,7 @@ impl<'a> File<'a> {
     }
 
     fn text(&self, key: &str) -> Result<&str, WeightsError> {
-        self.metadata
-            .get(key)
-            .map(String::as_str)
-            .ok_or_else(|| metadata(key))
+        self.metadata.get(key).map(String::as_str).ok_or_else(|| metadata(key))
     }
 
     fn number(&self, key: &str) -> Result<usize, WeightsError> {
@@ -160,27 +144,15 @@ impl<'a> File<'a> {
             });
         }
         let halves = view.data().as_chunks::<2>().0;
-        Ok(halves
-            .iter()
-            .map(|&half| f16::from_le_bytes(half).to_f32())
-            .collect())
+        Ok(halves.iter().map(|&half| f16::from_le_bytes(half).to_f32()).collect())
     }
 
-    fn block(
-        &self,
-        i: usize,
-        dilation: usize,
-        width: usize,
-        kernel: usize,
-    ) -> Result<Block, WeightsError> {
+    fn block(&self, i: usize, dilation: usize, width: usize, kernel: usize) -> Result<Block, WeightsError> {
         let wide = self.tensor(&format!("block.{i}.wide"), &[kernel, width, width])?;
         let mix = self.tensor(&format!("block.{i}.mix"), &[width, width])?;
         Ok(Block {
             dilation,
-            taps: wide
-                .chunks_exact(width * width)
-                .map(|tap| Matrix::pack(tap, width, width))
-                .collect(),
+            taps: wide.chunks_exact(width * width).map(|tap| Matrix::pack(tap, width, width)).collect(),
             wide_bias: self.tensor(&format!("block.{i}.wide.bias"), &[width])?,
             mix: Matrix::pack(&mix, width, width),
             mix_bias: self.tensor(&format!("block.{i}.mix.bias"), &[width])?,

@@ -29,12 +29,7 @@ impl<'a> Lanes<'a> {
         prediction: &'a Prediction,
         sequence: &'a Sequence,
     ) -> Self {
-        Self {
-            layout,
-            edges: layout.edges(row),
-            prediction,
-            sequence,
-        }
+        Self { layout, edges: layout.edges(row), prediction, sequence }
     }
 
     /// Draws `residues` of the chain.
@@ -60,13 +55,7 @@ impl<'a> Lanes<'a> {
         let size = (self.layout.cell * 1.05).min(11.5);
         for (k, i) in residues.enumerate() {
             let letter = char::from(self.sequence.residues()[i]).to_string();
-            svg.text(
-                self.x(k) + self.layout.cell / 2.0,
-                baseline,
-                size,
-                Anchor::Middle,
-                &letter,
-            );
+            svg.text(self.x(k) + self.layout.cell / 2.0, baseline, size, Anchor::Middle, &letter);
         }
     }
 
@@ -84,13 +73,7 @@ impl<'a> Lanes<'a> {
                 b'H' => svg.rect(x, y - 6.0, width, 12.0, super::HELIX),
                 // A strand that goes on in the next row has its head there.
                 b'E' => {
-                    strand(
-                        svg,
-                        x,
-                        y,
-                        width,
-                        run.end < residues.len() || next != Some(b'E'),
-                    );
+                    strand(svg, x, y, width, run.end < residues.len() || next != Some(b'E'));
                 }
                 _ => coil(svg, x, y, width),
             }
@@ -102,11 +85,7 @@ impl<'a> Lanes<'a> {
         let bottom = self.edges.bars + BARS;
         let mut bars = Path::default();
         for bin in self.bins(residues) {
-            let tenths = mean(
-                bin.residues
-                    .clone()
-                    .map(|i| f64::from(track.confidence(i)) + 1.0),
-            );
+            let tenths = mean(bin.residues.clone().map(|i| f64::from(track.confidence(i)) + 1.0));
             let height = tenths / 10.0 * BARS;
             bars.bar(bin.x, bottom - height, bin.width, height);
         }
@@ -116,8 +95,7 @@ impl<'a> Lanes<'a> {
     fn membrane(&self, svg: &mut Svg, top: f64, residues: Range<usize>) {
         let mut line = Path::default();
         let middle = top + MEMBRANE / 2.0;
-        line.move_to(self.x(0), middle)
-            .line_to(self.x(residues.len()), middle);
+        line.move_to(self.x(0), middle).line_to(self.x(residues.len()), middle);
         svg.path(&line, &stroke(super::GRID, 1.0));
         let track = self.prediction.track(Property::Tm2);
         for (letter, run) in self.runs(track, residues) {
@@ -133,11 +111,7 @@ impl<'a> Lanes<'a> {
             let y = self.curve_y(value);
             let mut line = Path::default();
             line.move_to(LEFT, y).line_to(self.x(count), y);
-            let dashed = if value == 0.5 {
-                " stroke-dasharray=\"4 3\""
-            } else {
-                ""
-            };
+            let dashed = if value == 0.5 { " stroke-dasharray=\"4 3\"" } else { "" };
             svg.path(&line, &(stroke(super::GRID, 1.0) + dashed));
             svg.styled_text(LEFT - 6.0, y + 3.5, SMALL, Anchor::End, FAINT, label);
         }
@@ -149,12 +123,8 @@ impl<'a> Lanes<'a> {
         area.move_to(self.x(0), self.curve_y(0.0));
         let accessible = |i: usize| (f64::from(rsa[i]) / 1000.0).min(1.0);
         self.steps(&mut area, residues.clone(), &accessible);
-        area.line_to(self.x(residues.len()), self.curve_y(0.0))
-            .close();
-        svg.path(
-            &area,
-            &format!("fill=\"{}\" fill-opacity=\"0.55\"", super::ACCESSIBLE),
-        );
+        area.line_to(self.x(residues.len()), self.curve_y(0.0)).close();
+        svg.path(&area, &format!("fill=\"{}\" fill-opacity=\"0.55\"", super::ACCESSIBLE));
 
         let track = self.prediction.track(Property::Dis);
         let mut line = Path::default();
@@ -202,11 +172,7 @@ impl<'a> Lanes<'a> {
         let labels = &track.labels[residues];
         let smooth = labels.chunks(self.layout.bin).flat_map(|bin| {
             let count = |letter: u8| bin.iter().filter(|&&l| l == letter).count();
-            let most = bin
-                .iter()
-                .copied()
-                .max_by_key(|&l| (count(l), l))
-                .unwrap_or(b'_');
+            let most = bin.iter().copied().max_by_key(|&l| (count(l), l)).unwrap_or(b'_');
             std::iter::repeat_n(most, bin.len())
         });
         runs(&smooth.collect::<Vec<u8>>())
@@ -216,11 +182,7 @@ impl<'a> Lanes<'a> {
         let starts = residues.clone().step_by(self.layout.bin);
         starts.map(move |start| {
             let end = (start + self.layout.bin).min(residues.end);
-            Bin {
-                x: self.x(start - residues.start),
-                width: self.width(end - start),
-                residues: start..end,
-            }
+            Bin { x: self.x(start - residues.start), width: self.width(end - start), residues: start..end }
         })
     }
 
@@ -250,11 +212,7 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / count
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a few hundred"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred")]
 fn half_turns(turns: f64) -> usize {
     (turns.round() as usize).max(1)
 }
@@ -268,29 +226,19 @@ pub(super) fn helix(svg: &mut Svg, x: f64, y: f64, width: f64, half_turns: usize
     let mut wave = Path::default();
     wave.move_to(x, y);
     for turn in 0..half_turns {
-        wave.wave(
-            width / as_f64(half_turns),
-            if turn % 2 == 0 { -7.5 } else { 7.5 },
-        );
+        wave.wave(width / as_f64(half_turns), if turn % 2 == 0 { -7.5 } else { 7.5 });
     }
     svg.path(&wave, &stroke(super::HELIX, 3.5));
 }
 
 /// An arrow along the chain; without its head where the strand goes on.
 pub(super) fn strand(svg: &mut Svg, x: f64, y: f64, width: f64, with_head: bool) {
-    let head = if with_head {
-        (width * 0.5).min(9.0)
-    } else {
-        0.0
-    };
+    let head = if with_head { (width * 0.5).min(9.0) } else { 0.0 };
     let (neck, tip) = (x + width - head, x + width);
     let mut arrow = Path::default();
     arrow.move_to(x, y - 4.5).line_to(neck, y - 4.5);
     if with_head {
-        arrow
-            .line_to(neck, y - 9.0)
-            .line_to(tip, y)
-            .line_to(neck, y + 9.0);
+        arrow.line_to(neck, y - 9.0).line_to(tip, y).line_to(neck, y + 9.0);
     }
     arrow.line_to(neck, y + 4.5).line_to(x, y + 4.5).close();
     svg.path(&arrow, &format!("fill=\"{}\"", super::STRAND));

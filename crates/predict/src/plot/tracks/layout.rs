@@ -73,14 +73,7 @@ impl Layout {
         while as_f64(bin) * cell < MIN_BIN_WIDTH {
             bin += 1;
         }
-        Self {
-            n,
-            per_row,
-            rows: n.div_ceil(per_row).max(1),
-            cell,
-            bin,
-            has_membrane,
-        }
+        Self { n, per_row, rows: n.div_ceil(per_row).max(1), cell, bin, has_membrane }
     }
 
     /// The residues of `row`, from 0.
@@ -99,31 +92,14 @@ impl Layout {
         let bars = cartoon + CARTOON + SPACE;
         let below_bars = bars + BARS + SPACE;
         let membrane = self.has_membrane.then_some(below_bars);
-        let curves = below_bars
-            + if self.has_membrane {
-                MEMBRANE + SPACE
-            } else {
-                0.0
-            }
-            + 3.0;
-        Edges {
-            letters,
-            cartoon,
-            bars,
-            membrane,
-            curves,
-            axis: curves + CURVES,
-        }
+        let curves = below_bars + if self.has_membrane { MEMBRANE + SPACE } else { 0.0 } + 3.0;
+        Edges { letters, cartoon, bars, membrane, curves, axis: curves + CURVES }
     }
 
     /// Residues between two numbers of the axis: round, and not too dense to read.
     pub(super) fn tick_step(&self) -> usize {
-        let steps = [
-            1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000,
-        ];
-        let wide = steps
-            .into_iter()
-            .find(|&step| as_f64(step) * self.cell >= 44.0);
+        let steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000];
+        let wide = steps.into_iter().find(|&step| as_f64(step) * self.cell >= 44.0);
         wide.unwrap_or(1_000_000)
     }
 
@@ -133,11 +109,7 @@ impl Layout {
 
     fn row_height(&self) -> f64 {
         let letters = if self.shows_letters() { LETTERS } else { 0.0 };
-        let membrane = if self.has_membrane {
-            MEMBRANE + SPACE
-        } else {
-            0.0
-        };
+        let membrane = if self.has_membrane { MEMBRANE + SPACE } else { 0.0 };
         letters + CARTOON + SPACE + BARS + SPACE + membrane + 3.0 + CURVES + AXIS + BETWEEN
     }
 }
@@ -166,17 +138,12 @@ mod tests {
 
     #[test]
     fn rows_cover_the_chain_and_stay_few() {
-        for n in [
-            1, 5, 99, 100, 101, 333, 999, 1000, 1001, 4321, 10_000, 100_000,
-        ] {
+        for n in [1, 5, 99, 100, 101, 333, 999, 1000, 1001, 4321, 10_000, 100_000] {
             let layout = Layout::new(n, true);
             assert!(layout.rows <= MAX_ROWS, "{n}");
             let covered: usize = (0..layout.rows).map(|row| layout.residues(row).len()).sum();
             assert_eq!(covered, n);
-            assert!(
-                !layout.residues(layout.rows - 1).is_empty(),
-                "{n}: an empty row"
-            );
+            assert!(!layout.residues(layout.rows - 1).is_empty(), "{n}: an empty row");
         }
     }
 }
