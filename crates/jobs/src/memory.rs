@@ -86,7 +86,7 @@ impl MemoryBackend {
                 tables.next_entry += 1;
                 let receipt = tables.next_entry;
                 let entry = tables.queue.get_mut(&key)?;
-                entry.visible_at = now.plus(visibility);
+                entry.visible_at = now.plus(visibility.min(MAX_DELAY * 2));
                 entry.receives += 1;
                 entry.receipt = receipt;
                 let receipt = Receipt::new(format!("{key}/{receipt}"));
@@ -109,13 +109,12 @@ impl Tables {
         self.queue.get_mut(&key).filter(|e| e.receipt == token).map(|e| (key, e))
     }
 
-    fn create(&mut self, submission: &Submission) -> Result<Created<JobId>, StoreError> {
+    fn create(&mut self, submission: &Submission, now: Timestamp) -> Result<Created<JobId>, StoreError> {
         let job = &submission.job;
-        if let Some(key) = &submission.key {
-            if let Some(id) = known(&self.job_keys, key)? {
-                return Ok(Created::Existing(id));
-            }
-            self.job_keys.insert((key.owner.clone(), key.key.clone()), (key.clone(), job.id()));
+        if let Some(key) = &submission.key
+            && let Some(id) = known(&self.job_keys, key, now)?
+        {
+            return Ok(Created::Existing(id));
         }
         if self.jobs.contains_key(&job.id()) {
             return Err(StoreError::Exists);
@@ -123,6 +122,9 @@ impl Tables {
         let Phase::Submitted { not_before } = job.status.phase else {
             return Err(StoreError::Conflict(job.fence()));
         };
+        if let Some(key) = &submission.key {
+            self.job_keys.insert((key.owner.clone(), key.key.clone()), (key.clone(), job.id()));
+        }
         self.jobs.insert(job.id(), job.clone());
         self.enqueue(Message::new(job.id()).encode(), not_before);
         Ok(Created::New)
@@ -151,6 +153,12 @@ impl Tables {
         Ok(())
     }
 
+    /// How many records there are of the kinds that expire.
+    fn records(&self) -> usize {
+        let keys = self.job_keys.len() + self.batch_keys.len();
+        self.jobs.len() + self.batches.len() + keys + self.dead.len()
+    }
+
     fn remove(&mut self, id: JobId) -> bool {
         self.results.remove(&id);
         self.dead.remove(&id);
@@ -160,8 +168,9 @@ impl Tables {
     }
 }
 
-fn known<Id: Copy>(keys: &Keys<Id>, key: &IdempotencyKey) -> Result<Option<Id>, StoreError> {
-    match keys.get(&(key.owner.clone(), key.key.clone())) {
+fn known<Id: Copy>(keys: &Keys<Id>, key: &IdempotencyKey, now: Timestamp) -> Result<Option<Id>, StoreError> {
+    let kept = keys.get(&(key.owner.clone(), key.key.clone()));
+    match kept.filter(|(stored, _)| stored.expires_at > now) {
         Some((stored, id)) if stored.digest == key.digest => Ok(Some(*id)),
         Some(_) => Err(StoreError::KeyReused),
         None => Ok(None),
@@ -180,9 +189,10 @@ impl JobStore for MemoryBackend {
     }
 
     async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
+        let now = self.clock.now();
         let outcomes = {
             let mut tables = self.tables();
-            submissions.iter().map(|s| tables.create(s)).collect()
+            submissions.iter().map(|s| tables.create(s, now)).collect()
         };
         self.arrived.notify_waiters();
         outcomes
@@ -252,6 +262,7 @@ impl JobStore for MemoryBackend {
         let tables = &mut *self.tables();
         let expired: Vec<JobId> =
             tables.jobs.values().filter(|job| job.status.is_expired(now)).map(Job::id).take(limit).collect();
+        let before = tables.records();
         for id in &expired {
             tables.remove(*id);
         }
@@ -259,7 +270,7 @@ impl JobStore for MemoryBackend {
         tables.job_keys.retain(|_, (key, _)| key.expires_at > now);
         tables.batch_keys.retain(|_, (key, _)| key.expires_at > now);
         tables.dead.retain(|_, (_, expires_at)| *expires_at > now);
-        Ok(expired.len())
+        Ok(before - tables.records())
     }
 
     async fn depth(&self) -> Result<Depth, StoreError> {
@@ -286,7 +297,7 @@ impl BatchStore for MemoryBackend {
     ) -> Result<Created<BatchId>, StoreError> {
         let mut tables = self.tables();
         if let Some(key) = key {
-            if let Some(id) = known(&tables.batch_keys, key)? {
+            if let Some(id) = known(&tables.batch_keys, key, self.clock.now())? {
                 return Ok(Created::Existing(id));
             }
             tables.batch_keys.insert((key.owner.clone(), key.key.clone()), (key.clone(), batch.id));
@@ -296,7 +307,7 @@ impl BatchStore for MemoryBackend {
     }
 
     async fn batch_of_key(&self, key: &IdempotencyKey) -> Result<Option<BatchId>, StoreError> {
-        known(&self.tables().batch_keys, key)
+        known(&self.tables().batch_keys, key, self.clock.now())
     }
 
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
@@ -388,7 +399,7 @@ impl JobReceiver for MemoryBackend {
     }
 
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<bool, StoreError> {
-        let at = self.clock.now().plus(visibility);
+        let at = self.clock.now().plus(visibility.min(MAX_DELAY * 2));
         let mut tables = self.tables();
         let owned = tables.owned(receipt);
         Ok(owned.map(|(_, entry)| entry.visible_at = at).is_some())

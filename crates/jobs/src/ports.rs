@@ -42,7 +42,7 @@ pub struct IdempotencyKey {
     pub key: String,
     /// Digest of the request: the same key with another digest is [`StoreError::KeyReused`].
     pub digest: [u8; 32],
-    /// Until when it is kept.
+    /// Until when it is kept. After that it is as unused, purged or not.
     pub expires_at: Timestamp,
 }
 
@@ -291,7 +291,9 @@ pub struct Delivery {
 /// holds none.
 #[async_trait]
 pub trait JobReceiver: Send + Sync {
-    /// Takes up to `max` (1 to 1,000) messages, each hidden from others for `visibility`. Waits up
+    /// Takes up to `max` (1 to 1,000) messages, each hidden from others for `visibility` (clamped to
+    /// twice [`crate::policy::MAX_DELAY`]: what is hidden for longer was hidden by a clock that
+    /// has jumped back since). Waits up
     /// to `wait` for the first; an empty answer means that none came. Never fetches more than `max`.
     async fn receive(
         &self,

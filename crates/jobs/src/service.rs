@@ -93,6 +93,8 @@ pub struct Swept {
     pub reclaimed: usize,
     /// Jobs given up because they had cost too many workers.
     pub buried: usize,
+    /// Overdue jobs that could not be repaired (a damaged record); logged.
+    pub skipped: usize,
     /// Expired records forgotten.
     pub purged: usize,
 }
@@ -401,17 +403,31 @@ impl Jobs {
     /// forgets what has expired. Every worker calls it all the time; sweeps do not disturb each other.
     ///
     /// # Errors
-    /// The backend's. What was repaired before stays repaired.
+    /// The backend's, where it may pass; what was repaired before stays repaired. A job that cannot
+    /// be repaired is logged, counted and passed over.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let now = self.now();
         for id in self.backend.store.overdue(now, self.policy.horizon(), SWEEP_LIMIT).await? {
-            if let Some(job) = self.backend.store.get(id).await? {
-                self.repair(&job, now, &mut swept).await?;
+            match self.look_after(id, now, &mut swept).await {
+                Ok(()) => {}
+                Err(error) if error.is_temporary() => return Err(error),
+                // One record that cannot be read must not keep the others from repair.
+                Err(error) => {
+                    tracing::error!(job = %id, %error, "cannot repair job {id}: {error}");
+                    swept.skipped += 1;
+                }
             }
         }
         swept.purged = self.backend.store.purge(now, SWEEP_LIMIT).await?;
         Ok(swept)
+    }
+
+    async fn look_after(&self, id: JobId, now: Timestamp, swept: &mut Swept) -> Result<(), StoreError> {
+        match self.backend.store.get(id).await? {
+            Some(job) => self.repair(&job, now, swept).await,
+            None => Ok(()),
+        }
     }
 
     async fn repair(&self, job: &Job, now: Timestamp, swept: &mut Swept) -> Result<(), StoreError> {

@@ -73,6 +73,7 @@ macro_rules! contract_tests {
             foreign_messages_are_kept_apart,
             cancelled_stays_cancelled, deleted_stays_deleted, deleting_one_touches_no_other,
             same_key_same_job, concurrent_requests_with_one_key_make_one_job, keys_of_batches,
+            an_expired_key_is_free,
             a_released_job_is_free_at_once,
             lists_are_complete_and_ordered, lists_keep_owners_and_states_apart, summaries_answer_in_order,
             expired_records_are_gone, overdue_is_bounded_and_ordered, depth_counts,

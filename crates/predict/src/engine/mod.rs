@@ -76,6 +76,6 @@ pub trait Engine: Send + Sync {
     /// Predicts all properties for `sequence` (1 to 10,000 residues).
     ///
     /// # Errors
-    /// See [`EngineError`]; only `System` is worth another try.
+    /// See [`EngineError`]; after `Input` no other try can succeed.
     fn predict(&self, sequence: &Sequence, cancel: &Cancel) -> Result<Prediction, EngineError>;
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::contract::{Harness, all_of, jobs, new_job, owner, receive, submit};
+use crate::contract::{Harness, all_of, jobs, new_job, owner, policy, receive, submit};
 use crate::error::StoreError;
 use crate::id::Owner;
+use crate::policy::Policy;
 use crate::service::{Jobs, JobsError, Key};
 
 fn key(body: u8) -> Option<Key> {
@@ -78,4 +79,18 @@ pub async fn keys_of_batches<H: Harness>(h: &mut H) {
     assert!(jobs.backend().batches.delete_batch(first.value.id).await.unwrap());
     assert!(!jobs.backend().batches.delete_batch(first.value.id).await.unwrap());
     assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 3, "the jobs stay");
+}
+
+/// A key that has run out leads nowhere any more, purged or not: it makes a new job, with any body.
+pub async fn an_expired_key_is_free<H: Harness>(h: &mut H) {
+    let policy = Policy { key_ttl: Duration::from_secs(2), ..policy() };
+    let jobs = Jobs::new(h.backend(), h.clock(), policy).unwrap();
+    let (first, _) = submit_with(&jobs, &owner(), key(1)).await.unwrap();
+    let batch = jobs.submit_batch(&owner(), vec![Ok(new_job())], key(1)).await.unwrap().value;
+    h.advance(Duration::from_millis(2100)).await;
+    let (second, replayed) = submit_with(&jobs, &owner(), key(2)).await.unwrap();
+    assert!(!replayed && second != first);
+    let again = jobs.submit_batch(&owner(), vec![Ok(new_job())], key(2)).await.unwrap();
+    assert!(!again.replayed && again.value.id != batch.id);
+    assert_eq!(submit_with(&jobs, &owner(), key(2)).await.unwrap(), (second, true), "it is kept anew");
 }

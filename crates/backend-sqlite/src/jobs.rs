@@ -1,0 +1,202 @@
+//! The statements on jobs, as operations of the writer. Each decides before it writes, so an answer
+//! that is an error leaves nothing behind.
+
+use pssp_jobs::{Created, Fence, IdempotencyKey, JobId, StoreError};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::codec::{ChangeRow, IdBytes, NewRow, job_id, state_code, state_of};
+use crate::dead;
+use crate::error::Fault;
+use crate::queue;
+use crate::writer::Tx;
+
+/// What an idempotency key leads to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum KeyKind {
+    Job = 0,
+    Batch = 1,
+}
+
+/// Where the key leads, if it was used before and is still kept at `now`.
+pub(crate) fn known(
+    db: &Connection,
+    kind: KeyKind,
+    key: &IdempotencyKey,
+    now: i64,
+) -> Result<Option<IdBytes>, Fault> {
+    let found: Option<([u8; 32], IdBytes)> = db
+        .prepare_cached(
+            "SELECT digest, target FROM keys WHERE kind = ?1 AND owner = ?2 AND key = ?3 AND expires_at > ?4",
+        )?
+        .query_row(params![kind as i64, key.owner.as_str(), key.key, now], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    match found {
+        Some((digest, target)) if digest == key.digest => Ok(Some(target)),
+        Some(_) => Err(StoreError::KeyReused.into()),
+        None => Ok(None),
+    }
+}
+
+/// Keeps the key, in place of one that has expired.
+pub(crate) fn keep(
+    db: &Connection,
+    kind: KeyKind,
+    key: &IdempotencyKey,
+    target: IdBytes,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO keys (kind, owner, key, digest, target, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        kind as i64,
+        key.owner.as_str(),
+        key.key,
+        key.digest,
+        target,
+        key.expires_at.as_millis()
+    ])?;
+    Ok(())
+}
+
+/// Inserts job, input, message and key.
+pub(crate) fn create(tx: &mut Tx<'_>, row: &NewRow, now: i64) -> Result<Created<JobId>, Fault> {
+    if let Some(key) = &row.key
+        && let Some(target) = known(tx.db, KeyKind::Job, key, now)?
+    {
+        return Ok(Created::Existing(job_id(target)));
+    }
+    let id = row.id.uuid().into_bytes();
+    let inserted = tx
+        .db
+        .prepare_cached(
+            "INSERT INTO jobs (id, owner, state, attempt, due_at, expires_at, head, status)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(params![
+            id,
+            row.owner,
+            row.status.state,
+            row.status.attempt,
+            row.status.due_at,
+            row.status.expires_at,
+            row.head,
+            row.status.status
+        ])?;
+    if inserted == 0 {
+        return Err(StoreError::Exists.into());
+    }
+    let seq = tx.db.last_insert_rowid();
+    tx.db
+        .prepare_cached("INSERT INTO requests (seq, request) VALUES (?1, ?2)")?
+        .execute(params![seq, row.request])?;
+    queue::put(tx, seq, id, row.start_at)?;
+    if let Some(key) = &row.key {
+        keep(tx.db, KeyKind::Job, key, id)?;
+    }
+    Ok(Created::New)
+}
+
+/// Compare-and-set, with result, dead letter and message.
+pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
+    let id = row.id.uuid().into_bytes();
+    let seq: Option<i64> = tx
+        .db
+        .prepare_cached(
+            "UPDATE jobs SET state = ?4, attempt = ?5, due_at = ?6, expires_at = ?7, status = ?8, rev = rev + 1
+             WHERE id = ?1 AND state = ?2 AND attempt = ?3 RETURNING seq",
+        )?
+        .query_row(
+            params![
+                id,
+                state_code(row.from_state),
+                row.from_attempt,
+                row.status.state,
+                row.status.attempt,
+                row.status.due_at,
+                row.status.expires_at,
+                row.status.status
+            ],
+            |found| found.get(0),
+        )
+        .optional()?;
+    let Some(seq) = seq else {
+        return Err(why_not(tx.db, id)?.into());
+    };
+    if let Some(result) = &row.result {
+        tx.db
+            .prepare_cached("INSERT OR REPLACE INTO results (seq, result) VALUES (?1, ?2)")?
+            .execute(params![seq, result.as_ref()])?;
+    }
+    match &row.letter {
+        Some((letter, expires_at)) => dead::keep(tx.db, letter, *expires_at)?,
+        None if row.from_state == pssp_jobs::State::Failed => drop(dead::remove(tx.db, id)?),
+        None => {}
+    }
+    if let Some(at) = row.send_at {
+        queue::put(tx, seq, id, at)?;
+    }
+    tx.changed(row.id);
+    Ok(())
+}
+
+fn why_not(db: &Connection, id: IdBytes) -> Result<StoreError, Fault> {
+    let found: Option<(i64, u32)> = db
+        .prepare_cached("SELECT state, attempt FROM jobs WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(match found {
+        Some((state, attempt)) => StoreError::Conflict(Fence { state: state_of(state)?, attempt }),
+        None => StoreError::NotFound,
+    })
+}
+
+/// Removes a job with all that hangs on it, but for the key that led to it.
+pub(crate) fn delete(tx: &mut Tx<'_>, id: JobId) -> Result<bool, Fault> {
+    let bytes = id.uuid().into_bytes();
+    let seq: Option<i64> = tx
+        .db
+        .prepare_cached("DELETE FROM jobs WHERE id = ?1 RETURNING seq")?
+        .query_row([bytes], |row| row.get(0))
+        .optional()?;
+    let Some(seq) = seq else { return Ok(false) };
+    for sql in [
+        "DELETE FROM requests WHERE seq = ?1",
+        "DELETE FROM results WHERE seq = ?1",
+        "DELETE FROM queue WHERE seq = ?1",
+    ] {
+        tx.db.prepare_cached(sql)?.execute([seq])?;
+    }
+    dead::remove(tx.db, bytes)?;
+    tx.changed(id);
+    Ok(true)
+}
+
+/// Removes jobs that have expired at `now`, the longest ago first, at most `limit`.
+pub(crate) fn purge(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<usize, Fault> {
+    let expired: Vec<IdBytes> = tx
+        .db
+        .prepare_cached("SELECT id FROM jobs WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2")?
+        .query_map([now, limit], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for id in &expired {
+        delete(tx, job_id(*id))?;
+    }
+    Ok(expired.len())
+}
+
+/// Removes other records that have expired at `now`, at most `limit`.
+pub(crate) fn purge_others(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<usize, Fault> {
+    let mut removed = 0;
+    for sql in [
+        "DELETE FROM batches WHERE id IN (SELECT id FROM batches WHERE expires_at <= ?1 LIMIT ?2)",
+        "DELETE FROM dead WHERE id IN (SELECT id FROM dead WHERE expires_at <= ?1 LIMIT ?2)",
+        "DELETE FROM keys WHERE (kind, owner, key) IN
+             (SELECT kind, owner, key FROM keys WHERE expires_at <= ?1 LIMIT ?2)",
+    ] {
+        let left = limit - i64::try_from(removed).unwrap_or(i64::MAX);
+        removed += tx.db.prepare_cached(sql)?.execute([now, left.max(0)])?;
+    }
+    Ok(removed)
+}

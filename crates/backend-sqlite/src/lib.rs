@@ -1,0 +1,110 @@
+//! The embedded backend: jobs, results, queue and dead letters in one SQLite file.
+//!
+//! - **Durable**: WAL with `synchronous=FULL`. What was acknowledged survives the loss of power, as
+//!   far as the disk honours a flush.
+//! - **Group commit** (`writer`): one thread writes; all requests that wait share one transaction
+//!   and one flush. Record and message are always in the same transaction.
+//! - **Reads** go to a small pool of read-only connections (`reader`), off the async threads.
+//! - **Several processes on one machine** may share the file (API and worker apart, a CLI beside a
+//!   server). Events wake those who wait in this process; a cheap poll sees the others (`watch`).
+//!   A network file system is no place for the file: its locks do not hold.
+//! - **Bounded**: what expires is deleted in steps, free pages go back to the file system, and the
+//!   write-ahead log is cut back when nobody writes.
+
+mod batches;
+mod codec;
+mod dead;
+mod error;
+mod jobs;
+mod open;
+mod queue;
+mod reader;
+mod receiver;
+mod schema;
+mod store;
+mod task;
+mod upkeep;
+mod watch;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pssp_jobs::{Clock, StoreError};
+
+use crate::reader::Readers;
+use crate::watch::Wakeups;
+use crate::writer::Writer;
+
+/// How the file is used. The defaults are what we ship.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Most records (jobs, acknowledgements, …) that share one commit. 1 commits each request on
+    /// its own.
+    pub max_group: usize,
+    /// Number of reading connections.
+    pub readers: usize,
+    /// How long to wait for another process that is writing, before [`StoreError::Unavailable`].
+    pub busy_timeout: Duration,
+    /// Largest size of the database file in bytes (rounded to pages of 4 KiB); beyond it writes are
+    /// [`StoreError::Full`]. The write-ahead log beside it comes on top.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_group: 1024, readers: 4, busy_timeout: Duration::from_secs(10), max_bytes: None }
+    }
+}
+
+/// One SQLite file as a backend: fulfils every port of [`pssp_jobs`].
+///
+/// Dropping it lets the writer finish what was already asked of it and closes the file.
+pub struct SqliteBackend {
+    clock: Arc<dyn Clock>,
+    writer: Writer,
+    readers: Readers,
+    wakeups: Arc<Wakeups>,
+    path: PathBuf,
+}
+
+impl SqliteBackend {
+    /// Opens the file, creates it where there is none, and brings an older schema up to date.
+    /// Blocks on the disk (and on another process that writes): call it at start, not in a handler.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with path and remedy where another try will not help: no such
+    /// directory, no permission, not a database of ours, or one of a newer version.
+    pub fn open(
+        path: impl AsRef<Path>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Result<Arc<Self>, StoreError> {
+        let path = path.as_ref().to_path_buf();
+        let connection = open::prepare(&path, &options)?;
+        let wakeups = Wakeups::start(path.clone())?;
+        let readers = Readers::open(&path, &options)?;
+        let writer = Writer::start(connection, path.clone(), &options, wakeups.clone())?;
+        Ok(Arc::new(Self { clock, writer, readers, wakeups, path }))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for SqliteBackend {
+    fn drop(&mut self) {
+        self.wakeups.stop();
+    }
+}
+
+impl fmt::Debug for SqliteBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteBackend").field("path", &self.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! Opening the file: who may use it, how it is set up, and what is refused.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pssp_jobs::StoreError;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::Options;
+use crate::error::store_error;
+use crate::schema::{self, Found, MIGRATIONS};
+
+/// Pages of the file, in bytes.
+pub(crate) const PAGE_BYTES: u64 = 4096;
+
+/// How long a lone reader waits for a lock; they are short (recovery, a closing process).
+const READ_BUSY: Duration = Duration::from_secs(10);
+
+/// The writing connection, on a file that is ours and up to date.
+pub(crate) fn prepare(path: &Path, options: &Options) -> Result<Connection, StoreError> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let failed = |error: rusqlite::Error| store_error(&error, path);
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(options.busy_timeout).map_err(failed)?;
+    // Before anything is written to a file that is not ours.
+    accept(schema::inspect(&connection).map_err(failed)?, path)?;
+    configure(&connection, options).map_err(failed)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    // Again: another process may have been here meanwhile.
+    let version = accept(schema::inspect(&transaction).map_err(failed)?, path)?;
+    if version < MIGRATIONS.len() {
+        tracing::info!(path = %path.display(), from = version, to = MIGRATIONS.len(), "setting up the tables");
+        schema::migrate(&transaction, version).map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)?;
+    // The writer waits for the lock on its own, see there.
+    connection.busy_timeout(Duration::ZERO).map_err(failed)?;
+    Ok(connection)
+}
+
+/// A connection that cannot write.
+pub(crate) fn read_only(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(READ_BUSY)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(connection)
+    };
+    open().map_err(|error| store_error(&error, path))
+}
+
+/// The version to start from, or why the file is not for us.
+fn accept(found: Found, path: &Path) -> Result<usize, StoreError> {
+    let file = path.display();
+    let latest = MIGRATIONS.len();
+    let refusal = match found {
+        Found::Empty => return Ok(0),
+        Found::Ours(version) if version <= latest => return Ok(version),
+        Found::Ours(version) => format!(
+            "{file} was written by a newer pssp (schema {version}, this one knows up to {latest}): \
+             use that version, or name another file"
+        ),
+        Found::Foreign => {
+            format!("{file} is a database of another program: name another file, or move this one away")
+        }
+    };
+    Err(StoreError::Refused(refusal.into()))
+}
+
+fn configure(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
+    // Only counts on a file without pages, so it comes first.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    write_ahead_log(connection, options.busy_timeout)?;
+    connection.execute_batch(
+        // FULL: the log is flushed at each commit, which is what "accepted is durable" means.
+        "PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 1000;
+         PRAGMA journal_size_limit = 16777216;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -16384;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if let Some(bytes) = options.max_bytes {
+        let pages = i64::try_from((bytes / PAGE_BYTES).max(1)).unwrap_or(i64::MAX);
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Switches to WAL. Two processes that do so at once can find it locked in spite of the time-out.
+fn write_ahead_log(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5))
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Whether somebody else holds the lock.
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another connection cannot see these of the writer's.
+    #[test]
+    fn the_writer_flushes_each_commit_and_bounds_its_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options { max_bytes: Some(1 << 20), ..Options::default() };
+        let db = prepare(&directory.path().join("pssp.db"), &options).unwrap();
+        let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(number("PRAGMA synchronous"), 2, "full");
+        assert_eq!(number("PRAGMA wal_autocheckpoint"), 1000);
+        assert_eq!(number("PRAGMA journal_size_limit"), 16 << 20);
+        assert_eq!(number("PRAGMA max_page_count"), 256);
+    }
+}

@@ -1,0 +1,141 @@
+//! The queue: one row a job at most, so that sending again merges instead of piling up.
+//!
+//! A row waits (`token` is NULL) or is in somebody's hand (a random `token`, hidden until
+//! `visible_at`). Sent again while in a hand, it notes the new time in `again_at`: the message
+//! becomes visible then at the latest, and acknowledging the old delivery leaves it in the queue.
+
+use std::time::Duration;
+
+use pssp_jobs::policy::MAX_DELAY;
+use pssp_jobs::{Delivery, JobId, Message, Receipt, Timestamp};
+use rusqlite::{OptionalExtension, params};
+
+use crate::codec::{IdBytes, job_id};
+use crate::error::Fault;
+use crate::writer::Tx;
+
+/// What becomes visible later than this from now on was written before the clock jumped back.
+pub(crate) const HORIZON: Duration = Duration::from_secs(MAX_DELAY.as_secs() * 2);
+
+/// Puts the message of a job into the queue, or merges it with the one that is there.
+pub(crate) fn put(tx: &mut Tx<'_>, seq: i64, job: IdBytes, at: i64) -> rusqlite::Result<()> {
+    tx.db
+        .prepare_cached(
+            "INSERT INTO queue (seq, job, visible_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (seq) DO UPDATE SET
+                 visible_at = min(visible_at, excluded.visible_at),
+                 again_at = CASE WHEN token IS NOT NULL
+                                 THEN min(ifnull(again_at, excluded.visible_at), excluded.visible_at) END",
+        )?
+        .execute(params![seq, job, at])?;
+    tx.arrived();
+    Ok(())
+}
+
+/// Puts a body of no job of ours into the queue.
+pub(crate) fn put_foreign(tx: &mut Tx<'_>, body: &str, at: i64) -> rusqlite::Result<()> {
+    tx.db
+        .prepare_cached(
+            "INSERT INTO queue (seq, body, visible_at) VALUES ((SELECT min(ifnull(min(seq), 0), 0) - 1 FROM queue), ?1, ?2)",
+        )?
+        .execute(params![body, at])?;
+    tx.arrived();
+    Ok(())
+}
+
+pub(crate) fn send(tx: &mut Tx<'_>, job: JobId, at: i64) -> Result<(), Fault> {
+    let id = job.uuid().into_bytes();
+    let seq: Option<i64> = tx
+        .db
+        .prepare_cached("SELECT seq FROM jobs WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    match seq {
+        Some(seq) => put(tx, seq, id, at)?,
+        // The receiver finds out that there is no such job.
+        None => put_foreign(tx, &Message::new(job).encode(), at)?,
+    }
+    Ok(())
+}
+
+/// What a receipt says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Token {
+    pub(crate) seq: i64,
+    pub(crate) random: i64,
+}
+
+impl Token {
+    pub(crate) fn of(receipt: &Receipt) -> Option<Self> {
+        let (seq, random) = receipt.token().split_once('/')?;
+        Some(Self { seq: seq.parse().ok()?, random: random.parse().ok()? })
+    }
+}
+
+/// Takes what is visible, the longest first, at most `max`.
+pub(crate) fn take(
+    tx: &mut Tx<'_>,
+    max: usize,
+    now: Timestamp,
+    visibility: Duration,
+) -> Result<Vec<Delivery>, Fault> {
+    let far = now.plus(HORIZON);
+    let mut taken = take_range(tx, max, (0, now.as_millis()), now, visibility)?;
+    if taken.len() < max {
+        let from = far.as_millis() + 1;
+        taken.extend(take_range(tx, max - taken.len(), (from, i64::MAX), now, visibility)?);
+    }
+    Ok(taken)
+}
+
+fn take_range(
+    tx: &mut Tx<'_>,
+    max: usize,
+    (from, to): (i64, i64),
+    now: Timestamp,
+    visibility: Duration,
+) -> Result<Vec<Delivery>, Fault> {
+    // A re-send that is still to come (within the horizon) outlives this delivery; an earlier one
+    // is served by it.
+    let mut update = tx.db.prepare_cached(
+        "UPDATE queue SET
+             receives = receives + 1,
+             token = random(),
+             again_at = CASE WHEN again_at > ?3 AND again_at <= ?4 THEN again_at END,
+             visible_at = min(?5, CASE WHEN again_at > ?3 AND again_at <= ?4 THEN again_at ELSE ?5 END)
+         WHERE seq IN (SELECT seq FROM queue WHERE visible_at BETWEEN ?1 AND ?2 ORDER BY visible_at, seq LIMIT ?6)
+         RETURNING seq, token, receives, job, body",
+    )?;
+    let (now_ms, far, until) =
+        (now.as_millis(), now.plus(HORIZON).as_millis(), now.plus(visibility).as_millis());
+    let rows = update.query_map(params![from, to, now_ms, far, until, max as i64], |row| {
+        let (seq, random): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let job: Option<IdBytes> = row.get(3)?;
+        let body = match job {
+            Some(id) => Message::new(job_id(id)).encode(),
+            None => row.get::<_, Option<String>>(4)?.unwrap_or_default(),
+        };
+        Ok(Delivery { body, receives: row.get(2)?, receipt: Receipt::new(format!("{seq}/{random}")) })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(crate) fn next_visible(tx: &Tx<'_>) -> rusqlite::Result<Option<Timestamp>> {
+    let at: Option<i64> =
+        tx.db.prepare_cached("SELECT min(visible_at) FROM queue")?.query_row([], |row| row.get(0))?;
+    Ok(at.map(Timestamp::from_millis))
+}
+
+/// Gives deliveries back as if they had not been made.
+pub(crate) fn put_back(tx: &mut Tx<'_>, tokens: &[Token]) -> Result<(), Fault> {
+    for token in tokens {
+        tx.db
+            .prepare_cached(
+                "UPDATE queue SET visible_at = 0, token = NULL, again_at = NULL, receives = receives - 1
+                 WHERE seq = ?1 AND token = ?2",
+            )?
+            .execute([token.seq, token.random])?;
+    }
+    tx.arrived();
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! The tables, and how a file gets from one version of them to the next.
+
+use rusqlite::Connection;
+
+/// `pssp` in ASCII: marks the file as ours (`file(1)` and we look at it).
+pub(crate) const APPLICATION_ID: i32 = 0x7073_7370;
+
+/// One script a version; `user_version` counts those that have run. Released ones never change.
+pub(crate) const MIGRATIONS: &[&str] = &[V1];
+
+// Integers stand in for ids inside the file: `seq` is short, grows, and keys the large columns and
+// the queue, so that a listing or a compare-and-set never reads an input or a result.
+// All times are milliseconds since 1970. `head`, `status`, `request`, `batch` are JSON.
+const V1: &str = "
+CREATE TABLE jobs (
+    seq        INTEGER PRIMARY KEY,
+    id         BLOB NOT NULL UNIQUE,
+    owner      TEXT NOT NULL,
+    state      INTEGER NOT NULL,
+    attempt    INTEGER NOT NULL,
+    due_at     INTEGER,
+    expires_at INTEGER,
+    rev        INTEGER NOT NULL DEFAULT 0,
+    head       TEXT NOT NULL,
+    status     TEXT NOT NULL
+) STRICT;
+CREATE INDEX jobs_by_owner ON jobs (owner, id);
+CREATE INDEX jobs_by_owner_and_state ON jobs (owner, state, id);
+-- Holds exactly the jobs that are not terminal; covers the counts by state.
+CREATE INDEX jobs_due ON jobs (due_at, state) WHERE due_at IS NOT NULL;
+CREATE INDEX jobs_expiry ON jobs (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE requests (seq INTEGER PRIMARY KEY, request TEXT NOT NULL) STRICT;
+CREATE TABLE results (seq INTEGER PRIMARY KEY, result BLOB NOT NULL) STRICT;
+
+-- A message of a job has the job's `seq`, so there is one at most; others count down from -1.
+CREATE TABLE queue (
+    seq        INTEGER PRIMARY KEY,
+    job        BLOB,
+    body       TEXT,
+    visible_at INTEGER NOT NULL,
+    -- When it was sent again while in somebody's hand: what an acknowledgement must leave.
+    again_at   INTEGER,
+    receives   INTEGER NOT NULL DEFAULT 0,
+    -- Random for each delivery; NULL while it waits.
+    token      INTEGER
+) STRICT;
+CREATE INDEX queue_visible ON queue (visible_at);
+
+CREATE TABLE batches (id BLOB NOT NULL UNIQUE, expires_at INTEGER NOT NULL, batch TEXT NOT NULL) STRICT;
+CREATE INDEX batches_expiry ON batches (expires_at);
+
+-- Idempotency keys: kind 0 leads to a job, 1 to a batch.
+CREATE TABLE keys (
+    kind       INTEGER NOT NULL,
+    owner      TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    digest     BLOB NOT NULL,
+    target     BLOB NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX keys_expiry ON keys (expires_at);
+
+CREATE TABLE dead (
+    id         BLOB NOT NULL UNIQUE,
+    job        BLOB,
+    at         INTEGER NOT NULL,
+    reason     TEXT NOT NULL,
+    body       TEXT,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX dead_expiry ON dead (expires_at);
+
+-- One row that a health check writes to.
+CREATE TABLE health (one INTEGER PRIMARY KEY CHECK (one = 1), pinged INTEGER NOT NULL) STRICT;
+INSERT INTO health VALUES (1, 0);
+";
+
+/// What a file is, by its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing in it yet.
+    Empty,
+    /// Ours, at this version.
+    Ours(usize),
+    /// Some other program's database.
+    Foreign,
+}
+
+/// Looks at the file.
+pub(crate) fn inspect(connection: &Connection) -> rusqlite::Result<Found> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let version = number("PRAGMA user_version")?;
+    let application = number("PRAGMA application_id")?;
+    Ok(if application == i64::from(APPLICATION_ID) {
+        Found::Ours(usize::try_from(version).unwrap_or(usize::MAX))
+    } else if application == 0 && version == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 {
+        Found::Empty
+    } else {
+        Found::Foreign
+    })
+}
+
+/// Runs what is missing after `version`, inside the caller's transaction.
+pub(crate) fn migrate(connection: &Connection, version: usize) -> rusqlite::Result<()> {
+    for script in MIGRATIONS.iter().skip(version) {
+        connection.execute_batch(script)?;
+    }
+    let latest = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", latest)
+}

@@ -1,0 +1,264 @@
+//! The record side: [`JobStore`] over the writer and the readers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pssp_jobs::policy::MAX_DELAY;
+use pssp_jobs::{
+    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, StoreError, Submission,
+    Summary, Timestamp,
+};
+use rusqlite::{OptionalExtension, params};
+
+use crate::SqliteBackend;
+use crate::codec::{self, ChangeRow, IdBytes, NewRow, job_id, state_code, state_of};
+use crate::error::Fault;
+use crate::{jobs, upkeep};
+
+/// Most jobs in one page, one candidate list or one creation.
+const MAX_BATCH: usize = 1000;
+
+/// Jobs that one step of a purge deletes: other requests wait no longer than for that.
+const PURGE_STEP: usize = 100;
+
+/// Largest result; SQLite itself would take 1 GB.
+const MAX_RESULT_BYTES: usize = 64 * 1024 * 1024;
+
+#[async_trait]
+impl JobStore for SqliteBackend {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: "sqlite",
+            max_create: MAX_BATCH,
+            max_result_bytes: MAX_RESULT_BYTES,
+            // Sending again merges with the message that is there: cheap at any time.
+            resend_after: Duration::ZERO,
+        }
+    }
+
+    async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
+        if submissions.is_empty() {
+            return Vec::new();
+        }
+        let mut outcomes: Vec<Option<Result<Created<JobId>, StoreError>>> = Vec::new();
+        let mut rows = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            match NewRow::of(submission) {
+                Ok(row) => {
+                    rows.push(row);
+                    outcomes.push(None);
+                }
+                Err(error) => outcomes.push(Some(Err(error))),
+            }
+        }
+        let now = self.clock.now().as_millis();
+        let written = self
+            .writer
+            .write(rows.len(), move |tx| {
+                let mut made = Vec::with_capacity(rows.len());
+                for row in &rows {
+                    made.push(match jobs::create(tx, row, now) {
+                        Ok(created) => Ok(created),
+                        Err(Fault::Answer(error)) => Err(error),
+                        Err(fault) => return Err(fault),
+                    });
+                }
+                Ok(made)
+            })
+            .await;
+        let (mut made, failure) = match written {
+            Ok(made) => (made.into_iter(), None),
+            Err(error) => (Vec::new().into_iter(), Some(error)),
+        };
+        let answer = |outcome: Option<_>| {
+            outcome.or_else(|| made.next()).unwrap_or_else(|| Err(failure.as_ref().map_or_else(lost, again)))
+        };
+        outcomes.into_iter().map(answer).collect()
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let id = id.uuid().into_bytes();
+        self.readers
+            .read(move |db| {
+                let found: Option<[String; 3]> = db
+                    .prepare_cached(
+                        "SELECT head, status, request FROM jobs JOIN requests USING (seq) WHERE jobs.id = ?1",
+                    )?
+                    .query_row([id], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
+                    .optional()?;
+                Ok(found.map(|[head, status, request]| codec::job(&head, &status, &request)).transpose()?)
+            })
+            .await
+    }
+
+    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+        let ids: Vec<IdBytes> = ids.iter().map(|id| id.uuid().into_bytes()).collect();
+        self.readers
+            .read(move |db| {
+                let mut select = db.prepare_cached("SELECT head, status FROM jobs WHERE id = ?1")?;
+                let mut found = Vec::with_capacity(ids.len());
+                for id in &ids {
+                    let texts: Option<[String; 2]> =
+                        select.query_row([id], |row| Ok([row.get(0)?, row.get(1)?])).optional()?;
+                    found.push(texts.map(|[head, status]| codec::summary(&head, &status)).transpose()?);
+                }
+                Ok(found)
+            })
+            .await
+    }
+
+    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
+        let id = id.uuid().into_bytes();
+        self.readers
+            .read(move |db| {
+                let found: Option<Vec<u8>> = db
+                    .prepare_cached("SELECT result FROM results JOIN jobs USING (seq) WHERE jobs.id = ?1")?
+                    .query_row([id], |row| row.get(0))
+                    .optional()?;
+                Ok(found.map(Bytes::from))
+            })
+            .await
+    }
+
+    async fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        let send_at = change.send.map(|delay| self.clock.now().plus(delay.min(MAX_DELAY)));
+        let row = ChangeRow::of(change, send_at)?;
+        self.writer.write(1, move |tx| jobs::apply(tx, &row)).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
+        self.writer.write(1, move |tx| jobs::delete(tx, id)).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+        let limit = query.limit.clamp(1, MAX_BATCH);
+        let owner = query.owner.as_str().to_owned();
+        let state = query.state.map(state_code);
+        // No id is as large as the bound where there is none.
+        let before = query.before.map_or([0xff; 16], |id| id.uuid().into_bytes());
+        let mut items: Vec<Summary> = self
+            .readers
+            .read(move |db| {
+                let mut select = db.prepare_cached(match state {
+                    None => {
+                        "SELECT head, status FROM jobs WHERE owner = ?1 AND id < ?2 AND ?3 IS NULL
+                         ORDER BY id DESC LIMIT ?4"
+                    }
+                    Some(_) => {
+                        "SELECT head, status FROM jobs WHERE owner = ?1 AND id < ?2 AND state = ?3
+                         ORDER BY id DESC LIMIT ?4"
+                    }
+                })?;
+                let mut rows = select.query(params![owner, before, state, limit as i64 + 1])?;
+                let mut items = Vec::new();
+                while let Some(row) = rows.next()? {
+                    items.push(codec::summary(
+                        row.get_ref(0)?.as_str().map_err(from_sql)?,
+                        row.get_ref(1)?.as_str().map_err(from_sql)?,
+                    )?);
+                }
+                Ok(items)
+            })
+            .await?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| last.head.id);
+        Ok(Page { items, next })
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        horizon: Duration,
+        limit: usize,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let limit = limit.min(MAX_BATCH);
+        let (now, far) = (now.as_millis(), now.plus(horizon).as_millis());
+        self.readers
+            .read(move |db| {
+                let mut found: Vec<IdBytes> = Vec::new();
+                for sql in [
+                    "SELECT id FROM jobs WHERE due_at <= ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3",
+                    "SELECT id FROM jobs WHERE due_at > ?1 AND due_at > ?2 ORDER BY due_at LIMIT ?3",
+                ] {
+                    let left = limit - found.len();
+                    let mut select = db.prepare_cached(sql)?;
+                    let rows = select.query_map([now, far, left as i64], |row| row.get::<_, IdBytes>(0))?;
+                    found.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+                }
+                Ok(found.into_iter().map(job_id).collect())
+            })
+            .await
+    }
+
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let now = now.as_millis();
+        let mut purged = 0;
+        for step in [jobs::purge, jobs::purge_others] {
+            while purged < limit {
+                let wanted = (limit - purged).min(PURGE_STEP);
+                let removed = self.writer.write(wanted, move |tx| step(tx, now, wanted as i64)).await?;
+                purged += removed;
+                if removed < wanted {
+                    break;
+                }
+            }
+        }
+        // The rest of the free pages goes when nobody writes; here a share, for a writer without rest.
+        if purged > 0 {
+            self.writer.write(PURGE_STEP, |tx| Ok(upkeep::give_back(tx.db)?)).await?;
+        }
+        Ok(purged)
+    }
+
+    async fn depth(&self) -> Result<Depth, StoreError> {
+        self.readers
+            .read(|db| {
+                let mut depth = Depth::default();
+                let mut select = db.prepare_cached(
+                    "SELECT state, count(*) FROM jobs WHERE due_at IS NOT NULL GROUP BY state",
+                )?;
+                let mut rows = select.query([])?;
+                while let Some(row) = rows.next()? {
+                    let count = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+                    match state_of(row.get(0)?)? {
+                        pssp_jobs::State::Submitted => depth.submitted = count,
+                        pssp_jobs::State::Running => depth.running = count,
+                        _ => {}
+                    }
+                }
+                let dead: i64 =
+                    db.prepare_cached("SELECT count(*) FROM dead")?.query_row([], |row| row.get(0))?;
+                depth.dead = u64::try_from(dead).unwrap_or(0);
+                Ok(depth)
+            })
+            .await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let now = self.clock.now().as_millis();
+        let write = "UPDATE health SET pinged = ?1";
+        self.writer.write(1, move |tx| Ok(tx.db.prepare_cached(write)?.execute([now]).map(drop)?)).await
+    }
+}
+
+fn from_sql(error: rusqlite::types::FromSqlError) -> Fault {
+    Fault::Answer(crate::error::corrupt("job", error))
+}
+
+/// The same error for each submission of one call.
+fn again(error: &StoreError) -> StoreError {
+    let cause = error.to_string().into();
+    match error {
+        StoreError::Full(_) => StoreError::Full(cause),
+        StoreError::Unavailable(_) => StoreError::Unavailable(cause),
+        StoreError::Corrupt(_) => StoreError::Corrupt(cause),
+        StoreError::TooLarge(text) => StoreError::TooLarge(text.clone()),
+        _ => StoreError::Refused(cause),
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::Unavailable("the writer gave no answer".into())
+}

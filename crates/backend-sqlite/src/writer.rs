@@ -1,0 +1,252 @@
+//! The one writer: a thread with the writing connection, and group commit.
+//!
+//! Every request that waits when the thread turns to its channel runs in one transaction and shares
+//! one flush of the log; answers go out after the commit. Requests do not sink each other: an
+//! operation whose answer is an error has written nothing, and where SQLite itself stops one (no
+//! room left), the transaction is rolled back and each runs again on its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use pssp_jobs::StoreError;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::Options;
+use crate::error::{Fault, store_error};
+use crate::open::is_busy;
+pub(crate) use crate::task::Tx;
+use crate::task::{Effects, Task, Write, stopped};
+use crate::upkeep::Upkeep;
+use crate::watch::Wakeups;
+
+/// Longest wait for requests that are likely to come (see [`Pace`]).
+const LONGEST_GATHER: Duration = Duration::from_millis(2);
+
+/// Pause between tries while another process writes.
+const BUSY_PAUSE: Duration = Duration::from_micros(500);
+
+/// Where requests to write are handed in. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    requests: Sender<Box<dyn Task>>,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        db: Connection,
+        path: PathBuf,
+        options: &Options,
+        wakeups: Arc<Wakeups>,
+    ) -> Result<Self, StoreError> {
+        let (requests, inbox) = mpsc::channel();
+        let writing = Writing {
+            db,
+            path,
+            wakeups,
+            inbox,
+            max_group: options.max_group.max(1),
+            patience: options.busy_timeout,
+            pace: Pace::default(),
+        };
+        std::thread::Builder::new()
+            .name("pssp-sqlite-write".to_owned())
+            .spawn(move || writing.run())
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        Ok(Self { requests })
+    }
+
+    /// Runs `operation` in the next transaction and returns its answer once that is durable.
+    ///
+    /// The operation either writes nothing and returns [`Fault::Answer`], or succeeds, or passes
+    /// SQLite's error on; it may run again after a rollback. It is carried out even where the
+    /// caller stops waiting. `weight` is about the number of records it writes.
+    pub(crate) async fn write<T, F>(&self, weight: usize, operation: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let answer = self.begin(weight, operation)?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// As [`Writer::write`], for those who do not wait for the answer.
+    pub(crate) fn begin<T, F>(
+        &self,
+        weight: usize,
+        operation: F,
+    ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let task = Write::new(weight, operation, reply);
+        self.requests.send(Box::new(task)).map_err(|_| stopped())?;
+        Ok(answer)
+    }
+}
+
+/// How long to wait for a group to fill. Callers that wait for their answers come back together
+/// right after it: a commit that began with the first of them would leave the others for the next.
+/// So as many as the groups had lately are waited for, a fraction of what a commit takes.
+#[derive(Default)]
+struct Pace {
+    expected: usize,
+    window: Duration,
+}
+
+impl Pace {
+    fn learn(&mut self, size: usize, took: Duration) {
+        self.expected = size.max(self.expected - self.expected.div_ceil(4).min(self.expected));
+        self.window = (took / 2).min(LONGEST_GATHER);
+    }
+}
+
+/// Whether a rolled-back group may run again one by one.
+enum Stopped {
+    /// SQLite stopped one of the operations.
+    Within(rusqlite::Error),
+    /// The transaction could not begin or commit.
+    Whole(rusqlite::Error),
+}
+
+struct Writing {
+    db: Connection,
+    path: PathBuf,
+    wakeups: Arc<Wakeups>,
+    inbox: Receiver<Box<dyn Task>>,
+    max_group: usize,
+    patience: Duration,
+    pace: Pace,
+}
+
+impl Writing {
+    fn run(mut self) {
+        let mut upkeep = Upkeep::default();
+        loop {
+            let first = match upkeep.pause() {
+                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(pause) => self.inbox.recv_timeout(pause),
+            };
+            match first {
+                Ok(first) => {
+                    let group = self.gather(first);
+                    self.commit(group);
+                    upkeep.written();
+                }
+                Err(RecvTimeoutError::Timeout) => upkeep.step(&self.db),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn gather(&self, first: Box<dyn Task>) -> Vec<Box<dyn Task>> {
+        let deadline = Instant::now() + self.pace.window;
+        let mut weight = first.weight();
+        let mut group = vec![first];
+        while weight < self.max_group {
+            let next = match self.inbox.try_recv() {
+                Ok(task) => task,
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) if group.len() >= self.pace.expected => break,
+                Err(TryRecvError::Empty) => {
+                    match self.inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                        Ok(task) => task,
+                        Err(_) => break,
+                    }
+                }
+            };
+            weight += next.weight();
+            group.push(next);
+        }
+        group
+    }
+
+    fn commit(&mut self, mut group: Vec<Box<dyn Task>>) {
+        let began = Instant::now();
+        match self.transaction(&mut group) {
+            Ok(effects) => {
+                self.pace.learn(group.len(), began.elapsed());
+                self.settle(group, &effects);
+            }
+            Err(Stopped::Within(error)) if group.len() > 1 => {
+                tracing::debug!(%error, requests = group.len(), "one of a group failed, each runs on its own");
+                for task in group {
+                    self.alone(task);
+                }
+            }
+            Err(Stopped::Within(error) | Stopped::Whole(error)) => self.refuse(group, &error),
+        }
+    }
+
+    fn alone(&mut self, task: Box<dyn Task>) {
+        let mut group = vec![task];
+        match self.transaction(&mut group) {
+            Ok(effects) => self.settle(group, &effects),
+            Err(Stopped::Within(error) | Stopped::Whole(error)) => self.refuse(group, &error),
+        }
+    }
+
+    fn settle(&self, group: Vec<Box<dyn Task>>, effects: &Effects) {
+        for task in group {
+            task.answer(None);
+        }
+        for id in &effects.changed {
+            self.wakeups.changed(*id);
+        }
+        if effects.arrived {
+            self.wakeups.message_arrived();
+        }
+    }
+
+    fn refuse(&self, group: Vec<Box<dyn Task>>, error: &rusqlite::Error) {
+        for task in group {
+            task.answer(Some(store_error(error, &self.path)));
+        }
+    }
+
+    fn transaction(&self, group: &mut [Box<dyn Task>]) -> Result<Effects, Stopped> {
+        let mut effects = Effects::default();
+        self.begin().map_err(Stopped::Whole)?;
+        for task in group {
+            let mut tx = Tx::new(&self.db, &mut effects);
+            if let Err(error) = task.run(&mut tx) {
+                self.roll_back();
+                return Err(Stopped::Within(error));
+            }
+        }
+        let committed = self.db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        match committed {
+            Ok(_) => Ok(effects),
+            Err(error) => {
+                self.roll_back();
+                Err(Stopped::Whole(error))
+            }
+        }
+    }
+
+    /// Takes the write lock. SQLite's own waiting grows to 100 ms a try, with which two busy
+    /// processes starve each other; this one asks more often.
+    fn begin(&self) -> rusqlite::Result<()> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let begun = self.db.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
+            match begun {
+                Err(error) if is_busy(&error) && Instant::now() < deadline => std::thread::sleep(BUSY_PAUSE),
+                begun => return begun.map(|_| ()),
+            }
+        }
+    }
+
+    fn roll_back(&self) {
+        // On some errors SQLite has done so already.
+        if !self.db.is_autocommit()
+            && let Err(error) = self.db.execute_batch("ROLLBACK")
+        {
+            tracing::warn!(path = %self.path.display(), %error, "rollback failed");
+        }
+    }
+}

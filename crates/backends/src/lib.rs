@@ -1,0 +1,83 @@
+//! Opens the backend that a URL names: the one place that knows them all.
+//!
+//! | URL | backend |
+//! |---|---|
+//! | `sqlite:pssp.db`, `sqlite:///var/lib/pssp/pssp.db?max_bytes=10000000000` | one SQLite file |
+//! | `memory:` | this process' memory: for trying things out, gone at exit |
+//!
+//! Which ones are built in is a matter of cargo features; [`SCHEMES`] lists them.
+
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::sync::Arc;
+
+use pssp_jobs::memory::MemoryBackend;
+use pssp_jobs::{Backend, Clock, StoreError};
+
+/// One scheme that this build knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scheme {
+    /// What stands before the colon.
+    pub name: &'static str,
+    /// An example to show.
+    pub example: &'static str,
+}
+
+/// The schemes that are built in.
+pub const SCHEMES: &[Scheme] = &[
+    #[cfg(feature = "sqlite")]
+    Scheme { name: "sqlite", example: "sqlite:pssp.db" },
+    Scheme { name: "memory", example: "memory:" },
+];
+
+/// Schemes of pssp that a build may lack.
+const ELSEWHERE: &[&str] = &["sqlite", "redis", "rediss", "aws"];
+
+/// Why a backend could not be opened. The text never holds the URL itself: it may carry a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// A scheme that no build of ours has, or no scheme at all.
+    #[error("{0} is no backend: use one of {known}", known = known())]
+    Unknown(String),
+    /// A backend of ours that this build was made without.
+    #[error("{0}: is not in this build, which has {known}", known = known())]
+    NotBuilt(String),
+    /// The scheme is known and the rest does not fit it; says what is expected.
+    #[error("{0}")]
+    Malformed(String),
+    /// The backend itself.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn known() -> String {
+    SCHEMES.iter().map(|scheme| scheme.example).collect::<Vec<_>>().join(", ")
+}
+
+/// Opens the backend that `url` names. `clock` decides when messages come due.
+///
+/// # Errors
+/// [`OpenError`], with what to do about it in its text.
+pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
+    let url = url.trim();
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return Err(OpenError::Unknown("an address without a scheme".to_owned()));
+    };
+    match scheme {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => sqlite::open(rest, clock).await,
+        "memory" if rest.is_empty() => {
+            tracing::warn!("jobs are kept in memory only and are lost when this process ends");
+            Ok(Backend::of(Arc::new(MemoryBackend::new(clock))))
+        }
+        "memory" => Err(OpenError::Malformed("memory: takes nothing after the colon".to_owned())),
+        _ if ELSEWHERE.contains(&scheme) => Err(OpenError::NotBuilt(scheme.to_owned())),
+        // Bounded, and a name only: whatever else it is, it is not ours to print.
+        _ if scheme.len() <= 16 && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            Err(OpenError::Unknown(format!("{scheme}:")))
+        }
+        _ => Err(OpenError::Unknown("this address".to_owned())),
+    }
+}

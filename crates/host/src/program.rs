@@ -1,0 +1,105 @@
+//! What the mains of the functions share: `--help` and `--version`, the runtime, the exit status.
+
+use std::future::Future;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::settings::{self, Settings};
+
+/// A program that has no arguments but these two.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+}
+
+/// How long threads that still compute may keep the process from ending.
+const LAST_THREADS: Duration = Duration::from_millis(200);
+
+impl Program {
+    /// Answers `--help` and `--version`; else resolves the settings from the environment, sets up
+    /// telemetry and runs `serve` on a runtime of its own. Errors go to standard error, as text.
+    pub fn run<F>(self, serve: impl FnOnce(Settings) -> F) -> ExitCode
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        let mut args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+        match args.next().as_deref() {
+            None => {}
+            Some("--version" | "-V") => return say(&format!("{} {}\n", self.name, self.version)),
+            Some("--help" | "-h") => return say(&self.help()),
+            Some(other) => {
+                complain(&format!("{}: unknown argument {other:?}; see {} --help", self.name, self.name));
+                return ExitCode::from(2);
+            }
+        }
+        match self.start(serve) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&format!("{}: {}", self.name, told(&error)));
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn start<F>(self, serve: impl FnOnce(Settings) -> F) -> anyhow::Result<()>
+    where
+        F: Future<Output = anyhow::Result<()>>,
+    {
+        let settings = Settings::from_env()?;
+        crate::telemetry::init(&settings.log);
+        warn_of_strangers(&[]);
+        tracing::info!(version = self.version, "{} {} on {}", self.name, self.version, settings.backend);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let outcome = runtime.block_on(serve(settings));
+        // Dropping it would wait for ever for an engine that does not heed its cancellation.
+        runtime.shutdown_timeout(LAST_THREADS);
+        outcome
+    }
+
+    fn help(self) -> String {
+        format!(
+            "{} {}\n{}\n\nUsage: {} [--help | --version]\n\n{}",
+            self.name,
+            self.version,
+            self.about,
+            self.name,
+            settings::render_help()
+        )
+    }
+}
+
+/// Warns of variables that look like settings and are none. `also` lists further names that are known.
+pub fn warn_of_strangers(also: &[&str]) {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    for stranger in settings::unknown(names, also) {
+        tracing::warn!("{stranger}");
+    }
+}
+
+/// The error with its causes, without those that an outer one has told already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn say(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,274 @@
+//! The HTTP server: a router on a listener, with bounds on what a peer may hold open, and an end
+//! that loses no request.
+//!
+//! On shutdown it goes on accepting for the drain delay (load balancers learn late that an
+//! instance goes), then stops accepting, lets requests in flight finish within the grace time, and
+//! cuts what is left.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::backoff::Backoff;
+
+/// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: u32 = 4096;
+
+/// How long a connection that has said nothing is waited for once we stop.
+const SILENT_AT_STOP: Duration = Duration::from_millis(500);
+
+/// What an HTTP/2 connection begins with.
+const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The bounds of a server.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// How long to go on accepting after shutdown began.
+    pub drain_delay: Duration,
+    /// How long requests in flight may then take.
+    pub grace: Duration,
+    /// How long a new connection may take to say anything.
+    pub first_byte: Duration,
+    /// How long a request head may take, counted from the end of the request before: also the
+    /// longest that a connection may idle. Longer than load balancers keep idle connections (60 s),
+    /// so that it is they who close.
+    pub header: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            drain_delay: Duration::ZERO,
+            grace: Duration::from_secs(25),
+            first_byte: Duration::from_secs(10),
+            header: Duration::from_secs(65),
+        }
+    }
+}
+
+impl ServerOptions {
+    /// As the settings say.
+    #[must_use]
+    pub fn of(settings: &crate::Settings) -> Self {
+        Self { drain_delay: settings.drain_delay, grace: settings.grace, ..Self::default() }
+    }
+}
+
+/// An address on which we cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}: {cause}; {}", remedy(cause))]
+pub struct BindError {
+    addr: SocketAddr,
+    /// Not called `source`: its text is part of ours.
+    cause: io::Error,
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program (or another pssp) has it: stop that one or choose another port"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose a higher one",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address: 0.0.0.0 means every one it has",
+        _ => "choose another address",
+    }
+}
+
+/// Listens on `addr`. Must be called within a Tokio runtime.
+///
+/// # Errors
+/// [`BindError`], with the address and what to do.
+pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
+    raise_file_limit();
+    listen(addr).map_err(|cause| BindError { addr, cause })
+}
+
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Lets us restart while connections of the last run linger; never lets two of us share a port,
+    // as SO_REUSEPORT would. On Windows it would: there it is not needed for the restart either.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
+/// Each connection is an open file, and the usual soft limit of 1,024 is soon reached.
+fn raise_file_limit() {
+    #[cfg(unix)]
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::debug!(%error, "the limit on open files stays as it is: {error}");
+    }
+}
+
+/// Serves `router` on `listener` until `shutdown` is cancelled and what was in flight is done or cut.
+/// Handlers find the peer's address as `ConnectInfo<SocketAddr>`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    options: ServerOptions,
+    shutdown: CancellationToken,
+) {
+    let connections = GracefulShutdown::new();
+    let stopping = CancellationToken::new();
+    let cut = CancellationToken::new();
+    let drained = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(options.drain_delay).await;
+    };
+    let server = Server {
+        router,
+        builder: builder(&options),
+        first_byte: options.first_byte,
+        stopping: stopping.clone(),
+        cut: cut.clone(),
+    };
+    tokio::select! {
+        () = drained => {}
+        () = accept_all(&listener, &server, &connections) => {}
+    }
+    drop(listener);
+    stopping.cancel();
+    let open = connections.count();
+    tracing::debug!(open, "stopped accepting, {open} connections open");
+    if tokio::time::timeout(options.grace, connections.shutdown()).await.is_err() {
+        tracing::warn!(
+            grace_ms = options.grace.as_millis(),
+            "cutting connections that outlast the grace time"
+        );
+        cut.cancel();
+    }
+}
+
+fn builder(options: &ServerOptions) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(options.header);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(20)))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .max_concurrent_streams(256);
+    builder
+}
+
+struct Server {
+    router: Router,
+    builder: Builder<TokioExecutor>,
+    first_byte: Duration,
+    /// No more connections are accepted: those that have said nothing yet need not be waited for.
+    stopping: CancellationToken,
+    cut: CancellationToken,
+}
+
+async fn accept_all(listener: &TcpListener, server: &Server, connections: &GracefulShutdown) {
+    let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if backoff.reset() {
+                    tracing::info!("accepting connections again");
+                }
+                server.spawn(stream, peer, connections.watcher());
+            }
+            Err(error) if is_of_the_peer(&error) => {}
+            Err(error) => {
+                metrics::counter!("pssp_accept_errors_total").increment(1);
+                if backoff.is_fresh() {
+                    tracing::error!(%error, "cannot accept connections, will go on trying: {error}");
+                }
+                tokio::time::sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+/// The peer gave up before we accepted it; nothing is wrong here.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+impl Server {
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        let (router, builder, cut) = (self.router.clone(), self.builder.clone(), self.cut.clone());
+        // The builder waits for ever for the bytes that tell HTTP/1 from HTTP/2; so they come first.
+        let patience = patience(self.first_byte, self.stopping.clone());
+        let conversation = async move {
+            let spoken = tokio::select! {
+                spoken = has_spoken(&stream) => spoken.is_ok(),
+                () = patience => false,
+            };
+            if spoken {
+                converse(stream, peer, router, builder, watcher).await;
+            }
+        };
+        tokio::spawn(async move {
+            metrics::gauge!("pssp_connections").increment(1.0);
+            tokio::select! {
+                () = conversation => {}
+                () = cut.cancelled() => {}
+            }
+            metrics::gauge!("pssp_connections").decrement(1.0);
+        });
+    }
+}
+
+/// Returns when a peer has been silent for too long.
+async fn patience(first_byte: Duration, stopping: CancellationToken) {
+    let stopped = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(SILENT_AT_STOP).await;
+    };
+    tokio::select! {
+        () = tokio::time::sleep(first_byte) => {}
+        () = stopped => {}
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    builder: Builder<TokioExecutor>,
+    watcher: Watcher,
+) {
+    let _ = stream.set_nodelay(true); // an answer in two small segments must not wait for an ACK
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request.map(axum::body::Body::new))
+    });
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%peer, error, "connection of {peer} ended early: {error}");
+    }
+}
+
+/// Returns once the peer has sent enough to tell its protocol.
+async fn has_spoken(stream: &TcpStream) -> io::Result<()> {
+    let mut first = [0; H2_PREFACE.len()];
+    let mut seen = 0;
+    loop {
+        let n = stream.peek(&mut first).await?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if n == first.len() || first[..n] != H2_PREFACE[..n] {
+            return Ok(());
+        }
+        if n == seen {
+            // Peeking does not wait for more than is there.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        seen = n;
+    }
+}

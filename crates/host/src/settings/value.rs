@@ -1,0 +1,254 @@
+//! Kinds of values: what may be written, how it is read, and how that is said to people.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use pssp_jobs::Owner;
+
+use super::{ApiKey, ApiKeys};
+
+/// Stands in where an address could not be read; never leaves this module's caller.
+pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
+
+/// The most that a receiver is asked for at once ([`pssp_jobs::JobReceiver::receive`]).
+pub(super) const MAX_SLOTS: usize = 1000;
+
+/// Shortest API key: shorter ones can be guessed.
+const MIN_KEY: usize = 8;
+
+/// What may be written for a setting.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// An IP address with a port, or nothing.
+    Address,
+    /// Directives of a log filter.
+    Filter,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// `true` or `false`.
+    Switch,
+    /// A whole number.
+    Count {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// A number of bytes.
+    Size {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// A span of time.
+    Duration {
+        /// Shortest.
+        min: Duration,
+        /// Longest.
+        max: Duration,
+    },
+    /// Names with keys; secret.
+    Keys,
+}
+
+pub(super) const fn count(min: u64, max: u64) -> Kind {
+    Kind::Count { min, max }
+}
+
+pub(super) const fn size(min: u64, max: u64) -> Kind {
+    Kind::Size { min, max }
+}
+
+pub(super) const fn duration(min: Duration, max: Duration) -> Kind {
+    Kind::Duration { min, max }
+}
+
+pub(super) const fn any_duration(max: Duration) -> Kind {
+    Kind::Duration { min: Duration::ZERO, max }
+}
+
+/// A value as read.
+pub(super) enum Value {
+    Text(String),
+    Address(Option<SocketAddr>),
+    Switch(bool),
+    Count(usize),
+    Duration(Duration),
+    Keys(ApiKeys),
+}
+
+impl Kind {
+    /// What to write, for documentation and faults.
+    #[must_use]
+    pub fn expects(self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Address => "an IP address and port such as 127.0.0.1:5000 or [::]:5000".to_owned(),
+            Self::Filter => "a level (error, warn, info, debug, trace) or a list of target=level".to_owned(),
+            Self::OneOf(words) => words.join(" or "),
+            Self::Switch => "true or false".to_owned(),
+            Self::Count { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Size { min, max } => {
+                format!("a size from {} to {} such as 512KiB or 1MiB", bytes(min), bytes(max))
+            }
+            Self::Duration { min, max } => {
+                format!("a duration from {} to {} such as 500ms, 30s, 10m or 7d", span(min), span(max))
+            }
+            Self::Keys => format!(
+                "name:key,name:key with names of letters, digits, '.', '_' and '-', each once, not public, \
+                 and keys of at least {MIN_KEY} printable characters without comma, each once"
+            ),
+        }
+    }
+
+    pub(super) fn parse(self, text: &str) -> Result<Value, String> {
+        self.read(text).ok_or_else(|| format!("write {}", self.expects()))
+    }
+
+    fn read(self, text: &str) -> Option<Value> {
+        match self {
+            Self::Text => Some(Value::Text(text.to_owned())),
+            Self::Address if text.is_empty() => Some(Value::Address(None)),
+            Self::Address => address(text).map(|a| Value::Address(Some(a))),
+            Self::Filter => {
+                let known = tracing_subscriber::EnvFilter::try_new(text).is_ok();
+                known.then(|| Value::Text(text.to_owned()))
+            }
+            Self::OneOf(words) => {
+                let text = text.to_ascii_lowercase();
+                words.contains(&text.as_str()).then_some(Value::Text(text))
+            }
+            Self::Switch => switch(text).map(Value::Switch),
+            Self::Count { min, max } => within(text.parse().ok()?, min, max),
+            Self::Size { min, max } => within(parse_bytes(text)?, min, max),
+            Self::Duration { min, max } => {
+                let value =
+                    humantime::parse_duration(text).ok().or((text == "0").then_some(Duration::ZERO))?;
+                (min..=max).contains(&value).then_some(Value::Duration(value))
+            }
+            Self::Keys => keys(text).map(Value::Keys),
+        }
+    }
+}
+
+fn within(number: u64, min: u64, max: u64) -> Option<Value> {
+    let number = (min..=max).contains(&number).then_some(number)?;
+    usize::try_from(number).ok().map(Value::Count)
+}
+
+fn address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => port.parse().ok().map(|port| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)),
+        None => text.parse().ok(),
+    }
+}
+
+fn switch(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// Powers of 1024 by either spelling: nobody who writes `1MB` as a limit minds the difference.
+const UNITS: [(&str, u64); 10] = [
+    ("kib", 1 << 10),
+    ("mib", 1 << 20),
+    ("gib", 1 << 30),
+    ("kb", 1 << 10),
+    ("mb", 1 << 20),
+    ("gb", 1 << 30),
+    ("k", 1 << 10),
+    ("m", 1 << 20),
+    ("g", 1 << 30),
+    ("b", 1),
+];
+
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    let (digits, unit) = UNITS
+        .iter()
+        .find_map(|(name, unit)| text.strip_suffix(name).map(|digits| (digits.trim_end(), *unit)))
+        .unwrap_or((&text, 1));
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+fn bytes(n: u64) -> String {
+    match UNITS[..3].iter().rev().find(|(_, unit)| n >= *unit && n.is_multiple_of(*unit)) {
+        Some((name, unit)) => format!("{}{}iB", n / unit, name[..1].to_ascii_uppercase()),
+        None => format!("{n}B"),
+    }
+}
+
+fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, "d"), (3600, "h"), (60, "m")];
+    match units.iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{}{name}", seconds / unit),
+        None if duration.subsec_millis() > 0 => format!("{}ms", duration.as_millis()),
+        None => format!("{seconds}s"),
+    }
+}
+
+fn keys(text: &str) -> Option<ApiKeys> {
+    let mut keys: Vec<ApiKey> = Vec::new();
+    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let (name, key) = entry.split_once(':')?;
+        let good = is_name(name) && key.len() >= MIN_KEY && key.bytes().all(|b| b.is_ascii_graphic());
+        let owner = Owner::new(name);
+        if !good || keys.iter().any(|known| known.owner == owner || known.key == key) {
+            return None;
+        }
+        keys.push(ApiKey { owner, key: key.to_owned() });
+    }
+    Some(ApiKeys(keys))
+}
+
+fn is_name(name: &str) -> bool {
+    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    letters && (1..=64).contains(&name.len()) && name != Owner::public().as_str()
+}
+
+/// Number of letters to insert, remove or exchange to get from `a` to `b`.
+pub(super) fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let exchange = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = exchange.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes_read_as_they_are_written() {
+        for text in ["500ms", "30s", "10m", "7d", "0s"] {
+            assert_eq!(span(humantime::parse_duration(text).unwrap()), text);
+        }
+        for (text, n) in [("1MiB", 1 << 20), ("512KiB", 512 << 10), ("2GiB", 2 << 30), ("7B", 7)] {
+            assert_eq!(parse_bytes(text), Some(n), "{text}");
+            assert_eq!(bytes(n), text);
+        }
+        assert_eq!(parse_bytes("1 mb"), Some(1 << 20));
+        assert_eq!(parse_bytes("99999999999g"), None);
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("PSSP_LEASE", "PSSP_LEASE"), 0);
+        assert_eq!(distance("PSSP_LAESE", "PSSP_LEASE"), 2);
+        assert_eq!(distance("abc", ""), 3);
+    }
+}

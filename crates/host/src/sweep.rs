@@ -1,0 +1,81 @@
+//! The sweep loop: repairs what is overdue and forgets what has expired, all the time, in every worker.
+
+use std::time::Duration;
+
+use pssp_jobs::service::{SWEEP_LIMIT, Swept};
+use pssp_jobs::{Jobs, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::jittered;
+
+/// The pause between sweeps while there is more to do than one takes: work goes first.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
+
+/// Sweeps about every `every` until `shutdown` is cancelled, the first time soon after the start
+/// (what the last run left is repaired then), and at once again while a sweep hits its limit.
+pub async fn run(jobs: Jobs, every: Duration, shutdown: CancellationToken) {
+    let mut failing = false;
+    let mut pause = jittered(every.min(Duration::from_secs(1)), 0.0, 1.0);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = shutdown.cancelled() => return,
+        }
+        let swept = sweep(&jobs).await;
+        note_change(&mut failing, &swept);
+        pause = match swept {
+            Ok(swept) if is_backlog(&swept) => BACKLOG_PAUSE,
+            _ => jittered(every, 0.75, 1.25),
+        };
+    }
+}
+
+async fn sweep(jobs: &Jobs) -> Result<Swept, StoreError> {
+    let swept = jobs.sweep().await;
+    let outcome = if swept.is_ok() { "ok" } else { "error" };
+    metrics::counter!("pssp_sweep_total", "outcome" => outcome).increment(1);
+    let swept = swept?;
+    for (kind, n) in kinds(&swept) {
+        metrics::counter!("pssp_sweep_repaired_total", "kind" => kind).increment(n as u64);
+    }
+    if swept.reclaimed + swept.buried > 0 {
+        let Swept { reclaimed, buried, .. } = swept;
+        tracing::warn!(reclaimed, buried, "took {reclaimed} jobs from lost workers and gave up {buried}");
+    }
+    measure_depth(jobs).await?;
+    Ok(swept)
+}
+
+fn kinds(swept: &Swept) -> [(&'static str, usize); 4] {
+    [
+        ("resent", swept.resent),
+        ("reclaimed", swept.reclaimed),
+        ("buried", swept.buried),
+        ("purged", swept.purged),
+    ]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge of jobs is exact up to 2^53")]
+async fn measure_depth(jobs: &Jobs) -> Result<(), StoreError> {
+    let depth = jobs.backend().store.depth().await?;
+    for (state, n) in [("submitted", depth.submitted), ("running", depth.running), ("dead", depth.dead)] {
+        metrics::gauge!("pssp_jobs", "state" => state).set(n as f64);
+    }
+    Ok(())
+}
+
+/// Logs errors when they begin and when they end, not at every sweep between.
+fn note_change(failing: &mut bool, swept: &Result<Swept, StoreError>) {
+    match swept {
+        Err(error) if !*failing => {
+            tracing::warn!(%error, "cannot sweep, will go on trying: {error}")
+        }
+        Ok(_) if *failing => tracing::info!("sweeping again"),
+        _ => {}
+    }
+    *failing = swept.is_err();
+}
+
+fn is_backlog(swept: &Swept) -> bool {
+    swept.resent + swept.reclaimed + swept.buried >= SWEEP_LIMIT || swept.purged >= SWEEP_LIMIT
+}

@@ -1,0 +1,10 @@
+//! Tests of the host, one module a part.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
+mod poll;
+mod server;
+mod settings;
+mod support;
+mod sweep;
+mod telemetry;

@@ -1,0 +1,177 @@
+//! What the handlers need, and what an operator may set.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pssp_jobs::{Jobs, Owner};
+use pssp_predict::Method;
+use pssp_predict::sequence::CleanOptions;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Keys;
+use crate::cpu::Cpu;
+
+/// Renders the process' metrics as Prometheus text.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Everything that the handlers need.
+#[derive(Clone)]
+pub struct App {
+    /// The use cases, over some backend.
+    pub jobs: Jobs,
+    /// What an operator may set.
+    pub config: Config,
+    /// The methods that the workers run; shown to callers.
+    pub methods: Vec<Method>,
+    /// What `/metrics` answers.
+    pub metrics: RenderMetrics,
+    /// Cancelled when the process begins to shut down: `/readyz` says so, and waits and event
+    /// streams end, so that they do not hold it up.
+    pub shutdown: CancellationToken,
+    /// The version shown in `/v1/status`.
+    pub version: String,
+}
+
+impl App {
+    /// An app over `jobs` with everything else as by default.
+    #[must_use]
+    pub fn new(jobs: Jobs) -> Self {
+        Self {
+            jobs,
+            config: Config::default(),
+            methods: Vec::new(),
+            metrics: Arc::new(String::new),
+            shutdown: CancellationToken::new(),
+            version: crate::VERSION.to_owned(),
+        }
+    }
+}
+
+/// A key that lets its owner in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Whose jobs its jobs are.
+    pub owner: Owner,
+    /// The secret.
+    pub key: String,
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ApiKey({}, ...)", self.owner.as_str())
+    }
+}
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Longest sequence, in residues.
+    pub max_residues: usize,
+    /// Most records of a batch.
+    pub max_batch_records: usize,
+    /// Largest body of a request that is no batch, in bytes, also after unpacking gzip.
+    pub max_body_bytes: usize,
+    /// Largest body of a batch, in bytes, also after unpacking gzip.
+    pub max_batch_bytes: usize,
+    /// Bodies of all requests together that are held in memory; beyond that new ones get a 503.
+    pub max_buffered_bytes: usize,
+    /// Requests in hand at the same time (not counting streams that have begun); beyond that new
+    /// ones get a 503.
+    pub max_in_flight: usize,
+    /// Requests that wait for a job, and event streams, at the same time.
+    pub max_waits: usize,
+    /// Pause before a job of the classic `/run` may start: old clients expect to see it submitted.
+    pub classic_delay: Duration,
+    /// Most jobs that the classic list shows, newest first.
+    pub classic_list: usize,
+    /// Whether the classic `jobid=ALL` may delete everything.
+    pub allow_delete_all: bool,
+    /// Who may call; nobody listed means everybody, as the owner `public`.
+    pub api_keys: Vec<ApiKey>,
+    /// Origins whose pages may call (CORS); none by default, `*` for all.
+    pub cors_origins: Vec<String>,
+    /// How long a request may take, without the time that it asked to wait.
+    pub request_timeout: Duration,
+    /// The same for the submission of a batch.
+    pub batch_timeout: Duration,
+    /// How long a sender may pause within a body.
+    pub body_idle: Duration,
+    /// Longest time that `Prefer: wait` may ask for.
+    pub max_wait: Duration,
+    /// How often an event stream shows that it lives.
+    pub sse_heartbeat: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_residues: 10_000,
+            max_batch_records: 10_000,
+            max_body_bytes: 1 << 20,
+            max_batch_bytes: 32 << 20,
+            max_buffered_bytes: 256 << 20,
+            max_in_flight: 16_384,
+            max_waits: 4_096,
+            classic_delay: Duration::from_secs(1),
+            classic_list: 1_000,
+            allow_delete_all: false,
+            api_keys: Vec::new(),
+            cors_origins: Vec::new(),
+            request_timeout: Duration::from_secs(30),
+            batch_timeout: Duration::from_mins(2),
+            body_idle: Duration::from_secs(10),
+            max_wait: Duration::from_secs(20),
+            sse_heartbeat: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn clean(&self, force: bool) -> CleanOptions {
+        CleanOptions { max_residues: self.max_residues, force }
+    }
+}
+
+/// The app with what belongs to its running: the state of every handler.
+pub(crate) struct Shared {
+    pub(crate) app: App,
+    pub(crate) keys: Keys,
+    pub(crate) cpu: Cpu,
+    pub(crate) in_flight: Arc<Semaphore>,
+    pub(crate) waits: Arc<Semaphore>,
+    /// In units of [`crate::body::UNIT`] bytes.
+    pub(crate) buffers: Arc<Semaphore>,
+    pub(crate) started: Instant,
+}
+
+/// How handlers take it.
+pub(crate) type Ctx = Arc<Shared>;
+
+impl Shared {
+    pub(crate) fn new(app: App) -> Ctx {
+        let config = &app.config;
+        Arc::new(Self {
+            keys: Keys::new(&config.api_keys),
+            cpu: Cpu::new(),
+            in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
+            waits: Arc::new(Semaphore::new(config.max_waits)),
+            buffers: Arc::new(Semaphore::new(config.max_buffered_bytes / crate::body::UNIT)),
+            started: Instant::now(),
+            app,
+        })
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.app.jobs
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.app.config
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.app.shutdown.is_cancelled()
+    }
+}

@@ -1,0 +1,110 @@
+//! Single headers: `Prefer`, `Idempotency-Key`, `If-None-Match`, `Retry-After`.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use pssp_jobs::job::Phase;
+use pssp_jobs::{Job, Timestamp};
+
+use crate::problem::{Kind, Problem};
+
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Longest idempotency key.
+const MAX_KEY: usize = 255;
+
+/// Longest `Retry-After` for a job that is on its way.
+const MAX_POLL: Duration = Duration::from_secs(30);
+
+/// How long the caller would wait (RFC 7240), cut to `max`; nothing if it does not say, or says
+/// something else: a preference is never an error.
+pub(crate) fn wait(headers: &HeaderMap, max: Duration) -> Option<Duration> {
+    let values = headers.get_all(PREFER).iter().filter_map(|v| v.to_str().ok());
+    let mut preferences = values.flat_map(|v| v.split([',', ';']));
+    let seconds = preferences.find_map(|preference| {
+        let (name, value) = preference.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.parse::<u64>().ok())?
+    })?;
+    Some(Duration::from_secs(seconds).min(max)).filter(|wait| !wait.is_zero())
+}
+
+/// `wait=N`, for `Preference-Applied`.
+pub(crate) fn applied(wait: Duration) -> HeaderValue {
+    HeaderValue::try_from(format!("wait={}", wait.as_secs())).unwrap_or(HeaderValue::from_static("wait"))
+}
+
+/// The caller's idempotency key.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let valid =
+        |key: &&str| (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| (0x21..=0x7e).contains(&b));
+    match value.to_str().ok().filter(valid) {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => {
+            let detail = format!("an Idempotency-Key is 1 to {MAX_KEY} visible ASCII characters");
+            Err(Problem::new(Kind::Unparsable, detail))
+        }
+    }
+}
+
+/// Whether the caller has what `etag` names already.
+pub(crate) fn none_match(headers: &HeaderMap, etag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
+    let mut tags = values.flat_map(|v| v.split(',')).map(str::trim);
+    // The comparison for this header is the weak one (RFC 9110, 13.1.2).
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+/// Whole seconds, at least 1, for `Retry-After`.
+pub(crate) fn seconds(after: Duration) -> HeaderValue {
+    let whole = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    HeaderValue::from(whole.max(1))
+}
+
+/// When to look again at a job that is not terminal.
+pub(crate) fn poll_again(job: &Job, now: Timestamp) -> Duration {
+    match job.status.phase {
+        // One that may start only later, after back-off or on the classic face.
+        Phase::Submitted { not_before } => not_before.since(now).min(MAX_POLL),
+        _ => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefer(values: &[&'static str]) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(PREFER, HeaderValue::from_static(value));
+        }
+        wait(&headers, Duration::from_secs(20)).map(|w| w.as_secs())
+    }
+
+    #[test]
+    fn wait_in_all_its_spellings() {
+        assert_eq!(prefer(&["wait=5"]), Some(5));
+        assert_eq!(prefer(&["respond-async, wait=\"7\""]), Some(7));
+        assert_eq!(prefer(&["return=minimal", "Wait = 3"]), Some(3));
+        assert_eq!(prefer(&["wait=99999"]), Some(20));
+        for nothing in ["wait=0", "wait=-1", "wait=x", "wait", "", "await=3", "wait=99999999999999999999999"]
+        {
+            assert_eq!(prefer(&[nothing]), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn seconds_round_up() {
+        for (ms, text) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (30_000, "30")] {
+            assert_eq!(seconds(Duration::from_millis(ms)), text);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Named fields: of a query, an urlencoded form or a multipart form.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Multipart, Request};
+use http::request::Parts;
+
+use super::Draft;
+use crate::body::{Media, Payload};
+use crate::problem::{Fault, Kind, Problem, echo};
+
+/// Most fields of a form; ours have three.
+const MAX_FIELDS: usize = 32;
+
+/// Names under which forms send the sequence: the classic one and the modern one.
+const SEQUENCE: [&str; 2] = ["seq", "sequence"];
+
+/// Fields in the order in which they came. Values are bytes: a sequence in a wrong encoding is told
+/// by the cleaner, with its place.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fields(Vec<(String, Vec<u8>)>);
+
+impl Fields {
+    /// The first field of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// The same as text.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        match std::str::from_utf8(value) {
+            Ok(text) => Ok(Some(text.to_owned())),
+            Err(_) => Err(Problem::new(Kind::Unparsable, format!("{name} is not UTF-8"))),
+        }
+    }
+
+    /// A value that another type parses.
+    pub(crate) fn parsed<T: std::str::FromStr>(
+        &self,
+        name: &str,
+        expected: &str,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let bad = |_| Problem::new(Kind::Unparsable, format!("{name}={}: expected {expected}", echo(&text)));
+        text.parse().map(Some).map_err(bad)
+    }
+
+    /// Whether a switch is on; its name alone means that it is.
+    pub(crate) fn switch(&self, name: &str) -> Result<bool, Problem> {
+        match self.text(name)?.as_deref() {
+            None | Some("false" | "0" | "no" | "off") => Ok(false),
+            Some("" | "true" | "1" | "yes" | "on") => Ok(true),
+            Some(other) => {
+                Err(Problem::new(Kind::Unparsable, format!("{name}={}: expected true or false", echo(other))))
+            }
+        }
+    }
+
+    /// What a form asks for as one job.
+    pub(crate) fn into_draft(self) -> Result<Draft, Problem> {
+        let (name, force) = (self.text("name")?, self.switch("force")?);
+        let is_sequence = |field: &(String, Vec<u8>)| SEQUENCE.contains(&field.0.as_str());
+        let Some((_, input)) = self.0.into_iter().find(is_sequence) else {
+            return Err(no_sequence());
+        };
+        Ok(Draft { name, input, force })
+    }
+}
+
+fn no_sequence() -> Problem {
+    let hint = "send seq=..., or a FASTA file as the body with the header Content-Type: text/x-fasta";
+    Problem::new(Kind::Unparsable, "the form has no field seq").with_fault(Fault::new(
+        "missing_field",
+        "seq (or sequence) is missing",
+        hint,
+    ))
+}
+
+/// The fields of the query.
+pub(crate) fn query(parts: &Parts) -> Result<Fields, Problem> {
+    urlencoded(parts.uri.query().unwrap_or_default().as_bytes())
+}
+
+/// The fields of a form.
+pub(crate) async fn parse_form(payload: Payload) -> Result<Fields, Problem> {
+    match payload.media {
+        Media::Multipart => multipart(payload).await,
+        _ => urlencoded(&payload.bytes),
+    }
+}
+
+async fn multipart(payload: Payload) -> Result<Fields, Problem> {
+    let parts = payload.parts.clone();
+    let (bytes, _held) = payload.into_bytes();
+    let request = Request::from_parts(parts, Body::from(bytes));
+    let mut form = Multipart::from_request(request, &()).await.map_err(|e| bad_form(&e.body_text()))?;
+    let mut fields = Fields::default();
+    while let Some(field) = form.next_field().await.map_err(|e| bad_form(&e.body_text()))? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let value = field.bytes().await.map_err(|e| bad_form(&e.body_text()))?;
+        fields.0.push((name, value.to_vec()));
+        if fields.0.len() > MAX_FIELDS {
+            return Err(too_many_fields());
+        }
+    }
+    Ok(fields)
+}
+
+fn bad_form(detail: &str) -> Problem {
+    Problem::new(Kind::Unparsable, format!("the form cannot be read: {}", echo(detail)))
+}
+
+fn too_many_fields() -> Problem {
+    Problem::new(Kind::Unparsable, format!("the form has more than {MAX_FIELDS} fields"))
+}
+
+/// `a=1&b=2` with `+` for blanks and `%XX`. A `%` that begins no such escape stands for itself.
+fn urlencoded(bytes: &[u8]) -> Result<Fields, Problem> {
+    let pairs: Vec<&[u8]> =
+        bytes.split(|&b| b == b'&').filter(|p| !p.is_empty()).take(MAX_FIELDS + 1).collect();
+    if pairs.len() > MAX_FIELDS {
+        return Err(too_many_fields());
+    }
+    let field = |pair: &[u8]| {
+        let at = pair.iter().position(|&b| b == b'=').unwrap_or(pair.len());
+        let name = String::from_utf8_lossy(&decode(&pair[..at])).into_owned();
+        (name, decode(pair.get(at + 1..).unwrap_or_default()))
+    };
+    Ok(Fields(pairs.into_iter().map(field).collect()))
+}
+
+fn decode(text: &[u8]) -> Vec<u8> {
+    let hex = |at: usize| text.get(at).and_then(|&b| char::from(b).to_digit(16));
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        out.push(match (byte, hex(at), hex(at + 1)) {
+            (b'+', ..) => b' ',
+            (b'%', Some(high), Some(low)) => {
+                at += 2;
+                u8::try_from(high * 16 + low).unwrap_or(b'%')
+            }
+            _ => byte,
+        });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urlencoded_forms() {
+        let fields = urlencoded(b"seq=M%4bV+LT%0A%&name=&flag&seq=second&x=a=b").unwrap();
+        assert_eq!(fields.get("seq"), Some(&b"MKV LT\n%"[..]));
+        assert_eq!(fields.get("name"), Some(&b""[..]));
+        assert_eq!(fields.get("x"), Some(&b"a=b"[..]));
+        assert!(fields.switch("flag").unwrap());
+        assert!(!fields.switch("absent").unwrap());
+        assert!(fields.switch("seq").is_err());
+        assert_eq!(urlencoded(b"seq=%ff").unwrap().get("seq"), Some(&b"\xff"[..]));
+        assert!(urlencoded("a=1&".repeat(33).as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! What happens to every request: id, span and log line, metrics, limits, panics, and the writing
+//! down of problems.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::app::{Config, Ctx};
+use crate::headers;
+use crate::problem::{Kind, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest request id taken from a caller.
+const MAX_REQUEST_ID: usize = 128;
+
+/// The outermost layer of ours around every route and fallback.
+pub(crate) async fn observe(State(ctx): State<Ctx>, request: Request, next: Next) -> Response {
+    let seen = Seen::new(&request);
+    let span = tracing::info_span!(
+        "request",
+        method = seen.method,
+        route = seen.route,
+        request_id = seen.request_id,
+    );
+    let mut response = guarded(&ctx, request, next).instrument(span.clone()).await;
+    seen.write_down(&mut response);
+    span.in_scope(|| seen.report(response.status()));
+    response
+}
+
+/// What is known of a request before it is dealt with.
+struct Seen {
+    method: &'static str,
+    route: String,
+    request_id: String,
+    is_modern: bool,
+    since: Instant,
+}
+
+impl Seen {
+    fn new(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let path = request.uri().path();
+        Self {
+            method: verb(request.method()),
+            route: route.unwrap_or("unmatched").to_owned(),
+            request_id: request_id(request.headers()),
+            is_modern: path == "/v1" || path.starts_with("/v1/"),
+            since: Instant::now(),
+        }
+    }
+
+    fn write_down(&self, response: &mut Response) {
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            problem.write(response, &self.request_id, self.is_modern);
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Ok(id) = HeaderValue::try_from(&self.request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+    }
+
+    fn report(&self, status: StatusCode) {
+        let elapsed = self.since.elapsed();
+        let labels = [("method", self.method.to_owned()), ("route", self.route.clone())];
+        metrics::histogram!("pssp_http_request_seconds", &labels).record(elapsed.as_secs_f64());
+        let [method, route] = labels;
+        let labels = [method, route, ("status", status.as_u16().to_string())];
+        metrics::counter!("pssp_http_requests_total", &labels).increment(1);
+        let (status, latency_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
+        let (method, route) = (self.method, &self.route);
+        // Probes and scrapes come every few seconds and say nothing while all is well.
+        if status < 400 && matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") {
+            tracing::debug!(status, latency_ms, "{method} {route} {status}");
+        } else {
+            tracing::info!(status, latency_ms, "{method} {route} {status}");
+        }
+    }
+}
+
+/// Sheds load, bounds the time, and turns a panic into an answer.
+async fn guarded(ctx: &Ctx, request: Request, next: Next) -> Response {
+    let Ok(_permit) = ctx.in_flight.try_acquire() else {
+        return Problem::overloaded("too many requests at the moment").into_response();
+    };
+    let deadline = deadline(ctx.config(), &request);
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(deadline, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => panicked(&*panic).into_response(),
+        Err(_) => {
+            let detail = format!("no answer within {} s; try again later", deadline.as_secs());
+            Problem::new(Kind::Timeout, detail).with_retry_after(Duration::from_secs(5)).into_response()
+        }
+    }
+}
+
+/// How long it may take until the answer begins.
+fn deadline(config: &Config, request: &Request) -> Duration {
+    if request.method() == Method::POST && request.uri().path() == "/v1/batches" {
+        return config.batch_timeout;
+    }
+    let wait = headers::wait(request.headers(), config.max_wait).unwrap_or_default();
+    config.request_timeout + wait
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    Problem::internal(&std::io::Error::other(format!("a handler panicked: {text}")))
+}
+
+/// The caller's id if it is short and harmless, else one of ours.
+fn request_id(headers: &HeaderMap) -> String {
+    let harmless = |id: &&str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&b);
+        (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(allowed)
+    };
+    let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(harmless);
+    given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// The verb as a label: unknown ones are one, so that callers cannot make labels up.
+fn verb(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+/// Packs large answers. Not those with an `ETag`: a strong one names the exact bytes.
+pub(crate) fn compression() -> CompressionLayer<impl Predicate> {
+    let untagged =
+        |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key(header::ETAG);
+    CompressionLayer::new().compress_when(DefaultPredicate::new().and(untagged))
+}
+
+/// Which pages of other origins may call; `None` without any.
+pub(crate) fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let exposed = ["location", "etag", "retry-after", "x-request-id", "idempotent-replayed", "link"];
+    let list = origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
+    let allowed = match origins {
+        [] => return None,
+        [any] if any == "*" => AllowOrigin::any(),
+        _ => AllowOrigin::list(list),
+    };
+    // Mirrored, since `*` does not cover Authorization.
+    let headers = AllowHeaders::mirror_request();
+    let layer = CorsLayer::new().allow_origin(allowed).allow_methods(Any).allow_headers(headers);
+    Some(layer.expose_headers(exposed.map(HeaderName::from_static)))
+}

@@ -1,0 +1,37 @@
+//! The API function of pssp: [`router`] makes an [`axum::Router`] of an [`App`].
+//!
+//! Two faces on one service: the classic routes at the root, whose clients keep working, and the
+//! modern ones under `/v1`. `openapi.json` describes both.
+//!
+//! - [`app`]: what the handlers need ([`App`]), and what an operator may set ([`Config`])
+//! - [`routes`]: one file a resource, and [`ROUTES`], the list of them
+//! - `problem`: every error, as RFC 9457 (modern face) or as text (classic face)
+//! - `body`, `input`, `negotiate`, `headers`: from a request to what it asks for
+//! - `layers`: what happens to every request: id, log line, metrics, limits, panics
+//!
+//! The handlers know no backend and no host; what only the program needs lies behind the feature
+//! `standalone`.
+
+pub mod app;
+mod auth;
+mod body;
+mod cpu;
+mod headers;
+mod input;
+mod layers;
+mod negotiate;
+mod problem;
+mod render;
+pub mod routes;
+#[cfg(feature = "standalone")]
+pub mod standalone;
+mod view;
+
+pub use app::{ApiKey, App, Config};
+pub use routes::{ROUTES, router};
+
+/// The version of this program: that of its image and of its git tag.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The description of the HTTP interface, as served at `/openapi.json`.
+pub const OPENAPI: &str = include_str!("../openapi.json");

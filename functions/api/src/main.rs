@@ -1,0 +1,14 @@
+//! `pssp-api`: answers the HTTP interface over the backend that `PSSP_BACKEND` names.
+
+use std::process::ExitCode;
+
+use pssp_host::program::Program;
+
+fn main() -> ExitCode {
+    let program = Program {
+        name: "pssp-api",
+        version: pssp_api::VERSION,
+        about: "Takes sequences, tells how their jobs are, hands out results.",
+    };
+    program.run(|settings| async move { pssp_api::standalone::main(&settings).await })
+}

@@ -1,0 +1,121 @@
+//! Which format the caller wants: by suffix, `?format=` or `Accept`.
+
+use http::{HeaderMap, header};
+use pssp_predict::format::{FORMATS, Format};
+
+use crate::problem::{Kind, Problem};
+
+/// The format of an answer: `asked` by suffix or query, else by `Accept` among all formats, where
+/// `default` is what `*/*` gets.
+pub(crate) fn format(headers: &HeaderMap, asked: Option<Format>, default: Format) -> Result<Format, Problem> {
+    if let Some(format) = asked {
+        return Ok(format);
+    }
+    let ranges = accepted(headers);
+    if ranges.is_empty() {
+        return Ok(default);
+    }
+    best(&ranges, default).ok_or_else(not_acceptable)
+}
+
+/// The format of `?format=`.
+pub(crate) fn by_name(name: &str) -> Result<Format, Problem> {
+    Format::from_extension(name).ok_or_else(not_acceptable)
+}
+
+fn not_acceptable() -> Problem {
+    let formats: Vec<String> =
+        FORMATS.iter().map(|f| format!(".{} ({})", f.extension(), essence(f.media_type()))).collect();
+    Problem::new(Kind::NotAcceptable, format!("formats are {}", formats.join(", ")))
+}
+
+/// One media range of an `Accept` header.
+struct Range {
+    kind: String,
+    /// Thousandths.
+    quality: u16,
+}
+
+fn accepted(headers: &HeaderMap) -> Vec<Range> {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok());
+    values.flat_map(|v| v.split(',')).filter_map(Range::parse).collect()
+}
+
+impl Range {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let kind = parts.next().filter(|kind| kind.contains('/'))?.to_ascii_lowercase();
+        let quality = parts.find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")));
+        let quality = quality.map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0)).clamp(0.0, 1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+        Some(Self { kind, quality: (quality * 1000.0) as u16 })
+    }
+
+    /// How exactly this range names `media`, if it does.
+    fn fit(&self, media: &str) -> Option<u8> {
+        let (main, _) = media.split_once('/')?;
+        match self.kind.split_once('/')? {
+            ("*", "*") => Some(1),
+            (kind, "*") if kind == main => Some(2),
+            _ if self.kind == media => Some(3),
+            _ => None,
+        }
+    }
+}
+
+/// The format with the highest quality, where the most exact range decides on each; `default`, then
+/// the order of [`FORMATS`], where several are as good.
+fn best(ranges: &[Range], default: Format) -> Option<Format> {
+    let quality = |format: Format| {
+        let media = essence(format.media_type());
+        let fits = ranges.iter().filter_map(|range| range.fit(media).map(|fit| (fit, range.quality)));
+        fits.max_by_key(|(fit, _)| *fit)
+            .map(|(fit, quality)| (quality, fit))
+            .filter(|(quality, _)| *quality > 0)
+    };
+    let candidates = std::iter::once(default).chain(FORMATS.iter().copied());
+    let mut best: Option<((u16, u8), Format)> = None;
+    for format in candidates {
+        let Some(quality) = quality(format) else {
+            continue;
+        };
+        if best.is_none_or(|(known, _)| quality > known) {
+            best = Some((quality, format));
+        }
+    }
+    best.map(|(_, format)| format)
+}
+
+/// A media type without its parameters.
+fn essence(media: &str) -> &str {
+    media.split(';').next().unwrap_or(media).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(accept: &'static str, expected: Option<Format>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, http::HeaderValue::from_static(accept));
+        assert_eq!(format(&headers, None, Format::Json).ok(), expected, "{accept}");
+    }
+
+    #[test]
+    fn accept_headers() {
+        check("*/*", Some(Format::Json));
+        check("", Some(Format::Json));
+        check("application/json", Some(Format::Json));
+        check("text/csv", Some(Format::Csv));
+        check("TEXT/CSV ; q=0.5, */*;q=0.1", Some(Format::Csv));
+        check("text/csv;q=0.1, application/json;q=0.9", Some(Format::Json));
+        check("text/plain", Some(Format::Classic));
+        check("text/*", Some(Format::Classic));
+        check("application/*", Some(Format::Json));
+        check("application/x-ndjson, */*;q=0.8", Some(Format::Ndjson));
+        check("text/html,application/xhtml+xml,*/*;q=0.8", Some(Format::Json));
+        check("application/json;q=0, text/x-fasta", Some(Format::Fasta));
+        check("image/png", None);
+        check("application/json;q=0", None);
+    }
+}

@@ -1,0 +1,254 @@
+//! Every error that a caller can get: RFC 9457 on the modern face, text on the classic one.
+//!
+//! A handler returns a [`Problem`]; it travels as an extension of the response until the outermost
+//! layer, which knows the request's id and face, writes it down.
+
+mod kind;
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use pssp_jobs::service::JobsError;
+use pssp_jobs::{Refused, StoreError};
+use pssp_predict::sequence::{InputError, InputErrors};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+pub(crate) use kind::Kind;
+
+/// When to try again where nothing better is known.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+/// When to try again after the store failed or was full.
+const RETRY_STORE: Duration = Duration::from_secs(5);
+
+/// Longest text of the caller's that an error repeats, in characters.
+const MAX_ECHO: usize = 200;
+
+/// One fault of the input: what, where, and what to do about it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Fault {
+    code: &'static str,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    hint: String,
+}
+
+impl Fault {
+    pub(crate) fn new(code: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
+        let (detail, hint) = (detail.into(), hint.into());
+        Self { code, detail, record: None, line: None, column: None, hint }
+    }
+
+    pub(crate) fn at(self, line: usize, column: usize) -> Self {
+        Self { line: Some(line), column: Some(column), ..self }
+    }
+}
+
+impl From<&InputError> for Fault {
+    fn from(error: &InputError) -> Self {
+        Self {
+            code: error.code.as_str(),
+            detail: error.detail.clone(),
+            record: error.record,
+            line: error.line,
+            column: error.column,
+            hint: error.hint.clone(),
+        }
+    }
+}
+
+/// An error on its way to the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    kind: Kind,
+    detail: String,
+    faults: Vec<Fault>,
+    retry_after: Option<Duration>,
+    headers: HeaderMap,
+    extra: Map<String, Value>,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let headers = HeaderMap::new();
+        let (faults, extra) = (Vec::new(), Map::new());
+        Self(Box::new(Parts { kind, detail: detail.into(), faults, retry_after: None, headers, extra }))
+    }
+
+    /// A fault of ours: told to the operator in full, to the caller not at all.
+    pub(crate) fn internal(error: &dyn Error) -> Self {
+        tracing::error!(error = %chain(error), "request failed: {}", chain(error));
+        Self::new(Kind::Internal, "the fault is ours and has been logged; quote the request id")
+    }
+
+    /// No job here by this id (or not one of this caller's).
+    pub(crate) fn no_job() -> Self {
+        Self::new(Kind::NotFound, "no job of yours has this id; ids are UUIDs")
+    }
+
+    /// Over the limit `name` (as in `/v1/limits`).
+    pub(crate) fn too_large(what: &str, limit: usize, unit: &str, name: &str) -> Self {
+        Self::new(Kind::TooLarge, format!("{what} is over the limit of {limit} {unit} ({name})"))
+            .with_extra("limit", json!({ "name": name, "value": limit }))
+    }
+
+    /// Too much is going on; the same again may go through later.
+    pub(crate) fn overloaded(what: &str) -> Self {
+        Self::new(Kind::Overloaded, what).with_retry_after(RETRY_SOON)
+    }
+
+    pub(crate) fn with_retry_after(mut self, after: Duration) -> Self {
+        self.0.retry_after = Some(after);
+        self
+    }
+
+    pub(crate) fn with_fault(mut self, fault: Fault) -> Self {
+        self.0.faults.push(fault);
+        self
+    }
+
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn with_extra(mut self, name: &str, value: Value) -> Self {
+        self.0.extra.insert(name.to_owned(), value);
+        self
+    }
+
+    pub(crate) fn is(&self, kind: Kind) -> bool {
+        self.0.kind == kind
+    }
+
+    /// The same as the classic face tells it: what is not a protein is a plain 400 there.
+    pub(crate) fn classic(mut self) -> Self {
+        if self.0.kind == Kind::InvalidInput {
+            self.0.kind = Kind::Unparsable;
+        }
+        self
+    }
+
+    /// Adds its body and headers to `response`.
+    pub(crate) fn write(self, response: &mut Response, request_id: &str, as_json: bool) {
+        let retry_after = self.0.retry_after;
+        let (content_type, body) = if as_json {
+            ("application/problem+json", self.json(request_id))
+        } else {
+            ("text/plain; charset=utf-8", self.text())
+        };
+        let headers = response.headers_mut();
+        headers.remove(header::CONTENT_LENGTH);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(after) = retry_after {
+            headers.insert(header::RETRY_AFTER, crate::headers::seconds(after));
+        }
+        headers.extend(self.0.headers);
+        *response.body_mut() = body.into();
+    }
+
+    fn json(&self, request_id: &str) -> String {
+        let parts = &self.0;
+        let mut body = parts.extra.clone();
+        body.insert("type".into(), format!("urn:pssp:problem:{}", parts.kind.slug()).into());
+        body.insert("title".into(), parts.kind.title().into());
+        body.insert("status".into(), parts.kind.status().as_u16().into());
+        body.insert("detail".into(), parts.detail.clone().into());
+        body.insert("request_id".into(), request_id.into());
+        body.insert("retryable".into(), parts.retry_after.is_some().into());
+        body.insert("errors".into(), json!(parts.faults));
+        Value::Object(body).to_string()
+    }
+
+    fn text(&self) -> String {
+        let lines = self.0.faults.iter().map(|fault| format!("{}; {}\n", fault.detail, fault.hint));
+        format!("{}\n{}", self.0.detail, lines.collect::<String>())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.0.kind.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<InputErrors> for Problem {
+    fn from(errors: InputErrors) -> Self {
+        let mut problem = Self::new(Kind::InvalidInput, errors.to_string());
+        problem.0.faults = errors.as_slice().iter().map(Fault::from).collect();
+        problem
+    }
+}
+
+impl From<JobsError> for Problem {
+    fn from(error: JobsError) -> Self {
+        match error {
+            JobsError::NotFound => Self::no_job(),
+            JobsError::Expired(at) => Self::new(Kind::Expired, format!("kept until {at}, then forgotten")),
+            JobsError::Refused(Refused::State(..)) => Self::new(Kind::Conflict, error.to_string()),
+            JobsError::Refused(_) => {
+                Self::new(Kind::Conflict, error.to_string()).with_retry_after(RETRY_SOON)
+            }
+            JobsError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::NotFound => Self::no_job(),
+            StoreError::Conflict(_) => {
+                Self::new(Kind::Conflict, error.to_string()).with_retry_after(RETRY_SOON)
+            }
+            StoreError::KeyReused => Self::new(
+                Kind::KeyReused,
+                "this idempotency key came before with another request; use a new key",
+            ),
+            StoreError::TooLarge(what) => Self::new(Kind::TooLarge, what.clone()),
+            temporary if temporary.is_temporary() => {
+                tracing::warn!(error = %chain(&error), "the store failed: {}", chain(&error));
+                Self::new(Kind::Unavailable, "the store does not answer or is full; try again later")
+                    .with_retry_after(RETRY_STORE)
+            }
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+/// The caller's own words, cut to a length fit for an error.
+pub(crate) fn echo(text: &str) -> String {
+    let mut shown: String =
+        text.chars().take(MAX_ECHO).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(MAX_ECHO).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// An error with its sources, for the log.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    text
+}

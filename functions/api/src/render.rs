@@ -1,0 +1,84 @@
+//! Results: read from the store, and written in the format asked for.
+
+use pssp_jobs::{Job, JobId, State, Timestamp};
+use pssp_predict::Prediction;
+use pssp_predict::format::{Entry, Format};
+use serde_json::json;
+
+use crate::app::Ctx;
+use crate::headers;
+use crate::problem::{Kind, Problem};
+use crate::view;
+
+/// A finished job with its prediction.
+pub(crate) struct Finished {
+    pub(crate) job: Job,
+    pub(crate) prediction: Prediction,
+}
+
+impl Finished {
+    /// Reads the result of `job`.
+    ///
+    /// # Errors
+    /// Not ready, without result, deleted meanwhile, or unreadable.
+    pub(crate) async fn read(ctx: &Ctx, job: Job) -> Result<Self, Problem> {
+        finished(&job, ctx.jobs().now())?;
+        let bytes = ctx.jobs().result(job.id()).await?;
+        let prediction = ctx.cpu.run_if_large(bytes.len(), move || Prediction::decode(&bytes)).await?;
+        let prediction = prediction.map_err(|error| {
+            tracing::error!(job = %job.id(), "stored result of job {} cannot be read", job.id());
+            Problem::internal(&error)
+        })?;
+        Ok(Self { job, prediction })
+    }
+
+    /// What the formats write, under this id.
+    pub(crate) fn entry<'a>(&'a self, id: &'a str) -> Entry<'a> {
+        Entry {
+            id,
+            name: self.job.head.name.as_deref(),
+            header: None,
+            sequence: &self.job.request.sequence,
+            prediction: &self.prediction,
+            edits: &self.job.request.edits,
+            warnings: &self.job.request.warnings,
+        }
+    }
+
+    /// In one format, as a file of its own.
+    pub(crate) fn write(&self, format: Format) -> Result<Vec<u8>, Problem> {
+        let id = self.job.id().to_string();
+        let header = classic_header(self.job.id());
+        let entry = Entry { header: Some(&header), ..self.entry(&id) };
+        let mut out = Vec::new();
+        pssp_predict::format::write(format, &entry, &mut out).map_err(|e| Problem::internal(&e))?;
+        Ok(out)
+    }
+}
+
+/// The header line of the classic text, without its `>`.
+pub(crate) fn classic_header(id: JobId) -> String {
+    format!("JOBID = {id}")
+}
+
+/// That `job` is finished.
+///
+/// # Errors
+/// What is in the way: worth waiting for, or not.
+pub(crate) fn finished(job: &Job, now: Timestamp) -> Result<(), Problem> {
+    let state = job.state();
+    match state {
+        State::Finished => Ok(()),
+        State::Submitted | State::Running => {
+            Err(Problem::new(Kind::NotReady, format!("the job is {state}; try again later"))
+                .with_retry_after(headers::poll_again(job, now)))
+        }
+        State::Cancelled => Err(Problem::new(Kind::NoResult, "the job was cancelled and has no result")),
+        State::Failed => {
+            let error = view::failure(&job.status);
+            let detail = error.map_or("no reason known", |e| e.detail.as_str());
+            Err(Problem::new(Kind::NoResult, format!("the job failed: {detail}"))
+                .with_extra("error", json!(error)))
+        }
+    }
+}

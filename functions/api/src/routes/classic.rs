@@ -1,0 +1,228 @@
+//! The classic face at the root: the texts and shapes that old clients know.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header;
+use pssp_jobs::service::JobsError;
+use pssp_jobs::{Job, JobId, ListQuery, Owner, State as JobState, Status, Summary};
+use pssp_predict::plot;
+use serde_json::{Map, Value, json};
+
+use super::single_limit;
+use crate::app::Ctx;
+use crate::auth::Caller;
+use crate::body::{Media, Payload};
+use crate::input::{self, Fields};
+use crate::problem::{Kind, Problem, echo};
+use crate::render::{Finished, classic_header};
+use crate::view;
+
+/// Jobs read from the store at a time.
+const PAGE: usize = 100;
+
+const INDEX: &str = "\
+pssp: per-residue properties of proteins, predicted from the sequence
+
+Try these routes
+  GET    /                how to use this
+  GET    /run             how to submit a sequence
+  POST   /run             submit a sequence (form field seq)
+  GET    /jobs            your jobs
+  GET    /jobs/<uuid>     one job, with its result once it is finished
+  GET    /download/<uuid> the amino acid frequencies as a PNG
+  GET    /delete          how to delete a job
+  DELETE /delete          delete a job (form field jobid)
+
+More is under /v1: batches, waiting, events, formats. /openapi.json describes all of it.
+";
+
+const RUN: &str = "\
+POSTing sequences to run a prediction: send the sequence in the form field seq
+
+  curl -X POST -d \"seq=TESTTESTTEST\" http://localhost:5000/run
+
+The answer tells the job's id; GET /jobs/<uuid> has the result.
+";
+
+const DELETE: &str = "\
+DELETE-ing former jobs: send the id in the form field jobid
+
+  curl -X DELETE -d \"jobid=<uuid>\" http://localhost:5000/delete
+
+jobid=ALL deletes all of them where the operator allows it.
+";
+
+pub(super) async fn index() -> &'static str {
+    INDEX
+}
+
+pub(super) async fn how_to_run() -> &'static str {
+    RUN
+}
+
+pub(super) async fn how_to_delete() -> &'static str {
+    DELETE
+}
+
+pub(super) async fn run(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    request: Request,
+) -> Result<String, Problem> {
+    let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
+    let parsed = input::parse_job(&ctx, payload).await.map_err(Problem::classic)?;
+    let accepted = ctx.jobs().submit(&owner, parsed.job, ctx.config().classic_delay, None).await?;
+    metrics::counter!("pssp_jobs_submitted_total", "by" => "classic").increment(1);
+    Ok(format!("Job {} submitted to the queue\n", accepted.value.id()))
+}
+
+pub(super) async fn list(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+) -> Result<Json<Map<String, Value>>, Problem> {
+    let summaries = summaries(&ctx, &owner, ctx.config().classic_list).await?;
+    let row = |s: &Summary| {
+        let datetime = s.head.created_at.classic();
+        (s.head.id.to_string(), json!({ "datetime": datetime, "status": status(&s.status) }))
+    };
+    Ok(Json(summaries.iter().map(row).collect()))
+}
+
+async fn summaries(ctx: &Ctx, owner: &Owner, most: usize) -> Result<Vec<Summary>, Problem> {
+    let mut found = Vec::new();
+    let mut before = None;
+    while found.len() < most {
+        let limit = PAGE.min(most - found.len());
+        let page = ctx.jobs().list(&ListQuery { owner: owner.clone(), state: None, before, limit }).await?;
+        found.extend(page.items);
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Old clients know a job as submitted until it is finished. One that was called off has failed for them.
+fn status(status: &Status) -> &'static str {
+    match status.state() {
+        JobState::Submitted | JobState::Running => "submitted",
+        JobState::Finished => "finished",
+        JobState::Failed | JobState::Cancelled => "failed",
+    }
+}
+
+pub(super) async fn read(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let Some(job) = find(&ctx, &owner, &id).await? else {
+        return Ok(Json(json!({})));
+    };
+    let mut body = json!({
+        "datetime": job.head.created_at.classic(),
+        "status": status(&job.status),
+        "input": job.request.input,
+    });
+    match job.state() {
+        JobState::Finished => {
+            body["result"] = result(&Finished::read(&ctx, job).await?);
+            body["image"] = "ready".into();
+        }
+        JobState::Failed => body["error"] = view::failure(&job.status).map(|e| e.detail.clone()).into(),
+        JobState::Cancelled => body["error"] = "cancelled".into(),
+        JobState::Submitted | JobState::Running => {}
+    }
+    Ok(Json(body))
+}
+
+fn result(finished: &Finished) -> Value {
+    let mut result = json!({
+        "HED": format!(">{}", classic_header(finished.job.id())),
+        "INP": finished.job.request.sequence.as_str(),
+    });
+    for track in finished.prediction.tracks() {
+        result[track.property.code()] = track.text().into();
+    }
+    result
+}
+
+/// The job, unless there is none of this id (whatever the id looks like).
+async fn find(ctx: &Ctx, owner: &Owner, id: &str) -> Result<Option<Job>, Problem> {
+    let Ok(id) = id.parse::<JobId>() else {
+        return Ok(None);
+    };
+    match ctx.jobs().find(owner, id).await {
+        Ok(job) => Ok(Some(job)),
+        Err(JobsError::NotFound | JobsError::Expired(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) async fn download(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let job = find(&ctx, &owner, &id).await?.filter(|job| job.state() == JobState::Finished);
+    let Some(job) = job else {
+        return Err(Problem::new(
+            Kind::NotFound,
+            format!("no image for job {}: it is not finished", echo(&id)),
+        ));
+    };
+    let id = job.id();
+    let image = ctx.cpu.run(move || plot::png(&plot::composition_svg(&job.request.sequence))).await?;
+    let image = image.map_err(|e| Problem::internal(&e))?;
+    let disposition = format!("attachment; filename={id}.png");
+    Ok(([(header::CONTENT_TYPE, "image/png".to_owned()), (header::CONTENT_DISPOSITION, disposition)], image)
+        .into_response())
+}
+
+pub(super) async fn delete(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    request: Request,
+) -> Result<String, Problem> {
+    let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
+    let id = job_id(payload).await?;
+    if id == "ALL" {
+        delete_all(&ctx, &owner).await?;
+    } else if let Ok(id) = id.parse::<JobId>() {
+        ctx.jobs().delete(&owner, id).await?;
+    }
+    Ok(format!("Job {} deleted\n", echo(&id)))
+}
+
+/// From the form, or from the query: some clients send no body with DELETE.
+async fn job_id(payload: Payload) -> Result<String, Problem> {
+    let query: Fields = input::query(&payload.parts)?;
+    let form = match payload.media {
+        Media::Form | Media::Multipart => input::parse_form(payload).await?.text("jobid")?,
+        Media::Json | Media::Text => None,
+    };
+    let id = form.map_or_else(|| query.text("jobid"), |id| Ok(Some(id)))?;
+    id.map(|id| id.trim().to_owned())
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| Problem::new(Kind::Unparsable, "the form has no field jobid"))
+}
+
+async fn delete_all(ctx: &Ctx, owner: &Owner) -> Result<(), Problem> {
+    if !ctx.config().allow_delete_all {
+        return Err(Problem::new(Kind::Forbidden, "deleting all jobs is not allowed on this service"));
+    }
+    let mut before = None;
+    loop {
+        let query = ListQuery { owner: owner.clone(), state: None, before, limit: PAGE };
+        let page = ctx.jobs().list(&query).await?;
+        for summary in page.items {
+            ctx.jobs().delete(owner, summary.head.id).await?;
+        }
+        before = page.next;
+        if before.is_none() {
+            return Ok(());
+        }
+    }
+}

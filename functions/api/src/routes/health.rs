@@ -1,0 +1,54 @@
+//! `/healthz`, `/readyz`, `/metrics`: for whoever runs the service.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use http::header;
+use pssp_jobs::Depth;
+
+use crate::app::Ctx;
+use crate::problem::{Kind, Problem};
+
+/// How long the store may take before it counts as not there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process answers; whether its store does is `/readyz`.
+pub(super) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Requests can be dealt with: the store takes writes, and the process is not on its way out.
+pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Problem> {
+    let not_ready = |why| Problem::new(Kind::Unavailable, why).with_retry_after(Duration::from_secs(5));
+    if ctx.is_draining() {
+        return Err(not_ready("shutting down"));
+    }
+    match tokio::time::timeout(PATIENCE, ctx.jobs().backend().store.ping()).await {
+        Ok(Ok(())) => Ok("ready\n"),
+        Ok(Err(error)) => {
+            tracing::warn!("not ready: {error}");
+            Err(not_ready("the store does not answer"))
+        }
+        Err(_) => Err(not_ready("the store does not answer in time")),
+    }
+}
+
+/// How much is waiting, if the store says so in time.
+pub(super) async fn depth(ctx: &Ctx) -> Option<Depth> {
+    tokio::time::timeout(PATIENCE, ctx.jobs().backend().store.depth()).await.ok()?.ok()
+}
+
+/// Prometheus text.
+pub(super) async fn metrics(State(ctx): State<Ctx>) -> ([(header::HeaderName, &'static str); 1], String) {
+    if let Some(depth) = depth(&ctx).await {
+        gauge("submitted", depth.submitted);
+        gauge("running", depth.running);
+        gauge("dead", depth.dead);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (ctx.app.metrics)())
+}
+
+fn gauge(state: &'static str, count: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "a count of jobs")]
+    metrics::gauge!("pssp_jobs", "state" => state).set(count as f64);
+}

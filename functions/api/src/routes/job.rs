@@ -1,0 +1,104 @@
+//! `/v1/jobs/{id}`: read and wait, cancel, delete.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use pssp_jobs::{Job, JobId, Owner, State as JobState};
+
+use super::OfJob;
+use crate::app::Ctx;
+use crate::auth::Caller;
+use crate::headers::{self, PREFERENCE_APPLIED};
+use crate::problem::Problem;
+use crate::view::{self, JobView};
+
+/// A job, after the time that the caller would wait for it.
+pub(super) struct Awaited {
+    pub(super) job: Job,
+    /// The wait that was granted.
+    applied: Option<Duration>,
+}
+
+/// Waits as the caller prefers. Where too many wait already, or this process shuts down, it does
+/// not: a preference need not be followed.
+pub(super) async fn awaited(
+    ctx: &Ctx,
+    owner: &Owner,
+    id: JobId,
+    wait: Option<Duration>,
+) -> Result<Awaited, Problem> {
+    let permit = wait.and_then(|wait| Some((wait, ctx.waits.try_acquire().ok()?)));
+    if let Some((wait, _permit)) = permit {
+        tokio::select! {
+            job = ctx.jobs().wait(owner, id, wait) => return Ok(Awaited { job: job?, applied: Some(wait) }),
+            () = ctx.app.shutdown.cancelled() => {}
+        }
+    }
+    Ok(Awaited::at_once(ctx.jobs().find(owner, id).await?))
+}
+
+impl Awaited {
+    pub(super) fn at_once(job: Job) -> Self {
+        Self { job, applied: None }
+    }
+
+    /// The job's body with the headers that tell its age and when to ask again.
+    pub(super) fn into_response(self, ctx: &Ctx) -> Response {
+        let body = JobView::of(&self.job).to_json();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        if let Ok(etag) = HeaderValue::try_from(view::etag(&body)) {
+            headers.insert(header::ETAG, etag);
+        }
+        if let Some(wait) = self.applied {
+            headers.insert(PREFERENCE_APPLIED, headers::applied(wait));
+        }
+        if !self.job.state().is_terminal() {
+            let after = headers::poll_again(&self.job, ctx.jobs().now());
+            headers.insert(header::RETRY_AFTER, headers::seconds(after));
+        }
+        (headers, body).into_response()
+    }
+}
+
+pub(super) async fn read(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    OfJob(id): OfJob,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let wait = headers::wait(&headers, ctx.config().max_wait);
+    let mut response = awaited(&ctx, &owner, id, wait).await?.into_response(&ctx);
+    let etag = response.headers().get(header::ETAG).and_then(|v| v.to_str().ok());
+    if etag.is_some_and(|etag| headers::none_match(&headers, etag)) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = axum::body::Body::empty();
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    Ok(response)
+}
+
+/// 202 the first time, 200 again.
+pub(super) async fn cancel(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    OfJob(id): OfJob,
+) -> Result<Response, Problem> {
+    let was = ctx.jobs().find(&owner, id).await?.state();
+    let job = ctx.jobs().cancel(&owner, id).await?;
+    let status = if was == JobState::Cancelled { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Awaited::at_once(job).into_response(&ctx)).into_response())
+}
+
+/// 204 whether or not there was one: it may be repeated.
+pub(super) async fn delete(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    OfJob(id): OfJob,
+) -> Result<StatusCode, Problem> {
+    ctx.jobs().delete(&owner, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

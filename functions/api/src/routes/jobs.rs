@@ -1,0 +1,105 @@
+//! `/v1/jobs`: submit one, list them.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+use pssp_jobs::service::{JobsError, Key};
+use pssp_jobs::{JobId, ListQuery, State as JobState};
+use serde_json::{Value, json};
+
+use super::{job, single_limit};
+use crate::app::Ctx;
+use crate::auth::Caller;
+use crate::body::Payload;
+use crate::headers::{self, IDEMPOTENT_REPLAYED};
+use crate::input;
+use crate::problem::{Kind, Problem};
+use crate::view::{self, JobView};
+
+/// Jobs on a page, unless the caller says.
+const DEFAULT_PAGE: usize = 50;
+/// Most jobs on a page.
+const MAX_PAGE: usize = 200;
+
+/// 202, or 201 with a job that is finished already (a replayed key, or `Prefer: wait`).
+pub(super) async fn create(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let key = headers::idempotency_key(request.headers())?;
+    let wait = headers::wait(request.headers(), ctx.config().max_wait);
+    let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
+    let parsed = input::parse_job(&ctx, payload).await?;
+    let key = key.map(|key| Key { key, digest: parsed.digest });
+    let accepted =
+        ctx.jobs().submit(&owner, parsed.job, std::time::Duration::ZERO, key).await.map_err(gone)?;
+    if !accepted.replayed {
+        metrics::counter!("pssp_jobs_submitted_total", "by" => "single").increment(1);
+    }
+    let id = accepted.value.id();
+    let awaited = match wait {
+        Some(_) => job::awaited(&ctx, &owner, id, wait).await?,
+        None => job::Awaited::at_once(accepted.value),
+    };
+    let status = if awaited.job.state().is_terminal() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let mut response = (status, awaited.into_response(&ctx)).into_response();
+    response.headers_mut().insert(header::LOCATION, location(&view::path(id)));
+    replayed(&mut response, accepted.replayed);
+    Ok(response)
+}
+
+/// A key whose job was deleted or has expired does not make another one.
+pub(super) fn gone(error: JobsError) -> Problem {
+    match error {
+        JobsError::NotFound | JobsError::Expired(_) => Problem::new(
+            Kind::Expired,
+            "what this idempotency key made was deleted or has expired; use a new key",
+        ),
+        error => error.into(),
+    }
+}
+
+pub(super) fn replayed(response: &mut Response, replayed: bool) {
+    if replayed {
+        response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+}
+
+pub(super) fn location(path: &str) -> HeaderValue {
+    HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static("/"))
+}
+
+/// One page, newest first.
+pub(super) async fn list(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    parts: Parts,
+) -> Result<Response, Problem> {
+    let query = input::query(&parts)?;
+    let state: Option<JobState> =
+        query.parsed("status", "submitted, running, finished, failed or cancelled")?;
+    let before: Option<JobId> = query.parsed("cursor", "the next of an earlier page")?;
+    let limit: Option<std::num::NonZeroUsize> = query.parsed("limit", "a number from 1 to 200")?;
+    let limit = limit.map_or(DEFAULT_PAGE, usize::from).min(MAX_PAGE);
+    let page = ctx.jobs().list(&ListQuery { owner, state, before, limit }).await?;
+    let jobs: Vec<JobView<'_>> = page.items.iter().map(JobView::of_summary).collect();
+    let next = page.next.map(|next| next_link(next, limit, state));
+    let body: Value = json!({
+        "jobs": jobs,
+        "next": page.next,
+        "links": { "self": parts.uri.path_and_query().map(ToString::to_string), "next": next },
+    });
+    let mut response = Json(body).into_response();
+    if let Some(link) = next.and_then(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).ok()) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+fn next_link(next: JobId, limit: usize, state: Option<JobState>) -> String {
+    let state = state.map(|state| format!("&status={state}")).unwrap_or_default();
+    format!("/v1/jobs?cursor={next}&limit={limit}{state}")
+}

@@ -1,0 +1,43 @@
+//! `/v1/jobs/{id}/result`: a result in any of the formats.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, Uri, header};
+use pssp_predict::format::Format;
+
+use super::{OfJob, extension};
+use crate::app::Ctx;
+use crate::auth::Caller;
+use crate::negotiate;
+use crate::problem::Problem;
+use crate::render::Finished;
+
+pub(super) async fn read(
+    State(ctx): State<Ctx>,
+    Caller(owner): Caller,
+    OfJob(id): OfJob,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let asked = extension(&uri).and_then(Format::from_extension);
+    let format = negotiate::format(&headers, asked, Format::Json)?;
+    let job = ctx.jobs().find(&owner, id).await?;
+    let finished = Finished::read(&ctx, job).await?;
+    let length = finished.prediction.len();
+    // Some hundred bytes are written for each residue.
+    let body = ctx.cpu.run_if_large(length * 100, move || finished.write(format)).await??;
+    Ok((file_headers(format, &id.to_string()), body).into_response())
+}
+
+/// Shown by a browser, and saved under a name that says what it is.
+pub(super) fn file_headers(format: Format, stem: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    let disposition = format!("inline; filename=\"{stem}.{}\"", format.extension());
+    if let Ok(disposition) = HeaderValue::try_from(disposition) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    headers
+}

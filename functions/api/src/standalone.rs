@@ -1,0 +1,62 @@
+//! The API as a program: settings to configuration, and a server around the router. `pssp serve`
+//! runs the same next to a worker.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use pssp_host::server::{self, ServerOptions};
+use pssp_host::settings::ApiSettings;
+use pssp_host::{Settings, shutdown, telemetry};
+use pssp_jobs::{Jobs, SystemClock};
+use pssp_predict::engine::Neural;
+use pssp_predict::{Engine, Method};
+use tokio_util::sync::CancellationToken;
+
+use crate::{ApiKey, App, Config};
+
+/// What the settings say, with the rest as by default.
+#[must_use]
+pub fn config(settings: &ApiSettings) -> Config {
+    let key = |key: &pssp_host::settings::ApiKey| ApiKey { owner: key.owner.clone(), key: key.key.clone() };
+    Config {
+        max_residues: settings.max_residues,
+        max_batch_records: settings.max_batch_records,
+        max_body_bytes: settings.max_body,
+        max_batch_bytes: settings.max_batch_body,
+        classic_delay: settings.classic_delay,
+        allow_delete_all: settings.allow_delete_all,
+        request_timeout: settings.request_timeout,
+        api_keys: settings.keys.0.iter().map(key).collect(),
+        ..Config::default()
+    }
+}
+
+/// An app as the settings say. `methods` are those that the workers run.
+#[must_use]
+pub fn app(settings: &Settings, jobs: Jobs, methods: Vec<Method>, shutdown: CancellationToken) -> App {
+    let metrics = telemetry::metrics();
+    App {
+        config: config(&settings.api),
+        methods,
+        metrics: Arc::new(move || metrics.render()),
+        shutdown,
+        ..App::new(jobs)
+    }
+}
+
+/// The whole program: opens the backend, serves until a signal.
+///
+/// # Errors
+/// If something that is needed at start is missing.
+pub async fn main(settings: &Settings) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
+    let listener = server::bind(settings.addr).context("PSSP_ADDR")?;
+    let clock = Arc::new(SystemClock);
+    let backend = pssp_backends::open(settings.backend.as_str(), clock.clone()).await?;
+    let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
+    let method = Neural::load().context("cannot load the model")?.method().clone();
+    let router = crate::router(app(settings, jobs, vec![method], shutdown.clone()));
+    tracing::info!(addr = %settings.addr, "listening on http://{}", settings.addr);
+    server::serve(listener, router, ServerOptions::of(settings), shutdown).await;
+    Ok(())
+}

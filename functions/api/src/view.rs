@@ -1,0 +1,99 @@
+//! What callers see of a job.
+
+use pssp_jobs::job::Phase;
+use pssp_jobs::{Failure, Head, Job, JobId, State, Status, Summary, Timestamp};
+use pssp_predict::sequence::Warning;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// The body of a job: every field of the contract, `null` where there is nothing.
+#[derive(Serialize)]
+pub(crate) struct JobView<'a> {
+    id: JobId,
+    status: State,
+    created_at: Timestamp,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    attempts: u32,
+    name: Option<&'a str>,
+    length: usize,
+    /// Left out of lists, which do not read the input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<&'a [Warning]>,
+    error: Option<&'a Failure>,
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct Links {
+    #[serde(rename = "self")]
+    this: String,
+    result: String,
+    plot: String,
+    events: String,
+    cancel: String,
+}
+
+impl<'a> JobView<'a> {
+    pub(crate) fn of(job: &'a Job) -> Self {
+        Self { warnings: Some(&job.request.warnings), ..Self::new(&job.head, &job.status) }
+    }
+
+    pub(crate) fn of_summary(summary: &'a Summary) -> Self {
+        Self::new(&summary.head, &summary.status)
+    }
+
+    fn new(head: &'a Head, status: &'a Status) -> Self {
+        let link = |what: &str| format!("{}/{what}", path(head.id));
+        Self {
+            id: head.id,
+            status: status.state(),
+            created_at: head.created_at,
+            started_at: status.started_at,
+            finished_at: status.finished_at(),
+            expires_at: status.expires_at,
+            attempts: status.attempt,
+            name: head.name.as_deref(),
+            length: head.length,
+            warnings: None,
+            error: failure(status),
+            links: Links {
+                this: path(head.id),
+                result: link("result"),
+                plot: link("plot.svg"),
+                events: link("events"),
+                cancel: link("cancel"),
+            },
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default() // strings and numbers alone: cannot fail
+    }
+}
+
+/// Where a job is found.
+pub(crate) fn path(id: JobId) -> String {
+    format!("/v1/jobs/{id}")
+}
+
+/// Why a job failed, if it did.
+pub(crate) fn failure(status: &Status) -> Option<&Failure> {
+    match &status.phase {
+        Phase::Failed { error, .. } => Some(error),
+        _ => None,
+    }
+}
+
+/// A strong entity tag: of these very bytes.
+pub(crate) fn etag(body: &str) -> String {
+    let digest = Sha256::digest(body.as_bytes());
+    let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
+
+/// Names one state of a job in its event stream.
+pub(crate) fn event_id(status: &Status) -> String {
+    format!("{}-{}", status.state(), status.attempt)
+}

@@ -1,0 +1,45 @@
+//! `POST /v1/jobs/{id}/cancel` and `DELETE /v1/jobs/{id}`.
+
+use crate::support::{NOBODY, service};
+
+#[tokio::test]
+async fn cancelled_stays_cancelled() {
+    let service = service();
+    let id = service.submit("MKVLT").await;
+    let job = service.claim(&id).await;
+    let path = format!("/v1/jobs/{id}/cancel");
+    assert_eq!(service.ask("POST", &path).send().await.is(202).json()["status"], "cancelled");
+    assert_eq!(service.ask("POST", &path).send().await.is(200).json()["status"], "cancelled");
+    let late = service.jobs.finish(&job, bytes::Bytes::new()).await.unwrap();
+    assert!(matches!(late, pssp_jobs::service::Settled::Stale));
+    let problem = service.get(&format!("/v1/jobs/{id}/result")).await.problem(409, "no-result");
+    assert_eq!(problem["retryable"], false);
+}
+
+#[tokio::test]
+async fn what_is_over_cannot_be_cancelled() {
+    let service = service();
+    let (done, failed) = (service.submit("MKVLT").await, service.submit("MKVLT").await);
+    service.work(&done).await;
+    service.spoil(&failed).await;
+    for id in [done, failed] {
+        let path = format!("/v1/jobs/{id}/cancel");
+        assert_eq!(service.ask("POST", &path).send().await.problem(409, "conflict")["retryable"], false);
+    }
+    service.ask("POST", &format!("/v1/jobs/{NOBODY}/cancel")).send().await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn deleted_is_gone_and_may_be_deleted_again() {
+    let service = service();
+    let id = service.submit("MKVLT").await;
+    service.work(&id).await;
+    let path = format!("/v1/jobs/{id}");
+    for _ in 0..2 {
+        assert!(service.ask("DELETE", &path).send().await.is(204).body.is_empty());
+    }
+    service.get(&path).await.problem(404, "not-found");
+    service.get(&format!("{path}/result")).await.problem(404, "not-found");
+    service.ask("DELETE", &format!("/v1/jobs/{NOBODY}")).send().await.is(204);
+    service.ask("DELETE", "/v1/jobs/42").send().await.problem(404, "not-found");
+}

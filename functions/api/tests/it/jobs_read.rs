@@ -1,0 +1,112 @@
+//! `GET /v1/jobs` and `GET /v1/jobs/{id}`.
+
+use std::time::Duration;
+
+use crate::support::{NOBODY, service};
+
+#[tokio::test]
+async fn etag_changes_with_the_state_and_saves_a_body() {
+    let service = service();
+    let id = service.submit("MKVLT").await;
+    let path = format!("/v1/jobs/{id}");
+    let first = service.get(&path).await.is(200);
+    let etag = first.header("etag").unwrap().to_owned();
+    assert!(etag.starts_with('"'), "a strong one: {etag}");
+
+    let known = format!("W/\"other\", {etag}");
+    let again = service.ask("GET", &path).header("if-none-match", &known).send().await.is(304);
+    assert!(again.body.is_empty());
+    assert_eq!(again.header("etag"), Some(&*etag));
+    assert_eq!(again.header("retry-after"), Some("1"));
+
+    service.work(&id).await;
+    let done = service.ask("GET", &path).header("if-none-match", &etag).send().await.is(200);
+    assert_ne!(done.header("etag"), Some(&*etag));
+    assert_eq!(done.header("retry-after"), None);
+    assert_eq!(done.json()["status"], "finished");
+}
+
+#[tokio::test]
+async fn a_tagged_answer_is_never_packed() {
+    let service = service();
+    let id = service.submit(&format!(">{}\nMKVLT", "n".repeat(900))).await;
+    let answer =
+        service.ask("GET", &format!("/v1/jobs/{id}")).header("accept-encoding", "gzip").send().await.is(200);
+    assert_eq!(answer.header("content-encoding"), None);
+    let large = service.ask("GET", "/openapi.json").header("accept-encoding", "gzip").send().await.is(200);
+    assert_eq!(large.header("content-encoding"), Some("gzip"));
+}
+
+#[tokio::test]
+async fn a_failed_job_says_why() {
+    let service = service();
+    let id = service.submit("MKVLT").await;
+    service.spoil(&id).await;
+    let job = service.get(&format!("/v1/jobs/{id}")).await.is(200).json();
+    assert_eq!(job["error"], serde_json::json!({ "class": "method", "detail": "the method gave up" }));
+    assert_eq!((&job["attempts"], &job["status"]), (&1.into(), &"failed".into()));
+}
+
+#[tokio::test]
+async fn retry_after_knows_a_later_start() {
+    let service = service();
+    let answer = service.post("/run", "application/x-www-form-urlencoded", "seq=MKVLT").await;
+    let id = answer.text().split(' ').nth(1).unwrap().to_owned();
+    service.clock.set(service.jobs.now().minus(Duration::from_millis(1500)));
+    assert_eq!(service.get(&format!("/v1/jobs/{id}")).await.is(200).header("retry-after"), Some("3"));
+}
+
+#[tokio::test]
+async fn unknown_foreign_and_expired() {
+    let service = service();
+    for id in [NOBODY, "42"] {
+        service.get(&format!("/v1/jobs/{id}")).await.problem(404, "not-found");
+    }
+    let id = service.submit("MKVLT").await;
+    service.work(&id).await;
+    service.clock.advance(service.jobs.policy().ttl);
+    for what in ["", "/result", "/plot.svg", "/events"] {
+        service.get(&format!("/v1/jobs/{id}{what}")).await.problem(410, "expired");
+    }
+    assert_eq!(service.get("/v1/jobs").await.is(200).json()["jobs"], serde_json::json!([]));
+    assert_eq!(service.get(&format!("/jobs/{id}")).await.is(200).text(), "{}");
+}
+
+#[tokio::test]
+async fn pages_hold_every_job_once_newest_first() {
+    let service = service();
+    let mut ids = Vec::new();
+    for _ in 0..7 {
+        ids.push(service.submit("MKVLT").await);
+    }
+    let (mut path, mut seen) = ("/v1/jobs?limit=3".to_owned(), Vec::new());
+    loop {
+        let answer = service.get(&path).await.is(200);
+        let page = answer.json();
+        assert_eq!(page["links"]["self"], path);
+        seen.extend(page["jobs"].as_array().unwrap().iter().map(|j| j["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["links"]["next"].as_str() else {
+            break;
+        };
+        assert_eq!(answer.header("link"), Some(&*format!("<{next}>; rel=\"next\"")));
+        next.clone_into(&mut path);
+    }
+    ids.reverse();
+    assert_eq!(seen, ids);
+}
+
+#[tokio::test]
+async fn lists_by_state() {
+    let service = service();
+    let (done, waiting) = (service.submit("MKVLT").await, service.submit("MKVLT").await);
+    service.work(&done).await;
+    for (state, id) in [("finished", done), ("submitted", waiting)] {
+        let page = service.get(&format!("/v1/jobs?status={state}&limit=1")).await.is(200).json();
+        assert_eq!(page["jobs"][0]["id"], id);
+        assert_eq!(page["jobs"].as_array().unwrap().len(), 1);
+    }
+    for query in ["status=done", "limit=0", "limit=-1", "limit=x", "cursor=x"] {
+        service.get(&format!("/v1/jobs?{query}")).await.problem(400, "unparsable");
+    }
+    service.get("/v1/jobs?limit=100000").await.is(200);
+}

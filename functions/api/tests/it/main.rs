@@ -1,0 +1,28 @@
+//! The HTTP interface, driven through the router over the in-memory backend.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
+mod support;
+
+mod auth;
+mod batch_results;
+mod batches;
+mod cancel_delete;
+mod classic;
+mod errors;
+mod events;
+mod hostile;
+mod idempotency;
+mod jobs_create;
+mod jobs_read;
+mod limits;
+mod logs;
+mod metrics;
+mod openapi;
+mod plots;
+#[cfg(feature = "standalone")]
+mod program;
+mod results;
+mod service;
+mod validate;
+mod wait;

@@ -1,0 +1,47 @@
+//! `/metrics`, and what is recorded for each request.
+
+use std::sync::Arc;
+
+use pssp_api::App;
+
+use crate::support::service;
+
+#[tokio::test]
+async fn metrics_are_what_the_process_says() {
+    let service = service();
+    let app = App { metrics: Arc::new(|| "pssp_up 1\n".to_owned()), ..App::new(service.jobs.clone()) };
+    let with = crate::support::Service { router: pssp_api::router(app), ..service };
+    let answer = with.get("/metrics").await.is(200);
+    assert_eq!(answer.text(), "pssp_up 1\n");
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+}
+
+#[tokio::test]
+async fn requests_and_jobs_are_counted() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let service = service();
+    let id = service.submit("MKVLT").await;
+    service.post("/run", "application/x-www-form-urlencoded", "seq=MKVLT").await.is(200);
+    service.post("/v1/batches", "text/plain", ">a\nMKVLT\n>b\nMKVLT\n>c\n?").await.is(202);
+    service.get(&format!("/v1/jobs/{id}")).await.is(200);
+    service.get("/v1/jobs/made-up").await.is(404);
+    service.ask("BREW", "/made/up").send().await.is(404);
+    service.get("/metrics").await.is(200);
+    let text = handle.render();
+    for line in [
+        "pssp_http_requests_total{method=\"POST\",route=\"/v1/jobs\",status=\"202\"} 1",
+        "pssp_http_requests_total{method=\"GET\",route=\"/v1/jobs/{id}\",status=\"200\"} 1",
+        "pssp_http_requests_total{method=\"GET\",route=\"/v1/jobs/{id}\",status=\"404\"} 1",
+        "pssp_http_requests_total{method=\"OTHER\",route=\"unmatched\",status=\"404\"} 1",
+        "pssp_jobs_submitted_total{by=\"single\"} 1",
+        "pssp_jobs_submitted_total{by=\"classic\"} 1",
+        "pssp_jobs_submitted_total{by=\"batch\"} 2",
+        "pssp_jobs{state=\"submitted\"} 4",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(text.contains("pssp_http_request_seconds"));
+    assert!(!text.contains("made"), "callers cannot make labels up");
+}

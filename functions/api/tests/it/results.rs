@@ -1,0 +1,94 @@
+//! `GET /v1/jobs/{id}/result`: formats, negotiation, and when there is none.
+
+use bytes::Bytes;
+use pssp_predict::format::FORMATS;
+
+use crate::support::{Service, service};
+
+async fn finished(service: &Service) -> String {
+    let id = service.submit(">demo\nTESTTESTTEST\n").await;
+    service.work(&id).await;
+    id
+}
+
+#[tokio::test]
+async fn by_suffix() {
+    let service = service();
+    let id = finished(&service).await;
+    for format in FORMATS {
+        let answer = service.get(&format!("/v1/jobs/{id}/result.{}", format.extension())).await.is(200);
+        assert_eq!(answer.header("content-type"), Some(format.media_type()));
+        let disposition = format!("inline; filename=\"{id}.{}\"", format.extension());
+        assert_eq!(answer.header("content-disposition"), Some(&*disposition));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    }
+    service.get(&format!("/v1/jobs/{id}/result.pdf")).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn by_accept() {
+    let service = service();
+    let id = finished(&service).await;
+    let path = format!("/v1/jobs/{id}/result");
+    for (accept, media) in [
+        ("*/*", "application/json"),
+        ("text/csv", "text/csv; charset=utf-8; header=present"),
+        ("text/x-fasta;q=0.5, text/tab-separated-values", "text/tab-separated-values; charset=utf-8"),
+        ("text/plain", "text/plain; charset=utf-8"),
+    ] {
+        let answer = service.ask("GET", &path).header("accept", accept).send().await.is(200);
+        assert_eq!(answer.header("content-type"), Some(media));
+        assert_eq!(
+            answer.header("vary").map(str::to_ascii_lowercase).as_deref().map(|v| v.contains("accept")),
+            Some(true)
+        );
+    }
+    assert_eq!(service.get(&path).await.is(200).json()["id"], id);
+    service.ask("GET", &path).header("accept", "image/png").send().await.problem(406, "not-acceptable");
+    let suffix_wins =
+        service.ask("GET", &format!("{path}.json")).header("accept", "text/csv").send().await.is(200);
+    assert_eq!(suffix_wins.header("content-type"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn the_classic_text_has_its_eight_lines() {
+    let service = service();
+    let id = finished(&service).await;
+    let text = service.get(&format!("/v1/jobs/{id}/result.txt")).await.is(200);
+    insta::assert_snapshot!(text.text().replace(&id, "[id]"));
+}
+
+#[tokio::test]
+async fn json_has_everything() {
+    let service = service();
+    let id = finished(&service).await;
+    let result = service.get(&format!("/v1/jobs/{id}/result")).await.is(200).json();
+    assert_eq!(result["properties"]["ss3"]["labels"], "CCCCCCCCCCCC");
+    assert_eq!(result["properties"]["ss3"]["confidence"], "999999999999");
+    assert_eq!((&result["name"], &result["method"]["name"]), (&"demo".into(), &"pssp-test".into()));
+}
+
+#[tokio::test]
+async fn not_ready_is_worth_another_try_and_failed_is_not() {
+    let service = service();
+    let id = service.submit("MKVLT").await;
+    let path = format!("/v1/jobs/{id}/result");
+    assert_eq!(service.get(&path).await.problem(409, "not-ready")["retryable"], true);
+    service.spoil(&id).await;
+    let problem = service.get(&path).await.problem(409, "no-result");
+    assert_eq!(problem["retryable"], false);
+    assert_eq!(problem["error"], serde_json::json!({ "class": "method", "detail": "the method gave up" }));
+}
+
+#[tokio::test]
+async fn a_damaged_result_is_our_fault_and_tells_nothing() {
+    let service = service();
+    let id = service.submit("MKVLT").await;
+    let job = service.claim(&id).await;
+    service.jobs.finish(&job, Bytes::from_static(b"secret rubbish")).await.unwrap();
+    for what in ["result", "result.txt", "plot.svg"] {
+        let problem = service.get(&format!("/v1/jobs/{id}/{what}")).await.problem(500, "internal");
+        assert!(!problem.to_string().contains("rubbish"));
+    }
+    service.get(&format!("/jobs/{id}")).await.is(500);
+}

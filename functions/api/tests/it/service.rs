@@ -1,0 +1,56 @@
+//! `/v1/methods`, `/v1/limits`, `/v1/status`, `/healthz`, `/readyz`; and CORS.
+
+use pssp_api::Config;
+
+use crate::support::{Answer, Service, service, service_with};
+
+#[tokio::test]
+async fn methods_limits_and_status() {
+    let service = service();
+    insta::assert_json_snapshot!("methods", service.get("/v1/methods").await.is(200).json());
+    insta::assert_json_snapshot!("limits", service.get("/v1/limits").await.is(200).json());
+    service.submit("MKVLT").await;
+    let id = service.submit("MKVLT").await;
+    service.claim(&id).await;
+    let status = service.get("/v1/status").await.is(200).json();
+    insta::assert_json_snapshot!("status", status, { ".version" => "[version]", ".uptime_s" => "[s]" });
+    assert_eq!(status["version"], pssp_api::VERSION);
+}
+
+#[tokio::test]
+async fn ready_until_the_shutdown_begins() {
+    let service = service();
+    service.get("/readyz").await.is(200);
+    service.shutdown.cancel();
+    assert!(service.get("/readyz").await.is(503).text().contains("shutting down"));
+    service.get("/healthz").await.is(200);
+    assert_eq!(service.get("/v1/status").await.is(200).json()["status"], "draining");
+    service.submit("MKVLT").await; // load balancers learn late: what still comes is served
+}
+
+async fn preflight(service: &Service) -> Answer {
+    service
+        .ask("OPTIONS", "/v1/jobs")
+        .header("origin", "https://lab.example")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization")
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn other_origins_only_where_set() {
+    let closed = service();
+    assert_eq!(preflight(&closed).await.header("access-control-allow-origin"), None);
+    for origins in ["*", "https://lab.example"] {
+        let open = service_with(Config { cors_origins: vec![origins.to_owned()], ..Config::default() });
+        let allowed = preflight(&open).await.is(200);
+        assert_eq!(allowed.header("access-control-allow-origin"), Some(origins));
+        assert_eq!(allowed.header("access-control-allow-headers"), Some("authorization"));
+        let read = open.ask("GET", "/v1/limits").header("origin", "https://lab.example").send().await.is(200);
+        assert!(read.header("access-control-expose-headers").unwrap().contains("retry-after"));
+    }
+    let other =
+        service_with(Config { cors_origins: vec!["https://other.example".to_owned()], ..Config::default() });
+    assert_eq!(preflight(&other).await.header("access-control-allow-origin"), None);
+}

@@ -1,0 +1,14 @@
+//! `pssp-worker`: takes jobs from the backend that `PSSP_BACKEND` names and predicts them.
+
+use std::process::ExitCode;
+
+use pssp_host::program::Program;
+
+fn main() -> ExitCode {
+    let program = Program {
+        name: "pssp-worker",
+        version: env!("CARGO_PKG_VERSION"),
+        about: "Takes jobs from the queue and predicts them.",
+    };
+    program.run(|settings| async move { pssp_worker::standalone::main(&settings).await })
+}

@@ -1,0 +1,101 @@
+//! A bounded pool of threads for the engine.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use pssp_predict::{Cancel, Engine, EngineError, Sequence};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinError;
+
+/// Runs the engine, at most so many times at once.
+pub(crate) struct Pool {
+    engine: Arc<dyn Engine>,
+    threads: Arc<Semaphore>,
+}
+
+/// Why there is no result.
+pub(crate) enum NoResult {
+    /// The engine says so.
+    Engine(EngineError),
+    /// It panicked, with this text.
+    Panic(String),
+}
+
+/// Cancels the computation when it is dropped: whoever stops waiting for it has lost interest.
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(engine: Arc<dyn Engine>, threads: usize) -> Self {
+        Self { engine, threads: Arc::new(Semaphore::new(threads.max(1))) }
+    }
+
+    /// Waits for a free thread and computes the stored form of the result. Dropping the future
+    /// cancels the computation; its thread counts as taken until the engine has stopped.
+    pub(crate) async fn predict(&self, sequence: Sequence) -> Result<Bytes, NoResult> {
+        let cancel = CancelOnDrop(Cancel::new());
+        let Ok(thread) = Arc::clone(&self.threads).acquire_owned().await else {
+            return Err(NoResult::Engine(EngineError::Cancelled)); // never closed
+        };
+        let (engine, token) = (Arc::clone(&self.engine), cancel.0.clone());
+        let computation = tokio::task::spawn_blocking(move || compute(&*engine, &sequence, &token, thread));
+        match computation.await {
+            Ok(outcome) => outcome.map_err(NoResult::Engine),
+            Err(error) => Err(panicked(error)),
+        }
+    }
+}
+
+fn compute(
+    engine: &dyn Engine,
+    sequence: &Sequence,
+    cancel: &Cancel,
+    _thread: OwnedSemaphorePermit,
+) -> Result<Bytes, EngineError> {
+    let _busy = Busy::new();
+    if cancel.is_cancelled() {
+        return Err(EngineError::Cancelled);
+    }
+    let start = Instant::now();
+    let prediction = engine.predict(sequence, cancel)?;
+    metrics::histogram!("pssp_worker_predict_seconds").record(start.elapsed());
+    Ok(prediction.encode().into())
+}
+
+/// Counts a thread as busy, also when the engine panics.
+struct Busy;
+
+impl Busy {
+    fn new() -> Self {
+        metrics::gauge!("pssp_worker_busy_threads").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        metrics::gauge!("pssp_worker_busy_threads").decrement(1.0);
+    }
+}
+
+fn panicked(error: JoinError) -> NoResult {
+    match error.try_into_panic() {
+        Ok(payload) => {
+            metrics::counter!("pssp_worker_panics_total").increment(1);
+            NoResult::Panic(text_of(&*payload))
+        }
+        Err(_) => NoResult::Engine(EngineError::Cancelled), // the runtime is shutting down
+    }
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text").to_owned()
+}

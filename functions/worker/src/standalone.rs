@@ -1,0 +1,107 @@
+//! The worker as a program: poll loop, sweep and probes around the handler. `pssp serve` runs the
+//! same within the process of the API.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use pssp_host::liveness::Liveness;
+use pssp_host::poll::{PollOptions, Poller};
+use pssp_host::server::ServerOptions;
+use pssp_host::{Settings, probes, server, shutdown, sweep, telemetry};
+use pssp_jobs::{Jobs, SystemClock};
+use pssp_predict::Engine;
+use pssp_predict::engine::Neural;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Worker, WorkerOptions};
+
+/// A worker with its loops, ready to run.
+pub struct Standalone {
+    poller: Poller,
+    jobs: Jobs,
+    settings: Settings,
+}
+
+impl Standalone {
+    /// Puts a worker together.
+    ///
+    /// # Errors
+    /// If the backend has no queue to receive from.
+    pub fn new(settings: &Settings, jobs: Jobs, engine: Arc<dyn Engine>) -> anyhow::Result<Self> {
+        let receiver =
+            jobs.backend().receiver.clone().context("this backend has no queue that a worker can poll")?;
+        let give_back = CancellationToken::new();
+        let options = WorkerOptions { threads: settings.worker.threads };
+        let worker = Worker::new(jobs.clone(), engine, options, give_back.clone());
+        let poller =
+            Poller::new(jobs.clone(), receiver, Arc::new(worker), PollOptions::of(settings), give_back);
+        Ok(Self { poller, jobs, settings: settings.clone() })
+    }
+
+    /// Tells how the poll loop is doing.
+    #[must_use]
+    pub fn liveness(&self) -> Liveness {
+        self.poller.liveness()
+    }
+
+    /// Runs until `shutdown` is cancelled and what is in hand is finished or given back, which takes
+    /// at most the grace time of the settings.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let worker = &self.settings.worker;
+        tracing::info!(
+            threads = worker.threads,
+            slots = worker.slots,
+            "worker started: {} threads, up to {} jobs in hand",
+            worker.threads,
+            worker.slots
+        );
+        let sweep = sweep::run(self.jobs, worker.sweep_every, shutdown.clone());
+        tokio::join!(self.poller.run(shutdown), sweep);
+        tracing::info!("worker stopped");
+    }
+}
+
+/// The engine of a deployed worker.
+///
+/// # Errors
+/// If the program was built with a damaged model.
+pub fn engine() -> anyhow::Result<Arc<dyn Engine>> {
+    Ok(Arc::new(Neural::load().context("cannot load the model")?))
+}
+
+/// The whole program: opens the backend, runs until a signal.
+///
+/// # Errors
+/// If something that is needed at start is missing.
+pub async fn main(settings: &Settings) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
+    let clock = Arc::new(SystemClock);
+    let backend = pssp_backends::open(settings.backend.as_str(), clock.clone()).await?;
+    let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
+    let worker = Standalone::new(settings, jobs, engine()?)?;
+    let stopped = CancellationToken::new();
+    let probes = serve_probes(settings, worker.liveness(), &shutdown, &stopped)?;
+    worker.run(shutdown).await;
+    stopped.cancel();
+    if let Some(probes) = probes {
+        probes.await?;
+    }
+    Ok(())
+}
+
+/// Answers probes, if the settings say where, until the worker has stopped.
+fn serve_probes(
+    settings: &Settings,
+    liveness: Liveness,
+    shutdown: &CancellationToken,
+    stopped: &CancellationToken,
+) -> anyhow::Result<Option<JoinHandle<()>>> {
+    let Some(addr) = settings.worker_addr else {
+        return Ok(None);
+    };
+    let listener = server::bind(addr).context("PSSP_WORKER_ADDR")?;
+    let router = probes::router(liveness, telemetry::metrics(), shutdown.clone());
+    let options = ServerOptions { grace: std::time::Duration::from_secs(1), ..ServerOptions::default() };
+    Ok(Some(tokio::spawn(server::serve(listener, router, options, stopped.clone()))))
+}

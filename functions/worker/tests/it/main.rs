@@ -1,0 +1,14 @@
+//! Tests of the worker, one module a theme.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
+mod failures;
+mod lost;
+mod once;
+mod pool;
+#[cfg(feature = "standalone")]
+mod program;
+mod store;
+mod support;
+#[cfg(feature = "standalone")]
+mod whole;

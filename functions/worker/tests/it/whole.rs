@@ -1,0 +1,103 @@
+//! The worker with its loops, from submission to shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pssp_host::Settings;
+use pssp_jobs::memory::MemoryBackend;
+use pssp_jobs::{Backend, Depth, Jobs, State, SystemClock};
+use pssp_worker::standalone::Standalone;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Fake, LONG, submit, until, until_cancelled};
+
+fn settings(grace: &str) -> Settings {
+    let grace = grace.to_owned();
+    let get = move |name: &str| match name {
+        "PSSP_WORKERS" => Some("2".to_owned()),
+        "PSSP_GRACE" => Some(grace.clone()),
+        _ => None,
+    };
+    Settings::resolve(get).unwrap()
+}
+
+fn start(settings: &Settings, jobs: &Jobs, engine: Arc<Fake>) -> (CancellationToken, JoinHandle<()>) {
+    let shutdown = CancellationToken::new();
+    let worker = Standalone::new(settings, jobs.clone(), engine).unwrap();
+    (shutdown.clone(), tokio::spawn(worker.run(shutdown)))
+}
+
+async fn finished(jobs: &Jobs, ids: &[pssp_jobs::JobId]) -> usize {
+    let summaries = jobs.backend().store.summaries(ids).await.unwrap();
+    summaries.iter().flatten().filter(|s| s.status.state() == State::Finished).count()
+}
+
+async fn until_finished(jobs: &Jobs, ids: &[pssp_jobs::JobId]) {
+    let deadline = Instant::now() + LONG;
+    while finished(jobs, ids).await < ids.len() {
+        assert!(Instant::now() < deadline, "{} of {} finished", finished(jobs, ids).await, ids.len());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_is_worked_off_and_shutdown_loses_nothing() {
+    let clock = Arc::new(SystemClock);
+    let settings = settings("1s");
+    let backend = Backend::of(Arc::new(MemoryBackend::new(clock.clone())));
+    let jobs = Jobs::new(backend, clock, settings.policy.clone()).unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..50 {
+        ids.push(submit(&jobs, Duration::ZERO).await);
+    }
+
+    // The first worker does ten, then gets stuck and is told to go.
+    let engine = Fake::new(|call, _, cancel| if call < 10 { Ok(()) } else { until_cancelled(cancel) });
+    let (shutdown, running) = start(&settings, &jobs, engine.clone());
+    until("two are stuck", || engine.calls() == 12).await;
+    let asked = Instant::now();
+    shutdown.cancel();
+    running.await.unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert_eq!(finished(&jobs, &ids).await, 10);
+    let depth = jobs.backend().store.depth().await.unwrap();
+    assert_eq!(depth, Depth { submitted: 40, running: 0, dead: 0 }, "all given back");
+
+    // The second one finds the rest at once.
+    let (shutdown, running) = start(&settings, &jobs, Fake::quick());
+    until_finished(&jobs, &ids).await;
+    shutdown.cancel();
+    running.await.unwrap();
+    let summaries = jobs.backend().store.summaries(&ids).await.unwrap();
+    assert!(summaries.iter().flatten().all(|s| s.status.failures == 0 && s.status.deaths == 0));
+}
+
+#[tokio::test]
+async fn a_backend_without_a_queue_is_refused() {
+    let clock = Arc::new(SystemClock);
+    let backend = Backend { receiver: None, ..Backend::of(Arc::new(MemoryBackend::new(clock.clone()))) };
+    let settings = settings("1s");
+    let jobs = Jobs::new(backend, clock, settings.policy.clone()).unwrap();
+    let refused = Standalone::new(&settings, jobs, Fake::quick()).err().unwrap();
+    assert!(refused.to_string().contains("no queue"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_engine_that_is_shipped_works_behind_it() {
+    let clock = Arc::new(SystemClock);
+    let settings = settings("1s");
+    let backend = Backend::of(Arc::new(MemoryBackend::new(clock.clone())));
+    let jobs = Jobs::new(backend, clock, settings.policy.clone()).unwrap();
+    let id = submit(&jobs, Duration::ZERO).await;
+    let shutdown = CancellationToken::new();
+    let engine = pssp_worker::standalone::engine().unwrap();
+    let worker = Standalone::new(&settings, jobs.clone(), engine.clone()).unwrap();
+    let running = tokio::spawn(worker.run(shutdown.clone()));
+    until_finished(&jobs, &[id]).await;
+    let stored = pssp_predict::Prediction::decode(&jobs.result(id).await.unwrap()).unwrap();
+    assert_eq!((stored.len(), stored.method()), (10, engine.method()));
+    shutdown.cancel();
+    running.await.unwrap();
+}
