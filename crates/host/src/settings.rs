@@ -69,6 +69,8 @@ pub struct ApiSettings {
     pub classic_delay: Duration,
     /// Whether `DELETE /delete` takes `jobid=ALL`.
     pub allow_delete_all: bool,
+    /// Origins whose pages may call; `*` for all.
+    pub cors_origins: Vec<String>,
     /// Longest sequence, in residues.
     pub max_residues: usize,
     /// Most records in a batch.

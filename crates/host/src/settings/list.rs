@@ -101,6 +101,8 @@ pub const SETTINGS: &[Setting] = &[
         "Pause before a job of POST /run starts, so that classic clients see it submitted."),
     setting(Group::Api, "PSSP_ALLOW_DELETE_ALL", "false", Kind::Switch,
         "Whether DELETE /delete takes jobid=ALL."),
+    setting(Group::Api, "PSSP_CORS_ORIGINS", "", Kind::Origins,
+        "Web pages of which other origins may call. Empty: none."),
 
     setting(Group::Worker, "PSSP_WORKERS", "0", count(0, 1024),
         "Threads that compute predictions. 0: one for each core."),
@@ -113,7 +115,7 @@ pub const SETTINGS: &[Setting] = &[
         "Attempts after which a job that fails is given up."),
     setting(Group::Jobs, "PSSP_MAX_DEATHS", "3", count(1, 100),
         "Attempts that ended with the death of their worker after which a job is given up."),
-    setting(Group::Jobs, "PSSP_LEASE", "30s", duration(SECOND, HOUR),
+    setting(Group::Jobs, "PSSP_LEASE", "30s", duration(SECOND, Duration::from_mins(15)),
         "How long a worker holds a job without a sign of life. More than twice PSSP_HEARTBEAT."),
     setting(Group::Jobs, "PSSP_HEARTBEAT", "10s", duration(Duration::from_millis(100), HOUR),
         "How often a worker gives a sign of life for a job in hand."),

@@ -78,6 +78,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             max_batch_body: self.count("PSSP_MAX_BATCH_BODY"),
             request_timeout: self.duration("PSSP_REQUEST_TIMEOUT"),
             keys: self.keys("PSSP_API_KEYS"),
+            cors_origins: self.origins("PSSP_CORS_ORIGINS"),
         };
         if api.max_body < api.max_residues * 2 {
             let remedy =
@@ -129,6 +130,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let given = self.given(name).or_else(|| setting.map(|s| s.default.to_owned()));
         let value = if secret { "***".to_owned() } else { given.unwrap_or_default() };
         self.faults.push(Fault { name, value, remedy });
+    }
+
+    fn origins(&mut self, name: &'static str) -> Vec<String> {
+        if let Value::Origins(origins) = self.value(name) { origins } else { Vec::new() }
     }
 
     fn text(&mut self, name: &'static str) -> String {

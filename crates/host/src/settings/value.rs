@@ -52,6 +52,8 @@ pub enum Kind {
     },
     /// Names with keys; secret.
     Keys,
+    /// Origins of web pages.
+    Origins,
 }
 
 pub(super) const fn count(min: u64, max: u64) -> Kind {
@@ -78,6 +80,7 @@ pub(super) enum Value {
     Count(usize),
     Duration(Duration),
     Keys(ApiKeys),
+    Origins(Vec<String>),
 }
 
 impl Kind {
@@ -101,6 +104,7 @@ impl Kind {
                 "name:key,name:key with names of letters, digits, '.', '_' and '-', each once, not public, \
                  and keys of at least {MIN_KEY} printable characters without comma, each once"
             ),
+            Self::Origins => "origins such as https://example.org,http://localhost:8000, or *".to_owned(),
         }
     }
 
@@ -130,6 +134,7 @@ impl Kind {
                 (min..=max).contains(&value).then_some(Value::Duration(value))
             }
             Self::Keys => keys(text).map(Value::Keys),
+            Self::Origins => origins(text).map(Value::Origins),
         }
     }
 }
@@ -206,6 +211,18 @@ fn keys(text: &str) -> Option<ApiKeys> {
         keys.push(ApiKey { owner, key: key.to_owned() });
     }
     Some(ApiKeys(keys))
+}
+
+/// As browsers send them: scheme, host and port, without a path.
+fn origins(text: &str) -> Option<Vec<String>> {
+    let is_origin = |origin: &str| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        origin == "*"
+            || host.is_some_and(|h| !h.is_empty() && h.bytes().all(|b| b.is_ascii_graphic() && b != b'/'))
+    };
+    let origins: Vec<String> =
+        text.split(',').map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned).collect();
+    origins.iter().all(|origin| is_origin(origin)).then_some(origins)
 }
 
 fn is_name(name: &str) -> bool {

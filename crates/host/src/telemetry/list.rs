@@ -71,7 +71,7 @@ pub const METRICS: &[Metric] = &[
     counter("pssp_sweep_total", &["outcome"], "Sweeps: ok, error."),
     counter("pssp_sweep_repaired_total", &["kind"],
         "What sweeps did: resent (lost messages), reclaimed (lost workers), buried (too many workers lost), purged (expired)."),
-    gauge("pssp_jobs", &["state"], "Jobs: submitted, running, dead; as of the last sweep."),
+    gauge("pssp_jobs", &["state"], "Jobs: submitted, running, dead; as of the last sweep, or of this scrape of an API."),
 
     counter("pssp_http_requests_total", &["method", "route", "status"], "Requests answered."),
     histogram("pssp_http_request_seconds", &["method", "route"], "Time from a request's head to its answer's head."),

@@ -54,6 +54,7 @@ fn good_values_arrive() {
         ("PSSP_MAX_BODY", "512KiB"),
         ("PSSP_ALLOW_DELETE_ALL", "yes"),
         ("PSSP_DRAIN_DELAY", "0"),
+        ("PSSP_CORS_ORIGINS", "https://example.org, http://localhost:8000"),
         ("PSSP_API_KEYS", "lab:secret-one, web:secret-two,"),
     ])
     .unwrap();
@@ -65,6 +66,7 @@ fn good_values_arrive() {
     assert_eq!(settings.policy.ttl, Duration::from_hours(30 * 24));
     assert_eq!(settings.api.max_body, 512 << 10);
     assert!(settings.api.allow_delete_all);
+    assert_eq!(settings.api.cors_origins, ["https://example.org", "http://localhost:8000"]);
     let keys = &settings.api.keys.0;
     assert_eq!((&keys[1].owner, keys[1].key.as_str()), (&Owner::new("web"), "secret-two"));
 }
@@ -92,6 +94,8 @@ fn every_bad_value_stops_the_start_and_is_named() {
         ("PSSP_REQUEST_TIMEOUT", "0s"),
         ("PSSP_CLASSIC_DELAY", "2m"),
         ("PSSP_ALLOW_DELETE_ALL", "maybe"),
+        ("PSSP_CORS_ORIGINS", "example.org"),
+        ("PSSP_CORS_ORIGINS", "https://example.org/page"),
         ("PSSP_WORKERS", "-1"),
         ("PSSP_SLOTS", "1001"),
         ("PSSP_SWEEP_EVERY", "10"),
