@@ -16,6 +16,7 @@ mod codec;
 mod dead;
 mod error;
 mod jobs;
+mod notices;
 mod open;
 mod queue;
 mod reader;

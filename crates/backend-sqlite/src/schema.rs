@@ -72,6 +72,9 @@ CREATE TABLE dead (
 ) STRICT;
 CREATE INDEX dead_expiry ON dead (expires_at);
 
+-- At most one row: the operator's notice.
+CREATE TABLE notice (one INTEGER PRIMARY KEY CHECK (one = 1), notice TEXT NOT NULL) STRICT;
+
 -- One row that a health check writes to.
 CREATE TABLE health (one INTEGER PRIMARY KEY CHECK (one = 1), pinged INTEGER NOT NULL) STRICT;
 INSERT INTO health VALUES (1, 0);

@@ -19,6 +19,7 @@ pub mod id;
 pub mod job;
 pub mod memory;
 pub mod message;
+pub mod notice;
 pub mod policy;
 pub mod ports;
 pub mod service;
@@ -29,10 +30,12 @@ pub use error::StoreError;
 pub use id::{BatchId, JobId, Owner};
 pub use job::{Failure, FailureClass, Fence, Head, Job, Refused, Request, State, Status, Summary};
 pub use message::{Disposition, Handler, Message};
+pub use notice::Notice;
 pub use policy::Policy;
 pub use ports::{
     Backend, BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth,
-    IdempotencyKey, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Page, Receipt, Submission, Watcher,
+    IdempotencyKey, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Submission,
+    Watcher,
 };
 pub use service::Jobs;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

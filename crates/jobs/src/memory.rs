@@ -15,10 +15,11 @@ use crate::hub::Hub;
 use crate::id::{BatchId, JobId, Owner};
 use crate::job::{Job, Phase, State, Summary};
 use crate::message::Message;
+use crate::notice::Notice;
 use crate::policy::MAX_DELAY;
 use crate::ports::{
     BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth, IdempotencyKey,
-    JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Page, Receipt, Submission, Watcher,
+    JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Submission, Watcher,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -41,6 +42,7 @@ struct Tables {
     job_keys: Keys<JobId>,
     batch_keys: Keys<BatchId>,
     dead: BTreeMap<JobId, (DeadLetter, Timestamp)>,
+    notice: Option<Notice>,
     queue: BTreeMap<u64, Entry>,
     next_entry: u64,
 }
@@ -347,6 +349,18 @@ impl DeadLetters for MemoryBackend {
         let mut tables = self.tables();
         let foreign = tables.dead.get(&id).is_some_and(|(letter, _)| letter.job.is_none());
         Ok(foreign && tables.dead.remove(&id).is_some())
+    }
+}
+
+#[async_trait]
+impl Notices for MemoryBackend {
+    async fn notice(&self) -> Result<Option<Notice>, StoreError> {
+        Ok(self.tables().notice.clone())
+    }
+
+    async fn set_notice(&self, notice: Option<&Notice>) -> Result<(), StoreError> {
+        self.tables().notice = notice.cloned();
+        Ok(())
     }
 }
 

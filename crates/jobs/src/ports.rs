@@ -17,6 +17,7 @@ use crate::error::StoreError;
 use crate::id::{BatchId, JobId, Owner};
 use crate::job::{Fence, Job, State, Summary};
 use crate::message::Message;
+use crate::notice::Notice;
 use crate::time::Timestamp;
 
 /// What differs between backends.
@@ -249,6 +250,16 @@ pub trait DeadLetters: Send + Sync {
     async fn discard(&self, id: JobId) -> Result<bool, StoreError>;
 }
 
+/// Where the outage notice is kept: one for the whole service.
+#[async_trait]
+pub trait Notices: Send + Sync {
+    /// The notice last set, over or not.
+    async fn notice(&self) -> Result<Option<Notice>, StoreError>;
+
+    /// Puts `notice` in place of any other; `None` clears.
+    async fn set_notice(&self, notice: Option<&Notice>) -> Result<(), StoreError>;
+}
+
 /// The sending side of the queue.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
@@ -337,6 +348,8 @@ pub struct Backend {
     pub batches: Arc<dyn BatchStore>,
     /// Dead letters.
     pub dead: Arc<dyn DeadLetters>,
+    /// The outage notice.
+    pub notices: Arc<dyn Notices>,
     /// The queue's sending side.
     pub queue: Arc<dyn JobQueue>,
     /// Its receiving side, where we receive ourselves.
@@ -350,12 +363,13 @@ impl Backend {
     #[must_use]
     pub fn of<B>(backend: Arc<B>) -> Self
     where
-        B: JobStore + BatchStore + DeadLetters + JobQueue + JobReceiver + JobWatch + 'static,
+        B: JobStore + BatchStore + DeadLetters + Notices + JobQueue + JobReceiver + JobWatch + 'static,
     {
         Self {
             store: backend.clone(),
             batches: backend.clone(),
             dead: backend.clone(),
+            notices: backend.clone(),
             queue: backend.clone(),
             receiver: Some(backend.clone()),
             watch: backend,

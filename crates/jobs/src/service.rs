@@ -13,6 +13,7 @@ use crate::batch::{Batch, BatchItem};
 use crate::error::StoreError;
 use crate::id::{BatchId, JobId, Owner};
 use crate::job::{BatchRef, Failure, Head, Job, Phase, Refused, Request, State};
+use crate::notice::Notice;
 use crate::policy::{BadPolicy, Policy};
 use crate::ports::{Backend, Change, Created, DeadLetter, IdempotencyKey, ListQuery, Page, Submission};
 use crate::time::{Clock, Timestamp};
@@ -458,6 +459,23 @@ impl Jobs {
             *count += 1;
         }
         Ok(())
+    }
+
+    /// The notice that an operator posted, unless it is over.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn notice(&self) -> Result<Option<Notice>, StoreError> {
+        let now = self.now();
+        Ok(self.backend.notices.notice().await?.filter(|notice| !notice.is_over(now)))
+    }
+
+    /// Posts a notice in place of any other; `None` clears.
+    ///
+    /// # Errors
+    /// The backend's. The caller has checked the notice ([`Notice::check`]).
+    pub async fn post(&self, notice: Option<&Notice>) -> Result<(), StoreError> {
+        self.backend.notices.set_notice(notice).await
     }
 
     /// One page of dead letters, newest first.

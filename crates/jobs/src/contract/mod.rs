@@ -76,6 +76,7 @@ macro_rules! contract_tests {
             an_expired_key_is_free,
             a_released_job_is_free_at_once,
             lists_are_complete_and_ordered, lists_keep_owners_and_states_apart, summaries_answer_in_order,
+            a_notice_is_kept_until_it_is_cleared,
             expired_records_are_gone, overdue_is_bounded_and_ordered, depth_counts,
             delayed_messages_wait, receive_takes_no_more_than_asked, retry_comes_back_later,
             a_stale_receipt_settles_nothing, extending_hides_the_message, waiting_is_woken_by_the_finish,

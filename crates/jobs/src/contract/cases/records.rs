@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::contract::{Harness, all_of, bytes, claim, jobs, named, new_job, owner, policy, submit};
 use crate::id::{JobId, Owner};
 use crate::job::{Failure, FailureClass, State};
+use crate::notice::{Level, Notice};
 use crate::ports::{Depth, ListQuery};
 use crate::service::{Jobs, JobsError};
 
@@ -144,4 +145,28 @@ pub async fn depth_counts<H: Harness>(h: &mut H) {
     jobs.fail(&failed, Failure::new(FailureClass::Input, "no")).await.unwrap();
     assert_eq!(store.depth().await.unwrap(), Depth { submitted: 2, running: 1, dead: 1 });
     store.ping().await.unwrap();
+}
+
+/// The operator's notice survives a restart, is replaced whole, and is gone once over or cleared.
+pub async fn a_notice_is_kept_until_it_is_cleared<H: Harness>(h: &mut H) {
+    let first = {
+        let jobs = jobs(h);
+        assert_eq!(jobs.notice().await.unwrap(), None);
+        let until = Some(jobs.now().plus(Duration::from_secs(3)));
+        let text = "maintenance \"soon\" \u{1F527}".to_owned();
+        let notice =
+            Notice { text, level: Level::Critical, from: Some(jobs.now()), until, pause_intake: true };
+        jobs.post(Some(&notice)).await.unwrap();
+        notice
+    };
+    h.reopen().await;
+    let jobs = jobs(h);
+    assert_eq!(jobs.notice().await.unwrap().as_ref(), Some(&first));
+    h.advance(Duration::from_millis(3100)).await;
+    assert_eq!(jobs.notice().await.unwrap(), None, "it is over");
+    let second = Notice { until: None, from: None, pause_intake: false, ..first };
+    jobs.post(Some(&second)).await.unwrap();
+    assert_eq!(jobs.notice().await.unwrap(), Some(second));
+    jobs.post(None).await.unwrap();
+    assert_eq!(jobs.notice().await.unwrap(), None);
 }
