@@ -69,6 +69,8 @@ pub struct ApiSettings {
     pub classic_delay: Duration,
     /// Whether `DELETE /delete` takes `jobid=ALL`.
     pub allow_delete_all: bool,
+    /// What lets the operator in; nobody without one.
+    pub admin_key: Option<ApiKey>,
     /// Origins whose pages may call; `*` for all.
     pub cors_origins: Vec<String>,
     /// Longest sequence, in residues.

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Keys;
+use crate::board::Board;
 use crate::cpu::Cpu;
 
 /// Renders the process' metrics as Prometheus text.
@@ -90,6 +91,8 @@ pub struct Config {
     pub allow_delete_all: bool,
     /// Who may call; nobody listed means everybody, as the owner `public`.
     pub api_keys: Vec<ApiKey>,
+    /// What lets the operator in (`/v1/admin`); nobody where there is none.
+    pub admin_key: Option<ApiKey>,
     /// Origins whose pages may call (CORS); none by default, `*` for all.
     pub cors_origins: Vec<String>,
     /// How long a request may take, without the time that it asked to wait.
@@ -118,6 +121,7 @@ impl Default for Config {
             classic_list: 1_000,
             allow_delete_all: false,
             api_keys: Vec::new(),
+            admin_key: None,
             cors_origins: Vec::new(),
             request_timeout: Duration::from_secs(30),
             batch_timeout: Duration::from_mins(2),
@@ -138,6 +142,8 @@ impl Config {
 pub(crate) struct Shared {
     pub(crate) app: App,
     pub(crate) keys: Keys,
+    pub(crate) admin: Keys,
+    pub(crate) board: Board,
     pub(crate) cpu: Cpu,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) waits: Arc<Semaphore>,
@@ -154,6 +160,8 @@ impl Shared {
         let config = &app.config;
         Arc::new(Self {
             keys: Keys::new(&config.api_keys),
+            admin: Keys::new(config.admin_key.as_slice()),
+            board: Board::default(),
             cpu: Cpu::new(),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             waits: Arc::new(Semaphore::new(config.max_waits)),

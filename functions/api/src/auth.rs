@@ -67,6 +67,20 @@ pub(crate) async fn require(
     Ok(next.run(request).await)
 }
 
+/// Lets in the operator.
+pub(crate) async fn require_admin(
+    State(ctx): State<Ctx>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if ctx.admin.is_open() {
+        return Err(Problem::new(Kind::Forbidden, "this service has no admin key (PSSP_ADMIN_KEY)"));
+    }
+    let key = presented(request.headers()).ok_or_else(unauthorized)?;
+    ctx.admin.owner_of(key).ok_or_else(unauthorized)?;
+    Ok(next.run(request).await)
+}
+
 fn presented(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
         let (scheme, key) = value.to_str().ok()?.split_once(' ')?;

@@ -14,6 +14,7 @@
 
 pub mod app;
 mod auth;
+mod board;
 mod body;
 mod cpu;
 mod headers;
@@ -28,7 +29,7 @@ pub mod standalone;
 mod view;
 
 pub use app::{ApiKey, App, Config};
-pub use routes::{ROUTES, router};
+pub use routes::{Access, ROUTES, router};
 
 /// The version of this program: that of its image and of its git tag.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -21,13 +21,14 @@ mod events;
 mod health;
 mod job;
 mod jobs;
+mod notice;
 mod openapi;
 mod plot;
 mod result;
 mod service;
 mod validate;
 
-use Verb::{Delete, Get, Post};
+use Verb::{Delete, Get, Post, Put};
 
 /// A verb that one of our routes has. `HEAD` works wherever `GET` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub enum Verb {
     Get,
     /// `POST`
     Post,
+    /// `PUT`
+    Put,
     /// `DELETE`
     Delete,
 }
@@ -45,9 +48,21 @@ impl Verb {
         match self {
             Get => MethodFilter::GET,
             Post => MethodFilter::POST,
+            Put => MethodFilter::PUT,
             Delete => MethodFilter::DELETE,
         }
     }
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: it tells nothing of anybody's.
+    Open,
+    /// Callers with a key, where keys are configured.
+    Keyed,
+    /// The operator, with the admin key; nobody where none is configured.
+    Admin,
 }
 
 /// One verb on one path.
@@ -57,20 +72,23 @@ pub struct Route {
     pub verb: Verb,
     /// The path as in `openapi.json`. `{format}` and `{image}` stand for every file extension.
     pub path: &'static str,
-    /// Whether it asks for a key where keys are configured.
-    pub keyed: bool,
+    /// Who may.
+    pub access: Access,
     make: fn(MethodFilter) -> MethodRouter<Ctx>,
 }
 
 type Make = fn(MethodFilter) -> MethodRouter<Ctx>;
 
 const fn keyed(verb: Verb, path: &'static str, make: Make) -> Route {
-    Route { verb, path, keyed: true, make }
+    Route { verb, path, access: Access::Keyed, make }
 }
 
-/// For what tells nothing of anybody's.
 const fn open(verb: Verb, path: &'static str, make: Make) -> Route {
-    Route { verb, path, keyed: false, make }
+    Route { verb, path, access: Access::Open, make }
+}
+
+const fn admin(verb: Verb, path: &'static str, make: Make) -> Route {
+    Route { verb, path, access: Access::Admin, make }
 }
 
 /// Every route.
@@ -99,6 +117,8 @@ pub const ROUTES: &[Route] = &[
     keyed(Post, "/v1/validate", |m| on(m, validate::validate)),
     open(Get, "/v1/methods", |m| on(m, service::methods)),
     open(Get, "/v1/limits", |m| on(m, service::limits)),
+    admin(Put, "/v1/admin/notice", |m| on(m, notice::post)),
+    admin(Delete, "/v1/admin/notice", |m| on(m, notice::clear)),
     open(Get, "/v1/status", |m| on(m, service::status)),
     open(Get, "/openapi.json", |m| on(m, openapi::read)),
     open(Get, "/healthz", |m| on(m, health::alive)),
@@ -124,7 +144,11 @@ impl Route {
 
     fn method_router(&self, ctx: &Ctx) -> MethodRouter<Ctx> {
         let router = (self.make)(self.verb.filter());
-        if self.keyed { router.route_layer(from_fn_with_state(ctx.clone(), auth::require)) } else { router }
+        match self.access {
+            Access::Open => router,
+            Access::Keyed => router.route_layer(from_fn_with_state(ctx.clone(), auth::require)),
+            Access::Admin => router.route_layer(from_fn_with_state(ctx.clone(), auth::require_admin)),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub fn config(settings: &ApiSettings) -> Config {
         classic_delay: settings.classic_delay,
         allow_delete_all: settings.allow_delete_all,
         request_timeout: settings.request_timeout,
+        admin_key: settings.admin_key.as_ref().map(key),
         cors_origins: settings.cors_origins.clone(),
         api_keys: settings.keys.0.iter().map(key).collect(),
         ..Config::default()

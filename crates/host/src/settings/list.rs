@@ -101,6 +101,8 @@ pub const SETTINGS: &[Setting] = &[
         "Pause before a job of POST /run starts, so that classic clients see it submitted."),
     setting(Group::Api, "PSSP_ALLOW_DELETE_ALL", "false", Kind::Switch,
         "Whether DELETE /delete takes jobid=ALL."),
+    setting(Group::Api, "PSSP_ADMIN_KEY", "", Kind::Secret,
+        "Lets the operator post outage notices over HTTP. Empty: nobody."),
     setting(Group::Api, "PSSP_CORS_ORIGINS", "", Kind::Origins,
         "Web pages of which other origins may call. Empty: none."),
 

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pssp_jobs::Policy;
 use pssp_jobs::policy::BadPolicy;
+use pssp_jobs::{Owner, Policy};
 
 use super::value::{self, Kind, Value};
 use super::{
-    ApiKeys, ApiSettings, BackendUrl, Fault, LogFormat, LogSettings, SETTINGS, Settings, WorkerSettings,
+    ApiKey, ApiKeys, ApiSettings, BackendUrl, Fault, LogFormat, LogSettings, SETTINGS, Settings,
+    WorkerSettings,
 };
 
 /// Reads settings one by one and collects the faults; where one is found its default stands in.
@@ -78,6 +79,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             max_batch_body: self.count("PSSP_MAX_BATCH_BODY"),
             request_timeout: self.duration("PSSP_REQUEST_TIMEOUT"),
             keys: self.keys("PSSP_API_KEYS"),
+            admin_key: self.secret("PSSP_ADMIN_KEY"),
             cors_origins: self.origins("PSSP_CORS_ORIGINS"),
         };
         if api.max_body < api.max_residues * 2 {
@@ -126,10 +128,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             return; // the value itself is wrong; that is enough to say
         }
         let setting = SETTINGS.iter().find(|s| s.name == name);
-        let secret = setting.is_some_and(|s| matches!(s.kind, Kind::Keys));
+        let secret = setting.is_some_and(|s| matches!(s.kind, Kind::Keys | Kind::Secret));
         let given = self.given(name).or_else(|| setting.map(|s| s.default.to_owned()));
         let value = if secret { "***".to_owned() } else { given.unwrap_or_default() };
         self.faults.push(Fault { name, value, remedy });
+    }
+
+    fn secret(&mut self, name: &'static str) -> Option<ApiKey> {
+        match self.value(name) {
+            Value::Secret(key) => key.map(|key| ApiKey { owner: Owner::new("admin"), key }),
+            _ => None,
+        }
     }
 
     fn origins(&mut self, name: &'static str) -> Vec<String> {

@@ -52,6 +52,8 @@ pub enum Kind {
     },
     /// Names with keys; secret.
     Keys,
+    /// One key; secret.
+    Secret,
     /// Origins of web pages.
     Origins,
 }
@@ -80,6 +82,7 @@ pub(super) enum Value {
     Count(usize),
     Duration(Duration),
     Keys(ApiKeys),
+    Secret(Option<String>),
     Origins(Vec<String>),
 }
 
@@ -104,6 +107,7 @@ impl Kind {
                 "name:key,name:key with names of letters, digits, '.', '_' and '-', each once, not public, \
                  and keys of at least {MIN_KEY} printable characters without comma, each once"
             ),
+            Self::Secret => format!("at least {MIN_KEY} printable characters"),
             Self::Origins => "origins such as https://example.org,http://localhost:8000, or *".to_owned(),
         }
     }
@@ -134,6 +138,8 @@ impl Kind {
                 (min..=max).contains(&value).then_some(Value::Duration(value))
             }
             Self::Keys => keys(text).map(Value::Keys),
+            Self::Secret if text.is_empty() => Some(Value::Secret(None)),
+            Self::Secret => is_key(text).then(|| Value::Secret(Some(text.to_owned()))),
             Self::Origins => origins(text).map(Value::Origins),
         }
     }
@@ -203,7 +209,7 @@ fn keys(text: &str) -> Option<ApiKeys> {
     let mut keys: Vec<ApiKey> = Vec::new();
     for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
         let (name, key) = entry.split_once(':')?;
-        let good = is_name(name) && key.len() >= MIN_KEY && key.bytes().all(|b| b.is_ascii_graphic());
+        let good = is_name(name) && is_key(key);
         let owner = Owner::new(name);
         if !good || keys.iter().any(|known| known.owner == owner || known.key == key) {
             return None;
@@ -223,6 +229,10 @@ fn origins(text: &str) -> Option<Vec<String>> {
     let origins: Vec<String> =
         text.split(',').map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned).collect();
     origins.iter().all(|origin| is_origin(origin)).then_some(origins)
+}
+
+fn is_key(key: &str) -> bool {
+    key.len() >= MIN_KEY && key.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn is_name(name: &str) -> bool {

@@ -43,5 +43,6 @@ kinds! {
     Internal = INTERNAL_SERVER_ERROR, "internal", "A fault of the service";
     Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The service cannot do it now";
     Overloaded = SERVICE_UNAVAILABLE, "overloaded", "Too much to do";
+    Maintenance = SERVICE_UNAVAILABLE, "maintenance", "No new jobs during maintenance";
     Timeout = SERVICE_UNAVAILABLE, "timeout", "It took too long";
 }

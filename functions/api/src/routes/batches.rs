@@ -31,6 +31,7 @@ pub(super) async fn create(
     Caller(owner): Caller,
     request: Request,
 ) -> Result<Response, Problem> {
+    ctx.board.admit(ctx.jobs()).await?;
     let key = headers::idempotency_key(request.headers())?;
     let limit = Limit { bytes: ctx.config().max_batch_bytes, name: "max_batch_bytes" };
     let payload = Payload::read(&ctx, request, limit).await?;

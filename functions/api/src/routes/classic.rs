@@ -5,7 +5,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use pssp_jobs::service::JobsError;
-use pssp_jobs::{Job, JobId, ListQuery, Owner, State as JobState, Status, Summary};
+use pssp_jobs::{Job, JobId, ListQuery, Notice, Owner, State as JobState, Status, Summary, Timestamp};
 use pssp_predict::plot;
 use serde_json::{Map, Value, json};
 
@@ -53,8 +53,16 @@ DELETE-ing former jobs: send the id in the form field jobid
 jobid=ALL deletes all of them where the operator allows it.
 ";
 
-pub(super) async fn index() -> &'static str {
-    INDEX
+pub(super) async fn index(State(ctx): State<Ctx>) -> String {
+    let notice = ctx.board.notice(ctx.jobs()).await;
+    notice.as_ref().map(announce).unwrap_or_default() + INDEX
+}
+
+fn announce(notice: &Notice) -> String {
+    let time = |what: &str, at: Option<Timestamp>| at.map(|at| format!(" {what} {at}")).unwrap_or_default();
+    let span = time("from", notice.from) + &time("until", notice.until);
+    let paused = if notice.pause_intake { "\nNo new jobs are taken meanwhile." } else { "" };
+    format!("NOTICE ({}{span}): {}{paused}\n\n", notice.level.as_str(), notice.text)
 }
 
 pub(super) async fn how_to_run() -> &'static str {
@@ -70,6 +78,7 @@ pub(super) async fn run(
     Caller(owner): Caller,
     request: Request,
 ) -> Result<String, Problem> {
+    ctx.board.admit(ctx.jobs()).await?;
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await.map_err(Problem::classic)?;
     let accepted = ctx.jobs().submit(&owner, parsed.job, ctx.config().classic_delay, None).await?;

@@ -29,6 +29,7 @@ pub(super) async fn create(
     Caller(owner): Caller,
     request: Request,
 ) -> Result<Response, Problem> {
+    ctx.board.admit(ctx.jobs()).await?;
     let key = headers::idempotency_key(request.headers())?;
     let wait = headers::wait(request.headers(), ctx.config().max_wait);
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;

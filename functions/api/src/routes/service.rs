@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use pssp_jobs::Notice;
 use pssp_predict::PROPERTIES;
 use pssp_predict::format::{FORMATS, SS3_REDUCTION};
 use serde_json::{Value, json};
@@ -44,6 +45,7 @@ pub(super) async fn limits(State(ctx): State<Ctx>) -> Json<Value> {
 /// Answers even where the store does not: that is what one wants to know then.
 pub(super) async fn status(State(ctx): State<Ctx>) -> Json<Value> {
     let depth = health::depth(&ctx).await;
+    let notices: Vec<Notice> = ctx.board.notice(ctx.jobs()).await.into_iter().collect();
     let status = match depth {
         _ if ctx.is_draining() => "draining",
         Some(_) => "ok",
@@ -54,6 +56,7 @@ pub(super) async fn status(State(ctx): State<Ctx>) -> Json<Value> {
         "version": ctx.app.version,
         "backend": ctx.jobs().backend().store.capabilities().name,
         "now": ctx.jobs().now(),
+        "notices": notices,
         "uptime_s": ctx.started.elapsed().as_secs(),
         "queue": depth.map(|d| json!({ "submitted": d.submitted, "running": d.running, "dead": d.dead })),
     }))

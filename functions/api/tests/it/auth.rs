@@ -1,6 +1,6 @@
 //! Keys: who gets in, and whose jobs are whose.
 
-use pssp_api::{ApiKey, Config};
+use pssp_api::{Access, ApiKey, Config};
 use pssp_jobs::Owner;
 
 use crate::support::{Service, service_with};
@@ -40,7 +40,7 @@ async fn exactly_the_routes_marked_open_are_open() {
             let verb = format!("{:?}", route.verb).to_uppercase();
             let status =
                 service.ask(&verb, &path.replace("{id}", crate::support::NOBODY)).send().await.status;
-            assert_eq!(status == 401, route.keyed, "{verb} {path}: {status}");
+            assert_eq!(status == 401, route.access == Access::Keyed, "{verb} {path}: {status}");
         }
     }
 }

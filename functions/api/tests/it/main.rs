@@ -18,6 +18,7 @@ mod jobs_read;
 mod limits;
 mod logs;
 mod metrics;
+mod notice;
 mod openapi;
 mod plots;
 #[cfg(feature = "standalone")]

@@ -1,0 +1,102 @@
+//! The outage notice: posting it, where it shows, and intake while it pauses.
+
+use pssp_api::{ApiKey, Config};
+use pssp_jobs::{Notice, Owner};
+use serde_json::json;
+
+use crate::support::{Answer, Service, service, service_with};
+
+const ROUTE: &str = "/v1/admin/notice";
+
+fn with_admin() -> Service {
+    let key = ApiKey { owner: Owner::new("admin"), key: "operator-key".to_owned() };
+    service_with(Config { admin_key: Some(key), ..Config::default() })
+}
+
+async fn post(service: &Service, notice: &serde_json::Value) -> Answer {
+    let ask = service.ask("PUT", ROUTE).header("authorization", "Bearer operator-key");
+    ask.body("application/json", notice.to_string()).send().await
+}
+
+async fn intake(service: &Service) -> [u16; 3] {
+    let job = service.ask("POST", "/v1/jobs").body("text/plain", "MKVLT").send().await;
+    let batch = service.ask("POST", "/v1/batches").body("text/x-fasta", ">a\nMKVLT\n").send().await;
+    let classic = service.ask("POST", "/run").body("application/x-www-form-urlencoded", "seq=MKVLT");
+    [job.status.as_u16(), batch.status.as_u16(), classic.send().await.status.as_u16()]
+}
+
+#[tokio::test]
+async fn a_posted_notice_shows_and_is_cleared() {
+    let service = with_admin();
+    assert_eq!(service.get("/v1/status").await.is(200).json()["notices"], json!([]));
+    let notice = json!({ "text": "new model on Monday", "until": "2023-11-15T00:00:00.000Z" });
+    post(&service, &notice).await.is(200);
+    let told = service.get("/v1/status").await.is(200).json()["notices"][0].clone();
+    assert_eq!((&told["text"], &told["level"]), (&notice["text"], &json!("info")));
+    let index = service.get("/").await.is(200);
+    assert!(index.text().starts_with("NOTICE (info until 2023-11-15T00:00:00.000Z): new model on Monday\n"));
+    assert!(index.text().contains("Try these routes"));
+    assert_eq!(intake(&service).await, [202, 202, 200], "nothing is paused");
+    let clear = service.ask("DELETE", ROUTE).header("x-api-key", "operator-key").send().await;
+    clear.is(204);
+    assert_eq!(service.get("/v1/status").await.is(200).json()["notices"], json!([]));
+}
+
+#[tokio::test]
+async fn while_intake_is_paused_reads_go_on() {
+    let service = with_admin();
+    let job = service.ask("POST", "/v1/jobs").body("text/plain", "MKVLT").send().await.is(202).json();
+    let until = service.jobs.now().plus(std::time::Duration::from_secs(90));
+    let notice = json!({ "text": "moving house", "level": "critical", "until": until, "pause_intake": true });
+    post(&service, &notice).await.is(200);
+    assert_eq!(intake(&service).await, [503, 503, 503]);
+    let refused = service.ask("POST", "/v1/jobs").body("text/plain", "MKVLT").send().await;
+    assert_eq!(refused.header("retry-after"), Some("90"));
+    let problem = refused.problem(503, "maintenance");
+    assert_eq!(problem["detail"], "no new jobs are taken at the moment: moving house");
+    let path = job["links"]["self"].as_str().unwrap();
+    service.get(path).await.is(200);
+    service.get("/jobs").await.is(200);
+    service.ask("POST", "/v1/validate").body("text/plain", "MKVLT").send().await.is(200);
+    service.clock.advance(std::time::Duration::from_secs(90));
+    assert_eq!(intake(&service).await, [202, 202, 200], "it is over");
+}
+
+#[tokio::test]
+async fn a_notice_for_later_pauses_nothing_yet() {
+    let service = with_admin();
+    let from = service.jobs.now().plus(std::time::Duration::from_secs(60));
+    post(&service, &json!({ "text": "tonight", "from": from, "pause_intake": true })).await.is(200);
+    assert_eq!(intake(&service).await, [202, 202, 200]);
+    service.clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(intake(&service).await, [503, 503, 503]);
+}
+
+#[tokio::test]
+async fn a_notice_posted_elsewhere_is_found_in_the_store() {
+    let service = service();
+    let notice: Notice = serde_json::from_value(json!({ "text": "closed", "pause_intake": true })).unwrap();
+    service.jobs.post(Some(&notice)).await.unwrap();
+    assert_eq!(intake(&service).await, [503, 503, 503]);
+}
+
+#[tokio::test]
+async fn only_the_operator_posts_and_only_what_tells_something() {
+    let service = with_admin();
+    let body = json!({ "text": "hello" }).to_string();
+    let ask = |key: &'static str| service.ask("PUT", ROUTE).header("x-api-key", key);
+    ask("wrong").body("application/json", body.clone()).send().await.problem(401, "unauthorized");
+    for bad in [
+        json!({}),
+        json!({ "text": " " }),
+        json!({ "text": "x", "level": "loud" }),
+        json!({ "text": "x", "until": "yesterday" }),
+        json!({ "text": "x", "until": "2000-01-01T00:00:00Z" }),
+        json!({ "text": "x".repeat(3000) }),
+    ] {
+        post(&service, &bad).await.problem(400, "unparsable");
+    }
+    let closed = crate::support::service();
+    closed.ask("PUT", ROUTE).body("application/json", body).send().await.problem(403, "forbidden");
+    assert_eq!(service.get("/v1/status").await.json()["notices"], json!([]));
+}
