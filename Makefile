@@ -1,0 +1,52 @@
+# pssp: what can be done with this checkout. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# Where demo and load tool find the command.
+PSSP := target/debug/pssp
+
+.PHONY: help setup build test lint demo up bench load train docs clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+setup: ## Check that what the build needs is there; installs nothing that is
+	@scripts/setup.sh
+
+build: setup ## Build the command `pssp` (development profile, predictor optimised)
+	$(CARGO) build --locked -p pssp
+
+test: setup ## Run every test
+	$(CARGO) test --locked --workspace
+
+lint: setup ## Check format, lints, documentation, and that generated pages are current
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
+	@scripts/docs.sh --check
+
+demo: build ## Predict real proteins through the service and set them beside known structures
+	@scripts/demo.sh $(PSSP)
+
+up: build ## Run the service on http://127.0.0.1:5000 until Ctrl-C; jobs stay in pssp.db
+	@exec $(PSSP) serve
+
+bench: setup ## Measure parsing, prediction and formats
+	$(CARGO) bench --locked -p pssp-bench
+
+load: setup ## Measure the service under load: submits, finishes, p50 and p99
+	$(CARGO) build --locked --release -p pssp -p pssp-bench
+	target/release/pssp-load --server target/release/pssp
+
+train: ## Train the model anew (see training/README.md; DATA=folder of the training sets)
+	@test -d "$(DATA)" || { echo "train: give the folder of the training sets: make train DATA=path" >&2; exit 2; }
+	$(MAKE) -C training model DATA="$(abspath $(DATA))"
+
+docs: build ## Write the generated pages of docs/ anew
+	@scripts/docs.sh
+
+clean: ## Remove what was built
+	$(CARGO) clean

@@ -1,0 +1,201 @@
+//! The HTTP client: one service, time-outs on purpose, and retries that cannot do anything twice.
+//!
+//! Every request of ours may be repeated: reads and deletes by nature, submissions since they carry
+//! an `Idempotency-Key`. So whatever says "not now" (429, 503, no connection) is tried again.
+
+use std::io::Read;
+use std::thread::sleep;
+use std::time::Duration;
+
+use ureq::http::{Method, Request, Response, StatusCode, header};
+use ureq::{Agent, Body};
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure};
+
+pub(crate) mod jobs;
+mod problem;
+pub(crate) mod sse;
+
+/// Time to reach the service at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Silence that means the other side is gone: over the longest `Prefer: wait` (20 s) and over two
+/// heartbeats of an event stream (15 s each).
+const READ_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// A stream that goes on longer is asked for anew.
+const LONGEST_STREAM: Duration = Duration::from_secs(3600);
+
+/// Waits between tries. Together about three seconds: a restart, not an outage.
+const BACKOFF_MS: [u64; 4] = [100, 300, 800, 2_000];
+
+/// The longest `Retry-After` that is waited out without asking.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One service.
+pub(crate) struct Client {
+    agent: Agent,
+    base: String,
+    key: Option<String>,
+}
+
+/// What is asked, apart from the address.
+pub(crate) struct Ask<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: &'a [u8],
+    /// The longest that an answer may go on; for streams.
+    pub(crate) at_most: Option<Duration>,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn new(method: Method, path: &'a str) -> Self {
+        Self { method, path, headers: Vec::new(), body: &[], at_most: None }
+    }
+
+    pub(crate) fn get(path: &'a str) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(crate) fn post(path: &'a str, content_type: &str, body: &'a [u8]) -> Self {
+        Self { body, ..Self::new(Method::POST, path) }.header("content-type", content_type)
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn at_most(self, span: Duration) -> Self {
+        Self { at_most: Some(span.min(LONGEST_STREAM)), ..self }
+    }
+}
+
+impl Client {
+    pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
+        let base = global.url.trim_end_matches('/').to_owned();
+        let wrong = || {
+            Failure::usage(
+                format!("{base:?} is no address of a service"),
+                "write for instance http://host:5000",
+            )
+        };
+        let uri: ureq::http::Uri = base.parse().map_err(|_| wrong())?;
+        let host = uri.host().ok_or_else(wrong)?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(wrong());
+        }
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_per_read(Some(READ_TIMEOUT))
+            .timeout_per_write(Some(READ_TIMEOUT))
+            .user_agent(concat!("pssp/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(host) {
+            config = config.proxy(None); // a proxy's loopback is another machine's
+        }
+        Ok(Self { agent: config.build().new_agent(), key: global.api_key.clone(), base })
+    }
+
+    /// The full address of `path`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Asks, again if need be, and returns an answer of success; anything else is the failure that it means.
+    pub(crate) fn ask(&self, ask: &Ask<'_>) -> Result<Response<Body>, Failure> {
+        let mut waits = BACKOFF_MS.into_iter().map(Duration::from_millis);
+        loop {
+            let (failure, at_least) = match self.once(ask) {
+                Ok(response) if response.status().is_success() => return Ok(response),
+                Ok(response) => {
+                    let busy = matches!(
+                        response.status(),
+                        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+                    );
+                    let after = retry_after(&response);
+                    let failure = problem::failure(response);
+                    if !busy || after > PATIENCE {
+                        return Err(failure);
+                    }
+                    (failure, after)
+                }
+                Err(error) => (self.unreachable(&error)?, Duration::ZERO),
+            };
+            let Some(wait) = waits.next() else { return Err(failure) };
+            sleep(wait.max(at_least));
+        }
+    }
+
+    /// Asks and reads a JSON answer.
+    pub(crate) fn json(&self, ask: &Ask<'_>) -> Result<serde_json::Value, Failure> {
+        let mut response = self.ask(ask)?;
+        let json = response.body_mut().with_config().limit(MAX_JSON).read_json();
+        json.map_err(|e| {
+            Failure::server(format!("{} did not answer with JSON: {e}", self.url(ask.path)))
+                .hint("check that --url names a pssp service")
+        })
+    }
+
+    /// The body of an answer as a reader, for what may be long.
+    pub(crate) fn body(&self, ask: &Ask<'_>) -> Result<impl Read + use<>, Failure> {
+        Ok(self.ask(ask)?.into_body().into_with_config().limit(u64::MAX).reader())
+    }
+
+    fn once(&self, ask: &Ask<'_>) -> Result<Response<Body>, ureq::Error> {
+        let mut request = Request::builder().method(&ask.method).uri(self.url(ask.path));
+        for (name, value) in &ask.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(key) = &self.key {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        }
+        if ask.method == Method::POST {
+            return self.agent.run(request.body(ask.body)?);
+        }
+        let request = self.agent.configure_request(request.body(())?).timeout_recv_body(ask.at_most);
+        self.agent.run(request.build())
+    }
+
+    /// What a failed connection means: worth another try (`Ok`), or not (`Err`).
+    fn unreachable(&self, error: &ureq::Error) -> Result<Failure, Failure> {
+        let failure = Failure::server(format!("cannot reach {}: {error}", self.base))
+            .hint("check the address (--url or PSSP_URL), or start one with `pssp serve`");
+        match error {
+            ureq::Error::Io(_)
+            | ureq::Error::Timeout(_)
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::Protocol(_) => Ok(failure),
+            ureq::Error::Http(_) => Err(Failure::usage(
+                format!("the request cannot be written: {error}"),
+                "check --api-key, --name and --idempotency-key for odd characters",
+            )),
+            _ => Err(failure),
+        }
+    }
+}
+
+/// Largest JSON answer: a page of a list, or a batch of a thousand.
+const MAX_JSON: u64 = 256 << 20;
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|a| a.is_loopback())
+}
+
+fn retry_after(response: &Response<Body>) -> Duration {
+    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
+/// How to exit for an HTTP status.
+pub(crate) fn exit_of(status: StatusCode) -> Exit {
+    match status.as_u16() {
+        401 | 403 => Exit::Auth,
+        404 | 410 => Exit::NotFound,
+        400 | 405..=409 | 411..=417 | 422 => Exit::Input,
+        _ => Exit::Server,
+    }
+}

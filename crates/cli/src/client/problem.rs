@@ -1,0 +1,95 @@
+//! From an answer that says no to a failure that says why.
+
+use serde::Deserialize;
+use ureq::Body;
+use ureq::http::{Response, StatusCode};
+
+use super::{exit_of, retry_after};
+use crate::exit::{Exit, Failure, Fault};
+use crate::ui::plain;
+
+/// More than any problem of ours has.
+const MAX_BODY: u64 = 1 << 20;
+
+/// Longest text of a stranger's answer that is shown, in characters.
+const MAX_SHOWN: usize = 200;
+
+/// RFC 9457 problem details, as far as they are shown.
+#[derive(Debug, Default, Deserialize)]
+struct Details {
+    title: Option<String>,
+    detail: Option<String>,
+    #[serde(default)]
+    errors: Vec<Fault>,
+}
+
+/// What an answer that is no success means.
+pub(super) fn failure(mut response: Response<Body>) -> Failure {
+    let status = response.status();
+    let after = retry_after(&response).as_secs();
+    let text = response.body_mut().with_config().limit(MAX_BODY).read_to_string().unwrap_or_default();
+    let mut failure = explain(status, &text);
+    failure.hint = match failure.exit {
+        Exit::Auth => Some("give the key with --api-key or PSSP_API_KEY".to_owned()),
+        Exit::Server if after > 0 => Some(format!("try again in {after} s")),
+        _ => None,
+    };
+    failure
+}
+
+fn explain(status: StatusCode, text: &str) -> Failure {
+    let exit = exit_of(status);
+    let Ok(problem) = serde_json::from_str::<serde_json::Value>(text) else {
+        let shown: String = plain(text.trim()).chars().take(MAX_SHOWN).collect();
+        return Failure::new(exit, format!("the service answered {status}: {shown}"));
+    };
+    let details = Details::deserialize(&problem).unwrap_or_default();
+    let title = details.title.unwrap_or_else(|| status.to_string());
+    let detail = details.detail.filter(|detail| !repeats(detail, &details.errors));
+    let message = match detail {
+        Some(detail) => format!("{} ({}): {}", plain(&title), status.as_u16(), plain(&detail)),
+        None => format!("{} ({})", plain(&title), status.as_u16()),
+    };
+    Failure { faults: details.errors, problem: Some(problem), ..Failure::new(exit, message) }
+}
+
+/// Whether the detail only says what the first of the errors says, place and hint included.
+fn repeats(detail: &str, errors: &[Fault]) -> bool {
+    errors.first().is_some_and(|first| detail.starts_with(&first.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: u16, body: &str, exit: Exit, message: &str) {
+        let failure = explain(StatusCode::from_u16(status).unwrap(), body);
+        assert_eq!((failure.exit, failure.to_string().as_str()), (exit, message));
+    }
+
+    #[test]
+    fn problem_details_are_told_with_places() {
+        let body = r#"{"title":"Not a protein sequence","status":422,"detail":"line 1, column 4: '?' is odd; remove it",
+            "errors":[{"code":"x","detail":"'?' is odd","line":1,"column":4,"hint":"remove it"}]}"#;
+        check(
+            422,
+            body,
+            Exit::Input,
+            "Not a protein sequence (422)\n  line 1, column 4: '?' is odd; remove it",
+        );
+        check(
+            404,
+            r#"{"title":"No such thing","detail":"no job"}"#,
+            Exit::NotFound,
+            "No such thing (404): no job",
+        );
+    }
+
+    #[test]
+    fn strangers_are_quoted_briefly_and_without_escapes() {
+        let body = format!("\x1b[31m{}", "x".repeat(1000));
+        let failure = explain(StatusCode::BAD_GATEWAY, &body);
+        assert_eq!(failure.exit, Exit::Server);
+        assert!(failure.message.len() < 300 && !failure.message.contains('\x1b'), "{failure}");
+    }
+}

@@ -1,0 +1,97 @@
+//! `pssp dead`: jobs that were given up. For operators: works on the backend itself, beside running servers.
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+use pssp_jobs::service::JobsError;
+use pssp_jobs::{DeadLetter, JobId, Jobs, SystemClock};
+use serde_json::json;
+
+use super::serve::{BackendArg, runtime};
+use crate::exit::{Exit, Failure};
+use crate::ui::{Ui, plain};
+
+/// Dead letters read at once.
+const PAGE: usize = 100;
+
+/// Arguments of `pssp dead`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    backend: BackendArg,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show what lies there, newest first
+    List {
+        /// How many at most
+        #[arg(short = 'n', long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Send jobs again, with their attempts counted from zero
+    Redrive {
+        /// Ids of jobs
+        #[arg(required = true)]
+        ids: Vec<JobId>,
+    },
+}
+
+/// Runs it.
+pub(crate) fn run(args: Args, ui: Ui) -> Result<Exit, Failure> {
+    let settings = args.backend.settings()?;
+    runtime()?.block_on(async {
+        let clock = Arc::new(SystemClock);
+        let backend = pssp_backends::open(settings.backend.as_str(), clock.clone());
+        let backend = backend.await.map_err(|e| Failure::server(e.to_string()))?;
+        let jobs = Jobs::new(backend, clock, settings.policy)
+            .map_err(|e| Failure::new(Exit::Input, e.to_string()))?;
+        match args.action {
+            Action::List { limit } => list(&jobs, limit, ui).await,
+            Action::Redrive { ids } => redrive(&jobs, &ids, ui).await,
+        }
+    })
+}
+
+async fn list(jobs: &Jobs, limit: usize, ui: Ui) -> Result<Exit, Failure> {
+    let (mut left, mut before) = (limit, None);
+    while left > 0 {
+        let page =
+            jobs.dead_letters(before, left.min(PAGE)).await.map_err(|e| Failure::server(e.to_string()))?;
+        for letter in page.items.iter().take(left) {
+            show(letter, ui)?;
+        }
+        left = left.saturating_sub(page.items.len());
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn show(letter: &DeadLetter, ui: Ui) -> Result<(), Failure> {
+    if ui.json {
+        return ui.json(letter);
+    }
+    let what = if letter.job.is_some() { "job" } else { "message" };
+    ui.line(format!("{}  {what:<7}  {}  {}", letter.id, letter.at, plain(&letter.reason)))
+}
+
+async fn redrive(jobs: &Jobs, ids: &[JobId], ui: Ui) -> Result<Exit, Failure> {
+    for &id in ids {
+        let job = jobs.redrive(id).await.map_err(|error| match error {
+            JobsError::NotFound => Failure::new(Exit::NotFound, format!("{id}: no such job")),
+            JobsError::Refused(_) => Failure::new(Exit::Input, format!("{id}: {error}")),
+            error => Failure::server(format!("{id}: {error}")),
+        })?;
+        if ui.json {
+            ui.json(&json!({ "id": job.id(), "status": job.state() }))?;
+        } else {
+            ui.note(format!("{id} sent again"));
+        }
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,80 @@
+//! The commands: one file each, and the list of them.
+
+use clap::Subcommand;
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure};
+use crate::ui::Ui;
+
+mod cancel;
+mod compare;
+mod completions;
+mod dead;
+mod delete;
+mod list;
+mod methods;
+mod predict;
+mod result;
+mod serve;
+mod settings;
+mod status;
+mod submit;
+mod validate;
+mod watch;
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Predict here, without a service, on all cores
+    Predict(predict::Args),
+    /// Run the whole service in this process: API, worker and clean-up
+    Serve(serve::Args),
+    /// Send sequences to a service; prints the id of the job or batch
+    Submit(submit::Args),
+    /// Show how jobs or batches stand
+    Status(status::Args),
+    /// Follow a job or batch until it is done
+    Watch(watch::Args),
+    /// Fetch the result of a job or batch
+    Result(result::Args),
+    /// List your jobs, newest first
+    List(list::Args),
+    /// Call jobs off
+    Cancel(cancel::Args),
+    /// Delete jobs with their results
+    Delete(delete::Args),
+    /// Check sequences as the service would, and tell every edit
+    Validate(validate::Args),
+    /// Show the methods that the service predicts with
+    Methods(methods::Args),
+    /// Look at jobs that were given up, and send them again (for operators, on PSSP_BACKEND)
+    Dead(dead::Args),
+    /// Show every setting of the service
+    Settings(settings::Args),
+    /// Print a completion script for your shell
+    Completions(completions::Args),
+    /// Set classic results beside known structures
+    #[command(hide = true)]
+    Compare(compare::Args),
+}
+
+/// Runs one command.
+pub(crate) fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Failure> {
+    match command {
+        Command::Predict(args) => predict::run(&args, ui),
+        Command::Serve(args) => serve::run(&args, ui),
+        Command::Submit(args) => submit::run(&args, global, ui),
+        Command::Status(args) => status::run(&args, global, ui),
+        Command::Watch(args) => watch::run(&args, global, ui),
+        Command::Result(args) => result::run(&args, global, ui),
+        Command::List(args) => list::run(&args, global, ui),
+        Command::Cancel(args) => cancel::run(&args, global, ui),
+        Command::Delete(args) => delete::run(&args, global, ui),
+        Command::Validate(args) => validate::run(&args, global, ui),
+        Command::Methods(args) => methods::run(&args, global, ui),
+        Command::Dead(args) => dead::run(args, ui),
+        Command::Settings(args) => settings::run(&args, ui),
+        Command::Completions(args) => completions::run(&args),
+        Command::Compare(args) => compare::run(&args, ui),
+    }
+}

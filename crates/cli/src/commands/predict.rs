@@ -1,0 +1,175 @@
+//! `pssp predict`: FASTA in, results out, on this machine.
+
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+use pssp_predict::engine::Neural;
+use pssp_predict::format::{self, Entry, FORMATS, Format};
+use pssp_predict::sequence::CleanOptions;
+
+use crate::args::{InputArgs, OutputArgs};
+use crate::exit::{Exit, Failure};
+use crate::input::{self, Source};
+use crate::pipeline::{self, Options, Outcome, Place, Predicted};
+use crate::ui::{self, Ui, plain};
+
+/// Arguments of `pssp predict`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+    /// How to write the results: by the extension of -o unless told, else the classic text
+    #[arg(short, long, value_parser = parse_format, value_name = "FORMAT", help = format_help())]
+    format: Option<Format>,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Threads that predict; all cores unless told
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Longest sequence, in residues
+    #[arg(long, value_name = "N", default_value_t = CleanOptions::default().max_residues)]
+    max_residues: usize,
+    /// Take sequences that look like nucleotides
+    #[arg(long)]
+    force: bool,
+}
+
+/// Reads a format's name: the extension of its files, or `classic`.
+pub(crate) fn parse_format(text: &str) -> Result<Format, String> {
+    let lower = text.to_ascii_lowercase();
+    let extension = if lower == "classic" { "txt" } else { &lower };
+    Format::from_extension(extension).ok_or_else(|| format!("choose one of {}", extensions()))
+}
+
+pub(crate) fn format_help() -> String {
+    format!(
+        "How to write it: one of {}; by the extension of -o unless told, else txt (json with --json)",
+        extensions()
+    )
+}
+
+fn extensions() -> String {
+    FORMATS.iter().map(|f| f.extension()).collect::<Vec<_>>().join(", ")
+}
+
+/// The format asked for, or the one that the output's name tells, or a default.
+pub(crate) fn choose_format(asked: Option<Format>, output: &OutputArgs, ui: Ui) -> Format {
+    let told = || Format::from_extension(output.output.as_ref()?.extension()?.to_str()?);
+    let default = if ui.json { Format::Ndjson } else { Format::Classic };
+    asked.or_else(told).unwrap_or(default)
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
+    let sources = input::sources(&args.input)?;
+    let engine = Neural::load().map_err(|e| Failure::server(e.to_string()))?;
+    let format = choose_format(args.format, &args.output, ui);
+    let out = ui::output(args.output.output.as_deref())?;
+    let writer = format::Writer::new(format, out).map_err(|e| Failure::writing("the results", &e))?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let options = Options {
+        threads: args.threads.map_or_else(cores, usize::from),
+        clean: CleanOptions { max_residues: args.max_residues, force: args.force },
+    };
+    let mut run =
+        Run { ui, writer, progress: ui.progress(args.output.output.is_none()), tally: Tally::default() };
+    let outcome = pipeline::run(&sources, &engine, &options, |source, place, outcome| {
+        run.take(source, &place, outcome)
+    });
+    run.progress.finish_and_clear();
+    outcome?;
+    run.writer.finish().map_err(|e| Failure::writing("the results", &e))?;
+    Ok(run.tally.finish(ui))
+}
+
+/// One run of the command: what has been written so far.
+struct Run<W: std::io::Write> {
+    ui: Ui,
+    writer: format::Writer<W>,
+    progress: ProgressBar,
+    tally: Tally,
+}
+
+impl<W: std::io::Write> Run<W> {
+    fn take(&mut self, source: &Source, place: &Place, outcome: Outcome) -> Result<(), Failure> {
+        match outcome {
+            Outcome::Predicted(predicted) => self.write(place, &predicted)?,
+            Outcome::Refused(errors) => {
+                self.tally.refused += 1;
+                let named = place.id.as_deref().map(|id| format!(" ({})", plain(id))).unwrap_or_default();
+                self.tell(format!("{source}{named}: {}", plain(&errors.to_string())));
+            }
+            Outcome::Failed(why) => {
+                self.tally.failed += 1;
+                self.tell(format!("{source}: record {}: {}", place.number, plain(&why)));
+            }
+        }
+        self.progress.set_message(self.tally.message());
+        Ok(())
+    }
+
+    fn write(&mut self, place: &Place, predicted: &Predicted) -> Result<(), Failure> {
+        let Predicted { cleaned, prediction } = predicted;
+        let unnamed = format!("record_{}", place.number);
+        let entry = Entry {
+            id: place.id.as_deref().unwrap_or(&unnamed),
+            name: place.description.as_deref(),
+            header: None,
+            sequence: &cleaned.sequence,
+            prediction,
+            edits: &cleaned.edits,
+            warnings: &cleaned.warnings,
+        };
+        self.tally.chains += 1;
+        self.tally.residues += cleaned.sequence.len();
+        self.writer.entry(&entry).map_err(|e| Failure::writing("the results", &e))
+    }
+
+    /// A refused record must not be missed, even with --quiet: the exit code speaks of it.
+    fn tell(&self, text: String) {
+        self.progress.suspend(|| {
+            if self.ui.json {
+                let failure = Failure::new(Exit::Input, text);
+                self.ui.failure(&failure);
+            } else {
+                self.ui.warn(text);
+            }
+        });
+    }
+}
+
+/// What was done.
+struct Tally {
+    chains: usize,
+    residues: usize,
+    refused: usize,
+    failed: usize,
+    since: Instant,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { chains: 0, residues: 0, refused: 0, failed: 0, since: Instant::now() }
+    }
+}
+
+impl Tally {
+    fn message(&self) -> String {
+        let seconds = self.since.elapsed().as_secs_f64().max(1e-9);
+        #[expect(clippy::cast_precision_loss, reason = "shown with no decimals")]
+        let rate = self.residues as f64 / seconds;
+        format!("{} chains, {} residues, {rate:.0} residues/s", self.chains, self.residues)
+    }
+
+    fn finish(&self, ui: Ui) -> Exit {
+        let (refused, failed) = (self.refused, self.failed);
+        if refused + failed > 0 {
+            ui.note(format!("{} predicted, {refused} refused, {failed} failed", self.chains));
+        }
+        match (failed, refused) {
+            (0, 0) => Exit::Ok,
+            (0, _) => Exit::Input,
+            _ => Exit::JobFailed,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `pssp serve`: the whole service in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use pssp_host::server::ServerOptions;
+use pssp_host::{Settings, program, server, shutdown, telemetry};
+use pssp_jobs::{Jobs, SystemClock};
+use tokio::runtime::Runtime;
+
+use crate::exit::{Exit, Failure};
+use crate::ui::Ui;
+
+/// Variables that this program knows besides the settings.
+const ALSO_KNOWN: &[&str] = &["PSSP_URL", "PSSP_API_KEY"];
+
+/// How long threads that still compute may keep the process from ending.
+const LAST_THREADS: Duration = Duration::from_millis(200);
+
+/// Which backend.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BackendArg {
+    /// Where jobs live, such as sqlite:pssp.db; overrides PSSP_BACKEND
+    #[arg(long, value_name = "URL")]
+    backend: Option<String>,
+}
+
+impl BackendArg {
+    /// The settings of the environment, with what the command line overrides.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        self.settings_on(None)
+    }
+
+    fn settings_on(&self, addr: Option<SocketAddr>) -> Result<Settings, Failure> {
+        let given = |name: &str| match name {
+            "PSSP_BACKEND" => self.backend.clone(),
+            "PSSP_ADDR" => addr.map(|a| a.to_string()),
+            _ => None,
+        };
+        Settings::resolve(|name| given(name).or_else(|| std::env::var(name).ok()))
+            .map_err(|e| Failure::new(Exit::Input, e.to_string()))
+    }
+}
+
+/// Arguments of `pssp serve`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Everything else is set by variables; `pssp settings` lists them.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    backend: BackendArg,
+    /// Where to listen; overrides PSSP_ADDR. Port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT")]
+    addr: Option<SocketAddr>,
+}
+
+/// A runtime for commands that work on a backend.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::server(format!("cannot start: {e}")))
+}
+
+/// Runs it until a signal.
+pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
+    let settings = args.backend.settings_on(args.addr)?;
+    telemetry::init(&settings.log);
+    program::warn_of_strangers(ALSO_KNOWN);
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(serve(&settings, ui));
+    // Dropping it would wait for ever for an engine that does not heed its cancellation.
+    runtime.shutdown_timeout(LAST_THREADS);
+    outcome.map(|()| Exit::Ok).map_err(|e| Failure::server(format!("{e:#}")))
+}
+
+async fn serve(settings: &Settings, ui: Ui) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
+    let listener = server::bind(settings.addr)?;
+    let addr = listener.local_addr().context("cannot tell the address")?;
+    let clock = Arc::new(SystemClock);
+    let backend = pssp_backends::open(settings.backend.as_str(), clock.clone()).await?;
+    let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
+    let engine = pssp_worker::standalone::engine()?;
+    let methods = vec![engine.method().clone()];
+    let worker = pssp_worker::standalone::Standalone::new(settings, jobs.clone(), engine)?;
+    let app = pssp_api::standalone::app(settings, jobs, methods, shutdown.clone());
+    ui.note(format!("listening on http://{addr}, jobs in {}; Ctrl-C stops it", settings.backend));
+    // The worker takes nothing new from the signal on; the API answers until its drain delay is over.
+    tokio::join!(
+        server::serve(listener, pssp_api::router(app), ServerOptions::of(settings), shutdown.clone()),
+        worker.run(shutdown),
+    );
+    Ok(())
+}

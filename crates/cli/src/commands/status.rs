@@ -1,0 +1,33 @@
+//! `pssp status`: how jobs or batches stand.
+
+use crate::args::Global;
+use crate::client::Client;
+use crate::client::jobs::Id;
+use crate::exit::{Exit, Failure};
+use crate::ui::Ui;
+
+/// Arguments of `pssp status`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Ids of jobs or batches
+    #[arg(required = true)]
+    ids: Vec<Id>,
+}
+
+/// Runs it. Exits with 1 if one of them has failed.
+pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
+    let client = Client::new(global)?;
+    let mut exit = Exit::Ok;
+    for &id in &args.ids {
+        let told = client.find(id, None)?;
+        if ui.json {
+            ui.json(&told.json)?;
+        } else {
+            ui.line(&told.thing)?;
+        }
+        if told.thing.exit() == Exit::JobFailed {
+            exit = Exit::JobFailed;
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,149 @@
+//! `pssp submit`: sequences to a service.
+
+use std::time::Duration;
+
+use pssp_predict::fasta::Reader;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::watch;
+use crate::args::{Global, InputArgs, duration};
+use crate::client::jobs::{Id, Told, batch, job};
+use crate::client::{Ask, Client};
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::ui::Ui;
+
+/// The most that is read to be sent; services take less.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Arguments of `pssp submit`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Name of the job, where it is one; else the FASTA id is its name
+    #[arg(short, long)]
+    name: Option<String>,
+    /// Take sequences that look like nucleotides
+    #[arg(long)]
+    force: bool,
+    /// Send this key, so that the same submission is the same job; random unless told
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Wait until it is done, and exit with 1 if a job failed
+    #[arg(short, long)]
+    wait: bool,
+    /// How long to wait at most
+    #[arg(long, requires = "wait", value_parser = duration, value_name = "TIME", default_value = "1h")]
+    timeout: Duration,
+}
+
+/// Runs it. One record becomes a job, several become a batch.
+pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
+    let client = Client::new(global)?;
+    let body = body(args)?;
+    let records = Reader::new(body.as_slice()).take(2).count();
+    if records > 1 && args.name.is_some() {
+        return Err(Failure::usage("--name is for one sequence, and there are several", "leave it out"));
+    }
+    let told = send(&client, args, &body, records > 1)?;
+    let id = id_of(&told.json)?;
+    if !args.wait {
+        show(ui, &told.json, id)?;
+        tell_rejected(ui, &told.json);
+        return Ok(match told.thing.exit() {
+            Exit::Input => Exit::Input, // part of a batch was refused; the rest is on its way
+            _ => Exit::Ok,
+        });
+    }
+    if !ui.json {
+        ui.line(id)?;
+    }
+    tell_rejected(ui, &told.json);
+    let done = watch::until_done(&client, id, Some(args.timeout), |told| {
+        ui.note(&told.thing);
+        Ok(())
+    })?;
+    if ui.json {
+        ui.json(&done.json)?;
+    }
+    Ok(done.thing.exit())
+}
+
+fn body(args: &Args) -> Result<Vec<u8>, Failure> {
+    let sources = input::sources(&args.input)?;
+    let mut body = Vec::new();
+    for source in &sources {
+        let bytes = source.read(MAX_BYTES)?;
+        if sources.len() > 1 && !bytes.starts_with(b">") {
+            body.extend_from_slice(format!(">{source}\n").as_bytes()); // keeps bare sequences apart
+        }
+        body.extend_from_slice(&bytes);
+        if !body.ends_with(b"\n") {
+            body.push(b'\n');
+        }
+    }
+    Ok(body)
+}
+
+fn send(client: &Client, args: &Args, body: &[u8], many: bool) -> Result<Told, Failure> {
+    let mut query = Vec::new();
+    if let Some(name) = &args.name {
+        query.push(format!("name={}", percent(name)));
+    }
+    if args.force {
+        query.push("force=true".to_owned());
+    }
+    let resource = if many { "/v1/batches" } else { "/v1/jobs" };
+    let path = format!("{resource}{}{}", if query.is_empty() { "" } else { "?" }, query.join("&"));
+    // With a key of its own, a submission that is sent twice (a lost answer) is accepted once.
+    let key = args.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
+    let ask = Ask::post(&path, "text/x-fasta", body).header("idempotency-key", key);
+    let json = client.json(&ask)?;
+    if many { batch(json) } else { job(json) }
+}
+
+fn id_of(json: &Value) -> Result<Id, Failure> {
+    let id = json.get("id").and_then(Value::as_str).unwrap_or_default();
+    id.parse().map_err(|e| Failure::server(format!("the service's answer names nothing to follow: {e}")))
+}
+
+fn show(ui: Ui, json: &Value, id: Id) -> Result<(), Failure> {
+    if ui.json { ui.json(json) } else { ui.line(id) }
+}
+
+/// Records of a batch that were refused, each with its place.
+fn tell_rejected(ui: Ui, json: &Value) {
+    let rejected = json.get("rejected").and_then(Value::as_array).into_iter().flatten();
+    for errors in rejected.filter_map(|item| item.get("errors")?.as_array()) {
+        for error in
+            errors.iter().filter_map(|e| serde_json::from_value::<crate::exit::Fault>(e.clone()).ok())
+        {
+            ui.warn(error);
+        }
+    }
+}
+
+/// RFC 3986: everything but unreserved characters as `%XX`.
+fn percent(text: &str) -> String {
+    let kept = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().fold(String::new(), |mut out, b| {
+        if kept(b) {
+            out.push(char::from(b));
+        } else {
+            out.push_str(&format!("%{b:02X}"));
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn names_survive_the_address() {
+        assert_eq!(percent("a b&c=é/1"), "a%20b%26c%3D%C3%A9%2F1");
+    }
+}

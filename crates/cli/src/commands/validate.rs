@@ -1,0 +1,131 @@
+//! `pssp validate`: what cleaning would do, without predicting anything.
+
+use pssp_predict::fasta::{Reader, Record};
+use pssp_predict::sequence::{CleanOptions, Cleaned, InputErrors};
+use serde::{Deserialize, Serialize};
+
+use crate::args::{Global, InputArgs};
+use crate::client::jobs::parse;
+use crate::client::{Ask, Client};
+use crate::exit::{Exit, Failure};
+use crate::input::{self, Source};
+use crate::ui::{Ui, plain};
+
+/// The most that is sent to a service.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Arguments of `pssp validate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Ask the service at --url, which may have other limits, instead of checking here
+    #[arg(long)]
+    remote: bool,
+    /// Longest sequence, in residues
+    #[arg(long, value_name = "N", default_value_t = CleanOptions::default().max_residues)]
+    max_residues: usize,
+    /// Take sequences that look like nucleotides
+    #[arg(long)]
+    force: bool,
+}
+
+/// What is told of one record.
+#[derive(Serialize)]
+struct Verdict<'a> {
+    source: String,
+    record: usize,
+    id: Option<&'a str>,
+    valid: bool,
+    #[serde(flatten)]
+    cleaned: Option<&'a Cleaned>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<&'a InputErrors>,
+}
+
+/// Runs it. Exits with 2 if a record would be refused.
+pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
+    let options = CleanOptions { max_residues: args.max_residues, force: args.force };
+    let mut exit = Exit::Ok;
+    for source in input::sources(&args.input)? {
+        let valid =
+            if args.remote { remote(&source, args, global, ui)? } else { local(&source, &options, ui)? };
+        if !valid {
+            exit = Exit::Input;
+        }
+    }
+    Ok(exit)
+}
+
+fn local(source: &Source, options: &CleanOptions, ui: Ui) -> Result<bool, Failure> {
+    let (mut all_valid, mut empty) = (true, true);
+    for record in Reader::new(source.open()?) {
+        let record = record.map_err(|e| source.unreadable(&e))?;
+        empty = false;
+        all_valid &= tell(source, &record, &record.clean(options), ui)?;
+    }
+    if empty {
+        return Err(Failure::usage(format!("{source}: no sequence in it"), "send at least one record"));
+    }
+    Ok(all_valid)
+}
+
+fn tell(
+    source: &Source,
+    record: &Record,
+    outcome: &Result<Cleaned, InputErrors>,
+    ui: Ui,
+) -> Result<bool, Failure> {
+    let id = record.id();
+    let valid = outcome.is_ok();
+    if ui.json {
+        let (cleaned, errors) = (outcome.as_ref().ok(), outcome.as_ref().err());
+        let (source, record) = (source.to_string(), record.number());
+        ui.json(&Verdict { source, record, id, valid, cleaned, errors })?;
+        return Ok(valid);
+    }
+    let name = plain(id.unwrap_or("(no id)"));
+    match outcome {
+        Ok(cleaned) => show(&name, cleaned, ui)?,
+        Err(errors) => {
+            ui.line(format!("refused  {name}"))?;
+            for error in errors.as_slice() {
+                ui.line(format!("           {}", plain(&error.to_string())))?;
+            }
+        }
+    }
+    Ok(valid)
+}
+
+fn show(name: &str, cleaned: &Cleaned, ui: Ui) -> Result<(), Failure> {
+    ui.line(format!("ok       {name}  {} aa", cleaned.sequence.len()))?;
+    for edit in &cleaned.edits {
+        ui.line(format!("           edit: {}", plain(&edit.message)))?;
+    }
+    for warning in &cleaned.warnings {
+        ui.line(format!("           warning: {}", plain(&warning.message)))?;
+    }
+    Ok(())
+}
+
+/// The service takes one sequence at a time here, as it does for a job.
+fn remote(source: &Source, args: &Args, global: &Global, ui: Ui) -> Result<bool, Failure> {
+    let body = source.read(MAX_BYTES)?;
+    let path = if args.force { "/v1/validate?force=true" } else { "/v1/validate" };
+    let json = Client::new(global)?.json(&Ask::post(path, "text/x-fasta", &body))?;
+    if ui.json {
+        ui.json(&json)?;
+        return Ok(true);
+    }
+    let told: Told = parse(&json)?;
+    show(&plain(told.name.as_deref().unwrap_or("(no id)")), &told.cleaned, ui)?;
+    Ok(true) // what it refuses is a failure with its places
+}
+
+/// The service's answer.
+#[derive(Deserialize)]
+struct Told {
+    name: Option<String>,
+    #[serde(flatten)]
+    cleaned: Cleaned,
+}

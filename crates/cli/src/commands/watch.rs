@@ -1,0 +1,140 @@
+//! `pssp watch`: follows a job by its event stream, else by asking again and again.
+
+use std::io::BufReader;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::args::{Global, duration};
+use crate::client::jobs::{Id, Thing, Told, job};
+use crate::client::sse::Events;
+use crate::client::{Ask, Client};
+use crate::exit::{Exit, Failure};
+use crate::ui::Ui;
+
+/// What the service is asked to hold an answer for (it caps it at 20 s).
+const WAIT_S: u64 = 20;
+
+/// How often a batch is asked for, at first and in the end.
+const BATCH_POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Arguments of `pssp watch`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Id of a job or batch
+    id: Id,
+    /// Stop watching after this time; the job goes on
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    timeout: Option<Duration>,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
+    let client = Client::new(global)?;
+    let done = until_done(&client, args.id, args.timeout, |told| {
+        if ui.json { ui.json(&told.json) } else { ui.line(&told.thing) }
+    })?;
+    Ok(done.thing.exit())
+}
+
+/// Waits until the job or batch is done, telling each change, and returns it as it is then.
+///
+/// # Errors
+/// [`Exit::TimedOut`] after `timeout`; the service's errors; what `tell` says.
+pub(crate) fn until_done(
+    client: &Client,
+    id: Id,
+    timeout: Option<Duration>,
+    tell: impl FnMut(&Told) -> Result<(), Failure>,
+) -> Result<Told, Failure> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut watch = Watch { client, id, deadline, last: None, tell };
+    let mut told = watch.look(None)?;
+    if matches!(told.thing, Thing::Job(_)) && !told.thing.is_done() {
+        watch.follow_events()?;
+        told = watch.look(None)?;
+    }
+    let (mut pause, longest) = BATCH_POLL;
+    while !told.thing.is_done() {
+        let left = watch.left()?;
+        told = match told.thing {
+            Thing::Job(_) => watch.look(Some(WAIT_S.min(left.as_secs().max(1))))?,
+            Thing::Batch(_) => {
+                sleep(pause.min(left));
+                pause = (pause * 2).min(longest);
+                watch.look(None)?
+            }
+        };
+    }
+    Ok(told)
+}
+
+struct Watch<'a, F> {
+    client: &'a Client,
+    id: Id,
+    deadline: Option<Instant>,
+    /// What was told last.
+    last: Option<Thing>,
+    tell: F,
+}
+
+impl<F: FnMut(&Told) -> Result<(), Failure>> Watch<'_, F> {
+    /// Time left to wait.
+    fn left(&self) -> Result<Duration, Failure> {
+        let Some(deadline) = self.deadline else { return Ok(Duration::MAX) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let message = format!("{}: not done yet", self.id);
+            return Err(
+                Failure::new(Exit::TimedOut, message).hint("it goes on; watch it again or raise --timeout")
+            );
+        }
+        Ok(left)
+    }
+
+    /// Asks how it stands and tells it if it has changed.
+    fn look(&mut self, wait_s: Option<u64>) -> Result<Told, Failure> {
+        let told = self.client.find(self.id, wait_s)?;
+        self.tell(&told)?;
+        Ok(told)
+    }
+
+    fn tell(&mut self, told: &Told) -> Result<(), Failure> {
+        if self.last.as_ref() != Some(&told.thing) {
+            (self.tell)(told)?;
+            self.last = Some(told.thing.clone());
+        }
+        Ok(())
+    }
+
+    /// Reads the event stream of a job until it says that the job is done, or it does not work out:
+    /// then asking takes over. A stream that breaks off is picked up where it ended.
+    fn follow_events(&mut self) -> Result<(), Failure> {
+        let path = format!("/v1/jobs/{}/events", self.id);
+        let mut last_event: Option<String> = None;
+        loop {
+            let mut ask = Ask::get(&path).header("accept", "text/event-stream").at_most(self.left()?);
+            if let Some(id) = &last_event {
+                ask = ask.header("last-event-id", id.clone());
+            }
+            let Ok(body) = self.client.body(&ask) else { return Ok(()) };
+            let mut heard = false;
+            for event in Events::new(BufReader::new(body)) {
+                let Ok(event) = event else { break };
+                let Ok(told) =
+                    serde_json::from_str(&event.data).map_err(drop).and_then(|j| job(j).map_err(drop))
+                else {
+                    return Ok(()); // "deleted", or a stranger: asking will tell
+                };
+                heard = true;
+                last_event = event.id.or(last_event);
+                self.tell(&told)?;
+                if told.thing.is_done() {
+                    return Ok(());
+                }
+            }
+            if !heard {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! How a run ends: exit codes, and the errors that lead to them.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use pssp_predict::sequence::InputError;
+use serde::{Deserialize, Serialize};
+
+use crate::ui::plain;
+
+/// Exit codes, as `--help` tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything went well.
+    Ok = 0,
+    /// A job failed or was cancelled.
+    JobFailed = 1,
+    /// Wrong usage, or input that was refused.
+    Input = 2,
+    /// The server or this machine: unreachable, broken, full.
+    Server = 3,
+    /// The API key is missing or wrong.
+    Auth = 4,
+    /// Still not done when the time was up.
+    TimedOut = 5,
+    /// No such job or batch, or not any more.
+    NotFound = 7,
+}
+
+/// The table for `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a job failed or was cancelled
+  2  wrong usage, or input that was refused
+  3  the server or this machine failed
+  4  the API key is missing or wrong
+  5  waited as long as asked, and it is not done
+  7  no such job or batch";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// One place at fault: what is wrong there, and what to do about it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Fault {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    detail: String,
+    #[serde(default)]
+    hint: String,
+}
+
+impl From<InputError> for Fault {
+    fn from(error: InputError) -> Self {
+        let InputError { detail, record, line, column, hint, .. } = error;
+        Self { record, line, column, detail, hint }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [("record", self.record), ("line", self.line), ("column", self.column)];
+        let named = parts.iter().filter_map(|(what, number)| number.map(|n| format!("{what} {n}")));
+        let place = named.collect::<Vec<_>>().join(", ");
+        let gap = if place.is_empty() { "" } else { ": " };
+        write!(f, "{place}{gap}{}", plain(&self.detail))?;
+        if self.hint.is_empty() { Ok(()) } else { write!(f, "; {}", plain(&self.hint)) }
+    }
+}
+
+/// Why a command could not do what it was asked: what, what to do about it, and how to exit.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    /// The places in the input that are at fault.
+    pub(crate) faults: Vec<Fault>,
+    /// The server's problem details, as they came.
+    pub(crate) problem: Option<serde_json::Value>,
+    /// Whoever read our output went away: nothing to say.
+    pub(crate) quiet: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None, faults: Vec::new(), problem: None, quiet: false }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(Exit::Input, message).hint(hint)
+    }
+
+    pub(crate) fn server(message: impl Into<String>) -> Self {
+        Self::new(Exit::Server, message)
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The reader of our output has enough (`pssp … | head`): end without a word.
+    pub(crate) fn broken_pipe() -> Self {
+        Self { quiet: true, ..Self::new(Exit::Ok, "the output was closed") }
+    }
+
+    /// Writing `what` failed.
+    pub(crate) fn writing(what: impl fmt::Display, error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::broken_pipe();
+        }
+        Self::server(format!("writing {what} failed: {error}"))
+    }
+
+    /// The error as one JSON line.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            exit: u8,
+            detail: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            hint: Option<&'a str>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            errors: &'a [Fault],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            problem: Option<&'a serde_json::Value>,
+        }
+        let shown = Shown {
+            exit: self.exit as u8,
+            detail: &self.message,
+            hint: self.hint.as_deref(),
+            errors: &self.faults,
+            problem: self.problem.as_ref(),
+        };
+        serde_json::json!({ "error": shown })
+    }
+}
+
+/// One line that names the thing and the remedy, then one for each place at fault.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "; {hint}")?;
+        }
+        self.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn told_in_one_line_with_the_remedy() {
+        let failure = Failure::usage("no input", "give a FASTA file");
+        assert_eq!(failure.to_string(), "no input; give a FASTA file");
+        assert_eq!(failure.json()["error"]["exit"], 2);
+    }
+
+    #[test]
+    fn every_code_is_in_the_help() {
+        use Exit::{Auth, Input, JobFailed, NotFound, Ok, Server, TimedOut};
+        for exit in [Ok, JobFailed, Input, Server, Auth, TimedOut, NotFound] {
+            assert!(EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)), "{exit:?}");
+        }
+    }
+}

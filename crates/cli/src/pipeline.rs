@@ -1,0 +1,165 @@
+//! Predicts the records of FASTA inputs on several threads, in bounded memory, in the order of the input.
+//!
+//! Each record gets a ticket: a channel of one on which its outcome arrives. Records go to whichever
+//! thread is free, tickets go to the writer in order; a bound on open tickets bounds the memory.
+
+use std::io::{self, BufRead};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use pssp_predict::fasta::{Reader, Record};
+use pssp_predict::sequence::{CleanOptions, Cleaned, InputErrors};
+use pssp_predict::{Cancel, Engine, EngineError, Prediction};
+
+use crate::exit::Failure;
+use crate::input::Source;
+
+/// Open tickets for each thread: enough that a long chain at the front does not stop the others.
+const TICKETS_PER_THREAD: usize = 8;
+
+/// What became of one record.
+pub(crate) enum Outcome {
+    Predicted(Box<Predicted>),
+    /// It is no protein.
+    Refused(InputErrors),
+    /// The method failed on it.
+    Failed(String),
+}
+
+/// A chain with its result.
+pub(crate) struct Predicted {
+    pub(crate) cleaned: Cleaned,
+    pub(crate) prediction: Prediction,
+}
+
+/// Where an outcome belongs.
+pub(crate) struct Place {
+    /// The record's number in its source, from 1.
+    pub(crate) number: usize,
+    /// The id of its header.
+    pub(crate) id: Option<String>,
+    /// What follows the id.
+    pub(crate) description: Option<String>,
+}
+
+/// How to predict.
+pub(crate) struct Options {
+    pub(crate) threads: usize,
+    pub(crate) clean: CleanOptions,
+}
+
+struct Ticket {
+    source: usize,
+    place: Place,
+    outcome: Receiver<Outcome>,
+}
+
+type Work = (Record, SyncSender<Outcome>);
+
+/// Predicts every record of `sources` and hands the outcomes to `take` in order.
+///
+/// # Errors
+/// If a source cannot be read, or what `take` says; nothing further is predicted then.
+pub(crate) fn run(
+    sources: &[Source],
+    engine: &dyn Engine,
+    options: &Options,
+    mut take: impl FnMut(&Source, Place, Outcome) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let threads = options.threads.max(1);
+    let cancel = Cancel::new();
+    let (ticket_in, tickets) = sync_channel::<Result<Ticket, Failure>>(threads * TICKETS_PER_THREAD);
+    let (work_in, work) = sync_channel::<Work>(threads);
+    let work = Mutex::new(work);
+    thread::scope(|scope| {
+        scope.spawn(move || read(sources, &ticket_in, &work_in));
+        for _ in 0..threads {
+            scope.spawn(|| predict_all(&work, engine, &options.clean, &cancel));
+        }
+        let written = write(sources, &tickets, &mut take);
+        // The reader stops at its next ticket, the threads at their next check.
+        drop(tickets);
+        if written.is_err() {
+            cancel.cancel();
+        }
+        written
+    })
+}
+
+fn read(sources: &[Source], tickets: &SyncSender<Result<Ticket, Failure>>, work: &SyncSender<Work>) {
+    for (index, source) in sources.iter().enumerate() {
+        let read = source.open().and_then(|input| read_one(index, source, input, tickets, work));
+        match read {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(failure) => {
+                let _ = tickets.send(Err(failure)); // nobody listens any more: nobody to tell
+                return;
+            }
+        }
+    }
+}
+
+/// Returns whether anybody still wants more.
+fn read_one(
+    index: usize,
+    source: &Source,
+    input: impl BufRead,
+    tickets: &SyncSender<Result<Ticket, Failure>>,
+    work: &SyncSender<Work>,
+) -> Result<bool, Failure> {
+    let mut empty = true;
+    for record in Reader::new(input) {
+        let record = record.map_err(|e: io::Error| source.unreadable(&e))?;
+        empty = false;
+        let header = record.header.clone().unwrap_or_default();
+        let place = Place { number: record.number(), id: header.id, description: header.description };
+        let (sender, outcome) = sync_channel(1);
+        let ticket = Ticket { source: index, place, outcome };
+        if tickets.send(Ok(ticket)).is_err() || work.send((record, sender)).is_err() {
+            return Ok(false);
+        }
+    }
+    if empty {
+        return Err(Failure::usage(format!("{source}: no sequence in it"), "send at least one record"));
+    }
+    Ok(true)
+}
+
+fn predict_all(work: &Mutex<Receiver<Work>>, engine: &dyn Engine, clean: &CleanOptions, cancel: &Cancel) {
+    loop {
+        let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((record, sender)) = next else { return };
+        // A panic on one chain is that chain's failure and not the end of the others.
+        let outcome = catch_unwind(AssertUnwindSafe(|| predict(&record, engine, clean, cancel)))
+            .unwrap_or_else(|_| Outcome::Failed("the method crashed on it".to_owned()));
+        let _ = sender.send(outcome); // the writer may have stopped
+    }
+}
+
+fn predict(record: &Record, engine: &dyn Engine, clean: &CleanOptions, cancel: &Cancel) -> Outcome {
+    let cleaned = match record.clean(clean) {
+        Ok(cleaned) => cleaned,
+        Err(errors) => return Outcome::Refused(errors),
+    };
+    match engine.predict(&cleaned.sequence, cancel) {
+        Ok(prediction) => Outcome::Predicted(Box::new(Predicted { cleaned, prediction })),
+        Err(EngineError::Cancelled) => Outcome::Failed("stopped".to_owned()),
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+fn write(
+    sources: &[Source],
+    tickets: &Receiver<Result<Ticket, Failure>>,
+    take: &mut impl FnMut(&Source, Place, Outcome) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for ticket in tickets {
+        let Ticket { source, place, outcome } = ticket?;
+        let outcome = outcome.recv().unwrap_or_else(|_| Outcome::Failed("its thread ended".to_owned()));
+        take(&sources[source], place, outcome)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! What people and programs see: results on stdout, everything else on stderr.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// How to talk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ui {
+    /// JSON for programs instead of text for people.
+    pub(crate) json: bool,
+    /// Nothing on stderr but errors.
+    pub(crate) quiet: bool,
+}
+
+impl Ui {
+    /// A line of the result.
+    pub(crate) fn line(self, text: impl Display) -> Result<(), Failure> {
+        writeln!(io::stdout(), "{text}").map_err(|e| Failure::writing("to stdout", &e))
+    }
+
+    /// The result as one line of JSON.
+    pub(crate) fn json(self, value: &impl Serialize) -> Result<(), Failure> {
+        let text =
+            serde_json::to_string(value).map_err(|e| Failure::server(format!("writing JSON failed: {e}")))?;
+        self.line(text)
+    }
+
+    /// Something good to know on the way.
+    pub(crate) fn note(self, text: impl Display) {
+        if !self.quiet {
+            self.warn(text);
+        }
+    }
+
+    /// Something that must not be missed but does not end the command.
+    #[expect(clippy::unused_self, reason = "one way to talk")]
+    pub(crate) fn warn(self, text: impl Display) {
+        // A closed stderr leaves nobody to tell.
+        let _ = writeln!(io::stderr(), "pssp: {text}");
+    }
+
+    /// What ended the command.
+    pub(crate) fn failure(self, failure: &Failure) {
+        if failure.quiet {
+            return;
+        }
+        if self.json {
+            let _ = writeln!(io::stderr(), "{}", failure.json());
+        } else {
+            self.warn(failure);
+        }
+    }
+
+    /// A counter on stderr, where a person can see it and it does not mix with the results.
+    pub(crate) fn progress(self, results_on_stdout: bool) -> ProgressBar {
+        let mixed = results_on_stdout && io::stdout().is_terminal();
+        if self.quiet || mixed || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new_spinner();
+        let template = if colour() { "{spinner:.green} {msg}" } else { "{spinner} {msg}" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar
+    }
+}
+
+/// Whether the terminal wants colour (<https://no-color.org>).
+fn colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// Where bulk output goes: stdout, or a file with `-o`.
+pub(crate) fn output(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
+    Ok(match path {
+        None => Box::new(io::BufWriter::new(io::stdout().lock())),
+        Some(path) if path == Path::new("-") => Box::new(io::BufWriter::new(io::stdout().lock())),
+        Some(path) => {
+            let file = std::fs::File::create(path).map_err(|e| {
+                Failure::usage(format!("cannot write {}: {e}", path.display()), "choose another file for -o")
+            })?;
+            Box::new(io::BufWriter::new(file))
+        }
+    })
+}
+
+/// Control characters and terminal escapes of text that others wrote, made harmless.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
+}

@@ -1,0 +1,11 @@
+//! The command as its users run it: the real binary, real files, real servers on loopback.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "an unwrap that fails is a test that fails")]
+
+mod architecture;
+mod crash;
+mod examples;
+mod local;
+mod operators;
+mod service;
+mod support;

@@ -1,0 +1,44 @@
+//! What operators do: wrong settings, dead letters.
+
+use crate::support::{Server, pssp, run, run_with};
+
+#[test]
+fn wrong_settings_stop_the_start_and_are_named_all_at_once() {
+    let mut command = pssp();
+    command.env("PSSP_LEASE", "soon").env("PSSP_ADDR", "localhost");
+    let said = run_with(command, &["serve"], b"");
+    assert_eq!(said.code, 2);
+    assert!(
+        said.err.contains("PSSP_LEASE=\"soon\"") && said.err.contains("PSSP_ADDR=\"localhost\""),
+        "{}",
+        said.err
+    );
+    let said = run(&["serve", "--addr", "127.0.0.1:0", "--backend", "oracle:x"], b"");
+    assert_ne!(said.code, 0);
+    assert!(said.err.contains("oracle"), "{}", said.err);
+}
+
+#[test]
+fn a_setting_that_is_none_is_warned_of_and_the_clients_own_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = [("PSSP_WORKRES", "3"), ("PSSP_URL", "http://127.0.0.1:1"), ("PSSP_API_KEY", "x")];
+    let server = Server::start(dir.path(), &settings);
+    let (code, log) = server.terminate();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("PSSP_WORKRES is not a setting: did you mean PSSP_WORKERS?"), "{log}");
+    assert!(!log.contains("PSSP_URL is") && !log.contains("PSSP_API_KEY is"), "{log}");
+}
+
+#[test]
+fn dead_letters_beside_a_running_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let backend = format!("sqlite:{}", dir.path().join("jobs.db").display());
+    assert_eq!(run(&["dead", "--backend", &backend, "list"], b"").ok().out, "");
+    let id = server.run(&["submit", "--wait", "MKVLAAGIVG"], b"").ok().line().to_owned();
+    let said = run(&["dead", "--backend", &backend, "redrive", &id], b"");
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains(&id), "{}", said.err);
+    let nobody = "0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de";
+    assert_eq!(run(&["dead", "--backend", &backend, "redrive", nobody], b"").code, 7);
+}

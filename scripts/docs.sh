@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Writes the pages of docs/ that are made from code; with --check only tells whether they are current.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+cargo build --locked --quiet -p pssp
+pssp=target/debug/pssp
+stale=0
+
+page() { # file, command that prints it
+    local file=$1
+    shift
+    if [[ $check == yes ]]; then
+        diff -u "$file" <("$@") || { echo "docs: $file is stale: run make docs" >&2; stale=1; }
+    else
+        "$@" >"$file"
+        echo "docs: wrote $file"
+    fi
+}
+
+check=no
+[[ ${1:-} == --check ]] && check=yes
+page docs/configuration.md "$pssp" settings --markdown
+exit "$stale"
