@@ -1,0 +1,94 @@
+"""Fits what is fitted after training, on validation chains only: `python calibrate.py DATA --run run`.
+
+One temperature a head (minimises the loss, so it cannot change which class is most probable),
+the disorder threshold (one half, unless another has a clearly better MCC), and the lengths and cost of membrane segments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import alphabets as ab
+import data
+import decode
+import evaluate
+import metrics
+import net
+import score
+
+
+def golden(loss, low: float, high: float, rounds: int = 24) -> float:
+    """Minimum of a function with one valley (golden-section search)."""
+    ratio = (5**0.5 - 1) / 2
+    for _ in range(rounds):
+        a, b = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, b) if loss(a) < loss(b) else (a, high)
+    return (low + high) / 2
+
+
+def temperature(logits: np.ndarray, allowed: np.ndarray) -> float:
+    """Temperature of a softmax head that minimises the loss of `allowed` bit sets."""
+    known = allowed != 0
+    x, sets = torch.from_numpy(logits[known]), torch.from_numpy(allowed[known])
+    return round(golden(lambda t: net.allowed_loss(x / t, sets).item(), 0.5, 2.5), 4)
+
+
+def membrane_rules(chains: list[data.Chain], tm_logits: list[np.ndarray], heat: float) -> dict:
+    """The rules with the best sum of residue MCC and share of chains with exactly the right segments."""
+    permille = [decode.quantise(decode.softmax(x.astype(np.float64) / heat)) for x in tm_logits]
+    chosen = vars(decode.Rules()).copy()
+    choices = {"tm_enter": (0, 1024, 2048, 4096), "tm_min_helix": (10, 12, 14), "tm_min_strand": (4, 5, 6)}
+
+    def value(change: dict) -> float:
+        rules = decode.Rules(**{**chosen, **change})
+        table = [score.membrane_row(c, decode.membrane_segments(p, rules)) for c, p in zip(chains, permille)]
+        return score.membrane_mcc(table) + float(np.mean([row["exact"] for row in table]))
+
+    for name, options in choices.items():  # one after the other: they hardly depend on each other
+        chosen[name] = max(options, key=lambda option: value({name: option}))
+    del chosen["dis_threshold"]
+    return chosen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--run", type=Path, default=Path("run"))
+    args = parser.parse_args()
+    saved = torch.load(args.run / "ema.pt", weights_only=True)
+    torch.set_num_threads(saved["config"]["threads"])
+    model = net.build(saved["config"])
+    model.load_state_dict(saved["weights"])
+    sets = data.read_sets(args.folder)
+    ss3, ss8 = sets["ss3_disorder"]["val"], sets["ss8_acc"]["val"]
+    out3, out8 = (np.concatenate(evaluate.logits_of(model, chains)) for chains in (ss3, ss8))
+    temperatures = {}
+    allowed = np.concatenate([c.ss for c in ss3 + ss8])
+    temperatures["ss"] = temperature(np.concatenate([out3, out8])[:, ab.OUT_SS8], allowed)
+    rsa = np.concatenate([np.full(len(c), np.nan, np.float32) if c.rsa is None else c.rsa for c in ss8])
+    classes = np.where(np.isnan(rsa), 0, 1 << ((rsa > ab.ACC_LIMITS[0]).astype(int) + (rsa > ab.ACC_LIMITS[1])))
+    temperatures["acc"] = temperature(out8[:, ab.OUT_ACC], classes.astype(np.uint8))
+    dis = np.concatenate([c.dis for c in ss3])
+    pair = np.stack([out3[:, ab.OUT_DIS], np.zeros(len(out3), np.float32)], 1)
+    temperatures["dis"] = temperature(pair, np.where(dis == 1, 1, 2).astype(np.uint8))
+    membrane = sets["tm_pdbtm"]["val"] + sets["tm_tmbed"]["val"] + sets["tm_negative"]["val"]
+    found = [x[:, ab.OUT_TM] for x in evaluate.logits_of(model, membrane)]
+    temperatures["tm"] = temperature(np.concatenate(found), np.concatenate([c.tm for c in membrane]))
+    disordered = decode.sigmoid(out3[:, ab.OUT_DIS] / temperatures["dis"])
+    thresholds = {t: round(metrics.mcc(disordered >= t / 1000, dis == 1), 4) for t in range(150, 601, 50)}
+    best = max(thresholds, key=thresholds.get)
+    # One half keeps every label the more probable class; worth leaving only for a clear gain.
+    chosen = best if thresholds[best] - thresholds[500] > 0.03 else 500
+    rules = {"dis_threshold": chosen, **membrane_rules(membrane, found, temperatures["tm"])}
+    fitted = {"temperatures": temperatures, "rules": rules, "dis_mcc_by_threshold": thresholds}
+    (args.run / "calibration.json").write_text(json.dumps(fitted, indent=1) + "\n")
+    print(json.dumps(fitted))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Self-checks without data, in seconds: `python check.py`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import alphabets as ab
+import decode
+import evaluate
+import metrics
+import net
+import weights
+from data import Chain, near_duplicates, part_of
+
+#: Parts of the first twelve clusters: a change would mix test chains of one version into training of the next.
+FIRST_TWELVE = "tevatrtrtrtetrtrtrtrtrtr"
+
+CONFIG = {"width": 32, "kernel": 5, "dilations": [1, 2, 4], "dropout": 0.0}
+
+
+def random_net() -> net.Net:
+    torch.manual_seed(1)
+    model = net.build(CONFIG)
+    for block in model.blocks:  # zero at the start of training; here it must do something
+        torch.nn.init.normal_(block.mix.weight, std=0.2)
+        torch.nn.init.normal_(block.wide.bias, std=0.5)
+    return model.eval()
+
+
+def batches_equal_single_sequences() -> None:
+    rng = np.random.default_rng(1)
+    chains = [Chain("".join(rng.choice(list(ab.AMINO_ACIDS), n)), str(n)) for n in (1, 3, 17, 40)]
+    model = random_net()
+    together = evaluate.logits_of(model, chains)
+    for chain, out in zip(chains, together):
+        np.testing.assert_allclose(out, evaluate.logits_of(model, [chain])[0], atol=1e-5)
+
+
+def export_keeps_the_network() -> None:
+    model = random_net()
+    metadata = {"width": "32", "kernel": "5", "dilations": "1,2,4"}
+    with tempfile.TemporaryDirectory() as folder:
+        weights.write(Path(folder) / "net", weights.tensors(model), metadata)
+        again, _ = weights.read(Path(folder) / "net")
+    chain = Chain("MKVLAAGIVGLLLAQW", "x")
+    close = [evaluate.logits_of(m, [chain])[0] for m in (model, again)]
+    np.testing.assert_allclose(*close, atol=0.02)
+
+
+def loss_of_one_class_is_cross_entropy() -> None:
+    logits = torch.randn(9, 8)
+    target = torch.arange(9) % 8
+    ours = net.allowed_loss(logits, (1 << target).to(torch.uint8))
+    torch.testing.assert_close(ours, torch.nn.functional.cross_entropy(logits, target, reduction="sum"))
+
+
+def membrane_segments_are_legal() -> None:
+    rng = np.random.default_rng(2)
+    rules = decode.Rules(tm_min_helix=6, tm_min_strand=3, tm_enter=500)
+    for n in (1, 5, 60, 200):
+        permille = decode.quantise(rng.dirichlet([0.3] * 6, n))
+        spans = decode.membrane_segments(permille, rules)
+        assert len(spans) == n and "HE" not in spans and "EH" not in spans
+        for letter, least in (("H", 6), ("E", 3)):
+            assert all(b - a >= least for a, b in metrics.segments(spans, letter)), spans
+
+
+def scores_of_known_cases() -> None:
+    assert metrics.auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])) == 0.75
+    total, weight = metrics.sov_parts("CHHHHHC", "CHHHHHC")
+    assert total == weight == 7
+    assert (decode.quantise(np.array([[1.0, 1.0, 1.0]])) == [[334, 333, 333]]).all()
+
+
+def splits_do_not_move() -> None:
+    assert "".join(part_of(f"cluster30:{i}")[:2] for i in range(12)) == FIRST_TWELVE
+    a, b = Chain("ACDEFGHIKLMNPQRSTVWY" * 3, "a"), Chain("MKTAYIAKQRQISFVKSHFSRQ", "b")
+    assert near_duplicates([a, b], [Chain("GG" + a.sequence, "c")]).tolist() == [True, False]
+
+
+if __name__ == "__main__":
+    for check in (
+        batches_equal_single_sequences,
+        export_keeps_the_network,
+        loss_of_one_class_is_cross_entropy,
+        membrane_segments_are_legal,
+        scores_of_known_cases,
+        splits_do_not_move,
+    ):
+        check()
+        print("ok", check.__name__)

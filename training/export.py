@@ -1,0 +1,101 @@
+"""Turns a checkpoint into `model/`: `python export.py --run run --model ../model`.
+
+Writes the half-precision weights with everything the engine needs in their metadata, the parity
+cases (fixed sequences with this framework's probabilities), and copies the log and the schedule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import alphabets as ab
+import decode
+import evaluate
+import net
+import weights
+from data import Chain
+
+CITATION = "pssp-conv {version}: see model/MODEL_CARD.md for the data, scores and limits"
+
+#: Fixed sequences: single residue, short peptides, ubiquitin, bacteriorhodopsin with X's, and the
+#: sequence from the classic service's manual.
+PARITY = {
+    "one": "M",
+    "five": "GSHMA",
+    "testtest": "TESTTESTTEST",
+    "ubiquitin": "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG",
+    "bacteriorhodopsin": (
+        "QAQITGRPEWIWLALGTALMGLGTLYFLVKGMGVSDPDAKKFYAITTLVPAIAFTMYLSMLLGYGLTMVPFGGEQNPIYWARYADWLFTTPLLLLDLALL"
+        "VDADQGTILALVGADGIMIGTGLVGALTKVYSYRFVWWAISTAAMLYILYVLFFGFTSKAESMRPEVASTFKVLRNVTVVLWSAYPVVWLIGSEGAGIVP"
+        "LNIETLLFMVLDVSAKVGFGLILLRSRAIFGEAEAPEPSAGDGAAATSDXXXXX"
+    ),
+}
+
+
+def fold_temperatures(model: net.Net, temperatures: dict[str, float]) -> None:
+    """Divides the last layer's rows by the temperature of their head."""
+    with torch.no_grad():
+        for head, rows in (("ss", ab.OUT_SS8), ("acc", ab.OUT_ACC), ("dis", slice(ab.OUT_DIS, ab.OUT_DIS + 1)), ("tm", ab.OUT_TM)):
+            model.out.weight[rows] /= temperatures[head]
+            model.out.bias[rows] /= temperatures[head]
+
+
+def parity(path: Path, model: net.Net, rules: decode.Rules) -> None:
+    cases = []
+    for name, sequence in PARITY.items():
+        found = decode.predict(evaluate.logits_of(model, [Chain(sequence, name)])[0], rules)
+        probabilities = {k: np.round(v, 5).tolist() for k, v in found.items() if isinstance(v, np.ndarray)}
+        labels = {k: v for k, v in found.items() if isinstance(v, str)}
+        cases.append({"name": name, "sequence": sequence, "labels": labels, **probabilities})
+    path.write_text(json.dumps(cases, separators=(",", ":")) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--run", type=Path, default=Path("run"))
+    parser.add_argument("--model", type=Path, default=Path(__file__).parent.parent / "model")
+    args = parser.parse_args()
+    saved = torch.load(args.run / "ema.pt", weights_only=True)
+    config = saved["config"]
+    fitted = {"temperatures": {h: 1.0 for h in ("ss", "acc", "dis", "tm")}, "rules": {}}
+    if (args.run / "calibration.json").exists():
+        fitted = json.loads((args.run / "calibration.json").read_text())
+    model = net.build(config)
+    model.load_state_dict(saved["weights"])
+    fold_temperatures(model, fitted["temperatures"])
+    rules = decode.Rules(**fitted["rules"])
+    metadata = {
+        "name": config["name"],
+        "version": config["version"],
+        "citation": CITATION.format(version=config["version"]),
+        "width": str(config["width"]),
+        "kernel": str(config["kernel"]),
+        "dilations": ",".join(map(str, config["dilations"])),
+        "inputs": ab.INPUTS,
+        "ss8": ab.SS8,
+        "acc": ab.ACC,
+        "tm": ab.TM,
+        "outputs": "ss8[0:8] acc[8:11] rsa[11] dis[12] tm[13:19]",
+        "snapshots": ",".join(map(str, saved.get("averaged", [saved["step"]]))),  # steps; more than one: their mean
+        "temperatures": json.dumps(fitted["temperatures"]),  # already in the last layer
+        "dis_mcc_by_threshold": json.dumps(fitted.get("dis_mcc_by_threshold", {})),
+        **{name: str(value) for name, value in vars(rules).items()},
+    }
+    args.model.mkdir(exist_ok=True)
+    weights.write(args.model / "pssp-net.safetensors", weights.tensors(model), metadata)
+    exported, _ = weights.read(args.model / "pssp-net.safetensors")
+    parity(args.model / "parity.json", exported, rules)
+    for name in ("train.log", "schedule.json"):
+        if (args.run / name).exists():
+            shutil.copy(args.run / name, args.model / name)
+    print((args.model / "pssp-net.safetensors").stat().st_size, "bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The network: a residual stack of dilated 1-D convolutions without normalisation.
+
+    h  = embedding[residue]                                   (width)
+    h += B2 relu(A5_d relu(h) + a) + b      for each block    (kernel 5, dilation d; then 1x1)
+    o  = W2 relu(W1 relu(h) + w1) + w2                        (19 outputs)
+
+There is nothing to fold at export and nothing that depends on the batch: positions outside the
+chain are zero for every convolution, so a padded batch gives what each sequence gives alone.
+The last convolution of every block starts at zero (as in Fixup and SkipInit), which takes the
+place of normalisation.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import alphabets as ab
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, kernel: int, dilation: int, dropout: float):
+        super().__init__()
+        # 2-D with a height of one: oneDNN has fast channels-last kernels for that case only.
+        pad = (kernel // 2) * dilation
+        self.wide = nn.Conv2d(width, width, (1, kernel), padding=(0, pad), dilation=(1, dilation))
+        self.mix = nn.Conv2d(width, width, 1)
+        self.dropout = nn.Dropout2d(dropout)  # whole channels: cheap, and not undone by neighbours
+        nn.init.kaiming_normal_(self.wide.weight, nonlinearity="relu")
+        nn.init.zeros_(self.wide.bias)
+        nn.init.zeros_(self.mix.weight)
+        nn.init.zeros_(self.mix.bias)
+
+    def forward(self, h: Tensor, mask: Tensor) -> Tensor:
+        inner = F.relu(self.wide(F.relu(h) * mask), inplace=True)
+        return h + self.mix(self.dropout(inner))
+
+
+class Net(nn.Module):
+    """Residue classes (chains, length) and mask (chains, length) to logits (chains, length, 19)."""
+
+    def __init__(self, config: dict):
+        super().__init__()
+        width = config["width"]
+        self.embed = nn.Embedding(len(ab.INPUTS), width)
+        self.blocks = nn.ModuleList(
+            Block(width, config["kernel"], dilation, config["dropout"]) for dilation in config["dilations"]
+        )
+        self.hidden = nn.Linear(width, width)
+        self.out = nn.Linear(width, ab.OUTPUTS)
+        nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
+        nn.init.zeros_(self.hidden.bias)
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        # (N, L, C) seen as (N, C, 1, L) is channels-last already: no copy.
+        h = self.embed(inputs).unsqueeze(1).permute(0, 3, 1, 2)
+        mask = mask[:, None, None, :]
+        for block in self.blocks:
+            h = block(h, mask)
+        h = h.permute(0, 2, 3, 1).squeeze(1)
+        return self.out(F.relu(self.hidden(F.relu(h))))
+
+
+def build(config: dict) -> Net:
+    return Net(config).to(memory_format=torch.channels_last)
+
+
+def allowed_loss(logits: Tensor, allowed: Tensor) -> Tensor:
+    """Summed negative log of the probability of all allowed classes.
+
+    `logits` (n, classes); `allowed` (n,) bit sets; residues with an empty set are left out.
+    With one allowed class this is the cross-entropy.
+    """
+    known = allowed != 0
+    logits, allowed = logits[known], allowed[known].long()
+    classes = torch.arange(logits.shape[1])
+    member = (allowed[:, None] >> classes) & 1
+    inside = logits.masked_fill(member == 0, float("-inf"))
+    return (torch.logsumexp(logits, 1) - torch.logsumexp(inside, 1)).sum()
+
+
+def losses(logits: Tensor, ss: Tensor, rsa: Tensor, dis: Tensor, tm: Tensor) -> dict[str, Tensor]:
+    """Summed loss of each task over the residues (n) that have its label."""
+    acc_known = ~rsa.isnan()
+    area, acc_logits = rsa[acc_known], logits[acc_known]
+    low, high = ab.ACC_LIMITS
+    classes = (area > low).long() + (area > high).long()
+    dis_known = dis >= 0
+    return {
+        "ss": allowed_loss(logits[:, ab.OUT_SS8], ss),
+        "acc": F.cross_entropy(acc_logits[:, ab.OUT_ACC], classes, reduction="sum"),
+        "rsa": F.mse_loss(acc_logits[:, ab.OUT_RSA].sigmoid(), area, reduction="sum"),
+        "dis": F.binary_cross_entropy_with_logits(
+            logits[dis_known][:, ab.OUT_DIS], dis[dis_known].float(), reduction="sum"
+        ),
+        "tm": allowed_loss(logits[:, ab.OUT_TM], tm),
+    }

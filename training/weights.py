@@ -1,0 +1,80 @@
+"""Reads and writes the exported model: a safetensors file of half-precision weights.
+
+Layout, chosen for the Rust engine: every matrix is stored input-major, so that one input's
+weights to all outputs lie next to each other.
+
+    embed               (21, width)          one row a residue class, in the order of `inputs`
+    block.<i>.wide      (kernel, width, width)   tap, input, output
+    block.<i>.wide.bias (width)
+    block.<i>.mix       (width, width), block.<i>.mix.bias (width)
+    hidden              (width, width), hidden.bias (width)
+    out                 (width, 19), out.bias (19)
+
+The format is a little-endian length, a JSON header and the raw numbers; it needs no library.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import net
+
+
+def tensors(model: net.Net) -> dict[str, np.ndarray]:
+    """The layout above, float32."""
+    get = lambda t: t.detach().to(torch.float32).contiguous().numpy()  # noqa: E731
+    found = {"embed": get(model.embed.weight)}
+    for i, block in enumerate(model.blocks):
+        found[f"block.{i}.wide"] = get(block.wide.weight.squeeze(2).permute(2, 1, 0))
+        found[f"block.{i}.wide.bias"] = get(block.wide.bias)
+        found[f"block.{i}.mix"] = get(block.mix.weight.squeeze(3).squeeze(2).t())
+        found[f"block.{i}.mix.bias"] = get(block.mix.bias)
+    for name, layer in (("hidden", model.hidden), ("out", model.out)):
+        found[name], found[f"{name}.bias"] = get(layer.weight.t()), get(layer.bias)
+    return found
+
+
+def write(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    """Writes float16; the same input gives the same bytes."""
+    header, body, offset = {"__metadata__": dict(sorted(metadata.items()))}, [], 0
+    for name in sorted(arrays):
+        raw = np.ascontiguousarray(arrays[name], dtype="<f2").tobytes()
+        header[name] = {"dtype": "F16", "shape": list(arrays[name].shape), "data_offsets": [offset, offset + len(raw)]}
+        body.append(raw)
+        offset += len(raw)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(body))
+
+
+def read(path: Path) -> tuple[net.Net, dict[str, str]]:
+    """The network as the Rust engine sees it (half-precision weights, computed in float32)."""
+    raw = Path(path).read_bytes()
+    size = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8 : 8 + size])
+    metadata = header.pop("__metadata__")
+    body = raw[8 + size :]
+
+    def tensor(name: str) -> torch.Tensor:
+        begin, end = header[name]["data_offsets"]
+        array = np.frombuffer(body[begin:end], dtype="<f2").reshape(header[name]["shape"])
+        return torch.from_numpy(array.astype(np.float32))
+
+    dilations = [int(d) for d in metadata["dilations"].split(",")]
+    config = {"width": int(metadata["width"]), "kernel": int(metadata["kernel"]), "dilations": dilations, "dropout": 0.0}
+    model = net.build(config)
+    state = {"embed.weight": tensor("embed")}
+    for i in range(len(dilations)):
+        state[f"blocks.{i}.wide.weight"] = tensor(f"block.{i}.wide").permute(2, 1, 0).unsqueeze(2)
+        state[f"blocks.{i}.wide.bias"] = tensor(f"block.{i}.wide.bias")
+        state[f"blocks.{i}.mix.weight"] = tensor(f"block.{i}.mix").t()[:, :, None, None]
+        state[f"blocks.{i}.mix.bias"] = tensor(f"block.{i}.mix.bias")
+    for name in ("hidden", "out"):
+        state[f"{name}.weight"], state[f"{name}.bias"] = tensor(name).t(), tensor(f"{name}.bias")
+    model.load_state_dict(state)
+    return model.eval(), metadata
