@@ -1,5 +1,7 @@
 //! A request to the writer: an operation, and who waits for its answer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use pssp_jobs::{JobId, StoreError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -69,10 +71,14 @@ where
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
-        self.outcome = Some(match (self.operation)(tx) {
-            Ok(value) => Ok(value),
-            Err(Fault::Answer(error)) => Err(error),
-            Err(Fault::Db(error)) => return Err(error),
+        // The writer serves everybody: a fault in one operation must not end it. What the operation
+        // had written is rolled back, and nothing else of it is used again.
+        let ran = catch_unwind(AssertUnwindSafe(|| (self.operation)(tx)));
+        self.outcome = Some(match ran {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(Fault::Answer(error))) => Err(error),
+            Ok(Err(Fault::Db(error))) => return Err(error),
+            Err(_) => return Err(rusqlite::Error::ToSqlConversionFailure("an operation panicked".into())),
         });
         Ok(())
     }

@@ -250,3 +250,33 @@ impl Writing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::prepare;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_operation_that_panics_sinks_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pssp.db");
+        let options = Options::default();
+        let db = prepare(&path, &options).unwrap();
+        let writer = Writer::start(db, path.clone(), &options, Wakeups::start(path).unwrap()).unwrap();
+        let ping = |n: i64| {
+            writer
+                .begin(1, move |tx| Ok(tx.db.execute("UPDATE health SET pinged = pinged + ?1", [n])?))
+                .unwrap()
+        };
+        let bad = |tx: &mut Tx<'_>| {
+            tx.db.execute("UPDATE health SET pinged = pinged + 100", [])?;
+            panic!("a fault of ours")
+        };
+        let (first, broken, last) = (ping(1), writer.begin::<(), _>(1, bad).unwrap(), ping(2));
+        assert!(matches!(broken.await.unwrap(), Err(StoreError::Refused(_))));
+        assert!(first.await.unwrap().is_ok() && last.await.unwrap().is_ok());
+        let pinged = writer
+            .write(1, |tx| Ok(tx.db.query_row("SELECT pinged FROM health", [], |r| r.get::<_, i64>(0))?));
+        assert_eq!(pinged.await.unwrap(), 3, "what it had written is rolled back");
+    }
+}
