@@ -43,6 +43,17 @@ impl BatchStore for SqliteBackend {
             .await
     }
 
+    async fn seal_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        let (id, json) = (batch.id.uuid().into_bytes(), to_json(batch)?);
+        let update = "UPDATE batches SET batch = ?2 WHERE id = ?1";
+        self.writer
+            .write(1, move |tx| {
+                tx.db.prepare_cached(update)?.execute(params![id, json])?;
+                Ok(())
+            })
+            .await
+    }
+
     async fn batch_of_key(&self, key: &IdempotencyKey) -> Result<Option<BatchId>, StoreError> {
         let (key, now) = (key.clone(), self.clock.now().as_millis());
         self.readers.read(move |db| Ok(known(db, KeyKind::Batch, &key, now)?.map(batch_id))).await

@@ -99,7 +99,7 @@ pub(crate) struct NewRow {
 impl NewRow {
     pub(crate) fn of(submission: &Submission) -> Result<Self, StoreError> {
         let job = &submission.job;
-        let Phase::Submitted { not_before } = job.status.phase else {
+        let Phase::Submitted { not_before, .. } = job.status.phase else {
             return Err(StoreError::Conflict(job.fence()));
         };
         let head: &Head = &job.head;

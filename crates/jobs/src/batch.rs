@@ -33,6 +33,9 @@ pub struct Batch {
     pub created_at: Timestamp,
     /// When the handle may be forgotten. Its jobs expire on their own.
     pub expires_at: Timestamp,
+    /// Whether every job it names has been made. Until then the request that makes them is under way,
+    /// or was cut off.
+    pub sealed: bool,
     /// One item a record, in the order of the input.
     pub items: Vec<BatchItem>,
 }

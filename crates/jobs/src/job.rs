@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::id::{BatchId, JobId, Owner};
-use crate::policy::Policy;
+use crate::policy::{MAX_SKEW, Policy};
 use crate::time::Timestamp;
 
 /// What the caller asked for; never changes.
@@ -170,6 +170,8 @@ pub enum Phase {
     Submitted {
         /// Not to be claimed before this.
         not_before: Timestamp,
+        /// When that was decided. If it lies ahead, the clock has jumped back, and the wait is void.
+        since: Timestamp,
     },
     /// A worker holds it.
     Running {
@@ -238,6 +240,17 @@ impl Status {
     #[must_use]
     pub const fn fence(&self) -> Fence {
         Fence { state: self.state(), attempt: self.attempt }
+    }
+
+    /// Whether it tells of times that were written before the clock jumped back.
+    #[must_use]
+    pub fn is_ahead(&self, now: Timestamp, policy: &Policy) -> bool {
+        let latest = now.plus(MAX_SKEW);
+        match self.phase {
+            Phase::Submitted { since, .. } => since > latest,
+            Phase::Running { lease } => lease.until > latest.plus(policy.lease),
+            Phase::Finished { .. } | Phase::Failed { .. } | Phase::Cancelled { .. } => false,
+        }
     }
 
     /// When it became terminal.
@@ -315,7 +328,7 @@ impl Job {
         let not_before = head.created_at.plus(delay);
         Self {
             status: Status {
-                phase: Phase::Submitted { not_before },
+                phase: Phase::Submitted { not_before, since: head.created_at },
                 attempt: 0,
                 failures: 0,
                 deaths: 0,
@@ -355,11 +368,11 @@ impl Job {
     /// Takes the job for the next attempt: submitted → running, attempt + 1.
     ///
     /// # Errors
-    /// If it is not submitted, or not yet to be started. A start time beyond the policy's horizon
-    /// was written before the clock jumped back and does not count.
+    /// If it is not submitted, or not yet to be started. A start time that was written before the
+    /// clock jumped back does not count.
     pub fn claim(&self, now: Timestamp, policy: &Policy, lease_id: Uuid) -> Result<Self, Refused> {
         match self.status.phase {
-            Phase::Submitted { not_before } if waits(not_before, now, policy) => {
+            Phase::Submitted { not_before, since } if waits(not_before, since, now) => {
                 Err(Refused::NotYet(not_before))
             }
             Phase::Submitted { .. } => {
@@ -433,7 +446,7 @@ impl Job {
             job.status.failures = failures;
             return Ok(job);
         }
-        let mut job = self.again(now.plus(policy.backoff(failures, jitter)), policy);
+        let mut job = self.again(now, now.plus(policy.backoff(failures, jitter)), policy);
         job.status.failures = failures;
         Ok(job)
     }
@@ -444,7 +457,7 @@ impl Job {
     /// If it is not running.
     pub fn release(&self, now: Timestamp, policy: &Policy) -> Result<Self, Refused> {
         self.running("released")?;
-        Ok(self.again(now, policy))
+        Ok(self.again(now, now, policy))
     }
 
     /// Running with a lease that ran out → submitted after back-off; failed once it has cost
@@ -465,7 +478,7 @@ impl Job {
             let error = Failure::new(FailureClass::System, detail);
             self.terminal(Phase::Failed { at: now, error }, now, policy)
         } else {
-            self.again(now.plus(policy.backoff(deaths, jitter)), policy)
+            self.again(now, now.plus(policy.backoff(deaths, jitter)), policy)
         };
         job.status.deaths = deaths;
         Ok(job)
@@ -489,11 +502,11 @@ impl Job {
     /// # Errors
     /// If it is not submitted.
     pub fn resend(&self, now: Timestamp, policy: &Policy) -> Result<Self, Refused> {
-        let Phase::Submitted { not_before } = self.status.phase else {
+        let Phase::Submitted { not_before, since } = self.status.phase else {
             return Err(Refused::State(self.state(), "sent again"));
         };
-        let not_before = if waits(not_before, now, policy) { not_before } else { now };
-        Ok(self.again(not_before, policy))
+        let not_before = if waits(not_before, since, now) { not_before } else { now };
+        Ok(self.again(now, not_before, policy))
     }
 
     /// Failed → submitted with its counts at zero: an operator sends a dead letter again. The
@@ -505,7 +518,7 @@ impl Job {
         if self.state() != State::Failed {
             return Err(Refused::State(self.state(), "sent again"));
         }
-        let mut job = self.again(now, policy);
+        let mut job = self.again(now, now, policy);
         job.status.failures = 0;
         job.status.deaths = 0;
         job.status.expires_at = None;
@@ -519,9 +532,9 @@ impl Job {
         }
     }
 
-    fn again(&self, not_before: Timestamp, policy: &Policy) -> Self {
+    fn again(&self, now: Timestamp, not_before: Timestamp, policy: &Policy) -> Self {
         self.with(Status {
-            phase: Phase::Submitted { not_before },
+            phase: Phase::Submitted { not_before, since: now },
             due_at: Some(not_before.plus(policy.resend_after)),
             ..self.status.clone()
         })
@@ -541,7 +554,7 @@ impl Job {
     }
 }
 
-/// Whether a start time is still ahead, and near enough to have been written by this clock.
-fn waits(not_before: Timestamp, now: Timestamp, policy: &Policy) -> bool {
-    not_before > now && not_before <= now.plus(policy.horizon())
+/// Whether a start time that was decided at `since` is still to be waited for.
+fn waits(not_before: Timestamp, since: Timestamp, now: Timestamp) -> bool {
+    not_before > now && since <= now.plus(MAX_SKEW)
 }

@@ -121,7 +121,7 @@ impl Tables {
         if self.jobs.contains_key(&job.id()) {
             return Err(StoreError::Exists);
         }
-        let Phase::Submitted { not_before } = job.status.phase else {
+        let Phase::Submitted { not_before, .. } = job.status.phase else {
             return Err(StoreError::Conflict(job.fence()));
         };
         if let Some(key) = &submission.key {
@@ -306,6 +306,13 @@ impl BatchStore for MemoryBackend {
         }
         tables.batches.insert(batch.id, batch.clone());
         Ok(Created::New)
+    }
+
+    async fn seal_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        if let Some(stored) = self.tables().batches.get_mut(&batch.id) {
+            *stored = batch.clone();
+        }
+        Ok(())
     }
 
     async fn batch_of_key(&self, key: &IdempotencyKey) -> Result<Option<BatchId>, StoreError> {

@@ -5,6 +5,10 @@ use std::time::Duration;
 /// The longest delay a message may be sent with (that of SQS, the strictest queue).
 pub const MAX_DELAY: Duration = Duration::from_mins(15);
 
+/// How far apart the clocks of two machines may be. What was written further ahead than this was
+/// written before the clock jumped back.
+pub const MAX_SKEW: Duration = Duration::from_secs(10);
+
 /// How jobs are retried, leased and forgotten. Validated once at start ([`Policy::check`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -96,11 +100,11 @@ impl Policy {
         full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
     }
 
-    /// The farthest moment, counted from now, at which a lease or a wait of ours can end. What ends
-    /// later was written before the clock jumped back.
+    /// How far ahead the sweep's time for most jobs can be at most: a lease, or a message just sent.
+    /// Beyond it the sweep looks whether the clock has jumped back since it was written.
     #[must_use]
     pub fn horizon(&self) -> Duration {
-        self.lease.max(self.backoff_cap).max(MAX_DELAY) * 2
+        self.lease.max(self.resend_after) + MAX_SKEW
     }
 }
 

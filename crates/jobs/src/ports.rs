@@ -204,6 +204,9 @@ pub trait BatchStore: Send + Sync {
         key: Option<&IdempotencyKey>,
     ) -> Result<Created<BatchId>, StoreError>;
 
+    /// Writes the batch again, now sealed, if it is still there. Sealing again is fine.
+    async fn seal_batch(&self, batch: &Batch) -> Result<(), StoreError>;
+
     /// The batch an earlier request with this key made, without creating anything.
     ///
     /// # Errors

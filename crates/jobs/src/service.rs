@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::id::{BatchId, JobId, Owner};
 use crate::job::{BatchRef, Failure, Head, Job, Phase, Refused, Request, State};
 use crate::notice::Notice;
-use crate::policy::{BadPolicy, Policy};
+use crate::policy::{BadPolicy, MAX_DELAY, Policy};
 use crate::ports::{Backend, Change, Created, DeadLetter, IdempotencyKey, ListQuery, Page, Submission};
 use crate::time::{Clock, Timestamp};
 
@@ -92,6 +92,8 @@ pub struct Swept {
     pub resent: usize,
     /// Running jobs taken from lost workers, to be tried again.
     pub reclaimed: usize,
+    /// Leases from before a clock jump brought into range.
+    pub healed: usize,
     /// Jobs given up because they had cost too many workers.
     pub buried: usize,
     /// Overdue jobs that could not be repaired (a damaged record); logged.
@@ -155,7 +157,7 @@ impl Jobs {
         delay: Duration,
         key: Option<Key>,
     ) -> Result<Accepted<Job>, JobsError> {
-        let job = self.job(owner, new, delay, None);
+        let job = self.job(JobId::new(self.now()), owner, new, delay, None);
         let submission = Submission { job, key: key.map(|k| self.idempotency(owner, k)) };
         let outcome = self.backend.store.create(std::slice::from_ref(&submission)).await.pop();
         match outcome.unwrap_or(Err(StoreError::NotFound))? {
@@ -165,8 +167,12 @@ impl Jobs {
     }
 
     /// Accepts a batch: jobs for the good records, a note for each bad one, in order. When this
-    /// returns all of it is durable. If it fails half-way the jobs made so far run and expire on
-    /// their own; the caller holds no handle to them and sends the batch again.
+    /// returns all of it is durable.
+    ///
+    /// The handle comes first, with the key and the ids of jobs to be made, then the jobs, then the
+    /// seal. So requests with the same key, at the same time or after one that was cut off, make
+    /// the same jobs, each once. What a request without a key leaves behind when it is cut off runs
+    /// and expires on its own.
     ///
     /// # Errors
     /// As for [`Jobs::submit`].
@@ -177,38 +183,68 @@ impl Jobs {
         key: Option<Key>,
     ) -> Result<Accepted<Batch>, JobsError> {
         let key = key.map(|k| self.idempotency(owner, k));
-        if let Some(key) = &key
-            && let Some(id) = self.backend.batches.batch_of_key(key).await?
-        {
-            return Ok(Accepted { value: self.batch(owner, id).await?, replayed: true });
-        }
-        let now = self.now();
-        let id = BatchId::new(now);
-        let mut items = Vec::with_capacity(records.len());
-        let mut submissions = Vec::new();
-        for (index, record) in (0_u32..).zip(records) {
-            items.push(match record {
-                Ok(new) => {
-                    let job = self.job(owner, new, Duration::ZERO, Some(BatchRef { id, index }));
-                    let item = BatchItem::Job(job.id());
-                    submissions.push(Submission { job, key: None });
-                    item
+        let known = match &key {
+            Some(key) => self.backend.batches.batch_of_key(key).await?,
+            None => None,
+        };
+        let (batch, replayed) = match known {
+            Some(id) => (self.batch(owner, id).await?, true),
+            None => {
+                let batch = self.plan(owner, &records);
+                match self.backend.batches.create_batch(&batch, key.as_ref()).await? {
+                    Created::New => (batch, false),
+                    Created::Existing(id) => (self.batch(owner, id).await?, true),
                 }
-                Err(rejected) => rejected,
-            });
+            }
+        };
+        if batch.sealed {
+            return Ok(Accepted { value: batch, replayed });
         }
+        self.fill(&batch, records).await?;
+        let batch = Batch { sealed: true, ..batch };
+        self.backend.batches.seal_batch(&batch).await?;
+        Ok(Accepted { value: batch, replayed })
+    }
+
+    fn plan(&self, owner: &Owner, records: &[Result<NewJob, BatchItem>]) -> Batch {
+        let now = self.now();
+        let item = |record: &Result<NewJob, BatchItem>| match record {
+            Ok(_) => BatchItem::Job(JobId::new(now)),
+            Err(rejected) => rejected.clone(),
+        };
+        Batch {
+            id: BatchId::new(now),
+            owner: owner.clone(),
+            created_at: now,
+            // The handle outlives its jobs' results by the time that they may have to wait.
+            expires_at: now.plus(self.policy.ttl * 2),
+            sealed: false,
+            items: records.iter().map(item).collect(),
+        }
+    }
+
+    /// Makes the jobs that the batch names and that are not there yet.
+    async fn fill(&self, batch: &Batch, records: Vec<Result<NewJob, BatchItem>>) -> Result<(), StoreError> {
+        let planned = (0_u32..).zip(&batch.items).zip(records);
+        let submissions: Vec<Submission> = planned
+            .filter_map(|((index, item), record)| match (item, record) {
+                (BatchItem::Job(id), Ok(new)) => {
+                    let place = BatchRef { id: batch.id, index };
+                    let job = self.job(*id, &batch.owner, new, Duration::ZERO, Some(place));
+                    Some(Submission { job, key: None })
+                }
+                _ => None,
+            })
+            .collect();
         for chunk in submissions.chunks(self.backend.store.capabilities().max_create.max(1)) {
             for outcome in self.backend.store.create(chunk).await {
-                outcome?;
+                match outcome {
+                    Ok(_) | Err(StoreError::Exists) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
-        // The handle outlives its jobs' results by the time that they may have to wait.
-        let expires_at = now.plus(self.policy.ttl * 2);
-        let batch = Batch { id, owner: owner.clone(), created_at: now, expires_at, items };
-        match self.backend.batches.create_batch(&batch, key.as_ref()).await? {
-            Created::New => Ok(Accepted { value: batch, replayed: false }),
-            Created::Existing(id) => Ok(Accepted { value: self.batch(owner, id).await?, replayed: true }),
-        }
+        Ok(())
     }
 
     /// The job, if it is one of `owner`'s and not expired.
@@ -322,7 +358,7 @@ impl Jobs {
             let next = match job.claim(now, &self.policy, Uuid::new_v4()) {
                 Ok(next) => next,
                 Err(Refused::NotYet(at) | Refused::Leased(at)) => {
-                    return Ok(Claim::Wait(at.since(now).min(self.policy.horizon())));
+                    return Ok(Claim::Wait(at.since(now).min(MAX_DELAY)));
                 }
                 Err(Refused::LeaseExpired(_)) => match job.lose_lease(now, &self.policy, jitter()) {
                     Ok(next) => next,
@@ -335,7 +371,7 @@ impl Jobs {
             };
             return Ok(match &job.status.phase {
                 Phase::Running { .. } => Claim::Claimed(job),
-                Phase::Submitted { not_before } => Claim::Wait(not_before.since(now)),
+                Phase::Submitted { not_before, .. } => Claim::Wait(not_before.since(now)),
                 _ => Claim::Settled(job.state()),
             });
         }
@@ -432,19 +468,16 @@ impl Jobs {
     }
 
     async fn repair(&self, job: &Job, now: Timestamp, swept: &mut Swept) -> Result<(), StoreError> {
-        let overdue =
-            job.status.due_at.is_some_and(|due| due <= now || due > now.plus(self.policy.horizon()));
-        if !overdue {
+        let (policy, ahead) = (&*self.policy, job.status.is_ahead(now, &self.policy));
+        if !ahead && job.status.due_at.is_none_or(|due| due > now) {
             return Ok(()); // it moved on since the candidate list was made
         }
         let (next, count) = match &job.status.phase {
-            Phase::Submitted { .. } => (job.resend(now, &self.policy), &mut swept.resent),
+            Phase::Submitted { .. } => (job.resend(now, policy), &mut swept.resent),
             // A lease from the future: bring it into range, and let a live worker extend it or a
             // dead one lose it.
-            Phase::Running { lease } if lease.until > now => {
-                (job.extend(now, &self.policy), &mut swept.reclaimed)
-            }
-            Phase::Running { .. } => match job.lose_lease(now, &self.policy, jitter()) {
+            Phase::Running { .. } if ahead => (job.extend(now, policy), &mut swept.healed),
+            Phase::Running { .. } => match job.lose_lease(now, policy, jitter()) {
                 Ok(next) if next.state() == State::Failed => (Ok(next), &mut swept.buried),
                 next => (next, &mut swept.reclaimed),
             },
@@ -452,7 +485,7 @@ impl Jobs {
         };
         let Ok(next) = next else { return Ok(()) };
         let mut change = Change::new(job, next);
-        if let Phase::Submitted { not_before } = change.job.status.phase {
+        if let Phase::Submitted { not_before, .. } = change.job.status.phase {
             change = change.with_message(not_before.since(now));
         }
         if let Settled::Done(_) = self.apply(&change).await? {
@@ -532,17 +565,17 @@ impl Jobs {
         }
     }
 
-    fn job(&self, owner: &Owner, new: NewJob, delay: Duration, batch: Option<BatchRef>) -> Job {
+    fn job(&self, id: JobId, owner: &Owner, new: NewJob, delay: Duration, batch: Option<BatchRef>) -> Job {
         let now = self.now();
         let head = Head {
-            id: JobId::new(now),
+            id,
             owner: owner.clone(),
             created_at: now,
             name: new.name,
             batch,
             length: new.request.sequence.len(),
         };
-        Job::submit(head, new.request, delay.min(crate::policy::MAX_DELAY), &self.policy)
+        Job::submit(head, new.request, delay.min(MAX_DELAY), &self.policy)
     }
 
     fn idempotency(&self, owner: &Owner, key: Key) -> IdempotencyKey {

@@ -72,7 +72,7 @@ pub(crate) fn seconds(after: Duration) -> HeaderValue {
 pub(crate) fn poll_again(job: &Job, now: Timestamp) -> Duration {
     match job.status.phase {
         // One that may start only later, after back-off or on the classic face.
-        Phase::Submitted { not_before } => not_before.since(now).min(MAX_POLL),
+        Phase::Submitted { not_before, .. } => not_before.since(now).min(MAX_POLL),
         _ => Duration::ZERO,
     }
 }

@@ -200,7 +200,7 @@ impl Attempt<'_> {
     fn settled(&self, job: &Job) -> Disposition {
         let (id, attempt) = (job.id(), job.status.attempt);
         match &job.status.phase {
-            Phase::Submitted { not_before } => {
+            Phase::Submitted { not_before, .. } => {
                 count("retried");
                 let after = not_before.since(self.jobs.now());
                 let after_ms = after.as_millis();

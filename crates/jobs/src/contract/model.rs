@@ -156,7 +156,7 @@ impl<H: Harness> History<'_, H> {
         let ideal = before.lose_lease(now, self.jobs.policy(), 1.0).unwrap();
         assert_eq!(stored.fence(), ideal.fence());
         assert_eq!(stored.status.deaths, ideal.status.deaths);
-        if let (Phase::Submitted { not_before }, Phase::Submitted { not_before: latest }) =
+        if let (Phase::Submitted { not_before, .. }, Phase::Submitted { not_before: latest, .. }) =
             (&stored.status.phase, &ideal.status.phase)
         {
             assert!(not_before <= latest && *not_before >= now);

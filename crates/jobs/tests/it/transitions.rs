@@ -141,7 +141,7 @@ fn a_start_time_from_a_clock_that_jumped_does_not_hold() {
     let policy = Policy::default();
     let future = now().plus(Duration::from_hours(24));
     let mut job = submitted();
-    job.status.phase = pssp_jobs::job::Phase::Submitted { not_before: future };
+    job.status.phase = pssp_jobs::job::Phase::Submitted { not_before: future, since: future };
     assert!(job.claim(now(), &policy, Uuid::nil()).is_ok());
 }
 

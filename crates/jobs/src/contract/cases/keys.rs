@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use crate::batch::Batch;
 use crate::contract::{Harness, all_of, jobs, new_job, owner, policy, receive, submit};
 use crate::error::StoreError;
 use crate::id::Owner;
@@ -93,4 +94,39 @@ pub async fn an_expired_key_is_free<H: Harness>(h: &mut H) {
     let again = jobs.submit_batch(&owner(), vec![Ok(new_job())], key(2)).await.unwrap();
     assert!(!again.replayed && again.value.id != batch.id);
     assert_eq!(submit_with(&jobs, &owner(), key(2)).await.unwrap(), (second, true), "it is kept anew");
+}
+
+/// Requests for one batch at the same moment make one set of jobs.
+pub async fn concurrent_batches_with_one_key_make_one_set_of_jobs<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let tasks = (0..8).map(|_| {
+        let jobs = jobs.clone();
+        let records = (0..20).map(|_| Ok(new_job())).collect();
+        tokio::spawn(async move { jobs.submit_batch(&owner(), records, key(1)).await.unwrap().value })
+    });
+    let made: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+    assert!(made.iter().all(|batch| *batch == made[0] && batch.sealed));
+    assert_eq!(jobs.list(&all_of(owner(), 1000)).await.unwrap().items.len(), 20);
+}
+
+/// A batch whose request was cut off is completed when it is sent again with its key; what was
+/// deleted after that stays deleted.
+pub async fn a_batch_that_was_cut_off_is_completed_by_its_retry<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let records = || vec![Ok(new_job()), Ok(new_job()), Ok(new_job())];
+    let whole = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap().value;
+    // As if the request had been cut off after the first job.
+    let cut = Batch { sealed: false, ..whole.clone() };
+    jobs.backend().batches.seal_batch(&cut).await.unwrap();
+    let ids: Vec<_> = whole.jobs().collect();
+    for id in &ids[1..] {
+        assert!(jobs.delete(&owner(), *id).await.unwrap());
+    }
+    let again = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap();
+    assert_eq!((again.replayed, &again.value), (true, &whole));
+    assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 3);
+    assert!(jobs.delete(&owner(), ids[2]).await.unwrap());
+    let third = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap();
+    assert_eq!(third.value, whole);
+    assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 2);
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contract::{
-    Harness, SkewedClock, VISIBILITY, bytes, claim, jobs, jobs_at, owner, policy, receive, receiver, state,
-    submit,
+    Harness, SkewedClock, VISIBILITY, bytes, claim, jobs, jobs_at, new_job, owner, policy, receive, receiver,
+    state, submit,
 };
-use crate::job::State;
+use crate::job::{Failure, FailureClass, State};
 use crate::service::{Claim, Settled};
 
 /// A submitted job whose message is gone gets another one from the sweep.
@@ -63,26 +63,34 @@ pub async fn an_unsettled_message_comes_back<H: Harness>(h: &mut H) {
     assert_eq!(claim(&jobs, job.id()).await.status.deaths, 1);
 }
 
-/// Leases and start times that a clock wrote which was ahead do not hold a job for longer than the
-/// horizon would: the sweep brings them into range.
+/// Leases and start times that a clock wrote which was ahead, by minutes or by days, hold no job for
+/// longer than if it had not been: the sweep brings them into range.
 pub async fn leases_and_waits_from_before_a_clock_jump_heal<H: Harness>(h: &mut H) {
-    let ahead = Arc::new(SkewedClock::new(h.clock(), Duration::from_hours(48)));
-    let before = jobs_at(h, ahead);
-    let leased = submit(&before).await;
-    claim(&before, leased.id()).await;
-    let waiting = before
-        .submit(&owner(), crate::contract::new_job(), Duration::from_secs(5), None)
-        .await
-        .unwrap()
-        .value;
+    for ahead in [Duration::from_secs(60), Duration::from_secs(600), Duration::from_secs(48 * 3600)] {
+        let before = jobs_at(h, Arc::new(SkewedClock::new(h.clock(), ahead)));
+        let leased = submit(&before).await;
+        claim(&before, leased.id()).await;
+        let delay = Duration::from_secs(5);
+        let waiting = before.submit(&owner(), new_job(), delay, None).await.unwrap().value;
+        let failed = submit(&before).await;
+        let attempt = claim(&before, failed.id()).await;
+        let error = Failure::new(FailureClass::System, "before the jump");
+        before.retry(&attempt, error).await.unwrap();
 
-    let jobs = jobs(h);
-    jobs.sweep().await.unwrap();
-    assert_eq!(claim(&jobs, waiting.id()).await.status.attempt, 1);
-    h.advance(policy().lease + Duration::from_millis(100)).await;
-    jobs.sweep().await.unwrap();
-    h.advance(policy().backoff_cap).await;
-    assert_eq!(claim(&jobs, leased.id()).await.status.attempt, 2);
+        let jobs = jobs(h);
+        let swept = jobs.sweep().await.unwrap();
+        assert_eq!((swept.healed, swept.reclaimed), (1, 0), "{ahead:?}");
+        assert_eq!(claim(&jobs, waiting.id()).await.status.attempt, 1, "{ahead:?}");
+        assert_eq!(claim(&jobs, failed.id()).await.status.attempt, 2, "{ahead:?}");
+        for id in [waiting.id(), failed.id()] {
+            assert!(jobs.delete(&owner(), id).await.unwrap());
+        }
+        h.advance(policy().lease + Duration::from_millis(100)).await;
+        jobs.sweep().await.unwrap();
+        h.advance(policy().backoff_cap).await;
+        assert_eq!(claim(&jobs, leased.id()).await.status.attempt, 2, "{ahead:?}");
+        assert!(jobs.delete(&owner(), leased.id()).await.unwrap());
+    }
 }
 
 /// Many sweeps at once repair each job once.
