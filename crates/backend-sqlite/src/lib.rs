@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use pssp_jobs::{Clock, StoreError};
 
+use crate::open::FileId;
 use crate::reader::Readers;
 use crate::watch::Wakeups;
 use crate::writer::Writer;
@@ -69,6 +70,7 @@ pub struct SqliteBackend {
     readers: Readers,
     wakeups: Arc<Wakeups>,
     path: PathBuf,
+    file: FileId,
 }
 
 impl SqliteBackend {
@@ -88,7 +90,8 @@ impl SqliteBackend {
         let wakeups = Wakeups::start(path.clone())?;
         let readers = Readers::open(&path, &options)?;
         let writer = Writer::start(connection, path.clone(), &options, wakeups.clone())?;
-        Ok(Arc::new(Self { clock, writer, readers, wakeups, path }))
+        let file = FileId::of(&path);
+        Ok(Arc::new(Self { clock, writer, readers, wakeups, path, file }))
     }
 
     /// The file.

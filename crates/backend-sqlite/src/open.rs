@@ -39,6 +39,34 @@ pub(crate) fn prepare(path: &Path, options: &Options) -> Result<Connection, Stor
     Ok(connection)
 }
 
+/// Which file was opened, to notice that it has been removed or replaced: what is written to it
+/// then is lost when the last process closes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId(Option<(u64, u64)>);
+
+impl FileId {
+    pub(crate) fn of(path: &Path) -> Self {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Self(std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino())))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = path; // an open file cannot be removed there
+            Self(None)
+        }
+    }
+
+    pub(crate) fn is_in_place(self, path: &Path) -> Result<(), StoreError> {
+        if Self::of(path) == self {
+            return Ok(());
+        }
+        let lost = format!("{} was removed or replaced: put it back and restart", path.display());
+        Err(StoreError::Unavailable(lost.into()))
+    }
+}
+
 /// A connection that cannot write.
 pub(crate) fn read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -83,7 +83,8 @@ pub fn warn_of_strangers(also: &[&str]) {
 }
 
 /// The error with its causes, without those that an outer one has told already.
-fn told(error: &anyhow::Error) -> String {
+#[must_use]
+pub fn told(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {

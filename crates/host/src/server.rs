@@ -63,6 +63,9 @@ impl ServerOptions {
     }
 }
 
+/// How long what we have sent may lie unread at the peer.
+const UNREAD: Duration = Duration::from_secs(60);
+
 /// An address on which we cannot listen.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {addr}: {cause}; {}", remedy(cause))]
@@ -151,7 +154,8 @@ pub async fn serve(
 
 fn builder(options: &ServerOptions) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(options.header);
+    // A client that closes its side after the request (`nc -N`) still wants the answer.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(options.header).half_close(true);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -242,7 +246,7 @@ async fn converse(
     builder: Builder<TokioExecutor>,
     watcher: Watcher,
 ) {
-    let _ = stream.set_nodelay(true); // an answer in two small segments must not wait for an ACK
+    tune(&stream);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(axum::body::Body::new))
@@ -251,6 +255,16 @@ async fn converse(
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, error, "connection of {peer} ended early: {error}");
     }
+}
+
+/// Sets what a connection needs; one that cannot be set is no reason to turn a caller away.
+fn tune(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true); // an answer in two small segments must not wait for an ACK
+    // A peer that stops reading, or is gone without a word, does not hold its connection for ever.
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
+    let probes = socket2::TcpKeepalive::new().with_time(UNREAD).with_interval(UNREAD / 4);
+    let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes);
 }
 
 /// Returns once the peer has sent enough to tell its protocol.

@@ -358,7 +358,7 @@ impl Jobs {
             let next = match job.claim(now, &self.policy, Uuid::new_v4()) {
                 Ok(next) => next,
                 Err(Refused::NotYet(at) | Refused::Leased(at)) => {
-                    return Ok(Claim::Wait(at.since(now).min(MAX_DELAY)));
+                    return Ok(Claim::Wait(at.since(now).min(self.policy.lease.max(MAX_DELAY))));
                 }
                 Err(Refused::LeaseExpired(_)) => match job.lose_lease(now, &self.policy, jitter()) {
                     Ok(next) => next,

@@ -76,7 +76,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Largest body of a batch, in bytes, also after unpacking gzip.
     pub max_batch_bytes: usize,
-    /// Bodies of all requests together that are held in memory; beyond that new ones get a 503.
+    /// Bodies of all requests together that are held in memory, a batch counted twice for what is made
+    /// of it; beyond that new ones get a 503.
     pub max_buffered_bytes: usize,
     /// Requests in hand at the same time (not counting streams that have begun); beyond that new
     /// ones get a 503.
@@ -114,7 +115,7 @@ impl Default for Config {
             max_batch_records: 10_000,
             max_body_bytes: 1 << 20,
             max_batch_bytes: 32 << 20,
-            max_buffered_bytes: 256 << 20,
+            max_buffered_bytes: 128 << 20,
             max_in_flight: 16_384,
             max_waits: 4_096,
             classic_delay: Duration::from_secs(1),

@@ -161,7 +161,7 @@ async fn next_chunk(ctx: &Ctx, chunks: &mut axum::body::BodyDataStream) -> Resul
 }
 
 /// Takes a share of the memory for bodies; there is no waiting for one, as all might wait for each other.
-fn hold(ctx: &Ctx, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+pub(crate) fn hold(ctx: &Ctx, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
     let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
     let full = |_: TryAcquireError| Problem::overloaded("too much is being sent at the moment");
     ctx.buffers.clone().try_acquire_many_owned(units).map_err(full)

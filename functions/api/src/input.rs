@@ -13,7 +13,7 @@ use crate::app::{Config, Ctx};
 use crate::body::{Media, Payload};
 use crate::problem::{Fault, Kind, Problem, echo};
 
-pub(crate) use batch::parse_batch;
+pub(crate) use batch::{HeldBatch, parse_batch};
 pub(crate) use fields::{Fields, parse_form, query};
 
 /// Longest name of a job, in bytes: that of a FASTA header.

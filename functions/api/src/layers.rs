@@ -21,6 +21,9 @@ use crate::problem::{Kind, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The status in logs and metrics of a request whose caller left before the answer; never sent.
+const CALLER_LEFT: u16 = 499;
+
 /// Longest request id taken from a caller.
 const MAX_REQUEST_ID: usize = 128;
 
@@ -33,10 +36,26 @@ pub(crate) async fn observe(State(ctx): State<Ctx>, request: Request, next: Next
         route = seen.route,
         request_id = seen.request_id,
     );
+    let mut open = Open { seen: Some(&seen), span: span.clone() };
     let mut response = guarded(&ctx, request, next).instrument(span.clone()).await;
+    open.seen = None;
     seen.write_down(&mut response);
     span.in_scope(|| seen.report(response.status()));
     response
+}
+
+/// A request under way. If its caller leaves, all of it is dropped, and this tells of it.
+struct Open<'a> {
+    seen: Option<&'a Seen>,
+    span: tracing::Span,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let (Some(seen), Ok(left)) = (self.seen, StatusCode::from_u16(CALLER_LEFT)) {
+            self.span.in_scope(|| seen.report(left));
+        }
+    }
 }
 
 /// What is known of a request before it is dealt with.

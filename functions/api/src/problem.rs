@@ -172,7 +172,9 @@ impl Problem {
     }
 
     fn text(&self) -> String {
-        let lines = self.0.faults.iter().map(|fault| format!("{}; {}\n", fault.detail, fault.hint));
+        // The detail tells the first fault with its place already.
+        let others = self.0.faults.iter().skip(1);
+        let lines = others.map(|fault| format!("{}; {}\n", fault.detail, fault.hint));
         format!("{}\n{}", self.0.detail, lines.collect::<String>())
     }
 }

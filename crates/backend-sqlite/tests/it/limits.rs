@@ -150,3 +150,19 @@ fn hot_statements_use_their_indexes() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_file_that_was_taken_away_is_no_place_for_jobs() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pssp.db");
+    let clock = std::sync::Arc::new(pssp_jobs::SystemClock);
+    let backend =
+        pssp_backend_sqlite::SqliteBackend::open(&path, clock, pssp_backend_sqlite::Options::default())
+            .unwrap();
+    pssp_jobs::JobStore::ping(&*backend).await.unwrap();
+    std::fs::rename(&path, directory.path().join("moved.db")).unwrap();
+    let error = pssp_jobs::JobStore::ping(&*backend).await.unwrap_err().to_string();
+    assert!(error.contains("was removed or replaced: put it back"), "{error}");
+    std::fs::rename(directory.path().join("moved.db"), &path).unwrap();
+    pssp_jobs::JobStore::ping(&*backend).await.unwrap();
+}

@@ -155,3 +155,15 @@ async fn many_connections_get_in_at_once() {
         assert!(rest(stream).await.contains(" 200 "));
     }
 }
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_after_the_request_gets_its_answer() {
+    let running = start(ServerOptions::default());
+    let mut stream = send(running.addr, "/slow").await;
+    timeout(SOON, running.begun.notified()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    // Long enough for the server to see the end, were it to act on it.
+    assert!(timeout(Duration::from_millis(200), stream.peek(&mut [0])).await.is_err(), "it still waits");
+    running.release.notify_one();
+    assert!(rest(stream).await.ends_with("slow but sure"));
+}

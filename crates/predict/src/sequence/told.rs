@@ -170,6 +170,8 @@ pub enum ErrorCode {
     TextBeforeHeader,
     /// More records than a batch may have.
     TooManyRecords,
+    /// An entry of a list that is no record.
+    InvalidRecord,
 }
 
 impl ErrorCode {
@@ -188,6 +190,7 @@ impl ErrorCode {
             Self::SeveralRecords => "several_records",
             Self::TextBeforeHeader => "text_before_header",
             Self::TooManyRecords => "too_many_records",
+            Self::InvalidRecord => "invalid_record",
         }
     }
 }

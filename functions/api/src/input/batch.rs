@@ -8,13 +8,16 @@ use bytes::Bytes;
 use pssp_jobs::service::NewJob;
 use pssp_jobs::{BatchItem, Request};
 use pssp_predict::fasta::{self, Ids, Record};
-use pssp_predict::sequence::{Cleaned, InputErrors, Warning, WarningCode, clean_single};
-use serde::de::{Error as _, SeqAccess, Visitor};
+use pssp_predict::sequence::{
+    Cleaned, ErrorCode, InputError, InputErrors, Warning, WarningCode, clean_single,
+};
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Draft, Hasher, MAX_NAME, Options, from_json, parse_form};
 use crate::app::{Config, Ctx};
-use crate::body::{Media, Payload};
+use crate::body::{Media, Payload, hold};
 use crate::problem::{Fault, Kind, Problem};
 
 /// Bytes of a FASTA record kept for each residue: blanks, numbering and line ends included.
@@ -24,6 +27,12 @@ const BYTES_PER_RESIDUE: usize = 16;
 pub(crate) struct ParsedBatch {
     pub(crate) records: Vec<Result<NewJob, BatchItem>>,
     pub(crate) digest: [u8; 32],
+}
+
+/// A parsed batch with its share of what may be held in memory, given back with it.
+pub(crate) struct HeldBatch {
+    pub(crate) batch: ParsedBatch,
+    pub(crate) held: OwnedSemaphorePermit,
 }
 
 /// The JSON form with options; without any, the list alone will do.
@@ -45,7 +54,15 @@ struct RecordForm {
 
 /// A list of records that stops being read when it is absurdly long: a small `{}` of the body is
 /// a much larger record in memory.
-struct Records(Vec<RecordForm>);
+struct Records(Vec<Listed>);
+
+/// An entry of the list, or something else: that one is refused, not the batch.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Listed {
+    Record(RecordForm),
+    Other(IgnoredAny),
+}
 
 /// Where it stops, far above any limit that an operator would set.
 const MAX_LISTED: usize = 100_000;
@@ -78,29 +95,28 @@ impl<'de> Visitor<'de> for ListVisitor {
 }
 
 /// Parses and cleans all records of a body, on another thread.
-pub(crate) async fn parse_batch(ctx: &Ctx, payload: Payload) -> Result<ParsedBatch, Problem> {
+pub(crate) async fn parse_batch(ctx: &Ctx, payload: Payload) -> Result<HeldBatch, Problem> {
     let force = super::fields::query(&payload.parts)?.switch("force")?;
     let media = payload.media;
-    let (bytes, force, held) = match media {
+    // For the records that are made of it, which live until all of them are stored.
+    let mut held = hold(ctx, payload.bytes.len())?;
+    let (bytes, force) = match media {
         Media::Json | Media::Text => {
-            let (bytes, held) = payload.into_bytes();
-            (bytes, force, Some(held))
+            let (bytes, body) = payload.into_bytes();
+            held.merge(body);
+            (bytes, force)
         }
         Media::Form | Media::Multipart => {
             let Draft { input, force: asked, .. } = parse_form(payload).await?.into_draft()?;
-            (Bytes::from(input), force || asked, None)
+            (Bytes::from(input), force || asked)
         }
     };
     let app = ctx.clone();
-    ctx.cpu
-        .run(move || {
-            let _held = held;
-            match media {
-                Media::Json => from_list(&bytes, force, app.config()),
-                _ => from_fasta(&bytes, force, app.config()),
-            }
-        })
-        .await?
+    let parse = move || match media {
+        Media::Json => from_list(&bytes, force, app.config()),
+        _ => from_fasta(&bytes, force, app.config()),
+    };
+    Ok(HeldBatch { batch: ctx.cpu.run(parse).await??, held })
 }
 
 fn from_fasta(bytes: &[u8], force: bool, config: &Config) -> Result<ParsedBatch, Problem> {
@@ -132,7 +148,14 @@ fn from_list(bytes: &[u8], force: bool, config: &Config) -> Result<ParsedBatch, 
     let force = force || options.force;
     let mut collected = Collected::new(force, config);
     let mut names = HashMap::new();
-    for (index, form) in forms.into_iter().enumerate() {
+    for (index, listed) in forms.into_iter().enumerate() {
+        let form = match listed {
+            Listed::Record(form) => form,
+            Listed::Other(_) => {
+                collected.add(None, Vec::new(), Err(no_record(index + 1)), None)?;
+                continue;
+            }
+        };
         let input = form.sequence.unwrap_or_default().into_bytes();
         let (header, cleaned) = match clean_single(&input, &config.clean(force)) {
             Ok((header, cleaned)) => (header, Ok(cleaned)),
@@ -168,6 +191,17 @@ fn odd_name(name: Option<&str>, number: usize, names: &mut HashMap<String, usize
             Some(Warning { code: WarningCode::DuplicateId, message })
         }
     }
+}
+
+fn no_record(number: usize) -> InputErrors {
+    InputErrors::from(InputError {
+        code: ErrorCode::InvalidRecord,
+        detail: "this entry is no record".to_owned(),
+        record: Some(number),
+        line: None,
+        column: None,
+        hint: "send an object with sequence and, if you like, name, both text".to_owned(),
+    })
 }
 
 fn in_record(errors: InputErrors, number: usize) -> InputErrors {

@@ -16,7 +16,7 @@ use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::{Limit, Payload};
 use crate::headers;
-use crate::input;
+use crate::input::{self, HeldBatch};
 use crate::problem::Problem;
 
 /// Jobs asked for at a time while counting.
@@ -35,7 +35,7 @@ pub(super) async fn create(
     let key = headers::idempotency_key(request.headers())?;
     let limit = Limit { bytes: ctx.config().max_batch_bytes, name: "max_batch_bytes" };
     let payload = Payload::read(&ctx, request, limit).await?;
-    let parsed = input::parse_batch(&ctx, payload).await?;
+    let HeldBatch { batch: parsed, held: _held } = input::parse_batch(&ctx, payload).await?;
     let key = key.map(|key| Key { key, digest: parsed.digest });
     let accepted = ctx.jobs().submit_batch(&owner, parsed.records, key).await.map_err(gone)?;
     let batch = accepted.value;

@@ -144,3 +144,16 @@ async fn unknown_batches() {
         service.get(&format!("/v1/batches/{id}/results")).await.problem(404, "not-found");
     }
 }
+
+#[tokio::test]
+async fn an_entry_of_a_list_that_is_no_record_is_refused_alone() {
+    let service = service();
+    let list = json!([{ "sequence": "MKVLT" }, null, { "sequence": 5 }, "MKVLT", { "sequence": "MKVLW" }]);
+    let batch = service.post("/v1/batches", "application/json", list.to_string()).await.is(202).json();
+    assert_eq!(batch["counts"]["submitted"], 2);
+    let refused: Vec<Value> =
+        batch["rejected"].as_array().unwrap().iter().map(|r| r["index"].clone()).collect();
+    assert_eq!(json!(refused), json!([1, 2, 3]));
+    assert_eq!(batch["rejected"][1]["errors"][0]["code"], "invalid_record");
+    assert_eq!(batch["rejected"][1]["errors"][0]["record"], 3);
+}

@@ -45,3 +45,20 @@ async fn requests_and_jobs_are_counted() {
     assert!(text.contains("pssp_http_request_seconds"));
     assert!(!text.contains("made"), "callers cannot make labels up");
 }
+
+#[tokio::test]
+async fn a_caller_that_leaves_is_counted() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let service = service();
+    let id = service.submit("MKVLT").await;
+    let ask = service.ask("GET", &format!("/v1/jobs/{id}")).header("prefer", "wait=20");
+    {
+        let mut waiting = std::pin::pin!(ask.send());
+        assert!(futures::poll!(&mut waiting).is_pending(), "the job is not done");
+    }
+    let line = "pssp_http_requests_total{method=\"GET\",route=\"/v1/jobs/{id}\",status=\"499\"} 1";
+    let text = handle.render();
+    assert!(text.contains(line), "{text}");
+}
