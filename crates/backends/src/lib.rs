@@ -3,10 +3,13 @@
 //! | URL | backend |
 //! |---|---|
 //! | `sqlite:pssp.db`, `sqlite:///var/lib/pssp/pssp.db?max_bytes=10000000000` | one SQLite file |
+//! | `redis://user:password@host:6379/0?prefix=pssp`, `rediss://…` (with TLS) | one Redis |
 //! | `memory:` | this process' memory: for trying things out, gone at exit |
 //!
 //! Which ones are built in is a matter of cargo features; [`SCHEMES`] lists them.
 
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -28,6 +31,10 @@ pub struct Scheme {
 pub const SCHEMES: &[Scheme] = &[
     #[cfg(feature = "sqlite")]
     Scheme { name: "sqlite", example: "sqlite:pssp.db" },
+    #[cfg(feature = "redis")]
+    Scheme { name: "redis", example: "redis://localhost:6379/0" },
+    #[cfg(feature = "redis")]
+    Scheme { name: "rediss", example: "rediss://user:password@host:6379/0" },
     Scheme { name: "memory", example: "memory:" },
 ];
 
@@ -68,6 +75,8 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError
     match scheme {
         #[cfg(feature = "sqlite")]
         "sqlite" => sqlite::open(rest, clock).await,
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" => redis::open(url, clock).await,
         "memory" if rest.is_empty() => {
             tracing::warn!("jobs are kept in memory only and are lost when this process ends");
             Ok(Backend::of(Arc::new(MemoryBackend::new(clock))))

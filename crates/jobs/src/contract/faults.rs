@@ -177,7 +177,7 @@ pub async fn drain_under_faults<H: Harness>(harness: &H) {
         ids.push(submit_until_accepted(&jobs, n).await);
     }
     let mut results: HashMap<JobId, Bytes> = HashMap::new();
-    for _ in 0..60 {
+    for _ in 0..120 {
         let receiver = jobs.backend().receiver.clone().expect("a receiver");
         let wait = Duration::from_millis(50);
         for delivery in receiver.receive(5, wait, VISIBILITY).await.unwrap_or_default() {

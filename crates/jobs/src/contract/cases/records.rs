@@ -126,7 +126,7 @@ pub async fn overdue_is_bounded_and_ordered<H: Harness>(h: &mut H) {
     let done = claim(&jobs, submit(&jobs).await.id()).await;
     jobs.finish(&done, bytes("r")).await.unwrap();
     let store = &jobs.backend().store;
-    let horizon = policy().horizon();
+    let horizon = jobs.policy().horizon();
     assert!(store.overdue(jobs.now(), horizon, 10).await.unwrap().is_empty());
     let later = jobs.now().plus(jobs.policy().resend_after + Duration::from_secs(1));
     assert_eq!(store.overdue(later, horizon, 4).await.unwrap(), waiting[..4]);

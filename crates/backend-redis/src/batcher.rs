@@ -1,0 +1,105 @@
+//! Group commit for calls: those that come while a round trip is under way share the next one.
+//!
+//! Nobody waits for company: an idle caller's call goes out at once. Under load the groups grow by
+//! themselves, and a script is looked up, started and answered once for all of them.
+
+use std::sync::Arc;
+
+use redis::RedisError;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// Round trips under way at a time: the server works on one while the next is on its way.
+const IN_FLIGHT: usize = 2;
+
+/// Bytes in one group, about: more would hold up all other clients of the server.
+const MAX_BYTES: usize = 1 << 20;
+
+/// A call that can share a round trip.
+pub(crate) trait Call: Send + 'static {
+    /// What it answers.
+    type Answer: Send + 'static;
+
+    /// Its size, about.
+    fn bytes(&self) -> usize;
+}
+
+struct Waiting<C: Call> {
+    call: C,
+    answer: oneshot::Sender<Result<C::Answer, RedisError>>,
+}
+
+/// Gathers calls into groups.
+pub(crate) struct Batcher<C: Call> {
+    sender: mpsc::UnboundedSender<Waiting<C>>,
+}
+
+impl<C: Call> Batcher<C> {
+    /// `run` answers a group of at most `max` calls, one answer a call, in order. Ends when dropped.
+    pub(crate) fn start<F, Fut>(max: usize, run: F) -> Self
+    where
+        F: Fn(Vec<C>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<C::Answer>, RedisError>> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(gather(max, Arc::new(run), receiver));
+        Self { sender }
+    }
+
+    /// The answer to `call`. If the caller is dropped the call may still be made.
+    pub(crate) async fn call(&self, call: C) -> Result<C::Answer, RedisError> {
+        let (answer, answered) = oneshot::channel();
+        drop(self.sender.send(Waiting { call, answer }));
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+async fn gather<C, F, Fut>(max: usize, run: Arc<F>, mut receiver: mpsc::UnboundedReceiver<Waiting<C>>)
+where
+    C: Call,
+    F: Fn(Vec<C>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Vec<C::Answer>, RedisError>> + Send + 'static,
+{
+    let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
+    while let Some(first) = receiver.recv().await {
+        // While all are under way, company gathers in the channel.
+        let Ok(permit) = in_flight.clone().acquire_owned().await else {
+            return;
+        };
+        let mut bytes = first.call.bytes();
+        let mut group = vec![first];
+        while group.len() < max
+            && bytes < MAX_BYTES
+            && let Ok(next) = receiver.try_recv()
+        {
+            bytes += next.call.bytes();
+            group.push(next);
+        }
+        let run = run.clone();
+        tokio::spawn(async move {
+            let (calls, answers): (Vec<C>, Vec<_>) = group.into_iter().map(|w| (w.call, w.answer)).unzip();
+            let outcome = run(calls).await;
+            drop(permit);
+            settle(outcome, answers);
+        });
+    }
+}
+
+fn settle<A>(outcome: Result<Vec<A>, RedisError>, waiting: Vec<oneshot::Sender<Result<A, RedisError>>>) {
+    match outcome {
+        // Too few answers: the rest hears that its sender is gone.
+        Ok(answers) => {
+            for (answer, waiting) in answers.into_iter().zip(waiting) {
+                drop(waiting.send(Ok(answer)));
+            }
+        }
+        Err(error) => {
+            for waiting in waiting {
+                drop(waiting.send(Err(error.clone())));
+            }
+        }
+    }
+}
+
+fn stopped() -> RedisError {
+    std::io::Error::other("the round trip ended without an answer").into()
+}

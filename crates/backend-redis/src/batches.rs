@@ -1,0 +1,81 @@
+//! Batches: a record each, with its key.
+
+use async_trait::async_trait;
+use pssp_jobs::{Batch, BatchId, BatchStore, Created, IdempotencyKey, StoreError};
+use redis::Value;
+
+use crate::RedisBackend;
+use crate::codec;
+use crate::error::corrupt;
+use crate::script::CREATE_BATCH;
+
+#[async_trait]
+impl BatchStore for RedisBackend {
+    async fn create_batch(
+        &self,
+        batch: &Batch,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Created<BatchId>, StoreError> {
+        let id = batch.id.to_string();
+        let record = codec::to_json(batch)?;
+        let answer = self.eval(&CREATE_BATCH, |command| {
+            command.arg(self.queue_time()).arg(&id).arg(record).arg(batch.expires_at.as_millis());
+            match key {
+                Some(key) => {
+                    let (name, value) = codec::key("batch", key, &id);
+                    command.arg(name).arg(value).arg(key.expires_at.as_millis());
+                }
+                None => drop(command.arg("").arg("").arg("")),
+            }
+        });
+        let answer: String = self.read(answer.await?)?;
+        match answer.as_str() {
+            "new" => Ok(Created::New),
+            "reused" => Err(StoreError::KeyReused),
+            id => Ok(Created::Existing(batch_id(id)?)),
+        }
+    }
+
+    async fn seal_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut command = redis::cmd("SET");
+        command.arg(self.key(format_args!("batch:{}", batch.id))).arg(codec::to_json(batch)?);
+        // If it is still there, and for as long as it was to be kept.
+        command.arg("XX").arg("KEEPTTL");
+        self.query(&command).await.map(drop)
+    }
+
+    async fn batch_of_key(&self, key: &IdempotencyKey) -> Result<Option<BatchId>, StoreError> {
+        let (name, value) = codec::key("batch", key, "");
+        let mut command = redis::cmd("GET");
+        command.arg(self.key(name));
+        let found: Option<String> = self.read(self.query(&command).await?)?;
+        let Some(found) = found else { return Ok(None) };
+        let known = codec::known_key(&found)?;
+        if known.expires_at <= self.clock.now() {
+            return Ok(None);
+        }
+        if !value.starts_with(known.digest) {
+            return Err(StoreError::KeyReused);
+        }
+        batch_id(known.id).map(Some)
+    }
+
+    async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
+        let mut command = redis::cmd("GET");
+        command.arg(self.key(format_args!("batch:{id}")));
+        match self.query(&command).await? {
+            Value::BulkString(record) => codec::from_json("batch", &record).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn delete_batch(&self, id: BatchId) -> Result<bool, StoreError> {
+        let mut command = redis::cmd("DEL");
+        command.arg(self.key(format_args!("batch:{id}")));
+        Ok(self.query(&command).await? == Value::Int(1))
+    }
+}
+
+fn batch_id(text: &str) -> Result<BatchId, StoreError> {
+    text.parse().map_err(|error| corrupt("idempotency key", error))
+}

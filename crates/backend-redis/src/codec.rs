@@ -1,0 +1,243 @@
+//! Jobs as hashes and arguments: which field holds what.
+
+use bytes::Bytes;
+use pssp_jobs::job::Phase;
+use pssp_jobs::{
+    Change, Fence, IdempotencyKey, Job, JobId, Request, Status, StoreError, Submission, Summary, Timestamp,
+};
+use redis::{Cmd, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::batcher::Call;
+use crate::error::{corrupt, unwritable};
+
+pub(crate) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(unwritable)
+}
+
+pub(crate) fn from_json<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(json).map_err(|error| corrupt(what, error))
+}
+
+/// What compare-and-set compares: `running/2`.
+pub(crate) fn fence(fence: Fence) -> String {
+    format!("{}/{}", fence.state, fence.attempt)
+}
+
+pub(crate) fn parse_fence(text: &str) -> Result<Fence, StoreError> {
+    let parsed = text.split_once('/').and_then(|(state, attempt)| {
+        Some(Fence { state: state.parse().ok()?, attempt: attempt.parse().ok()? })
+    });
+    parsed.ok_or_else(|| corrupt("fence of a job", text))
+}
+
+/// The fields of a hash as they came; `None` if the key is not there.
+pub(crate) fn fields<const N: usize>(value: Value) -> Result<Option<[Vec<u8>; N]>, StoreError> {
+    let Value::Array(values) = value else {
+        return Err(corrupt("answer", "not a list of fields"));
+    };
+    let mut texts = Vec::with_capacity(N);
+    for value in values {
+        match value {
+            Value::BulkString(bytes) => texts.push(bytes),
+            Value::Nil if texts.is_empty() => return Ok(None),
+            _ => return Err(corrupt("record of a job", "a field is missing")),
+        }
+    }
+    let texts = texts.try_into();
+    texts.map(Some).map_err(|_| corrupt("answer", "another number of fields"))
+}
+
+/// `head`, `status` and `request` as read.
+pub(crate) fn job([head, status, request]: [Vec<u8>; 3]) -> Result<Job, StoreError> {
+    let Summary { head, status } = summary([head, status])?;
+    let request: Request = from_json("request of a job", &request)?;
+    Ok(Job { head, status, request: Arc::new(request) })
+}
+
+/// `head` and `status` as read.
+pub(crate) fn summary([head, status]: [Vec<u8>; 2]) -> Result<Summary, StoreError> {
+    Ok(Summary { head: from_json("head of a job", &head)?, status: self::status(&status)? })
+}
+
+/// The status as it is stored: after the fence, which the scripts compare.
+fn status_text(status: &Status) -> Result<String, StoreError> {
+    Ok(format!("{} {}", fence(status.fence()), to_json(status)?))
+}
+
+/// … and read.
+pub(crate) fn status(text: &[u8]) -> Result<Status, StoreError> {
+    let json = text.iter().position(|&byte| byte == b' ').map(|at| &text[at..]);
+    from_json("status of a job", json.unwrap_or_default())
+}
+
+fn millis(at: Option<Timestamp>) -> String {
+    at.map(|at| at.as_millis().to_string()).unwrap_or_default()
+}
+
+/// Name and value of an idempotency key. The value is the digest in hex, the id that it leads to, and
+/// when it expires. The length in the name keeps `a` + `:b` apart from `a:` + `b`.
+pub(crate) fn key(kind: &str, key: &IdempotencyKey, id: &str) -> (String, String) {
+    let owner = key.owner.as_str();
+    let name = format!("key:{kind}:{}:{owner}:{}", owner.len(), key.key);
+    let mut value = String::with_capacity(120);
+    for byte in key.digest {
+        let _ = write!(value, "{byte:02x}");
+    }
+    value.push_str(id);
+    let _ = write!(value, "{}", key.expires_at.as_millis());
+    (name, value)
+}
+
+/// The value of a key, taken apart.
+pub(crate) struct KnownKey<'a> {
+    pub(crate) digest: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) expires_at: Timestamp,
+}
+
+pub(crate) fn known_key(value: &str) -> Result<KnownKey<'_>, StoreError> {
+    let parts = || {
+        let (digest, id, expires) = (value.get(..64)?, value.get(64..100)?, value.get(100..)?);
+        Some(KnownKey { digest, id, expires_at: Timestamp::from_millis(expires.parse().ok()?) })
+    };
+    parts().ok_or_else(|| corrupt("idempotency key", value))
+}
+
+/// Arguments of `create.lua` for one submission.
+pub(crate) struct NewJob([String; 10]);
+
+impl NewJob {
+    pub(crate) fn of(submission: &Submission, now: Timestamp) -> Result<Self, StoreError> {
+        let job = &submission.job;
+        let Phase::Submitted { not_before, .. } = job.status.phase else {
+            return Err(StoreError::Conflict(job.fence()));
+        };
+        let delay = not_before.since(now).min(pssp_jobs::policy::MAX_DELAY);
+        let id = job.id().to_string();
+        let [name, value, expires] = match &submission.key {
+            Some(given) => {
+                let (name, value) = key("job", given, &id);
+                [name, value, millis(Some(given.expires_at))]
+            }
+            None => [const { String::new() }; 3],
+        };
+        Ok(Self([
+            id,
+            job.head.owner.as_str().to_owned(),
+            to_json(&job.head)?,
+            status_text(&job.status)?,
+            to_json(job.request.as_ref())?,
+            millis(job.status.due_at),
+            delay.as_millis().to_string(),
+            name,
+            value,
+            expires,
+        ]))
+    }
+
+    pub(crate) fn put(&self, command: &mut Cmd) {
+        command.arg(&self.0);
+    }
+}
+
+impl Call for NewJob {
+    type Answer = String;
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(String::len).sum()
+    }
+}
+
+/// Arguments of `apply.lua` for one change.
+pub(crate) struct NewState {
+    texts: [String; 6],
+    result: Option<Bytes>,
+    delay: String,
+}
+
+impl NewState {
+    pub(crate) fn of(change: &Change) -> Result<Self, StoreError> {
+        let (job, status): (&Job, &Status) = (&change.job, &change.job.status);
+        Ok(Self {
+            texts: [
+                job.id().to_string(),
+                job.head.owner.as_str().to_owned(),
+                fence(change.expect) + " ",
+                status_text(status)?,
+                millis(status.due_at),
+                millis(status.expires_at),
+            ],
+            result: change.result.clone(),
+            delay: change.send.map(delay_ms).unwrap_or_default(),
+        })
+    }
+
+    pub(crate) fn put(&self, command: &mut Cmd) {
+        command.arg(&self.texts);
+        match &self.result {
+            Some(result) => command.arg([b"=", result.as_ref()].concat()),
+            None => command.arg(""),
+        };
+        command.arg(&self.delay);
+    }
+}
+
+impl Call for NewState {
+    type Answer = String;
+
+    fn bytes(&self) -> usize {
+        200 + self.texts[3].len() + self.result.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// A delay as the scripts take it, within what a message may have.
+pub(crate) fn delay_ms(delay: std::time::Duration) -> String {
+    delay.min(pssp_jobs::policy::MAX_DELAY).as_millis().to_string()
+}
+
+/// Ids as a script answers them.
+pub(crate) fn id_of(text: &[u8]) -> Option<JobId> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// What a change or a creation was answered with.
+pub(crate) fn conflict(answer: &str) -> StoreError {
+    match parse_fence(answer) {
+        Ok(fence) => StoreError::Conflict(fence),
+        Err(error) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pssp_jobs::{Owner, State};
+
+    #[test]
+    fn fences_round_trip() {
+        for state in State::ALL {
+            let before = Fence { state, attempt: 7 };
+            assert_eq!(parse_fence(&fence(before)).unwrap(), before);
+        }
+        assert!(parse_fence("running").is_err());
+    }
+
+    #[test]
+    fn keys_of_different_owners_do_not_meet() {
+        let name = |owner: &str, text: &str| {
+            let given = IdempotencyKey {
+                owner: Owner::new(owner),
+                key: text.to_owned(),
+                digest: [0xab; 32],
+                expires_at: Timestamp::from_millis(1),
+            };
+            key("job", &given, "").0
+        };
+        assert_ne!(name("a", ":b"), name("a:", "b"));
+        assert_ne!(name("1:a", "b"), name("1", "a:b"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Redis' errors as categories of ours. No type of the driver leaves this crate.
+
+use std::fmt;
+
+use pssp_jobs::StoreError;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// A stored value that is not what we write.
+pub(crate) fn corrupt(what: &str, error: impl fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("{what}: {error}").into())
+}
+
+/// A value of ours that cannot be written down (never seen; not worth a panic).
+pub(crate) fn unwritable(error: impl fmt::Display) -> StoreError {
+    StoreError::Refused(format!("cannot encode the record: {error}").into())
+}
+
+/// Whether the connection on which this came must not be used again. A time-out is one: the answer
+/// may still come, or the network may be gone without a word. So is `READONLY`: after a failover the
+/// name leads to another server, the old connection does not.
+pub(crate) fn breaks_connection(error: &RedisError) -> bool {
+    error.is_timeout()
+        || error.is_io_error()
+        || error.is_connection_dropped()
+        || error.is_unrecoverable_error()
+        || matches!(
+            error.kind(),
+            ErrorKind::Parse | ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+        )
+}
+
+/// The category, with the server (`target`, without secrets) and the remedy in the text.
+pub(crate) fn store_error(error: &RedisError, target: &str) -> StoreError {
+    let text = |remedy: &str| -> Box<dyn std::error::Error + Send + Sync> {
+        format!("{target}: {error}{remedy}").into()
+    };
+    let unavailable = || StoreError::Unavailable(text(""));
+    if error.is_timeout() || error.is_io_error() || error.is_connection_dropped() {
+        return unavailable();
+    }
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => return StoreError::Refused(text(AUTH)),
+        ErrorKind::Server(ServerErrorKind::NoPerm) => return StoreError::Refused(text(PERM)),
+        ErrorKind::Server(
+            ServerErrorKind::BusyLoading
+            | ServerErrorKind::ReadOnly
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::TryAgain
+            | ServerErrorKind::NoScript,
+        ) => return unavailable(),
+        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot) => {
+            return StoreError::Refused(text(
+                ": this is a node of a cluster; name a server that is not in cluster mode",
+            ));
+        }
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
+            return StoreError::Corrupt(text(""));
+        }
+        _ => {}
+    }
+    match error.code().unwrap_or_default() {
+        "OOM" => StoreError::Full(text(": raise maxmemory, or wait until results expire")),
+        "NOAUTH" | "WRONGPASS" => StoreError::Refused(text(AUTH)),
+        "MISCONF" => StoreError::Unavailable(text(": the server cannot write its disk")),
+        "BUSY" | "NOREPLICAS" | "UNBLOCKED" => unavailable(),
+        "WRONGTYPE" => StoreError::Corrupt(text(
+            ": another program uses our keys; give pssp a prefix of its own (?prefix=…)",
+        )),
+        _ if error.to_string().contains("max number of clients") => unavailable(),
+        _ => StoreError::Refused(text("")),
+    }
+}
+
+const AUTH: &str =
+    ": give user and password in the URL (redis://user:password@host:port/db), percent-encoded";
+const PERM: &str = ": the user needs the commands and keys listed in docs/operations.md (ACL \
+                    `~{prefix}:* &{prefix}:* +@all -@dangerous +info`)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(line: &str) -> StoreError {
+        let (code, detail) = line.split_once(' ').unwrap();
+        let error = redis::make_extension_error(code.to_owned(), Some(detail.to_owned()));
+        store_error(&error, "redis://host:1/0")
+    }
+
+    #[test]
+    fn categories() {
+        let oom = of("OOM command not allowed when used memory > 'maxmemory'.");
+        assert!(matches!(oom, StoreError::Full(_)) && oom.is_temporary());
+        assert!(matches!(of("NOAUTH Authentication required."), StoreError::Refused(_)));
+        assert!(matches!(of("WRONGPASS no"), StoreError::Refused(_)));
+        assert!(matches!(of("MISCONF Errors writing to the AOF file"), StoreError::Unavailable(_)));
+        assert!(matches!(of("WRONGTYPE Operation"), StoreError::Corrupt(_)));
+        let io = RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
+        assert!(breaks_connection(&io));
+        let text = store_error(&io, "redis://host:1/0");
+        assert!(text.is_temporary() && text.to_string().contains("redis://host:1/0"));
+        let readonly = RedisError::from((
+            ErrorKind::Server(ServerErrorKind::ReadOnly),
+            "You can't write against a read only replica",
+        ));
+        assert!(breaks_connection(&readonly));
+        assert!(store_error(&readonly, "x").is_temporary());
+    }
+}

@@ -1,0 +1,14 @@
+-- Deletes messages for good if they are still held as the receipts say. ARGV: pairs of message and
+-- the entry of `held`. Answers 1 or 0 for each.
+local messages = {}
+for i = 1, #ARGV, 2 do messages[#messages + 1] = ARGV[i] end
+local held = redis.call('HMGET', HELD, unpack(messages))
+local out, gone = {}, {}
+for i, message in ipairs(messages) do
+  local ours = held[i] == ARGV[2 * i]
+  if ours then gone[#gone + 1] = message end
+  out[i] = ours and 1 or 0
+end
+bulk('ZREM', QUEUE, gone)
+bulk('HDEL', HELD, gone)
+return out

@@ -1,0 +1,73 @@
+-- Compare-and-set of job states, each change all or nothing. ARGV: now, then 8 for each change:
+--   id owner expected-fence status due expires result delay-ms
+-- ('' where there is none; the expected fence ends with a blank; a result is preceded by "=", so that
+-- an empty one is one). Answers for each: "ok", "gone", or the fence at which the job is instead.
+local now = clock(ARGV[1])
+local out, changed = {}, {}
+-- Index changes are collected and done in one call each. A job that changes twice counts once.
+local was, is, due, terminal = {}, {}, {}, {}
+for i = 2, #ARGV, 8 do
+  local id, expected, status = ARGV[i], ARGV[i + 2], ARGV[i + 3]
+  local job = P .. 'job:' .. id
+  local found = redis.call('HGET', job, 'status')
+  if not found then
+    out[#out + 1] = 'gone'
+  elseif string.sub(found, 1, #expected) ~= expected then
+    out[#out + 1] = string.match(found, '^%S+')
+  else
+    local before, expires, result = string.byte(expected), ARGV[i + 5], ARGV[i + 6]
+    if result == '' then
+      redis.call('HSET', job, 'status', status)
+    else
+      redis.call('HSET', job, 'status', status, 'result', string.sub(result, 2))
+    end
+    if not was[id] then was[id] = before end
+    is[id], due[id] = string.byte(status), ARGV[i + 4]
+    if expires ~= '' then
+      redis.call('PEXPIREAT', job, expires)
+      terminal[id] = { expires, 'j' .. id .. ARGV[i + 1], string.sub(status, 1, 7) == 'failed/' }
+    elseif before ~= 115 and before ~= 114 then
+      -- Sent again: it lives on.
+      terminal[id] = nil
+      redis.call('PERSIST', job)
+      redis.call('ZREM', EXPIRY, 'j' .. id .. ARGV[i + 1])
+      redis.call('ZREM', DEAD, id)
+    end
+    if ARGV[i + 7] ~= '' then send(id, now + tonumber(ARGV[i + 7])) end
+    changed[#changed + 1] = id
+    out[#out + 1] = 'ok'
+  end
+end
+local waits, runs, waits_not, runs_not, expiring, dead = {}, {}, {}, {}, {}, {}
+-- 115 is the "s" of submitted, 114 the "r" of running.
+for id, after in pairs(is) do
+  local before = was[id]
+  if after == 115 then
+    waits[#waits + 1] = due[id]
+    waits[#waits + 1] = id
+  elseif before == 115 then
+    waits_not[#waits_not + 1] = id
+  end
+  if after == 114 then
+    runs[#runs + 1] = due[id]
+    runs[#runs + 1] = id
+  elseif before == 114 then
+    runs_not[#runs_not + 1] = id
+  end
+end
+for id, entry in pairs(terminal) do
+  expiring[#expiring + 1] = entry[1]
+  expiring[#expiring + 1] = entry[2]
+  if entry[3] then
+    dead[#dead + 1] = '0'
+    dead[#dead + 1] = id
+  end
+end
+bulk('ZADD', SUBMITTED, waits)
+bulk('ZREM', SUBMITTED, waits_not)
+bulk('ZADD', RUNNING, runs)
+bulk('ZREM', RUNNING, runs_not)
+bulk('ZADD', EXPIRY, expiring)
+bulk('ZADD', DEAD, dead)
+if #changed > 0 then redis.call('PUBLISH', P .. 'changed', table.concat(changed)) end
+return out

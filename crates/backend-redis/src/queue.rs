@@ -1,0 +1,208 @@
+//! The queue: messages in a sorted set by the time from which they may be delivered.
+//!
+//! Waiting, delayed and hidden messages differ only in that time, so nothing has to be moved from
+//! one structure to another, and a message cannot be between two.
+
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pssp_jobs::policy::MAX_DELAY;
+use pssp_jobs::{Delivery, JobQueue, JobReceiver, Message, Receipt, StoreError};
+use redis::Value;
+use tokio::time::Instant;
+
+use crate::RedisBackend;
+use crate::batcher::Call;
+use crate::codec::{self, delay_ms};
+use crate::error::corrupt;
+use crate::script::{EXTEND, RECEIVE, RETRY, SEND};
+
+/// The most messages of one receive.
+const MOST: usize = 1000;
+
+/// How long a receiver sleeps at most before it looks by itself: a wake-up may go to a process that
+/// dies with it.
+const LOOK: Duration = Duration::from_secs(5);
+
+#[async_trait]
+impl JobQueue for RedisBackend {
+    async fn send(&self, message: &Message, delay: Duration) -> Result<(), StoreError> {
+        let answer = self.eval(&SEND, |command| {
+            command.arg(self.queue_time()).arg(message.job.to_string()).arg(delay_ms(delay));
+        });
+        answer.await.map(drop)
+    }
+}
+
+#[async_trait]
+impl JobReceiver for RedisBackend {
+    async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        visibility: Duration,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let deadline = Instant::now() + wait;
+        loop {
+            // Before the look, so that nothing that comes after it is missed.
+            let mut rung = std::pin::pin!(self.bell.rung());
+            rung.as_mut().enable();
+            let (taken, next) = self.take(max.clamp(1, MOST), visibility).await?;
+            let now = Instant::now();
+            if !taken.is_empty() || now >= deadline {
+                return Ok(taken);
+            }
+            let _waiting = self.bell.wait();
+            let look = now + next.map_or(LOOK, |next| next.min(LOOK));
+            drop(tokio::time::timeout_at(look.min(deadline), rung).await);
+        }
+    }
+
+    async fn ack(&self, receipt: Receipt) -> Result<(), StoreError> {
+        let answer = self.acks.call(Ack(Held::of(&receipt)?)).await;
+        answer.map(drop).map_err(|error| self.link.error(&error))
+    }
+
+    async fn retry(&self, receipt: Receipt, after: Duration) -> Result<(), StoreError> {
+        let held = Held::of(&receipt)?;
+        let answer = self.eval(&RETRY, |command| {
+            command.arg(self.queue_time()).arg(held.message).arg(held.entry).arg(delay_ms(after));
+        });
+        answer.await.map(drop)
+    }
+
+    async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<bool, StoreError> {
+        let held = Held::of(receipt)?;
+        let answer = self.eval(&EXTEND, |command| {
+            command.arg(self.queue_time()).arg(held.message).arg(held.entry);
+            command.arg(visibility.as_millis().to_string());
+        });
+        Ok(answer.await? == Value::Int(1))
+    }
+}
+
+impl RedisBackend {
+    /// Takes what is ready; if that is nothing, tells when the next message comes due.
+    async fn take(
+        &self,
+        max: usize,
+        visibility: Duration,
+    ) -> Result<(Vec<Delivery>, Option<Duration>), StoreError> {
+        let receipt = self.next_receipt();
+        let horizon = MAX_DELAY.max(visibility) * 2;
+        let answer = self.eval(&RECEIVE, |command| {
+            command.arg(self.queue_time()).arg(max);
+            command.arg(visibility.as_millis().to_string());
+            command.arg(horizon.as_millis().to_string()).arg(&receipt);
+        });
+        let mut answer = match answer.await? {
+            Value::Array(values) => values.into_iter(),
+            _ => return Err(corrupt("answer", "not a list of messages")),
+        };
+        let next = match answer.next() {
+            Some(Value::Int(ms)) => u64::try_from(ms).ok().map(Duration::from_millis),
+            _ => None,
+        };
+        let mut taken = Vec::with_capacity(answer.len() / 2);
+        while let (Some(Value::BulkString(message)), Some(Value::Int(times))) = (answer.next(), answer.next())
+        {
+            let receives = u32::try_from(times).unwrap_or(u32::MAX);
+            taken.push(Delivery {
+                body: body(&message),
+                receives,
+                receipt: Held { entry: format!("{receipt}:{times}"), message }.receipt(),
+            });
+        }
+        Ok((taken, next))
+    }
+
+    /// A text that no other receive has used.
+    fn next_receipt(&self) -> String {
+        let number = self.receipts.fetch_add(1, Ordering::Relaxed);
+        let mut text = self.name.clone();
+        let _ = write!(text, "{number:x}");
+        text
+    }
+}
+
+/// A message of ours is stored as its job's id; anything else is a foreign body.
+fn body(message: &[u8]) -> String {
+    match codec::id_of(message) {
+        Some(id) if message.len() == 36 => Message::new(id).encode(),
+        _ => String::from_utf8_lossy(message).into_owned(),
+    }
+}
+
+/// A message with the entry of `held` under which it was delivered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) message: Vec<u8>,
+    pub(crate) entry: String,
+}
+
+impl Held {
+    /// `entry/message`, the message in hex where it is no text (then after `//`).
+    fn receipt(&self) -> Receipt {
+        let mut token = self.entry.clone();
+        match std::str::from_utf8(&self.message) {
+            Ok(text) if !text.starts_with('/') => {
+                token.push('/');
+                token.push_str(text);
+            }
+            _ => {
+                token.push_str("//");
+                for byte in &self.message {
+                    let _ = write!(token, "{byte:02x}");
+                }
+            }
+        }
+        Receipt::new(token)
+    }
+
+    fn of(receipt: &Receipt) -> Result<Self, StoreError> {
+        let bad = || corrupt("receipt", "not one of ours");
+        let (entry, message) = receipt.token().split_once('/').ok_or_else(bad)?;
+        let message = match message.strip_prefix('/') {
+            None => message.as_bytes().to_vec(),
+            Some(hex) => (0..hex.len() / 2)
+                .map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok())
+                .collect::<Option<_>>()
+                .ok_or_else(bad)?,
+        };
+        Ok(Self { message, entry: entry.to_owned() })
+    }
+}
+
+/// An acknowledgement, as a call that shares its round trip.
+pub(crate) struct Ack(pub(crate) Held);
+
+impl Call for Ack {
+    type Answer = bool;
+
+    fn bytes(&self) -> usize {
+        self.0.message.len() + self.0.entry.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_of_ours_and_of_others() {
+        let ours = body(b"0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de");
+        assert!(Message::decode(&ours).is_ok());
+        assert_eq!(body(b"not ours"), "not ours");
+        assert_eq!(body(ours.as_bytes()), ours);
+    }
+
+    #[test]
+    fn receipts_settle_any_body() {
+        for message in [&b"plain"[..], b"a/b", b"/x", b"//", b"", b"\xff\x00"] {
+            let held = Held { message: message.to_vec(), entry: "a.1:2".to_owned() };
+            assert_eq!(Held::of(&held.receipt()).unwrap(), held);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Jobs: creation, transitions, reads, lists.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pssp_jobs::{
+    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, StoreError, Submission,
+    Summary, Timestamp,
+};
+use redis::{Pipeline, RedisError, Value};
+
+use crate::RedisBackend;
+use crate::codec::{self, NewJob, NewState};
+use crate::error::corrupt;
+use crate::script::{DELETE, PURGE};
+
+/// The most jobs that one call looks at or changes; what is left follows at the next.
+const STEP: usize = 1000;
+
+/// The least that a filtered list looks at in one step.
+const LOOK: usize = 100;
+
+/// Records that one purging script forgets: others wait meanwhile.
+const PURGE_STEP: usize = 200;
+
+/// The server takes 512 MB; nothing of ours comes near this.
+const MAX_RESULT: usize = 32 << 20;
+
+#[async_trait]
+impl JobStore for RedisBackend {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: "redis",
+            max_create: STEP,
+            max_result_bytes: MAX_RESULT,
+            // Sending again is a no-op while the message waits: it is found by its job's id.
+            resend_after: Duration::ZERO,
+        }
+    }
+
+    async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
+        let now = self.clock.now();
+        // Those of one call go into the same few round trips; so do those of other callers.
+        let calls = submissions.iter().map(|submission| async move {
+            let answer = self.creates.call(NewJob::of(submission, now)?).await;
+            match answer.map_err(|error| self.link.error(&error))?.as_str() {
+                "new" => Ok(Created::New),
+                "exists" => Err(StoreError::Exists),
+                "reused" => Err(StoreError::KeyReused),
+                id => match id.parse() {
+                    Ok(id) => Ok(Created::Existing(id)),
+                    Err(error) => Err(corrupt("idempotency key", error)),
+                },
+            }
+        });
+        futures::future::join_all(calls).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let found = self.reads.call(Read(id)).await.map_err(|error| self.link.error(&error))?;
+        codec::fields(found)?.map(codec::job).transpose()
+    }
+
+    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+        let mut all = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(STEP) {
+            let mut commands = Pipeline::with_capacity(ids.len());
+            for id in ids {
+                commands.cmd("HMGET").arg(self.job_key(*id)).arg("head").arg("status");
+            }
+            for found in self.query_all(&commands).await? {
+                all.push(codec::fields(found)?.map(codec::summary).transpose()?);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
+        let mut command = redis::cmd("HGET");
+        command.arg(self.job_key(id)).arg("result");
+        match self.query(&command).await? {
+            Value::BulkString(bytes) => Ok(Some(bytes.into())),
+            _ => Ok(None),
+        }
+    }
+
+    async fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        let answer = self.applies.call(NewState::of(change)?).await;
+        match answer.map_err(|error| self.link.error(&error))?.as_str() {
+            "ok" => Ok(()),
+            "gone" => Err(StoreError::NotFound),
+            fence => Err(codec::conflict(fence)),
+        }
+    }
+
+    async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
+        let answer = self.eval(&DELETE, |command| {
+            command.arg(id.to_string());
+        });
+        let answer = answer.await?;
+        Ok(answer == Value::Int(1))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+        let limit = query.limit.clamp(1, STEP);
+        let index = self.key(format_args!("owner:{}", query.owner.as_str()));
+        // With a filter a look may give few or none: looks are bounded, and the page says where the
+        // next one begins.
+        let look = if query.state.is_some() { limit.max(LOOK) } else { limit };
+        let mut looks = (STEP / look).max(1);
+        let (mut items, mut before) = (Vec::new(), query.before);
+        loop {
+            let (ids, more) = self.ids_before(&index, before, look).await?;
+            let found = self.summaries(&ids).await?;
+            let last = ids.last().copied();
+            let mut gone = Vec::new();
+            for (id, found) in ids.into_iter().zip(found) {
+                before = Some(id);
+                match found {
+                    None => gone.push(id.to_string()),
+                    Some(job) if query.state.is_none_or(|state| job.status.state() == state) => {
+                        items.push(job);
+                    }
+                    Some(_) => {}
+                }
+                if items.len() == limit {
+                    break;
+                }
+            }
+            self.forget(&index, &gone).await;
+            looks -= 1;
+            if !more && (last.is_none() || last == before) {
+                return Ok(Page { items, next: None });
+            }
+            if items.len() == limit || looks == 0 || query.state.is_none() {
+                return Ok(Page { items, next: before });
+            }
+        }
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        horizon: Duration,
+        limit: usize,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let (now, far) = (now.as_millis(), now.plus(horizon).as_millis());
+        let mut commands = Pipeline::new();
+        for name in ["submitted", "running"] {
+            for (from, to) in [("-inf".to_owned(), now.to_string()), (format!("({far}"), "+inf".to_owned())] {
+                commands.cmd("ZRANGE").arg(self.key(name)).arg(from).arg(to);
+                commands.arg("BYSCORE").arg("LIMIT").arg(0).arg(limit.min(STEP)).arg("WITHSCORES");
+            }
+        }
+        let mut due: Vec<(i64, JobId)> = Vec::new();
+        for found in self.query_all(&commands).await? {
+            let pairs: Vec<(Vec<u8>, f64)> = self.read(found)?;
+            #[expect(clippy::cast_possible_truncation, reason = "whole milliseconds, below 2^53")]
+            due.extend(pairs.iter().filter_map(|(id, at)| Some((*at as i64, codec::id_of(id)?))));
+        }
+        due.sort_unstable();
+        Ok(due.into_iter().map(|(_, id)| id).take(limit.min(STEP)).collect())
+    }
+
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut purged = 0;
+        while purged < limit {
+            let step = PURGE_STEP.min(limit - purged);
+            let answer = self.eval(&PURGE, |command| {
+                command.arg(now.as_millis()).arg(step);
+            });
+            let gone: usize = self.read(answer.await?)?;
+            purged += gone;
+            if gone < step {
+                break;
+            }
+        }
+        Ok(purged)
+    }
+
+    async fn depth(&self) -> Result<Depth, StoreError> {
+        let mut commands = Pipeline::new();
+        for name in ["submitted", "running", "dead"] {
+            commands.cmd("ZCARD").arg(self.key(name));
+        }
+        let counts: Vec<u64> = self.read(Value::Array(self.query_all(&commands).await?))?;
+        match counts[..] {
+            [submitted, running, dead] => Ok(Depth { submitted, running, dead }),
+            _ => Err(corrupt("answer", "not three counts")),
+        }
+    }
+
+    /// Writes, so that a full, read-only or half-dead server does not pass for a sound one.
+    async fn ping(&self) -> Result<(), StoreError> {
+        let mut command = redis::cmd("SET");
+        command.arg(self.key("ping")).arg(1).arg("PX").arg(60_000);
+        self.query(&command).await.map(drop)
+    }
+}
+
+impl RedisBackend {
+    /// Ids of an index before `before`, newest first, and whether there are more.
+    pub(crate) async fn ids_before(
+        &self,
+        index: &str,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<(Vec<JobId>, bool), StoreError> {
+        let from = before.map_or_else(|| "+".to_owned(), |id| format!("({id}"));
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(index).arg(from).arg("-").arg("BYLEX").arg("REV");
+        command.arg("LIMIT").arg(0).arg(limit + 1);
+        let mut found: Vec<Vec<u8>> = self.read(self.query(&command).await?)?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        Ok((found.iter().filter_map(|id| codec::id_of(id)).collect(), more))
+    }
+
+    /// Takes ids of records that have expired out of an index. They are never made again, so this
+    /// harms nothing, and if it fails the next reader does it.
+    pub(crate) async fn forget(&self, index: &str, gone: &[String]) {
+        if !gone.is_empty() {
+            let mut command = redis::cmd("ZREM");
+            command.arg(index).arg(gone);
+            drop(self.query(&command).await);
+        }
+    }
+}
+
+/// A read of one record, as a call that shares its round trip.
+pub(crate) struct Read(pub(crate) JobId);
+
+impl crate::batcher::Call for Read {
+    type Answer = Value;
+
+    fn bytes(&self) -> usize {
+        100
+    }
+}
+
+impl RedisBackend {
+    /// The records, each `nil` fields if it is not there.
+    pub(crate) async fn read_group(
+        link: std::sync::Arc<crate::link::Link>,
+        group: Vec<Read>,
+    ) -> Result<Vec<Value>, RedisError> {
+        let mut commands = Pipeline::with_capacity(group.len());
+        for Read(id) in group {
+            let key = format!("{}job:{id}", link.target.prefix);
+            commands.cmd("HMGET").arg(key).arg("head").arg("status").arg("request");
+        }
+        link.query_all(&commands).await
+    }
+}

@@ -1,0 +1,108 @@
+//! Wake-ups of those who watch jobs: one subscription of this process to the channel of changes.
+//!
+//! It begins with the first watch (a worker that watches nothing is not told of every change), is
+//! probed, and is renewed when it ends. Whenever it begins anew everybody is woken once, since
+//! something may have been missed; a slow poll covers the rest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use pssp_jobs::hub::Hub;
+use pssp_jobs::{JobId, JobWatch, Watcher};
+use redis::RedisError;
+use tokio::sync::{Notify, watch};
+
+use crate::RedisBackend;
+use crate::codec::id_of;
+use crate::link::{Link, backoff, timed_out};
+
+/// How often a watcher looks in any case.
+const POLL: Duration = Duration::from_secs(5);
+
+/// How often a silent subscription is probed.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// Who watches what here.
+pub(crate) struct Changes {
+    hub: Hub,
+    wanted: Notify,
+    /// Counts subscriptions: news for every watcher.
+    begun: watch::Sender<u64>,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self { hub: Hub::default(), wanted: Notify::new(), begun: watch::Sender::new(0) }
+    }
+}
+
+impl Changes {
+    /// Listens from the first watch on, for ever.
+    pub(crate) async fn attend(self: Arc<Self>, link: Arc<Link>, limit: Duration) {
+        self.wanted.notified().await;
+        let mut failures = 0;
+        loop {
+            let before = *self.begun.borrow();
+            if let Err(error) = self.listen(&link, limit).await {
+                tracing::debug!(%error, "listening for changes failed");
+            }
+            failures = if *self.begun.borrow() == before { failures + 1 } else { 0 };
+            tokio::time::sleep(backoff(failures)).await;
+        }
+    }
+
+    async fn listen(&self, link: &Link, limit: Duration) -> Result<(), RedisError> {
+        let (mut sink, mut stream) = link.listen(limit).await?.split();
+        let channel = format!("{}changed", link.target.prefix);
+        within(limit, sink.subscribe(&channel)).await?;
+        self.begun.send_modify(|begun| *begun += 1);
+        loop {
+            match tokio::time::timeout(PROBE, stream.next()).await {
+                Ok(Some(message)) => {
+                    for id in message.get_payload_bytes().chunks(36).filter_map(id_of) {
+                        self.hub.notify(id);
+                    }
+                }
+                Ok(None) => return Ok(()),
+                Err(_) => within(limit, sink.ping::<redis::Value>()).await.map(drop)?,
+            }
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, RedisError>>,
+) -> Result<T, RedisError> {
+    tokio::time::timeout(limit, call).await.map_err(|_| timed_out("listening"))?
+}
+
+struct RedisWatcher {
+    events: Box<dyn Watcher>,
+    begun: watch::Receiver<u64>,
+}
+
+#[async_trait]
+impl Watcher for RedisWatcher {
+    async fn changed(&mut self) {
+        let closed = tokio::select! {
+            () = self.events.changed() => return,
+            begun = self.begun.changed() => begun.is_err(),
+        };
+        if closed {
+            // The backend is gone: only the poll is left.
+            self.events.changed().await;
+        }
+    }
+}
+
+impl JobWatch for RedisBackend {
+    fn watch(&self, id: JobId) -> Box<dyn Watcher> {
+        let begun = self.changes.begun.subscribe();
+        let events = self.changes.hub.watch(id, Some(POLL));
+        self.changes.wanted.notify_one();
+        Box::new(RedisWatcher { events, begun })
+    }
+}

@@ -1,0 +1,203 @@
+//! What breaks between us and Redis heals, and nothing that was acknowledged is lost.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pssp_backend_redis::{Options, RedisBackend};
+use pssp_jobs::{Backend, Clock as _, JobId, JobStore as _, Jobs, ManualClock, Owner, Policy, SystemClock};
+
+use crate::proxy::{Network, Proxy};
+use crate::server::{Server, open, open_at, open_with, url};
+use crate::{eventually, is_finished, jobs, jobs_at, new_job, submit, worker};
+
+/// Short times, so that the test does not take long.
+async fn open_hasty(url: &str) -> Arc<RedisBackend> {
+    let options = Options {
+        connect_timeout: Duration::from_millis(500),
+        response_timeout: Duration::from_millis(500),
+        ..Options::default()
+    };
+    open_with(url, Arc::new(SystemClock), options).await
+}
+
+/// A driver went on for ever with a connection that only timed out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_black_hole_heals() {
+    heals_from(Network::BlackHole).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_connection_heals() {
+    heals_from(Network::Cut).await;
+}
+
+/// Worker, waiter and caller all get over it, without being made anew.
+async fn heals_from(fault: Network) {
+    let server = Server::start("everysec", &[]);
+    let proxy = Proxy::before(server.port).await;
+    let backend = open_hasty(&url(proxy.port, "heal")).await;
+    let jobs = jobs(Backend::of(backend.clone()));
+    let working = tokio::spawn(worker(jobs.clone()));
+    let first = submit(&jobs).await.id();
+    eventually("the worker works", async || is_finished(&jobs, first).await).await;
+    for _ in 0..2 {
+        // Somebody watches, and the worker waits, while the network fails.
+        let watched = submit_quietly(&server, &jobs).await;
+        let waiting = tokio::spawn({
+            let (jobs, id) = (jobs.clone(), watched);
+            async move { jobs.backend().watch.watch(id).changed().await }
+        });
+        proxy.set(fault);
+        let error = backend.ping().await.unwrap_err();
+        assert!(error.is_temporary(), "{error}");
+        proxy.set(Network::Works);
+        eventually("the caller gets through", async || backend.ping().await.is_ok()).await;
+        waiting.await.unwrap();
+        let next = submit(&jobs).await.id();
+        eventually("the worker works again", async || is_finished(&jobs, next).await).await;
+        assert!(
+            jobs.wait(&Owner::public(), next, Duration::from_mins(1)).await.unwrap().state().is_terminal()
+        );
+    }
+    assert!(!working.is_finished());
+    working.abort();
+}
+
+/// A job that no worker hears of.
+async fn submit_quietly(server: &Server, jobs: &Jobs) -> JobId {
+    let new = jobs.submit(&Owner::public(), new_job(), Duration::from_mins(10), None).await;
+    let id = new.unwrap().value.id();
+    assert_eq!(server.cli(&["EXISTS", &format!("{{heal}}:v1:job:{id}")]), "1");
+    id
+}
+
+/// Killed under load, again and again: what was accepted is there and gets done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_redis_loses_nothing_acknowledged() {
+    let mut server = Server::start("always", &[]);
+    let policy = Policy {
+        lease: Duration::from_secs(3),
+        heartbeat: Duration::from_secs(1),
+        backoff_cap: Duration::from_secs(1),
+        max_deaths: 100,
+        ..Policy::default()
+    };
+    let backend = Backend::of(open_hasty(&server.url("killed")).await);
+    let jobs = Jobs::new(backend, Arc::new(SystemClock), policy).unwrap();
+    let working = tokio::spawn(worker(jobs.clone()));
+    let over = Arc::new(AtomicBool::new(false));
+    let submitting = tokio::spawn({
+        let (jobs, over) = (jobs.clone(), over.clone());
+        async move {
+            let mut accepted = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                match jobs.submit(&Owner::public(), new_job(), Duration::ZERO, None).await {
+                    Ok(new) => accepted.push(new.value.id()),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+            accepted
+        }
+    });
+    for _ in 0..3 {
+        let before = server.cli(&["ZCARD", "{killed}:v1:owner:public"]);
+        eventually("jobs are accepted", async || {
+            server.cli(&["ZCARD", "{killed}:v1:owner:public"]) != before
+        })
+        .await;
+        server.kill();
+        server.restart();
+    }
+    over.store(true, Ordering::Relaxed);
+    let accepted = submitting.await.unwrap();
+    assert!(accepted.len() >= 3);
+    for id in &accepted {
+        jobs.find(&Owner::public(), *id).await.expect("an accepted job is there");
+    }
+    let mut left: Vec<JobId> = accepted;
+    let done = async || {
+        while let Some(id) = left.last() {
+            if !is_finished(&jobs, *id).await {
+                return false;
+            }
+            left.pop();
+        }
+        true
+    };
+    eventually("the worker goes on", done).await;
+    assert!(!working.is_finished());
+    working.abort();
+}
+
+/// Everything wiped under a running worker: it goes on with what comes next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flushall_under_a_running_worker_heals() {
+    let server = Server::start("everysec", &[]);
+    let jobs = jobs(Backend::of(open(&server.url("wiped")).await));
+    let working = tokio::spawn(worker(jobs.clone()));
+    for wipe in [&["FLUSHALL"][..], &["SCRIPT", "FLUSH"], &["FLUSHALL", "ASYNC"]] {
+        let before = submit(&jobs).await.id();
+        eventually("the worker works", async || is_finished(&jobs, before).await).await;
+        server.cli(wipe);
+    }
+    let after = submit(&jobs).await.id();
+    eventually("the worker works again", async || is_finished(&jobs, after).await).await;
+    assert!(!working.is_finished());
+    working.abort();
+}
+
+/// The queue lost (what a destroyed consumer group is elsewhere): the sweep sends all again.
+#[tokio::test]
+async fn a_lost_queue_heals() {
+    let server = Server::start("everysec", &[]);
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let backend = open_at(&server.url("lost"), clock.clone()).await;
+    let jobs = jobs_at(Backend::of(backend), clock.clone());
+    let ids: HashSet<JobId> = [submit(&jobs).await.id(), submit(&jobs).await.id()].into();
+    let receiver = jobs.backend().receiver.clone().unwrap();
+    // One of them is in hand meanwhile.
+    let held = receiver.receive(1, Duration::ZERO, Duration::from_secs(30)).await.unwrap();
+    server.cli(&["DEL", "{lost}:v1:queue", "{lost}:v1:held", "{lost}:v1:wake"]);
+    for delivery in held {
+        receiver.ack(delivery.receipt).await.unwrap();
+    }
+    clock.advance(jobs.policy().resend_after + Duration::from_secs(1));
+    assert_eq!(jobs.sweep().await.unwrap().resent, 2);
+    let again = receiver.receive(10, Duration::ZERO, Duration::from_secs(30)).await.unwrap();
+    let again: HashSet<JobId> =
+        again.iter().map(|d| pssp_jobs::Message::decode(&d.body).unwrap().job).collect();
+    assert_eq!(again, ids);
+}
+
+/// A worker that lost its job acknowledges late: the message sent since is not deleted with it.
+#[tokio::test]
+async fn a_late_acknowledgement_deletes_nothing_sent_since() {
+    let server = Server::start("everysec", &[]);
+    let jobs = jobs(Backend::of(open(&server.url("late")).await));
+    let id = submit(&jobs).await.id();
+    let receiver = jobs.backend().receiver.clone().unwrap();
+    let visibility = Duration::from_mins(10);
+    let mut held = receiver.receive(1, Duration::ZERO, visibility).await.unwrap();
+    let late = held.pop().unwrap();
+    jobs.backend().queue.send(&pssp_jobs::Message::new(id), Duration::ZERO).await.unwrap();
+    assert!(!receiver.extend(&late.receipt, visibility).await.unwrap());
+    receiver.ack(late.receipt).await.unwrap();
+    let again = receiver.receive(1, Duration::ZERO, visibility).await.unwrap();
+    assert_eq!(again.iter().map(|d| d.receives).collect::<Vec<_>>(), [2]);
+}
+
+/// A server that is down is dialled by one caller at a time, and all are told.
+#[tokio::test]
+async fn callers_share_the_failure_to_connect() {
+    let mut server = Server::start("everysec", &[]);
+    let backend = open_hasty(&server.url("down")).await;
+    server.kill();
+    let calls = (0..200).map(|_| backend.ping());
+    for outcome in futures::future::join_all(calls).await {
+        assert!(outcome.unwrap_err().is_temporary());
+    }
+    server.restart();
+    eventually("it is there again", async || backend.ping().await.is_ok()).await;
+}

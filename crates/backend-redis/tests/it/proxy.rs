@@ -1,0 +1,88 @@
+//! A network that fails on demand: a TCP proxy that passes, swallows or cuts.
+
+use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// What the network does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// Passes everything on.
+    Works,
+    /// Swallows everything and says nothing, as after `network disconnect`; a connection that has
+    /// lost bytes stays silent for ever.
+    BlackHole,
+    /// Closes every connection and takes no new ones for long.
+    Cut,
+}
+
+/// In front of one server.
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    network: watch::Sender<Network>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn before(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own = listener.local_addr().unwrap().port();
+        let network = watch::Sender::new(Network::Works);
+        let state = network.subscribe();
+        let task = tokio::spawn(async move {
+            loop {
+                let Ok((client, _)) = listener.accept().await else { return };
+                tokio::spawn(pass(client, port, state.clone()));
+            }
+        });
+        Self { port: own, network, task }
+    }
+
+    pub(crate) fn set(&self, network: Network) {
+        self.network.send_replace(network);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn pass(client: TcpStream, port: u16, mut network: watch::Receiver<Network>) {
+    if *network.borrow_and_update() == Network::Cut {
+        return;
+    }
+    let Ok(server) = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await else { return };
+    let (client_in, client_out) = client.into_split();
+    let (server_in, server_out) = server.into_split();
+    let (up, down) = (network.clone(), network.clone());
+    let cut = async {
+        while *network.borrow_and_update() != Network::Cut {
+            if network.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = cut => {}
+        () = copy(client_in, server_out, up) => {}
+        () = copy(server_in, client_out, down) => {}
+    }
+}
+
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    network: watch::Receiver<Network>,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut lost = false;
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        lost |= *network.borrow() == Network::BlackHole;
+        if !lost && to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}

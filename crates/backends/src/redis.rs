@@ -1,0 +1,13 @@
+//! `redis:` and `rediss:` addresses.
+
+use std::sync::Arc;
+
+use pssp_backend_redis::{Options, RedisBackend};
+use pssp_jobs::{Backend, Clock};
+
+use crate::OpenError;
+
+/// The backend reads the URL itself, and names none of its secrets.
+pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
+    Ok(Backend::of(RedisBackend::open(url, clock, Options::default()).await?))
+}
