@@ -19,7 +19,8 @@ setup: ## Check that what the build needs is there; installs nothing that is
 build: setup ## Build the command `pssp` (development profile, predictor optimised)
 	$(CARGO) build --locked -p pssp
 
-test: setup ## Run every test
+test: ## Run every test
+	@scripts/setup.sh test
 	$(CARGO) test --locked --workspace
 
 lint: setup ## Check format, lints, documentation, and that generated pages are current

@@ -21,4 +21,5 @@ page() { # file, command that prints it
 check=no
 [[ ${1:-} == --check ]] && check=yes
 page docs/configuration.md "$pssp" settings --markdown
+page docs/metrics.md "$pssp" settings --metrics
 exit "$stale"

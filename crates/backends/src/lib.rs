@@ -14,6 +14,7 @@ mod redis;
 mod sqlite;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::{Backend, Clock, StoreError};
@@ -89,4 +90,48 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError
         }
         _ => Err(OpenError::Unknown("this address".to_owned())),
     }
+}
+
+/// First and longest wait between tries of [`open_when_there`].
+const WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// Opens the backend, and waits for one that cannot be reached yet: a server that starts before its
+/// store need not crash and be started again. Waits for ever; drop it to stop.
+///
+/// # Errors
+/// [`OpenError`], where waiting will not help.
+pub async fn open_when_there(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
+    let (mut pause, longest) = WAIT;
+    let mut waited = false;
+    loop {
+        match open(url, clock.clone()).await {
+            Err(OpenError::Store(error)) if error.is_temporary() => {
+                if !waited {
+                    tracing::warn!(%error, "the store is not there yet, waiting for it: {error}");
+                }
+                waited = true;
+            }
+            opened => {
+                if waited && opened.is_ok() {
+                    tracing::info!("the store is there");
+                }
+                return opened;
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(longest);
+    }
+}
+
+/// Opens a backend that is in use already; for operators, who mistype. A store that would have to be
+/// created first is refused.
+///
+/// # Errors
+/// [`OpenError`], with what to do about it in its text.
+pub async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
+    #[cfg(feature = "sqlite")]
+    if let Some(rest) = url.trim().strip_prefix("sqlite:") {
+        sqlite::exists(rest)?;
+    }
+    open(url, clock).await
 }

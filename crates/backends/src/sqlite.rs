@@ -15,6 +15,15 @@ pub(crate) async fn open(rest: &str, clock: Arc<dyn Clock>) -> Result<Backend, O
     Ok(Backend::of(sqlite))
 }
 
+/// Refuses an address whose file is not there.
+pub(crate) fn exists(rest: &str) -> Result<(), OpenError> {
+    let (path, _) = parse(rest)?;
+    if std::path::Path::new(&path).is_file() {
+        return Ok(());
+    }
+    Err(OpenError::Malformed(format!("there is no file {path}: name the one that the service uses")))
+}
+
 /// `path`, `//path` (relative) or `///path` (absolute), then options behind a `?`.
 fn parse(rest: &str) -> Result<(String, Options), OpenError> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));

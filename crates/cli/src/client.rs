@@ -27,6 +27,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(45);
 /// A stream that goes on longer is asked for anew.
 const LONGEST_STREAM: Duration = Duration::from_secs(3600);
 
+/// Connections that wait for the next request: we ask one after the other.
+const IDLE_CONNECTIONS: usize = 3;
+
 /// Waits between tries. Together about three seconds: a restart, not an outage.
 const BACKOFF_MS: [u64; 4] = [100, 300, 800, 2_000];
 
@@ -60,7 +63,11 @@ impl<'a> Ask<'a> {
     }
 
     pub(crate) fn post(path: &'a str, content_type: &str, body: &'a [u8]) -> Self {
-        Self { body, ..Self::new(Method::POST, path) }.header("content-type", content_type)
+        Self::new(Method::POST, path).body(content_type, body)
+    }
+
+    pub(crate) fn body(self, content_type: &str, body: &'a [u8]) -> Self {
+        Self { body, ..self }.header("content-type", content_type)
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -74,7 +81,18 @@ impl<'a> Ask<'a> {
 }
 
 impl Client {
+    /// Keeps connections for the requests to come.
     pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
+        Self::keeping(IDLE_CONNECTIONS, global)
+    }
+
+    /// Connects anew for every request: nothing depends on what happened to a connection before, and
+    /// behind a load balancer every server has its turn.
+    pub(crate) fn fresh(global: &Global) -> Result<Self, Failure> {
+        Self::keeping(0, global)
+    }
+
+    fn keeping(idle_connections: usize, global: &Global) -> Result<Self, Failure> {
         let base = global.url.trim_end_matches('/').to_owned();
         let wrong = || {
             Failure::usage(
@@ -89,6 +107,7 @@ impl Client {
         }
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
+            .max_idle_connections(idle_connections)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_per_read(Some(READ_TIMEOUT))
             .timeout_per_write(Some(READ_TIMEOUT))
@@ -144,6 +163,16 @@ impl Client {
         Ok(self.ask(ask)?.into_body().into_with_config().limit(u64::MAX).reader())
     }
 
+    /// One try, and whatever is answered: for those who look at answers instead of working with them.
+    pub(crate) fn look(&self, ask: &Ask<'_>) -> Result<Response<Body>, Failure> {
+        self.once(ask).map_err(|error| self.unreachable(&error).unwrap_or_else(|failure| failure))
+    }
+
+    /// The same service, asked with another key or with none.
+    pub(crate) fn with_key(&self, key: Option<String>) -> Self {
+        Self { agent: self.agent.clone(), base: self.base.clone(), key }
+    }
+
     fn once(&self, ask: &Ask<'_>) -> Result<Response<Body>, ureq::Error> {
         let mut request = Request::builder().method(&ask.method).uri(self.url(ask.path));
         for (name, value) in &ask.headers {
@@ -152,7 +181,7 @@ impl Client {
         if let Some(key) = &self.key {
             request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
-        if ask.method == Method::POST {
+        if ask.method == Method::POST || !ask.body.is_empty() {
             return self.agent.run(request.body(ask.body)?);
         }
         let request = self.agent.configure_request(request.body(())?).timeout_recv_body(ask.at_most);

@@ -13,7 +13,7 @@ use crate::ui::plain;
 pub(crate) enum Exit {
     /// Everything went well.
     Ok = 0,
-    /// A job failed or was cancelled.
+    /// A job failed or was cancelled, or a check of `pssp verify` failed.
     JobFailed = 1,
     /// Wrong usage, or input that was refused.
     Input = 2,
@@ -31,7 +31,7 @@ pub(crate) enum Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  a job failed or was cancelled
+  1  a job failed or was cancelled, or a check failed
   2  wrong usage, or input that was refused
   3  the server or this machine failed
   4  the API key is missing or wrong

@@ -4,6 +4,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -23,6 +24,19 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The status in logs and metrics of a request whose caller left before the answer; never sent.
 const CALLER_LEFT: u16 = 499;
+
+/// Refusals that may come before the body is read. The server closes the connection then, and says
+/// so, or the caller's next request would meet the end of it.
+const REFUSED_EARLY: [StatusCode; 8] = [
+    StatusCode::UNAUTHORIZED,
+    StatusCode::FORBIDDEN,
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
 
 /// Longest request id taken from a caller.
 const MAX_REQUEST_ID: usize = 128;
@@ -64,6 +78,8 @@ struct Seen {
     route: String,
     request_id: String,
     is_modern: bool,
+    /// Whether a body follows the head, on a connection that could be used again after it.
+    sends_body: bool,
     since: Instant,
 }
 
@@ -76,6 +92,7 @@ impl Seen {
             route: route.unwrap_or("unmatched").to_owned(),
             request_id: request_id(request.headers()),
             is_modern: path == "/v1" || path.starts_with("/v1/"),
+            sends_body: request.version() <= Version::HTTP_11 && !request.body().is_end_stream(),
             since: Instant::now(),
         }
     }
@@ -84,7 +101,11 @@ impl Seen {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             problem.write(response, &self.request_id, self.is_modern);
         }
+        let refused_early = self.sends_body && REFUSED_EARLY.contains(&response.status());
         let headers = response.headers_mut();
+        if refused_early {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::try_from(&self.request_id) {
             headers.insert(REQUEST_ID, id);

@@ -54,7 +54,11 @@ pub async fn main(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
     let listener = server::bind(settings.addr).context("PSSP_ADDR")?;
     let clock = Arc::new(SystemClock);
-    let backend = pssp_backends::open(settings.backend.as_str(), clock.clone()).await?;
+    let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
+    let backend = tokio::select! {
+        opened = opening => opened?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
     let method = Neural::load().context("cannot load the model")?.method().clone();
     let router = crate::router(app(settings, jobs, vec![method], shutdown.clone()));

@@ -77,7 +77,11 @@ pub fn engine() -> anyhow::Result<Arc<dyn Engine>> {
 pub async fn main(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
     let clock = Arc::new(SystemClock);
-    let backend = pssp_backends::open(settings.backend.as_str(), clock.clone()).await?;
+    let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
+    let backend = tokio::select! {
+        opened = opening => opened?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
     let worker = Standalone::new(settings, jobs, engine()?)?;
     let stopped = CancellationToken::new();

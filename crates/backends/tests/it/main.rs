@@ -59,3 +59,29 @@ async fn refusals_say_what_would_do() {
         assert!(error.is_temporary() && !error.to_string().contains("secret"), "{error}");
     }
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn an_operator_who_mistypes_makes_no_new_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("pssp.db").display());
+    let clock = std::sync::Arc::new(pssp_jobs::SystemClock);
+    let Err(error) = pssp_backends::open_existing(&url, clock.clone()).await else {
+        panic!("it made a store")
+    };
+    assert!(error.to_string().contains("name the one that the service uses"), "{error}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    drop(pssp_backends::open(&url, clock.clone()).await.unwrap());
+    pssp_backends::open_existing(&url, clock).await.unwrap();
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test(start_paused = true)]
+async fn a_store_that_may_come_up_is_waited_for() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("redis://127.0.0.1:{port}/0");
+    let clock = std::sync::Arc::new(pssp_jobs::SystemClock);
+    let opening = pssp_backends::open_when_there(&url, clock);
+    let patience = std::time::Duration::from_secs(60);
+    assert!(tokio::time::timeout(patience, opening).await.is_err(), "it gave up");
+}

@@ -1,13 +1,11 @@
 //! `pssp dead`: jobs that were given up. For operators: works on the backend itself, beside running servers.
 
-use std::sync::Arc;
-
 use clap::Subcommand;
 use pssp_jobs::service::JobsError;
-use pssp_jobs::{DeadLetter, JobId, Jobs, SystemClock};
+use pssp_jobs::{DeadLetter, JobId, Jobs};
 use serde_json::json;
 
-use super::serve::{BackendArg, runtime};
+use super::serve::{BackendArg, jobs, runtime};
 use crate::exit::{Exit, Failure};
 use crate::ui::{Ui, plain};
 
@@ -43,11 +41,7 @@ enum Action {
 pub(crate) fn run(args: Args, ui: Ui) -> Result<Exit, Failure> {
     let settings = args.backend.settings()?;
     runtime()?.block_on(async {
-        let clock = Arc::new(SystemClock);
-        let backend = pssp_backends::open(settings.backend.as_str(), clock.clone());
-        let backend = backend.await.map_err(|e| Failure::server(e.to_string()))?;
-        let jobs = Jobs::new(backend, clock, settings.policy)
-            .map_err(|e| Failure::new(Exit::Input, e.to_string()))?;
+        let jobs = jobs(settings).await?;
         match args.action {
             Action::List { limit } => list(&jobs, limit, ui).await,
             Action::Redrive { ids } => redrive(&jobs, &ids, ui).await,

@@ -13,6 +13,7 @@ mod dead;
 mod delete;
 mod list;
 mod methods;
+mod notice;
 mod predict;
 mod result;
 mod serve;
@@ -20,6 +21,7 @@ mod settings;
 mod status;
 mod submit;
 mod validate;
+mod verify;
 mod watch;
 
 /// Every command.
@@ -47,6 +49,10 @@ pub(crate) enum Command {
     Validate(validate::Args),
     /// Show the methods that the service predicts with
     Methods(methods::Args),
+    /// Test a live service from outside: every route, bad input, formats, events, clean-up
+    Verify(verify::Args),
+    /// Tell all callers of an outage, and pause intake meanwhile (for operators, with the admin key)
+    Notice(notice::Args),
     /// Look at jobs that were given up, and send them again (for operators, on PSSP_BACKEND)
     Dead(dead::Args),
     /// Show every setting of the service
@@ -72,6 +78,8 @@ pub(crate) fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Fai
         Command::Delete(args) => delete::run(&args, global, ui),
         Command::Validate(args) => validate::run(&args, global, ui),
         Command::Methods(args) => methods::run(&args, global, ui),
+        Command::Verify(args) => verify::run(&args, global, ui),
+        Command::Notice(args) => notice::run(&args, global, ui),
         Command::Dead(args) => dead::run(args, ui),
         Command::Settings(args) => settings::run(&args, ui),
         Command::Completions(args) => completions::run(&args),

@@ -33,6 +33,11 @@ impl BackendArg {
         self.settings_on(None)
     }
 
+    /// Whether the command line names one.
+    pub(crate) fn is_given(&self) -> bool {
+        self.backend.is_some()
+    }
+
     fn settings_on(&self, addr: Option<SocketAddr>) -> Result<Settings, Failure> {
         let given = |name: &str| match name {
             "PSSP_BACKEND" => self.backend.clone(),
@@ -63,6 +68,14 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
         .map_err(|e| Failure::server(format!("cannot start: {e}")))
 }
 
+/// The jobs of the backend that the settings name.
+pub(crate) async fn jobs(settings: Settings) -> Result<Jobs, Failure> {
+    let clock = Arc::new(SystemClock);
+    let backend = pssp_backends::open_existing(settings.backend.as_str(), clock.clone());
+    let backend = backend.await.map_err(|e| Failure::server(program::told(&e.into())))?;
+    Jobs::new(backend, clock, settings.policy).map_err(|e| Failure::new(Exit::Input, e.to_string()))
+}
+
 /// Runs it until a signal.
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let settings = args.backend.settings_on(args.addr)?;
@@ -72,7 +85,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let outcome = runtime.block_on(serve(&settings, ui));
     // Dropping it would wait for ever for an engine that does not heed its cancellation.
     runtime.shutdown_timeout(LAST_THREADS);
-    outcome.map(|()| Exit::Ok).map_err(|e| Failure::server(format!("{e:#}")))
+    outcome.map(|()| Exit::Ok).map_err(|e| Failure::server(program::told(&e)))
 }
 
 async fn serve(settings: &Settings, ui: Ui) -> anyhow::Result<()> {
@@ -80,7 +93,11 @@ async fn serve(settings: &Settings, ui: Ui) -> anyhow::Result<()> {
     let listener = server::bind(settings.addr)?;
     let addr = listener.local_addr().context("cannot tell the address")?;
     let clock = Arc::new(SystemClock);
-    let backend = pssp_backends::open(settings.backend.as_str(), clock.clone()).await?;
+    let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
+    let backend = tokio::select! {
+        opened = opening => opened?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
     let engine = pssp_worker::standalone::engine()?;
     let methods = vec![engine.method().clone()];

@@ -1,11 +1,22 @@
-//! `pssp settings`: the list of settings, as the documentation has it.
+//! `pssp settings`: the list of settings (and, for the documentation, that of metrics).
 
 use serde_json::json;
 
 use pssp_host::settings::{SETTINGS, render_help, render_markdown};
+use pssp_host::telemetry;
 
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
+
+/// What stands over the list of metrics.
+const METRICS_PAGE: &str = "\
+# Metrics
+
+`GET /metrics` of the API, and of a worker with `PSSP_WORKER_ADDR`, answers with these as Prometheus text. A metric
+appears once there is something to tell; those of the worker come from workers, those of HTTP from the API, and
+`pssp serve` has all of them. What to alert on: [operations.md](operations.md). This page is made from the list in the
+code.
+";
 
 /// Arguments of `pssp settings`.
 #[derive(Debug, clap::Args)]
@@ -13,6 +24,9 @@ pub(crate) struct Args {
     /// As the page docs/configuration.md
     #[arg(long)]
     markdown: bool,
+    /// The list of metrics, as the page docs/metrics.md
+    #[arg(long, hide = true, conflicts_with = "markdown")]
+    metrics: bool,
 }
 
 /// Runs it.
@@ -22,6 +36,9 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
             |s| json!({ "name": s.name, "default": s.default, "expects": s.kind.expects(), "help": s.help }),
         );
         ui.json(&told.collect::<Vec<_>>())?;
+    } else if args.metrics {
+        ui.line(METRICS_PAGE)?;
+        ui.line(telemetry::render_markdown().trim_end())?;
     } else if args.markdown {
         ui.line(render_markdown().trim_end())?;
     } else {

@@ -5,7 +5,11 @@
 mod architecture;
 mod crash;
 mod examples;
+mod fake;
 mod local;
+mod notice;
 mod operators;
+mod python;
 mod service;
 mod support;
+mod verify;

@@ -1,6 +1,6 @@
-//! What operators do: wrong settings, dead letters.
+//! What operators do: wrong settings, dead letters, the guide that they read.
 
-use crate::support::{Server, pssp, run, run_with};
+use crate::support::{Server, pssp, root, run, run_with};
 
 #[test]
 fn wrong_settings_stop_the_start_and_are_named_all_at_once() {
@@ -41,4 +41,34 @@ fn dead_letters_beside_a_running_server() {
     assert!(said.err.contains(&id), "{}", said.err);
     let nobody = "0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de";
     assert_eq!(run(&["dead", "--backend", &backend, "redrive", nobody], b"").code, 7);
+}
+
+/// Words of `text` that begin with `prefix`, with what they are made of.
+fn words<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(move |word| word.starts_with(prefix))
+}
+
+#[test]
+fn the_guide_names_settings_metrics_and_commands_that_there_are() {
+    let guide = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let settings = run(&["settings"], b"").ok().out;
+    let mut seen = 0;
+    for name in words(&guide, "PSSP_") {
+        assert!(words(&settings, "PSSP_").any(|known| known == name), "{name} is no setting");
+        seen += 1;
+    }
+    let metrics = run(&["settings", "--metrics"], b"").ok().out;
+    for name in words(&guide, "pssp_") {
+        let name = name.trim_end_matches("_bucket");
+        assert!(metrics.contains(&format!("| `{name}` |")), "{name} is no metric");
+        seen += 1;
+    }
+    let help = run(&["--help"], b"").ok().out;
+    let lines = guide.lines().filter_map(|line| line.strip_prefix("$ pssp "));
+    for line in lines {
+        let command = line.split(' ').find(|word| !word.starts_with("--") && !word.contains("://")).unwrap();
+        assert!(help.contains(&format!("\n  {command} ")), "{line}");
+        seen += 1;
+    }
+    assert!(seen > 30, "only {seen} names: is the test blind?");
 }

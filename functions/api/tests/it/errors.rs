@@ -246,3 +246,15 @@ async fn load_beyond_the_bound_is_shed() {
     service.post("/v1/jobs", "text/plain", "M".repeat(9000)).await.problem(503, "overloaded");
     service.post("/v1/jobs", "text/plain", "MKVLT").await.is(202);
 }
+
+#[tokio::test]
+async fn a_refusal_before_the_body_is_read_announces_the_end_of_the_connection() {
+    let service = service();
+    let odd = service.ask("POST", "/v1/jobs").body("image/png", "MKVLT").send().await.is(415);
+    assert_eq!(odd.header("connection"), Some("close"));
+    let verb = service.ask("PUT", "/v1/jobs").body("text/plain", "MKVLT").send().await.is(405);
+    assert_eq!(verb.header("connection"), Some("close"));
+    assert_eq!(service.get("/v1/nothing").await.is(404).header("connection"), None, "no body, no reason");
+    let read = service.post("/v1/jobs", "text/plain", "MK?").await.is(422);
+    assert_eq!(read.header("connection"), None, "that body was read");
+}

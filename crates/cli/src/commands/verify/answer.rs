@@ -1,0 +1,126 @@
+//! What the service answered, and what is expected of answers.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::Body;
+use ureq::http::{HeaderMap, Method, Response};
+
+use super::{brief, ensure, text};
+use crate::client::Ask;
+
+/// Larger than any answer that is looked at.
+const MAX_BODY: u64 = 64 << 20;
+
+/// One answer, read to its end.
+pub(super) struct Answer {
+    /// What was asked, for reasons.
+    what: String,
+    pub(super) status: u16,
+    headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn read(what: String, mut response: Response<Body>) -> Result<Self, String> {
+        let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
+        let body = body.map_err(|e| format!("{what}: the answer broke off: {e}"))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Self { what, status, headers, body })
+    }
+
+    /// The id of the job that was made, also where none should have been: it is to be deleted.
+    pub(super) fn made(&self, ask: &Ask<'_>) -> Option<String> {
+        let route = ask.path.split('?').next()?;
+        if ask.method != Method::POST || !(200..300).contains(&self.status) {
+            return None;
+        }
+        match route {
+            "/run" => self.text().split(' ').nth(1).map(str::to_owned),
+            "/v1/jobs" => self.json().ok()?["id"].as_str().map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    /// One of these statuses.
+    pub(super) fn expect(self, statuses: &[u16]) -> Result<Self, String> {
+        if statuses.contains(&self.status) {
+            return Ok(self);
+        }
+        let expected: Vec<String> = statuses.iter().map(u16::to_string).collect();
+        let (what, expected, said) = (&self.what, expected.join(" or "), self.said());
+        Err(format!("{what}: {expected} expected, got {}{said}", self.status))
+    }
+
+    /// What an answer of error says for itself.
+    fn said(&self) -> String {
+        let problem = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
+        let detail = text(&problem, "detail");
+        let said = if detail.is_empty() { brief(&self.text()) } else { brief(detail) };
+        if said.is_empty() { said } else { format!(": {said}") }
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(super) fn json(&self) -> Result<Value, String> {
+        serde_json::from_slice(&self.body)
+            .map_err(|e| format!("{}: not JSON ({e}): {}", self.what, brief(&self.text())))
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A header that must be there.
+    pub(super) fn needed(&self, name: &str) -> Result<&str, String> {
+        self.header(name).ok_or_else(|| format!("{}: the answer has no header {name}", self.what))
+    }
+
+    /// The content type without its parameters.
+    pub(super) fn media(self, expected: &str) -> Result<Self, String> {
+        let media = self.header("content-type").unwrap_or_default();
+        let media = media.split(';').next().unwrap_or_default().trim();
+        ensure(media == expected, || {
+            format!("{}: Content-Type {expected} expected, got {media:?}", self.what)
+        })?;
+        Ok(self)
+    }
+
+    /// A part of the text.
+    pub(super) fn contains(&self, part: &str) -> Result<(), String> {
+        ensure(self.text().contains(part), || {
+            format!("{}: {part:?} is not in the answer: {}", self.what, brief(&self.text()))
+        })
+    }
+
+    /// `Retry-After` of at least a second.
+    pub(super) fn retry_after(&self) -> Result<Duration, String> {
+        let value = self.needed("retry-after")?;
+        let seconds = value.parse().ok().filter(|seconds| *seconds >= 1);
+        let seconds =
+            seconds.ok_or_else(|| format!("{}: Retry-After {value:?} is no number of seconds", self.what))?;
+        Ok(Duration::from_secs(seconds))
+    }
+
+    /// RFC 9457 problem details of this status, complete, with the request's id.
+    pub(super) fn problem(self, status: u16) -> Result<Value, String> {
+        let answer = self.expect(&[status])?.media("application/problem+json")?;
+        let problem = answer.json()?;
+        for field in ["type", "title", "detail", "request_id"] {
+            ensure(!text(&problem, field).is_empty(), || {
+                format!("{}: the problem has no {field}", answer.what)
+            })?;
+        }
+        let complete = problem["status"] == status && problem["retryable"].is_boolean();
+        ensure(complete && problem["errors"].is_array(), || {
+            format!("{}: status, retryable or errors of the problem are wrong: {problem}", answer.what)
+        })?;
+        let id = answer.needed("x-request-id")?;
+        ensure(id == text(&problem, "request_id"), || {
+            format!("{}: request_id is not that of X-Request-Id", answer.what)
+        })?;
+        Ok(problem)
+    }
+}

@@ -1,0 +1,57 @@
+//! `/v1/jobs/{id}/events`: the stream of a job's changes.
+
+use std::io::BufReader;
+
+use super::probe::CHAIN;
+use super::{Answer, Check, Probe, Verdict, ensure, equal, submits, text};
+use crate::client::Ask;
+use crate::client::sse::{Event, Events};
+
+pub(super) const CHECKS: &[Check] = &[
+    submits("the stream of a job ends with finished", stream),
+    submits("Last-Event-ID goes on where a stream broke off", resume),
+];
+
+fn events(p: &Probe, id: &str) -> Result<Vec<Event>, String> {
+    let path = format!("/v1/jobs/{id}/events");
+    let ask = Ask::get(&path).header("accept", "text/event-stream").at_most(p.patience());
+    let response = p.stream(&ask)?;
+    if response.status() != 200 {
+        Answer::read(format!("GET {path}"), response)?.expect(&[200])?;
+        return Ok(Vec::new());
+    }
+    let media = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    ensure(media.starts_with("text/event-stream"), || format!("Content-Type is {media:?}"))?;
+    let lines = BufReader::new(response.into_body().into_reader());
+    Events::new(lines).collect::<Result<_, _>>().map_err(|e| {
+        p.note_stuck();
+        format!("the stream broke off before the job was done: {e}")
+    })
+}
+
+fn stream(p: &Probe) -> Verdict {
+    let id = p.new_job(CHAIN)?;
+    let events = events(p, &id)?;
+    let last = events.last().ok_or_else(|| "the stream ended without an event".to_owned())?;
+    for event in &events {
+        equal("event", &event.name.as_str(), &"status")?;
+        ensure(event.id.is_some(), || "an event has no id".to_owned())?;
+        let job: serde_json::Value =
+            serde_json::from_str(&event.data).map_err(|e| format!("data is not JSON: {e}"))?;
+        equal("id in data", &text(&job, "id"), &id.as_str())?;
+    }
+    let job: serde_json::Value = serde_json::from_str(&last.data).unwrap_or_default();
+    equal("last status", &text(&job, "status"), &"finished")?;
+    let read = p.get(&format!("/v1/jobs/{id}"))?.expect(&[200])?.json()?;
+    Ok(equal("the job in the last event", &job, &read)?)
+}
+
+fn resume(p: &Probe) -> Verdict {
+    let id = p.finished()?;
+    let events = events(p, id)?;
+    equal("events of a finished job", &events.len(), &1)?;
+    let seen = events.first().and_then(|event| event.id.clone()).unwrap_or_default();
+    let path = format!("/v1/jobs/{id}/events");
+    let again = p.ask(&Ask::get(&path).header("last-event-id", seen))?;
+    Ok(again.expect(&[204]).map(drop)?)
+}

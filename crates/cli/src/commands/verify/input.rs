@@ -1,0 +1,123 @@
+//! What the input may be: what is cleaned, and what is refused with place and hint.
+
+use serde_json::{Value, json};
+
+use super::probe::{FASTA, FORM, JSON};
+use super::{Check, Probe, Verdict, ensure, equal, reads, text};
+
+pub(super) const CHECKS: &[Check] = &[
+    reads("letters, gaps, numbers and a last * are cleaned, and every edit is told", cleaned),
+    reads("B Z J U O X become X, each with its position", replaced),
+    reads("what is no protein is refused with place and hint", refused),
+    reads("what looks like nucleotides is refused unless forced", nucleotides),
+    reads("a sequence over the limit is refused with the limit", too_long),
+    reads("a short chain and an odd FASTA id are taken with a warning", warned),
+];
+
+fn validate(p: &Probe, body: &[u8]) -> Result<Value, String> {
+    p.post("/v1/validate", FASTA, body)?.expect(&[200])?.json()
+}
+
+fn kinds(told: &Value) -> Vec<&str> {
+    told["edits"].as_array().into_iter().flatten().map(|edit| text(edit, "kind")).collect()
+}
+
+fn cleaned(p: &Probe) -> Verdict {
+    const SENT: [(&str, &str, usize); 8] = [
+        ("mkvla", "MKVLA", 1),
+        ("MKV LA\tGI\r\nVG", "MKVLAGIVG", 1),
+        ("\u{feff}MKVLA", "MKVLA", 0), // a byte order mark is not worth a word
+        ("MK\u{a0}V\u{200b}LA", "MKVLA", 1),
+        ("MK-V.LA", "MKVLA", 1),
+        ("        1 mkvlaagivg lllaqwkde\n       61 mkvla", "MKVLAAGIVGLLLAQWKDEMKVLA", 3),
+        ("MKVLA*", "MKVLA", 1),
+        (">a protein\nMKV\nLA\n", "MKVLA", 0),
+    ];
+    for (sent, clean, edits) in SENT {
+        let told = validate(p, sent.as_bytes())?;
+        equal(&format!("{sent:?} cleaned"), &text(&told, "sequence"), &clean)?;
+        let found = kinds(&told);
+        ensure(found.len() >= edits, || format!("{sent:?}: edits told are {found:?}"))?;
+    }
+    let told = p.post("/v1/validate", JSON, br#"{"sequence": "mkvla"}"#)?.expect(&[200])?.json()?;
+    equal("from JSON", &text(&told, "sequence"), &"MKVLA")?;
+    let told = p.post("/v1/validate", FORM, b"seq=mkvla")?.expect(&[200])?.json()?;
+    Ok(equal("from a form", &text(&told, "sequence"), &"MKVLA")?)
+}
+
+fn replaced(p: &Probe) -> Verdict {
+    let told = validate(p, b"MBKZVJLUAOGXM")?;
+    equal("cleaned", &text(&told, "sequence"), &"MXKXVXLXAXGXM")?;
+    for (letter, position) in [("B", 2), ("Z", 4), ("J", 6), ("U", 8), ("O", 10)] {
+        let edits = told["edits"].as_array().into_iter().flatten();
+        let mut of_letter = edits.filter(|edit| text(edit, "from") == letter);
+        let positions = of_letter.next().map(|edit| edit["positions"].clone());
+        equal(&format!("positions of {letter}"), &positions, &Some(json!([position])))?;
+    }
+    Ok(())
+}
+
+/// The line and the column that are at fault, where there is one.
+type Place = (u64, Option<u64>);
+
+/// What is sent, and where it is at fault.
+const REFUSED: [(&str, &[u8], Option<Place>); 9] = [
+    ("an odd character", b">a\nMKV\nLA?GI\n", Some((3, Some(3)))),
+    ("an inner stop", b"MK*VL", Some((1, Some(3)))),
+    ("a record without residues", b">a\n", Some((2, None))),
+    ("an empty body", b"", None),
+    ("white space alone", b" \n\t\n", None),
+    ("not UTF-8", b"MK\xffVL", Some((1, Some(3)))),
+    ("NUL", b"MK\0VL", Some((1, Some(3)))),
+    ("HTML", b"<script>alert(1)</script>", Some((1, Some(1)))),
+    ("two records", b">a\nMKV\n>b\nMKV\n", Some((3, None))),
+];
+
+fn refused(p: &Probe) -> Verdict {
+    for (what, body, place) in REFUSED {
+        let problem =
+            p.post("/v1/validate", FASTA, body)?.problem(422).map_err(|why| format!("{what}: {why}"))?;
+        let error = &problem["errors"][0];
+        for field in ["code", "detail", "hint"] {
+            ensure(!text(error, field).is_empty(), || format!("{what}: the error has no {field}"))?;
+        }
+        let Some((line, column)) = place else { continue };
+        equal(&format!("{what}: line"), &error["line"].as_u64(), &Some(line))?;
+        if column.is_some() {
+            equal(&format!("{what}: column"), &error["column"].as_u64(), &column)?;
+        }
+    }
+    Ok(())
+}
+
+fn nucleotides(p: &Probe) -> Verdict {
+    let gene = "ACGT".repeat(10);
+    p.post("/v1/validate", FASTA, gene.as_bytes())?.problem(422)?;
+    let forced = p.post("/v1/validate?force=true", FASTA, gene.as_bytes())?.expect(&[200])?.json()?;
+    equal("forced", &text(&forced, "sequence"), &gene.as_str())?;
+    let body = json!({ "sequence": gene, "options": { "force": true } }).to_string();
+    p.post("/v1/validate", JSON, body.as_bytes())?.expect(&[200])?;
+    Ok(())
+}
+
+fn too_long(p: &Probe) -> Verdict {
+    let most = usize::try_from(p.limit("max_residues")?).unwrap_or(usize::MAX).min(1 << 20);
+    let chain: String = "MKVLAEWDRSTYFHINPQCG".chars().cycle().take(most + 1).collect();
+    let answer = p.post("/v1/validate", FASTA, chain.as_bytes())?;
+    let status = if answer.status == 413 { 413 } else { 422 };
+    let problem = answer.problem(status)?;
+    ensure(problem.to_string().contains(&most.to_string()), || {
+        format!("the limit of {most} is not told: {}", text(&problem, "detail"))
+    })?;
+    let told = validate(p, &chain.as_bytes()[1..])?;
+    Ok(equal("length at the limit", &told["length"], &json!(most))?)
+}
+
+fn warned(p: &Probe) -> Verdict {
+    for (sent, what) in [("MKVL", "four residues"), (">\nMKVLA", "a missing id")] {
+        let told = validate(p, sent.as_bytes())?;
+        let warnings = told["warnings"].as_array().map_or(0, Vec::len);
+        ensure(warnings > 0, || format!("{what}: no warning"))?;
+    }
+    Ok(())
+}

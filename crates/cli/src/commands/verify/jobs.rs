@@ -1,0 +1,211 @@
+//! `/v1/jobs`: submit, wait, read again, list, cancel, delete.
+
+use std::time::Duration;
+
+use pssp_jobs::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::probe::{CHAIN, FASTA, FORM, JSON, NAME};
+use super::{Answer, Check, Probe, Verdict, Why, ensure, equal, submits, text};
+use crate::client::Ask;
+
+/// What every job tells.
+const FIELDS: &[&str] = &[
+    "id",
+    "status",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "expires_at",
+    "attempts",
+    "name",
+    "length",
+    "warnings",
+    "error",
+    "links",
+];
+
+/// How often a job that is too quick to be cancelled is made anew.
+const CANCEL_TRIES: usize = 5;
+
+pub(super) const CHECKS: &[Check] = &[
+    submits("POST /v1/jobs answers 202 with Location, Retry-After and the job", submit),
+    submits("Prefer: wait holds the answer until the job is finished", wait),
+    submits("a finished job tells its times in order, and when it expires", times),
+    submits("FASTA, plain text and forms are taken as well as JSON", bodies),
+    submits("ETag and If-None-Match: 304 without a body", etag),
+    submits("a list goes on where its cursor says, newest first", list),
+    submits("a list by status has that status only", by_status),
+    submits("cancel is 202, then 200, and the job stays cancelled", cancel),
+    submits("a finished job cannot be cancelled: 409", too_late),
+    submits("delete is 204, again 204, and the job is gone", delete),
+];
+
+fn request(sequence: &str) -> String {
+    json!({ "sequence": sequence, "name": NAME }).to_string()
+}
+
+fn submit(p: &Probe) -> Verdict {
+    let body = request(CHAIN);
+    let (answer, job) = p.submit(&Ask::post("/v1/jobs", JSON, body.as_bytes()))?;
+    let answer = answer.expect(&[202])?.media("application/json")?;
+    let this = format!("/v1/jobs/{}", text(&job, "id"));
+    equal("Location", &answer.needed("location")?, &this.as_str())?;
+    answer.retry_after()?;
+    let missing = FIELDS.iter().find(|field| job.get(field).is_none());
+    ensure(missing.is_none(), || format!("the job does not tell {missing:?}"))?;
+    equal("name", &text(&job, "name"), &NAME)?;
+    equal("length", &job["length"], &json!(CHAIN.len()))?;
+    for link in ["self", "result", "plot", "events", "cancel"] {
+        let leads = text(&job["links"], link).starts_with(&this);
+        ensure(leads, || format!("links.{link} is {}", job["links"][link]))?;
+    }
+    Ok(())
+}
+
+/// On a job of the classic face, which starts after a moment: else there might be nothing to wait for.
+fn wait(p: &Probe) -> Verdict {
+    let id = delayed(p, CHAIN)?;
+    let path = format!("/v1/jobs/{id}");
+    let answer = p.ask(&Ask::get(&path).header("prefer", "wait=20"))?.expect(&[200])?;
+    let status = text(&answer.json()?, "status").to_owned();
+    if status != "finished" {
+        answer.retry_after()?;
+        return Ok(p.wait_for(&id).map(drop)?);
+    }
+    let applied = answer.needed("preference-applied")?;
+    Ok(ensure(applied.starts_with("wait="), || format!("Preference-Applied is {applied:?}"))?)
+}
+
+/// A job that starts after the pause of the classic face.
+fn delayed(p: &Probe, sequence: &str) -> Result<String, String> {
+    let form = format!("seq={sequence}");
+    let said = p.post("/run", FORM, form.as_bytes())?.expect(&[200])?.text();
+    Ok(said.split(' ').nth(1).unwrap_or_default().to_owned())
+}
+
+fn times(p: &Probe) -> Verdict {
+    let job = read(p, p.finished()?)?.json()?;
+    let fields = ["created_at", "started_at", "finished_at", "expires_at"];
+    let mut last: Option<Timestamp> = None;
+    for field in fields {
+        let time = Timestamp::deserialize(&job[field])
+            .map_err(|_| format!("{field} is no RFC 3339 time: {}", job[field]))?;
+        ensure(last.is_none_or(|last| last <= time), || format!("{field} comes before the time before it"))?;
+        ensure(text(&job, field).ends_with('Z'), || format!("{field} is not UTC"))?;
+        last = Some(time);
+    }
+    Ok(ensure(job["attempts"].as_u64() >= Some(1), || format!("attempts is {}", job["attempts"]))?)
+}
+
+fn read(p: &Probe, id: &str) -> Result<Answer, String> {
+    p.get(&format!("/v1/jobs/{id}"))?.expect(&[200])?.media("application/json")
+}
+
+fn bodies(p: &Probe) -> Verdict {
+    let fasta = format!(">{} of a chain\n{CHAIN}\n", NAME.replace(' ', "-"));
+    let form = format!("seq={CHAIN}");
+    for (kind, body, name) in [
+        (FASTA, fasta.as_str(), json!("pssp-verify")),
+        ("text/plain", CHAIN, json!(null)),
+        (FORM, &form, json!(null)),
+    ] {
+        let (_, job) = p.submit(&Ask::post("/v1/jobs", kind, body.as_bytes()))?;
+        equal(&format!("length from {kind}"), &job["length"], &json!(CHAIN.len()))?;
+        equal(&format!("name from {kind}"), &job["name"], &name)?;
+    }
+    Ok(())
+}
+
+fn etag(p: &Probe) -> Verdict {
+    let path = format!("/v1/jobs/{}", p.finished()?);
+    let first = p.get(&path)?.expect(&[200])?;
+    let tag = first.needed("etag")?;
+    let again = p.ask(&Ask::get(&path).header("if-none-match", tag))?.expect(&[304])?;
+    ensure(again.body.is_empty(), || "304 has a body".to_owned())?;
+    equal("ETag of 304", &again.needed("etag")?, &tag)?;
+    let other = p.ask(&Ask::get(&path).header("if-none-match", "\"another\""))?.expect(&[200])?;
+    Ok(equal("the job, asked again", &other.json()?, &first.json()?)?)
+}
+
+/// Others may submit meanwhile: of the two newest jobs nothing is expected but their order.
+fn list(p: &Probe) -> Verdict {
+    p.finished()?;
+    p.new_job(CHAIN)?;
+    let first = p.get("/v1/jobs?limit=1")?.expect(&[200])?;
+    let page = first.json()?;
+    let next = text(&page, "next").to_owned();
+    ensure(!next.is_empty(), || "there are two jobs, and a page of one has no next".to_owned())?;
+    let link = first.needed("link")?;
+    ensure(link.contains(&next) && link.contains("rel=\"next\""), || format!("Link is {link:?}"))?;
+    let following = text(&page["links"], "next");
+    let second = p.get(following)?.expect(&[200])?.json()?;
+    let (one, two) = (only(&page)?, only(&second)?);
+    ensure(one["id"] != two["id"], || "the second page repeats the first".to_owned())?;
+    let newest_first = text(one, "created_at") >= text(two, "created_at");
+    ensure(newest_first, || "the second page is newer than the first".to_owned())?;
+    p.get("/v1/jobs?cursor=nonsense")?.problem(400)?;
+    Ok(())
+}
+
+fn only(page: &Value) -> Result<&Value, String> {
+    match page["jobs"].as_array().map(Vec::as_slice) {
+        Some([job]) => Ok(job),
+        other => Err(format!("a page of one has {} jobs", other.map_or(0, <[Value]>::len))),
+    }
+}
+
+fn by_status(p: &Probe) -> Verdict {
+    p.finished()?;
+    let page = p.get("/v1/jobs?status=finished&limit=50")?.expect(&[200])?.json()?;
+    let jobs = page["jobs"].as_array().cloned().unwrap_or_default();
+    ensure(!jobs.is_empty(), || "a job is finished, and none is listed".to_owned())?;
+    for job in &jobs {
+        equal("status", &text(job, "status"), &"finished")?;
+    }
+    p.get("/v1/jobs?status=nonsense")?.problem(400)?;
+    Ok(())
+}
+
+fn cancel(p: &Probe) -> Verdict {
+    for _ in 0..CANCEL_TRIES {
+        let id = delayed(p, CHAIN)?;
+        let path = format!("/v1/jobs/{id}");
+        let first = p.post(&format!("{path}/cancel"), JSON, b"")?.expect(&[202, 409])?;
+        if first.status == 409 {
+            continue; // it was quicker
+        }
+        equal("status", &text(&first.json()?, "status"), &"cancelled")?;
+        p.post(&format!("{path}/cancel"), JSON, b"")?.expect(&[200])?;
+        let held = p.ask(&Ask::get(&path).header("prefer", "wait=2"))?.expect(&[200])?.json()?;
+        equal("status afterwards", &text(&held, "status"), &"cancelled")?;
+        p.get(&format!("{path}/result"))?.problem(409)?;
+        let old = p.get(&format!("/jobs/{id}"))?.expect(&[200])?.json()?;
+        equal("status on the classic face", &text(&old, "status"), &"failed")?;
+        return Ok(());
+    }
+    Err(Why::Skipped("jobs were finished before they could be cancelled".to_owned()))
+}
+
+fn too_late(p: &Probe) -> Verdict {
+    let path = format!("/v1/jobs/{}/cancel", p.finished()?);
+    p.post(&path, JSON, b"")?.problem(409)?;
+    Ok(())
+}
+
+fn delete(p: &Probe) -> Verdict {
+    let id = p.new_job(CHAIN)?;
+    p.wait_for(&id)?;
+    let path = format!("/v1/jobs/{id}");
+    for _ in 0..2 {
+        p.delete(&path)?.expect(&[204])?;
+    }
+    for rest in ["", "/result", "/result.txt", "/plot.svg", "/events"] {
+        p.get(&format!("{path}{rest}"))?.problem(404)?;
+    }
+    // Not held for those who wait for what is gone.
+    let since = std::time::Instant::now();
+    p.ask(&Ask::get(&path).header("prefer", "wait=20"))?.problem(404)?;
+    Ok(ensure(since.elapsed() < Duration::from_secs(10), || "a deleted job is waited for".to_owned())?)
+}

@@ -1,0 +1,69 @@
+//! The example client in Python against a real service. Needs `python3`; without one these tests fail.
+
+use std::process::Command;
+
+use crate::support::{Said, Server, root, run_with};
+
+/// Runs the interpreter in the folder of the client.
+fn python(server: &Server, args: &[&str]) -> Said {
+    let mut command = Command::new("python3");
+    assert!(
+        Command::new("python3").arg("--version").output().is_ok(),
+        "python3 is not installed: the example client cannot be tested"
+    );
+    command.current_dir(root().join("examples/python")).env("PSSP_URL", &server.url);
+    command.env_remove("PSSP_API_KEY").env("PYTHONDONTWRITEBYTECODE", "1");
+    run_with(command, args, b"")
+}
+
+#[test]
+fn one_sequence_and_a_batch_from_the_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let told = python(&server, &["client.py", "predict", "MKVLAAGIVGLLLAQWKDE"]).ok();
+    let lines: Vec<&str> = told.out.lines().collect();
+    assert_eq!((lines.len(), lines[1]), (8, "MKVLAAGIVGLLLAQWKDE"));
+
+    let fasta = dir.path().join("three.fasta");
+    std::fs::write(&fasta, ">a\nMKVLAAGIVG\n>b\nMK?LA\n>c\nMKVLA\n").unwrap();
+    let told = python(&server, &["client.py", "batch", fasta.to_str().unwrap(), "--format", "tsv"]).ok();
+    assert!(told.err.contains("record 2 refused: '?' cannot stand"), "{told:?}");
+    assert!(told.out.contains("\nc\t5\tA\t"), "{told:?}");
+
+    let told = python(&server, &["client.py", "predict", "MK?LA"]);
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.err.contains("Not a protein sequence (422)") && !told.err.contains("Traceback"), "{told:?}");
+}
+
+#[test]
+fn as_a_module() {
+    const SCRIPT: &str = r#"
+from client import Client, PsspError
+pssp = Client()
+first = pssp.submit("MKVLAAGIVG", name="mine", key="k1")
+assert pssp.submit("MKVLAAGIVG", name="mine", key="k1")["id"] == first["id"]
+job = pssp.wait(first["id"], timeout_s=60)
+assert (job["status"], job["name"]) == ("finished", "mine"), job
+result = pssp.result(job["id"])
+assert len(result["properties"]["ss3"]["labels"]) == 10, result
+assert pssp.result(job["id"], "ss2").startswith('# PSIPRED VFORMAT')
+batch = pssp.submit_batch(">a\nMKVLAAGIVG\n>b\nMK?LA\n")
+assert pssp.wait_batch(batch["id"], timeout_s=60)["counts"]["finished"] == 1
+told = [(r["name"], r["status"]) for r in pssp.batch_results(batch["id"])]
+assert told == [("a", "finished"), ("b", "rejected")], told
+try:
+    pssp.submit("MK?LA")
+    raise SystemExit("what is no protein was taken")
+except PsspError as refused:
+    assert refused.status == 422 and refused.errors[0]["column"] == 3, refused.problem
+pssp.delete(job["id"])
+try:
+    pssp.job(job["id"])
+    raise SystemExit("the job is still there")
+except PsspError as gone:
+    assert gone.status == 404
+"#;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    python(&server, &["-c", SCRIPT]).ok();
+}
