@@ -64,6 +64,10 @@ fn on_the_backend_without_a_server() {
     let dir = tempfile::tempdir().unwrap();
     let backend = format!("sqlite:{}", dir.path().join("jobs.db").display());
     let notice = |args: &[&str]| run(&[&["notice", "--backend", &backend], args].concat(), b"");
+    let mistyped = notice(&["show"]);
+    assert_eq!(mistyped.code, 3, "a store is not made by looking at it: {mistyped:?}");
+    assert!(mistyped.err.contains("name the one that the service uses"), "{}", mistyped.err);
+    Server::start(dir.path(), &[]).terminate();
     let from_to = ["--from", "2999-01-01T08:00:00+01:00", "--until", "2999-01-02T00:00:00Z"];
     notice(&[&["set", "--text", "next millennium"][..], &from_to].concat()).ok();
     let said = notice(&["show"]).ok();
