@@ -8,10 +8,12 @@ CARGO ?= cargo
 # Where demo and load tool find the command.
 PSSP := target/debug/pssp
 
-.PHONY: help setup build test lint demo up bench load train docs clean
+include docker/images.mk kubernetes/kubernetes.mk
+
+.PHONY: help setup setup-test build test lint demo up bench load train docs clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
 
 setup: ## Check that what the build needs is there; installs nothing that is
 	@scripts/setup.sh
@@ -19,11 +21,14 @@ setup: ## Check that what the build needs is there; installs nothing that is
 build: setup ## Build the command `pssp` (development profile, predictor optimised)
 	$(CARGO) build --locked -p pssp
 
-test: ## Run every test
+setup-test:
 	@scripts/setup.sh test
+
+test: setup-test check-manifests ## Run every test
 	$(CARGO) test --locked --workspace
 
-lint: setup ## Check format, lints, documentation, and that generated pages are current
+lint: ## Check format, lints, documentation, and that generated pages are current
+	@scripts/setup.sh lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
@@ -35,8 +40,9 @@ demo: build ## Predict real proteins through the service and set them beside kno
 up: build ## Run the service on http://127.0.0.1:5000 until Ctrl-C; jobs stay in pssp.db
 	@exec $(PSSP) serve
 
-bench: setup ## Measure parsing, prediction and formats
-	$(CARGO) bench --locked -p pssp-bench
+bench: ## Measure parsing, prediction, formats, group commit, and a drain through Redis
+	@scripts/setup.sh test
+	$(CARGO) bench --locked -p pssp-bench -p pssp-backend-sqlite -p pssp-backend-redis
 
 load: setup ## Measure the service under load: submits, finishes, p50 and p99
 	$(CARGO) build --locked --release -p pssp -p pssp-bench

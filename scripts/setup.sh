@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that the build's tools are there, with `test` also those of the tests. What is missing is
+# Checks that the build's tools are there, with `test` or `lint` also those of the tests or lints. What is missing is
 # installed where that needs no question: on a Debian system, as root.
 set -euo pipefail
 
@@ -30,9 +30,19 @@ need() {
 }
 
 need cc "a C compiler" gcc libc6-dev
+if [[ ${1:-} == lint ]]; then
+    for tool in fmt clippy; do
+        cargo "$tool" --version >/dev/null 2>&1 || {
+            echo "setup: cargo $tool is missing: rustup component add rustfmt clippy" >&2
+            exit 1
+        }
+    done
+fi
 if [[ ${1:-} == test ]]; then
     # Tests start servers of their own on free ports, and run the Python example.
     need redis-server "Redis" redis-server
     need openssl "OpenSSL's command" openssl
-    need python3 "Python" python3
+    need python3 "Python" python3 python3-venv
+    # Debian ships venv apart; the checks of the manifests need it.
+    python3 -c 'import ensurepip' 2>/dev/null || need no-python3-venv "Python's venv" python3-venv
 fi

@@ -35,7 +35,6 @@ use std::time::Duration;
 
 use pssp_jobs::{Clock, StoreError};
 
-use crate::open::FileId;
 use crate::reader::Readers;
 use crate::watch::Wakeups;
 use crate::writer::Writer;
@@ -70,7 +69,6 @@ pub struct SqliteBackend {
     readers: Readers,
     wakeups: Arc<Wakeups>,
     path: PathBuf,
-    file: FileId,
 }
 
 impl SqliteBackend {
@@ -90,8 +88,7 @@ impl SqliteBackend {
         let wakeups = Wakeups::start(path.clone())?;
         let readers = Readers::open(&path, &options)?;
         let writer = Writer::start(connection, path.clone(), &options, wakeups.clone())?;
-        let file = FileId::of(&path);
-        Ok(Arc::new(Self { clock, writer, readers, wakeups, path, file }))
+        Ok(Arc::new(Self { clock, writer, readers, wakeups, path }))
     }
 
     /// The file.

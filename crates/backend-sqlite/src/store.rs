@@ -237,7 +237,6 @@ impl JobStore for SqliteBackend {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.file.is_in_place(&self.path)?;
         let now = self.clock.now().as_millis();
         let write = "UPDATE health SET pinged = ?1";
         self.writer.write(1, move |tx| Ok(tx.db.prepare_cached(write)?.execute([now]).map(drop)?)).await

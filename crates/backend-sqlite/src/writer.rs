@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::Options;
 use crate::error::{Fault, store_error};
-use crate::open::is_busy;
+use crate::open::{FileId, is_busy};
 pub(crate) use crate::task::Tx;
 use crate::task::{Effects, Task, Write, stopped};
 use crate::upkeep::Upkeep;
@@ -43,6 +43,7 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (requests, inbox) = mpsc::channel();
         let writing = Writing {
+            file: FileId::of(&path),
             db,
             path,
             wakeups,
@@ -115,6 +116,7 @@ enum Stopped {
 
 struct Writing {
     db: Connection,
+    file: FileId,
     path: PathBuf,
     wakeups: Arc<Wakeups>,
     inbox: Receiver<Box<dyn Task>>,
@@ -167,6 +169,13 @@ impl Writing {
 
     fn commit(&mut self, mut group: Vec<Box<dyn Task>>) {
         let began = Instant::now();
+        if let Err(error) = self.file.is_in_place(&self.path) {
+            let lost = error.to_string();
+            for task in group {
+                task.answer(Some(StoreError::Unavailable(lost.clone().into())));
+            }
+            return;
+        }
         match self.transaction(&mut group) {
             Ok(effects) => {
                 self.pace.learn(group.len(), began.elapsed());

@@ -11,6 +11,7 @@
 //! - [`program`]: what the mains share
 
 mod backoff;
+pub mod later;
 pub mod liveness;
 pub mod poll;
 pub mod probes;

@@ -1,7 +1,8 @@
 //! What the mains of the functions share: `--help` and `--version`, the runtime, the exit status.
 
 use std::future::Future;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,7 +17,12 @@ pub struct Program {
     pub version: &'static str,
     /// What it does, in a sentence.
     pub about: &'static str,
+    /// Where a running one answers `/healthz`, if it does.
+    pub probe: fn(&Settings) -> Option<SocketAddr>,
 }
+
+/// How long a health check waits for an answer.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long threads that still compute may keep the process from ending.
 const LAST_THREADS: Duration = Duration::from_millis(200);
@@ -33,6 +39,7 @@ impl Program {
             None => {}
             Some("--version" | "-V") => return say(&format!("{} {}\n", self.name, self.version)),
             Some("--help" | "-h") => return say(&self.help()),
+            Some("healthcheck") => return self.healthcheck(),
             Some(other) => {
                 complain(&format!("{}: unknown argument {other:?}; see {} --help", self.name, self.name));
                 return ExitCode::from(2);
@@ -62,9 +69,33 @@ impl Program {
         outcome
     }
 
+    /// Asks the program that runs beside this one with the same settings: for containers, which have
+    /// no curl.
+    fn healthcheck(self) -> ExitCode {
+        let settings = match Settings::from_env() {
+            Ok(settings) => settings,
+            Err(error) => {
+                complain(&format!("{}: {error}", self.name));
+                return ExitCode::from(2);
+            }
+        };
+        let Some(addr) = (self.probe)(&settings) else {
+            complain(&format!("{}: the settings give it no address to answer on", self.name));
+            return ExitCode::FAILURE;
+        };
+        match is_healthy(addr) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                complain(&format!("{}: no answer from {addr}: {error}", self.name));
+                ExitCode::FAILURE
+            }
+        }
+    }
+
     fn help(self) -> String {
         format!(
-            "{} {}\n{}\n\nUsage: {} [--help | --version]\n\n{}",
+            "{} {}\n{}\n\nUsage: {} [healthcheck | --help | --version]\n\n{}",
             self.name,
             self.version,
             self.about,
@@ -72,6 +103,21 @@ impl Program {
             settings::render_help()
         )
     }
+}
+
+/// Whether `/healthz` at `addr` answers 200.
+fn is_healthy(addr: SocketAddr) -> std::io::Result<bool> {
+    let mut addr = addr;
+    if addr.ip().is_unspecified() {
+        let loopback = if addr.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        addr.set_ip(loopback);
+    }
+    let mut stream = TcpStream::connect_timeout(&addr, HEALTH_TIMEOUT)?;
+    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut head = [0; 12]; // HTTP/1.1 200
+    stream.read_exact(&mut head)?;
+    Ok(head.ends_with(b" 200"))
 }
 
 /// Warns of variables that look like settings and are none. `also` lists further names that are known.

@@ -21,7 +21,11 @@ pub async fn run(jobs: Jobs, every: Duration, shutdown: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
             () = shutdown.cancelled() => return,
         }
-        let swept = sweep(&jobs).await;
+        // A sweep may be left at any point: each repair stands for itself.
+        let swept = tokio::select! {
+            swept = sweep(&jobs) => swept,
+            () = shutdown.cancelled() => return,
+        };
         note_change(&mut failing, &swept);
         pause = match swept {
             Ok(swept) if is_backlog(&swept) => BACKLOG_PAUSE,
@@ -46,11 +50,13 @@ async fn sweep(jobs: &Jobs) -> Result<Swept, StoreError> {
     Ok(swept)
 }
 
-fn kinds(swept: &Swept) -> [(&'static str, usize); 4] {
+fn kinds(swept: &Swept) -> [(&'static str, usize); 6] {
     [
         ("resent", swept.resent),
         ("reclaimed", swept.reclaimed),
+        ("healed", swept.healed),
         ("buried", swept.buried),
+        ("skipped", swept.skipped),
         ("purged", swept.purged),
     ]
 }

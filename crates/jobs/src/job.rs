@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::id::{BatchId, JobId, Owner};
-use crate::policy::{MAX_SKEW, Policy};
+use crate::policy::{MAX_DELAY, MAX_SKEW, Policy};
 use crate::time::Timestamp;
 
 /// What the caller asked for; never changes.
@@ -496,8 +496,9 @@ impl Job {
         }
     }
 
-    /// Submitted → submitted, to be looked at again after the policy's `resend_after`: goes with
-    /// sending its message once more. Also brings a start time from before a clock jump back into range.
+    /// Submitted → submitted, to be looked at again after as long as it has waited so far (at least
+    /// the policy's `resend_after`, at most [`MAX_DELAY`]), so that a long backlog is not sent again
+    /// and again: goes with sending its message once more. Also brings a start time from before a clock jump back into range.
     ///
     /// # Errors
     /// If it is not submitted.
@@ -506,7 +507,10 @@ impl Job {
             return Err(Refused::State(self.state(), "sent again"));
         };
         let not_before = if waits(not_before, since, now) { not_before } else { now };
-        Ok(self.again(now, not_before, policy))
+        let mut job = self.again(now, not_before, policy);
+        let waited = now.since(self.status.started_at.unwrap_or(self.head.created_at)).min(MAX_DELAY);
+        job.status.due_at = Some(not_before.plus(waited.max(policy.resend_after)));
+        Ok(job)
     }
 
     /// Failed → submitted with its counts at zero: an operator sends a dead letter again. The

@@ -158,8 +158,8 @@ pub trait JobStore: Send + Sync {
 
     /// Makes a transition durable if the job is still at `expect`, all of it or nothing: status,
     /// result, message, wake-up of watchers, and the dead letter that every failed job is (added on
-    /// failed, removed when it leaves). Where an earlier try of the very same change has succeeded
-    /// unseen (a driver's own retry), that is success.
+    /// failed, removed when it leaves). Where the answer to a write was lost, callers read back what
+    /// became of it, so the backend need not know its own earlier try.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] with where the job is now, [`StoreError::NotFound`] if it is gone.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::stream::{self, StreamExt};
 use uuid::Uuid;
 
 use crate::batch::{Batch, BatchItem};
@@ -88,7 +89,7 @@ pub enum Settled {
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
-    /// Messages of submitted jobs sent again.
+    /// Messages of submitted jobs sent again, lost or not: the store cannot always tell.
     pub resent: usize,
     /// Running jobs taken from lost workers, to be tried again.
     pub reclaimed: usize,
@@ -101,6 +102,29 @@ pub struct Swept {
     /// Expired records forgotten.
     pub purged: usize,
 }
+
+/// What the sweep did to one job.
+enum Repair {
+    Resent,
+    Reclaimed,
+    Healed,
+    Buried,
+}
+
+impl Swept {
+    fn count(&mut self, repair: Option<Repair>) {
+        match repair {
+            Some(Repair::Resent) => self.resent += 1,
+            Some(Repair::Reclaimed) => self.reclaimed += 1,
+            Some(Repair::Healed) => self.healed += 1,
+            Some(Repair::Buried) => self.buried += 1,
+            None => {}
+        }
+    }
+}
+
+/// Jobs that a sweep repairs at the same time.
+const SWEEP_WIDTH: usize = 32;
 
 /// The most jobs one sweep repairs; the rest follows at the next.
 pub const SWEEP_LIMIT: usize = 1000;
@@ -345,18 +369,22 @@ impl Jobs {
     // --- for workers -------------------------------------------------------------------------
 
     /// Tries to take the job for its next attempt. A lease that ran out is recorded as a lost worker
-    /// first, and the job waits out its back-off.
+    /// first, and the job waits out its back-off. Where the answer to a write was lost, what is
+    /// stored tells whether it went through: a lease with our id is ours.
     ///
     /// # Errors
     /// The backend's.
     pub async fn claim(&self, id: JobId) -> Result<Claim, StoreError> {
+        let lease_id = Uuid::new_v4();
+        let mut unsure = false;
         loop {
             let Some(job) = self.backend.store.get(id).await? else {
                 return Ok(Claim::Missing);
             };
             let now = self.now();
-            let next = match job.claim(now, &self.policy, Uuid::new_v4()) {
+            let next = match job.claim(now, &self.policy, lease_id) {
                 Ok(next) => next,
+                Err(Refused::Leased(_)) if holds(&job, lease_id) => return Ok(Claim::Claimed(job)),
                 Err(Refused::NotYet(at) | Refused::Leased(at)) => {
                     return Ok(Claim::Wait(at.since(now).min(self.policy.lease.max(MAX_DELAY))));
                 }
@@ -366,8 +394,14 @@ impl Jobs {
                 },
                 Err(Refused::State(state, _)) => return Ok(Claim::Settled(state)),
             };
-            let Settled::Done(job) = self.apply(&Change::new(&job, next)).await? else {
-                continue;
+            let job = match self.apply(&Change::new(&job, next)).await {
+                Ok(Settled::Done(job)) => job,
+                Ok(Settled::Stale) => continue,
+                Err(error) if error.is_temporary() && !unsure => {
+                    unsure = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             return Ok(match &job.status.phase {
                 Phase::Running { .. } => Claim::Claimed(job),
@@ -445,9 +479,13 @@ impl Jobs {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let now = self.now();
-        for id in self.backend.store.overdue(now, self.policy.horizon(), SWEEP_LIMIT).await? {
-            match self.look_after(id, now, &mut swept).await {
-                Ok(()) => {}
+        let overdue = self.backend.store.overdue(now, self.policy.horizon(), SWEEP_LIMIT).await?;
+        // Some at a time, so that a backend which groups its writes can.
+        let repairs = overdue.into_iter().map(|id| async move { (id, self.look_after(id, now).await) });
+        let mut repairs = stream::iter(repairs).buffer_unordered(SWEEP_WIDTH);
+        while let Some((id, repaired)) = repairs.next().await {
+            match repaired {
+                Ok(repair) => swept.count(repair),
                 Err(error) if error.is_temporary() => return Err(error),
                 // One record that cannot be read must not keep the others from repair.
                 Err(error) => {
@@ -460,38 +498,30 @@ impl Jobs {
         Ok(swept)
     }
 
-    async fn look_after(&self, id: JobId, now: Timestamp, swept: &mut Swept) -> Result<(), StoreError> {
-        match self.backend.store.get(id).await? {
-            Some(job) => self.repair(&job, now, swept).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn repair(&self, job: &Job, now: Timestamp, swept: &mut Swept) -> Result<(), StoreError> {
+    async fn look_after(&self, id: JobId, now: Timestamp) -> Result<Option<Repair>, StoreError> {
+        let Some(job) = self.backend.store.get(id).await? else { return Ok(None) };
         let (policy, ahead) = (&*self.policy, job.status.is_ahead(now, &self.policy));
         if !ahead && job.status.due_at.is_none_or(|due| due > now) {
-            return Ok(()); // it moved on since the candidate list was made
+            return Ok(None); // it moved on since the candidate list was made
         }
-        let (next, count) = match &job.status.phase {
-            Phase::Submitted { .. } => (job.resend(now, policy), &mut swept.resent),
+        let (next, repair) = match &job.status.phase {
+            Phase::Submitted { .. } => (job.resend(now, policy), Repair::Resent),
             // A lease from the future: bring it into range, and let a live worker extend it or a
             // dead one lose it.
-            Phase::Running { .. } if ahead => (job.extend(now, policy), &mut swept.healed),
+            Phase::Running { .. } if ahead => (job.extend(now, policy), Repair::Healed),
             Phase::Running { .. } => match job.lose_lease(now, policy, jitter()) {
-                Ok(next) if next.state() == State::Failed => (Ok(next), &mut swept.buried),
-                next => (next, &mut swept.reclaimed),
+                Ok(next) if next.state() == State::Failed => (Ok(next), Repair::Buried),
+                next => (next, Repair::Reclaimed),
             },
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
-        let Ok(next) = next else { return Ok(()) };
-        let mut change = Change::new(job, next);
+        let Ok(next) = next else { return Ok(None) };
+        let mut change = Change::new(&job, next);
         if let Phase::Submitted { not_before, .. } = change.job.status.phase {
             change = change.with_message(not_before.since(now));
         }
-        if let Settled::Done(_) = self.apply(&change).await? {
-            *count += 1;
-        }
-        Ok(())
+        let settled = self.apply(&change).await?;
+        Ok(matches!(settled, Settled::Done(_)).then_some(repair))
     }
 
     /// The notice that an operator posted, unless it is over.
@@ -586,6 +616,11 @@ impl Jobs {
             expires_at: self.now().plus(self.policy.key_ttl),
         }
     }
+}
+
+/// Whether the job runs under this very lease.
+fn holds(job: &Job, lease_id: Uuid) -> bool {
+    matches!(job.status.phase, Phase::Running { lease } if lease.id == lease_id)
 }
 
 fn jitter() -> f64 {

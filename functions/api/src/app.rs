@@ -82,7 +82,7 @@ pub struct Config {
     /// Requests in hand at the same time (not counting streams that have begun); beyond that new
     /// ones get a 503.
     pub max_in_flight: usize,
-    /// Requests that wait for a job, and event streams, at the same time.
+    /// Requests that wait for a job, event streams and streams of results, at the same time.
     pub max_waits: usize,
     /// Pause before a job of the classic `/run` may start: old clients expect to see it submitted.
     pub classic_delay: Duration,

@@ -122,7 +122,7 @@ impl Seen {
         let (status, latency_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
         let (method, route) = (self.method, &self.route);
         // Probes and scrapes come every few seconds and say nothing while all is well.
-        if status < 400 && matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") {
+        if status < 400 && is_probe(route) {
             tracing::debug!(status, latency_ms, "{method} {route} {status}");
         } else {
             tracing::info!(status, latency_ms, "{method} {route} {status}");
@@ -130,11 +130,17 @@ impl Seen {
     }
 }
 
+fn is_probe(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/metrics")
+}
+
 /// Sheds load, bounds the time, and turns a panic into an answer.
 async fn guarded(ctx: &Ctx, request: Request, next: Next) -> Response {
-    let Ok(_permit) = ctx.in_flight.try_acquire() else {
+    // Probes are answered when it is busiest, or the busy are taken for dead.
+    let permit = (!is_probe(request.uri().path())).then(|| ctx.in_flight.try_acquire());
+    if let Some(Err(_)) = permit {
         return Problem::overloaded("too many requests at the moment").into_response();
-    };
+    }
     let deadline = deadline(ctx.config(), &request);
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(deadline, answer).await {

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
         name: "pssp-api",
         version: pssp_api::VERSION,
         about: "Takes sequences, tells how their jobs are, hands out results.",
+        probe: |settings| Some(settings.addr),
     };
     program.run(|settings| async move { pssp_api::standalone::main(&settings).await })
 }

@@ -18,7 +18,11 @@ use crate::{ApiKey, App, Config};
 #[must_use]
 pub fn config(settings: &ApiSettings) -> Config {
     let key = |key: &pssp_host::settings::ApiKey| ApiKey { owner: key.owner.clone(), key: key.key.clone() };
+    let base = Config::default();
+    // Room for two of the largest bodies, or none could ever be taken in.
+    let largest = settings.max_batch_body.max(settings.max_body);
     Config {
+        max_buffered_bytes: base.max_buffered_bytes.max(largest.saturating_mul(4)),
         max_residues: settings.max_residues,
         max_batch_records: settings.max_batch_records,
         max_body_bytes: settings.max_body,
@@ -29,7 +33,7 @@ pub fn config(settings: &ApiSettings) -> Config {
         admin_key: settings.admin_key.as_ref().map(key),
         cors_origins: settings.cors_origins.clone(),
         api_keys: settings.keys.0.iter().map(key).collect(),
-        ..Config::default()
+        ..base
     }
 }
 
@@ -53,16 +57,22 @@ pub fn app(settings: &Settings, jobs: Jobs, methods: Vec<Method>, shutdown: Canc
 pub async fn main(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
     let listener = server::bind(settings.addr).context("PSSP_ADDR")?;
-    let clock = Arc::new(SystemClock);
-    let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
-    let backend = tokio::select! {
-        opened = opening => opened?,
-        () = shutdown.cancelled() => return Ok(()),
+    let (router, later) = pssp_host::later::router();
+    let server = server::serve(listener, router, ServerOptions::of(settings), shutdown.clone());
+    let open = async {
+        let clock = Arc::new(SystemClock);
+        let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
+        let jobs = Jobs::new(opening.await?, clock, settings.policy.clone())?;
+        let method = Neural::load().context("cannot load the model")?.method().clone();
+        later.set(crate::router(app(settings, jobs, vec![method], shutdown.clone())));
+        tracing::info!(addr = %settings.addr, "listening on http://{}", settings.addr);
+        anyhow::Ok(())
     };
-    let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
-    let method = Neural::load().context("cannot load the model")?.method().clone();
-    let router = crate::router(app(settings, jobs, vec![method], shutdown.clone()));
-    tracing::info!(addr = %settings.addr, "listening on http://{}", settings.addr);
-    server::serve(listener, router, ServerOptions::of(settings), shutdown).await;
+    tokio::pin!(server);
+    tokio::select! {
+        opened = open => opened?,
+        () = &mut server => return Ok(()),
+    }
+    server.await;
     Ok(())
 }

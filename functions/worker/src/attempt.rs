@@ -144,6 +144,13 @@ impl Attempt<'_> {
                     Failure::new(FailureClass::Method, format!("the result cannot be stored: {detail}"));
                 Box::pin(self.write(Step::Fail(failure))).await
             }
+            // A store that is full, say, may still have room for a few words: the job is tried again
+            // later, and it is not its worker that is to blame.
+            Err(error) if matches!(step, Step::Finish(_)) => {
+                let failure =
+                    Failure::new(FailureClass::System, format!("the result cannot be stored: {error}"));
+                Box::pin(self.write(Step::Retry(failure))).await
+            }
             Err(error) => {
                 // The lease runs out, and the job is tried again as after a lost worker.
                 tracing::error!(job = %id, attempt, %error, "cannot settle attempt {attempt} of job {id}: {error}");

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
         name: "pssp-worker",
         version: env!("CARGO_PKG_VERSION"),
         about: "Takes jobs from the queue and predicts them.",
+        probe: |settings| settings.worker_addr,
     };
     program.run(|settings| async move { pssp_worker::standalone::main(&settings).await })
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use pssp_host::later::{self, Later};
 use pssp_host::liveness::Liveness;
 use pssp_host::poll::{PollOptions, Poller};
 use pssp_host::server::ServerOptions;
@@ -76,6 +77,8 @@ pub fn engine() -> anyhow::Result<Arc<dyn Engine>> {
 /// If something that is needed at start is missing.
 pub async fn main(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
+    let stopped = CancellationToken::new();
+    let probes = serve_probes(settings, &stopped)?;
     let clock = Arc::new(SystemClock);
     let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
     let backend = tokio::select! {
@@ -84,11 +87,12 @@ pub async fn main(settings: &Settings) -> anyhow::Result<()> {
     };
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
     let worker = Standalone::new(settings, jobs, engine()?)?;
-    let stopped = CancellationToken::new();
-    let probes = serve_probes(settings, worker.liveness(), &shutdown, &stopped)?;
+    if let Some((_, later)) = &probes {
+        later.set(probes::router(worker.liveness(), telemetry::metrics(), shutdown.clone()));
+    }
     worker.run(shutdown).await;
     stopped.cancel();
-    if let Some(probes) = probes {
+    if let Some((probes, _)) = probes {
         probes.await?;
     }
     Ok(())
@@ -97,15 +101,13 @@ pub async fn main(settings: &Settings) -> anyhow::Result<()> {
 /// Answers probes, if the settings say where, until the worker has stopped.
 fn serve_probes(
     settings: &Settings,
-    liveness: Liveness,
-    shutdown: &CancellationToken,
     stopped: &CancellationToken,
-) -> anyhow::Result<Option<JoinHandle<()>>> {
+) -> anyhow::Result<Option<(JoinHandle<()>, Later)>> {
     let Some(addr) = settings.worker_addr else {
         return Ok(None);
     };
     let listener = server::bind(addr).context("PSSP_WORKER_ADDR")?;
-    let router = probes::router(liveness, telemetry::metrics(), shutdown.clone());
     let options = ServerOptions { grace: std::time::Duration::from_secs(1), ..ServerOptions::default() };
-    Ok(Some(tokio::spawn(server::serve(listener, router, options, stopped.clone()))))
+    let (router, later) = later::router();
+    Ok(Some((tokio::spawn(server::serve(listener, router, options, stopped.clone())), later)))
 }

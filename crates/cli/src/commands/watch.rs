@@ -14,6 +14,9 @@ use crate::ui::Ui;
 /// What the service is asked to hold an answer for (it caps it at 20 s).
 const WAIT_S: u64 = 20;
 
+/// Shortest time from one question to the next.
+const UNHELD: Duration = Duration::from_secs(1);
+
 /// How often a batch is asked for, at first and in the end.
 const BATCH_POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -57,7 +60,15 @@ pub(crate) fn until_done(
     while !told.thing.is_done() {
         let left = watch.left()?;
         told = match told.thing {
-            Thing::Job(_) => watch.look(Some(WAIT_S.min(left.as_secs().max(1))))?,
+            Thing::Job(_) => {
+                let asked = Instant::now();
+                let told = watch.look(Some(WAIT_S.min(left.as_secs().max(1))))?;
+                // A server that has too much to do, or is about to stop, answers at once.
+                if !told.thing.is_done() {
+                    sleep(UNHELD.saturating_sub(asked.elapsed()).min(left));
+                }
+                told
+            }
             Thing::Batch(_) => {
                 sleep(pause.min(left));
                 pause = (pause * 2).min(longest);

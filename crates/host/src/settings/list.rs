@@ -96,7 +96,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(Group::Api, "PSSP_MAX_BATCH_BODY", "32MiB", size(1 << 10, 1 << 30),
         "Largest body of a batch, also after decompression."),
     setting(Group::Api, "PSSP_REQUEST_TIMEOUT", "30s", duration(SECOND, HOUR),
-        "How long a request may take before it is answered with 503. Streams and held answers have their own bounds."),
+        "How long a request may take before it is answered with 503. Streams, held answers and the submission of batches (2 minutes) have their own bounds."),
     setting(Group::Api, "PSSP_CLASSIC_DELAY", "1s", any_duration(MINUTE),
         "Pause before a job of POST /run starts, so that classic clients see it submitted."),
     setting(Group::Api, "PSSP_ALLOW_DELETE_ALL", "false", Kind::Switch,

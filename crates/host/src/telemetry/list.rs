@@ -70,7 +70,7 @@ pub const METRICS: &[Metric] = &[
 
     counter("pssp_sweep_total", &["outcome"], "Sweeps: ok, error."),
     counter("pssp_sweep_repaired_total", &["kind"],
-        "What sweeps did: resent (lost messages), reclaimed (lost workers), buried (too many workers lost), purged (expired)."),
+        "What sweeps did: resent (messages that may be lost), reclaimed (lost workers), healed (leases from before a clock jump), buried (too many workers lost), skipped (damaged records), purged (expired)."),
     gauge("pssp_jobs", &["state"], "Jobs: submitted, running, dead; as of the last sweep, or of this scrape of an API."),
 
     counter("pssp_http_requests_total", &["method", "route", "status"], "Requests answered."),

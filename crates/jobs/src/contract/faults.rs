@@ -1,6 +1,7 @@
 //! A backend that fails now and then, and a drain over it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Faulty {
     inner: Backend,
     rng: Mutex<StdRng>,
     rate: f64,
+    /// Answers to transitions that will be lost, after which calls fail by chance alone.
+    lost_answers: AtomicUsize,
 }
 
 enum Fault {
@@ -43,8 +46,16 @@ impl Faulty {
     #[must_use]
     pub fn wrap(inner: &Backend, rate: f64, seed: u64) -> Backend {
         let rng = Mutex::new(StdRng::seed_from_u64(seed));
-        let faulty = Arc::new(Self { inner: inner.clone(), rng, rate });
+        let faulty = Arc::new(Self { inner: inner.clone(), rng, rate, lost_answers: AtomicUsize::new(0) });
         Backend { store: faulty.clone(), receiver: Some(faulty), ..inner.clone() }
+    }
+
+    /// Wraps the store of `inner`: the answers to its first `n` transitions get lost.
+    #[must_use]
+    pub fn losing_answers(inner: &Backend, n: usize) -> Backend {
+        let rng = Mutex::new(StdRng::seed_from_u64(0));
+        let faulty = Self { inner: inner.clone(), rng, rate: 0.0, lost_answers: AtomicUsize::new(n) };
+        Backend { store: Arc::new(faulty), ..inner.clone() }
     }
 
     fn draw(&self) -> Fault {
@@ -99,6 +110,11 @@ impl JobStore for Faulty {
     }
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        let one_less = |n: usize| n.checked_sub(1);
+        if self.lost_answers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            drop(self.inner.store.apply(change).await);
+            return Err(unavailable());
+        }
         self.call(self.inner.store.apply(change)).await
     }
 

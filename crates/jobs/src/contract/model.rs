@@ -10,7 +10,7 @@ use crate::contract::{Harness, new_job, policy, receive, receiver};
 use crate::id::{JobId, Owner};
 use crate::job::{Failure, FailureClass, Job, Phase, Refused, State};
 use crate::message::Message;
-use crate::policy::Policy;
+use crate::policy::{MAX_DELAY, Policy};
 use crate::service::{Claim, Jobs, JobsError, Settled};
 use crate::time::Timestamp;
 
@@ -284,7 +284,7 @@ impl<H: Harness> History<'_, H> {
     /// Lets honest workers finish what is left: in a bounded number of rounds nothing is open.
     async fn settle(&mut self, context: &str) {
         for _ in 0..12 {
-            self.harness.advance(policy().lease + policy().backoff_cap).await;
+            self.harness.advance(policy().lease + MAX_DELAY).await;
             self.jobs.sweep().await.unwrap();
             self.harness.advance(policy().backoff_cap).await;
             loop {

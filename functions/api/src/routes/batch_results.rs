@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 use super::batches::Counts;
 use super::result::file_headers;
 use super::{OfBatch, extension};
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::problem::{Kind, Problem};
@@ -51,7 +53,9 @@ pub(super) async fn read(
         }
         headers.insert(SKIPPED, HeaderValue::from(counts.without_result()));
     }
-    let body = Body::from_stream(Results::new(ctx, owner, batch, format)?.into_stream());
+    let permit = ctx.waits.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::overloaded("too many result streams at the moment"))?;
+    let body = Body::from_stream(Results::new(ctx, owner, batch, format, permit)?.into_stream());
     Ok((headers, body).into_response())
 }
 
@@ -78,10 +82,18 @@ struct Results {
     records: BoxStream<'static, Result<Record, Problem>>,
     /// None for NDJSON, which is written line by line, and at the end.
     writer: Option<Writer<Vec<u8>>>,
+    /// A slow reader holds one of a bounded number.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Results {
-    fn new(ctx: Ctx, owner: Owner, batch: Batch, format: Format) -> Result<Self, Problem> {
+    fn new(
+        ctx: Ctx,
+        owner: Owner,
+        batch: Batch,
+        format: Format,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Self, Problem> {
         let writer = match format {
             Format::Ndjson => None,
             other => Some(Writer::new(other, Vec::new()).map_err(|e| Problem::internal(&e))?),
@@ -91,7 +103,7 @@ impl Results {
             .map(move |(index, item)| find(reader.clone(), owner.clone(), index, item))
             .buffered(AHEAD)
             .boxed();
-        Ok(Self { ctx, records, writer })
+        Ok(Self { ctx, records, writer, _permit: permit })
     }
 
     fn into_stream(self) -> BoxStream<'static, io::Result<Bytes>> {

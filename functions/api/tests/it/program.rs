@@ -39,3 +39,33 @@ fn settings_and_defaults_agree() {
     let config = pssp_api::standalone::config(&settings);
     assert_eq!((config.api_keys[0].owner.as_str(), &*config.api_keys[0].key), ("ann", "secret"));
 }
+
+#[test]
+fn while_it_waits_for_its_store_it_is_alive_and_not_ready() {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (addr, nobody) = (free().to_string(), free());
+    let program = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pssp-api"));
+        command.env("PSSP_ADDR", &addr).env("PSSP_BACKEND", format!("redis://{nobody}/0"));
+        command
+    };
+    let healthy = || program().arg("healthcheck").output().unwrap().status.code() == Some(0);
+    assert!(!healthy(), "nobody answers there");
+    let mut server = program().stderr(std::process::Stdio::null()).spawn().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !healthy() {
+        assert!(std::time::Instant::now() < deadline, "it never answered");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let ready = std::net::TcpStream::connect(&addr).and_then(|mut stream| {
+        use std::io::{Read, Write};
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    });
+    let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(server.wait().unwrap().code(), Some(0), "it ends in good order while it waits");
+    assert!(ready.unwrap().starts_with("HTTP/1.1 503"), "it is not ready");
+}

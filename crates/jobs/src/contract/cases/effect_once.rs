@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 
+use crate::contract::faults::Faulty;
 use crate::contract::{Harness, bytes, claim, jobs, owner, policy, receive, receiver, state, submit};
 use crate::job::{Failure, FailureClass, State};
 use crate::message::Message;
-use crate::service::{Claim, Settled};
+use crate::service::{Claim, Jobs, Settled};
 
 /// A message that comes twice runs the job once.
 pub async fn duplicate_delivery_is_harmless<H: Harness>(h: &mut H) {
@@ -113,4 +114,15 @@ pub async fn result_and_state_appear_together<H: Harness>(h: &mut H) {
         jobs.finish(&running, large.clone()).await.unwrap();
         assert_eq!(reader.await.unwrap(), large.len());
     }
+}
+
+/// A claim that went through although its answer was lost is ours, and costs no attempt or worker.
+pub async fn a_claim_whose_answer_was_lost_is_ours<H: Harness>(h: &mut H) {
+    let sound = jobs(h);
+    let job = submit(&sound).await;
+    let unlucky = Jobs::new(Faulty::losing_answers(&h.backend(), 1), h.clock(), policy()).unwrap();
+    let running = claim(&unlucky, job.id()).await;
+    assert_eq!((running.status.attempt, running.status.deaths), (1, 0));
+    assert!(matches!(sound.claim(job.id()).await.unwrap(), Claim::Wait(_)), "others see it taken");
+    assert!(matches!(unlucky.finish(&running, bytes("r")).await.unwrap(), Settled::Done(_)));
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use crate::batch::Batch;
-use crate::contract::{Harness, all_of, jobs, new_job, owner, policy, receive, submit};
+use crate::contract::{Harness, all_of, bytes, claim, jobs, new_job, owner, policy, receive, state, submit};
 use crate::error::StoreError;
 use crate::id::Owner;
+use crate::job::State;
 use crate::policy::Policy;
+use crate::ports::Submission;
 use crate::service::{Jobs, JobsError, Key};
 
 fn key(body: u8) -> Option<Key> {
@@ -122,11 +124,28 @@ pub async fn a_batch_that_was_cut_off_is_completed_by_its_retry<H: Harness>(h: &
     for id in &ids[1..] {
         assert!(jobs.delete(&owner(), *id).await.unwrap());
     }
+    let running = claim(&jobs, ids[0]).await;
+    jobs.finish(&running, bytes("kept")).await.unwrap();
     let again = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap();
     assert_eq!((again.replayed, &again.value), (true, &whole));
     assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 3);
+    assert_eq!(state(&jobs, ids[0]).await, State::Finished, "what was there is not made anew");
+    assert_eq!(jobs.result(ids[0]).await.unwrap(), "kept");
     assert!(jobs.delete(&owner(), ids[2]).await.unwrap());
     let third = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap();
     assert_eq!(third.value, whole);
     assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 2);
+}
+
+/// A job that exists is not created over, whatever became of it since.
+pub async fn what_exists_is_not_made_again<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let job = submit(&jobs).await;
+    let running = claim(&jobs, job.id()).await;
+    jobs.finish(&running, bytes("kept")).await.unwrap();
+    let again = Submission { job: job.clone(), key: None };
+    let outcome = h.backend().store.create(&[again]).await.pop().unwrap();
+    assert!(matches!(outcome, Err(StoreError::Exists)), "{outcome:?}");
+    assert_eq!(state(&jobs, job.id()).await, State::Finished);
+    assert_eq!(jobs.result(job.id()).await.unwrap(), "kept");
 }

@@ -129,3 +129,22 @@ pub async fn a_heartbeat_keeps_the_job<H: Harness>(h: &mut H) {
     assert!(matches!(jobs.finish(&job, bytes("r")).await.unwrap(), Settled::Done(_)));
     assert_eq!(state(&jobs, job.id()).await, State::Finished);
 }
+
+/// Jobs that merely wait longer than a message may take are sent again ever more rarely, and a dead
+/// worker's job is found among them in one sweep.
+pub async fn a_backlog_that_waits_hides_no_dead_worker<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let records = (0..40).map(|_| Ok(new_job())).collect();
+    let batch = jobs.submit_batch(&owner(), records, None).await.unwrap().value;
+    let mut resent = 0;
+    for _ in 0..7 {
+        h.advance(jobs.policy().resend_after).await;
+        h.advance(Duration::from_millis(100)).await;
+        resent += jobs.sweep().await.unwrap().resent;
+    }
+    assert!((40..=120).contains(&resent), "sent again {resent} times, and not 280 at 7 sweeps");
+    let held = claim(&jobs, batch.jobs().last().unwrap()).await;
+    h.advance(policy().lease + Duration::from_millis(100)).await;
+    assert_eq!(jobs.sweep().await.unwrap().reclaimed, 1);
+    assert_eq!(jobs.heartbeat(&held).await.unwrap(), Settled::Stale);
+}

@@ -94,6 +94,7 @@ pub async fn expired_records_are_gone<H: Harness>(h: &mut H) {
     jobs.finish(&done, bytes("r")).await.unwrap();
     let failed = claim(&jobs, submit(&jobs).await.id()).await;
     jobs.fail(&failed, Failure::new(FailureClass::Input, "no")).await.unwrap();
+    jobs.bury("not ours".to_owned(), "undecodable".to_owned()).await.unwrap();
     let batch = jobs.submit_batch(&owner(), vec![Ok(new_job())], None).await.unwrap().value;
     let batched = batch.jobs().next().unwrap();
     // On a backend that sleeps this is the longest wait of the suite.
@@ -107,7 +108,9 @@ pub async fn expired_records_are_gone<H: Harness>(h: &mut H) {
     for id in [done.id(), failed.id()] {
         let gone = jobs.find(&owner(), id).await;
         assert!(matches!(gone, Err(JobsError::Expired(_) | JobsError::NotFound)), "{gone:?}");
+        assert!(jobs.result(id).await.is_err(), "the result goes with its job");
     }
+    assert!(jobs.dead_letters(None, 10).await.unwrap().items.is_empty(), "dead letters expire too");
     assert_eq!(jobs.find(&owner(), waiting.id()).await.unwrap().state(), State::Submitted);
     assert!(jobs.batch(&owner(), batch.id).await.is_ok(), "a batch outlives its jobs' results");
     h.advance(policy().ttl).await;

@@ -1,0 +1,132 @@
+//! Reads what deploys pssp, for the tests of this crate: manifests and Dockerfiles of the repository.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde_json::Value;
+
+mod dockerfile;
+
+pub use dockerfile::Dockerfile;
+
+/// The root of the repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The text of a file of the repository.
+///
+/// # Panics
+/// If it cannot be read.
+#[must_use]
+pub fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// One Kubernetes object.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// The file it is in, without folders.
+    pub file: String,
+    /// What it says.
+    pub doc: Value,
+}
+
+impl Object {
+    /// `kind`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.str("/kind")
+    }
+
+    /// `metadata.name`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.str("/metadata/name")
+    }
+
+    /// The value at a JSON pointer; null if there is none.
+    #[must_use]
+    pub fn at(&self, pointer: &str) -> &Value {
+        self.doc.pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    /// The text at a JSON pointer; empty if there is none.
+    #[must_use]
+    pub fn str(&self, pointer: &str) -> &str {
+        self.at(pointer).as_str().unwrap_or_default()
+    }
+
+    /// The pod that it is or makes.
+    #[must_use]
+    pub fn pod(&self) -> Option<&Value> {
+        match self.kind() {
+            "Pod" => Some(&self.doc),
+            "Deployment" | "Job" => self.doc.pointer("/spec/template"),
+            _ => None,
+        }
+    }
+
+    /// The first container of its pod.
+    ///
+    /// # Panics
+    /// If it has none.
+    #[must_use]
+    pub fn container(&self) -> &Value {
+        self.pod()
+            .and_then(|pod| pod.pointer("/spec/containers/0"))
+            .unwrap_or_else(|| panic!("{} {} has no container", self.kind(), self.name()))
+    }
+}
+
+/// Every object in the `.yml` files of a folder such as `kubernetes/test`, by file name.
+///
+/// # Panics
+/// If one cannot be read.
+#[must_use]
+pub fn objects(folder: &str) -> Vec<Object> {
+    let list = || -> io::Result<Vec<PathBuf>> {
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(root().join(folder))?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+        files.retain(|file| file.extension().is_some_and(|e| e == "yml"));
+        files.sort();
+        Ok(files)
+    };
+    let files = list().unwrap_or_else(|error| panic!("{folder}: {error}"));
+    files.iter().flat_map(|file| read(file)).collect()
+}
+
+fn read(path: &Path) -> Vec<Object> {
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let docs: Vec<Value> =
+        serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    docs.into_iter().map(|doc| Object { file: file.clone(), doc }).collect()
+}
+
+/// A YAML file of the repository that holds one document.
+///
+/// # Panics
+/// If it cannot be read.
+#[must_use]
+pub fn yaml(path: &str) -> Value {
+    serde_saphyr::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A quantity of Kubernetes or Redis, in bytes: `400Mi`, `1Gi`, `200mb`, `1gb`.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn bytes(quantity: &str) -> u64 {
+    let digits = quantity.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &quantity[digits.len()..] {
+        "" => 1,
+        "Ki" | "kb" => 1 << 10,
+        "Mi" | "mb" => 1 << 20,
+        "Gi" | "gb" => 1 << 30,
+        other => panic!("unit {other} in {quantity}"),
+    };
+    digits.parse::<u64>().unwrap_or_else(|error| panic!("{quantity}: {error}")) * unit
+}

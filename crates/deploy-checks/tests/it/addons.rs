@@ -1,0 +1,60 @@
+//! Add-ons and debug tools name what there is.
+
+use pssp_deploy_checks::{Object, objects, text};
+
+use crate::object;
+
+fn addon(kind: &str) -> Object {
+    objects("kubernetes/addons").into_iter().find(|o| o.kind() == kind).expect("the add-on")
+}
+
+#[test]
+fn scalers_scale_deployments_that_exist() {
+    for kind in ["ScaledObject", "HorizontalPodAutoscaler"] {
+        let scaler = addon(kind);
+        let name = scaler.str("/spec/scaleTargetRef/name");
+        object("prod", "Deployment", name.trim_start_matches("prod-"));
+    }
+}
+
+#[test]
+fn workers_are_scaled_on_the_true_backlog_from_the_first_job() {
+    let keda = addon("ScaledObject");
+    assert_eq!(keda.str("/spec/advanced/scalingModifiers/formula"), "submitted + running");
+    assert_eq!(keda.str("/spec/advanced/scalingModifiers/activationTarget"), "0");
+    let status = text("functions/api/src/routes/service.rs");
+    for trigger in keda.at("/spec/triggers").as_array().expect("triggers") {
+        assert_eq!(trigger["metadata"]["url"], "http://prod-api:5000/v1/status");
+        let (queue, number) =
+            trigger["metadata"]["valueLocation"].as_str().and_then(|p| p.split_once('.')).expect("a path");
+        assert!(
+            status.contains(&format!("\"{queue}\":")) && status.contains(&format!("\"{number}\":")),
+            "{trigger}"
+        );
+        assert_eq!(trigger["name"], number, "the formula knows it by this name");
+    }
+}
+
+#[test]
+fn monitors_and_the_ingress_lead_to_ports_that_exist() {
+    let api = object("prod", "Service", "api");
+    assert_eq!(addon("ServiceMonitor").at("/spec/selector/matchLabels"), api.at("/spec/selector"));
+    assert_eq!(addon("ServiceMonitor").at("/spec/endpoints/0/port"), api.at("/spec/ports/0/name"));
+    let worker = object("prod", "Deployment", "wrk");
+    let monitor = addon("PodMonitor");
+    assert_eq!(monitor.at("/spec/selector/matchLabels"), worker.at("/spec/selector/matchLabels"));
+    assert_eq!(monitor.at("/spec/podMetricsEndpoints/0/port"), &worker.container()["ports"][0]["name"]);
+    let backend = addon("Ingress").at("/spec/rules/0/http/paths/0/backend/service").clone();
+    assert_eq!(backend["name"], api.name());
+    assert_eq!(backend["port"]["name"], *api.at("/spec/ports/0/name"));
+}
+
+#[test]
+fn the_verification_asks_the_service_of_test() {
+    let job = objects("kubernetes/debug").into_iter().find(|o| o.kind() == "Job").expect("the job");
+    let port = object("test", "Service", "api").at("/spec/ports/0/port").to_string();
+    assert_eq!(job.container()["args"][0], "verify");
+    assert_eq!(job.container()["args"][2], format!("http://test-api:{port}"));
+    assert_eq!(job.container()["args"][4], env!("CARGO_PKG_VERSION"), "and that it is the version meant");
+    assert_eq!(job.at("/spec/backoffLimit"), 0, "what fails shall be seen");
+}

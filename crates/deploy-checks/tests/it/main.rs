@@ -1,0 +1,27 @@
+//! Tests of what deploys pssp.
+
+mod addons;
+mod composition;
+mod environments;
+mod images;
+mod manifests;
+mod network;
+mod pods;
+mod release;
+mod rollout;
+mod settings;
+
+/// The two environments, each a folder of `kubernetes/`.
+const ENVIRONMENTS: [&str; 2] = ["test", "prod"];
+
+/// The objects of an environment.
+fn environment(name: &str) -> Vec<pssp_deploy_checks::Object> {
+    pssp_deploy_checks::objects(&format!("kubernetes/{name}"))
+}
+
+/// One object of an environment, by kind and by its name without the prefix.
+fn object(env: &str, kind: &str, name: &str) -> pssp_deploy_checks::Object {
+    let full = format!("{env}-{name}");
+    let found = environment(env).into_iter().find(|o| o.kind() == kind && o.name() == full);
+    found.unwrap_or_else(|| panic!("no {kind} {full}"))
+}

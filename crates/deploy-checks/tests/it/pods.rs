@@ -1,0 +1,80 @@
+//! What every pod of ours must be: the restricted Pod Security Standard, the image's user, bounded.
+
+use pssp_deploy_checks::{Dockerfile, Object, objects};
+use serde_json::{Value, json};
+
+fn pods() -> Vec<Object> {
+    let folders = ["kubernetes/test", "kubernetes/prod", "kubernetes/debug"];
+    folders.iter().flat_map(|folder| objects(folder)).filter(|o| o.pod().is_some()).collect()
+}
+
+fn every_pod(check: impl Fn(&str, &Value)) {
+    let pods = pods();
+    assert_eq!(pods.len(), 8, "three deployments in each environment, the verification, the debug pod");
+    pods.iter().for_each(|pod| check(pod.name(), &pod.pod().expect("a pod")["spec"]));
+}
+
+fn every_container(check: impl Fn(&str, &Value)) {
+    every_pod(|name, spec| {
+        let containers = spec["containers"].as_array().expect("containers");
+        let init = spec["initContainers"].as_array().into_iter().flatten();
+        containers.iter().chain(init).for_each(|container| check(name, container));
+    });
+}
+
+#[test]
+fn the_restricted_standard_is_met() {
+    every_pod(|name, spec| {
+        let context = &spec["securityContext"];
+        assert_eq!(context["runAsNonRoot"], true, "{name}");
+        assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault", "{name}");
+        for forbidden in ["hostNetwork", "hostPID", "hostIPC"] {
+            assert!(spec.get(forbidden).is_none(), "{name}: {forbidden}");
+        }
+        let volumes = spec["volumes"].as_array().into_iter().flatten();
+        for volume in volumes {
+            let allowed = ["configMap", "secret", "persistentVolumeClaim", "emptyDir", "projected"];
+            assert!(allowed.iter().any(|kind| volume.get(kind).is_some()), "{name}: {volume}");
+        }
+    });
+    every_container(|name, container| {
+        let context = &container["securityContext"];
+        assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");
+        assert_eq!(context["capabilities"], json!({ "drop": ["ALL"] }), "{name}");
+        assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
+        assert!(context.get("privileged").is_none(), "{name}");
+    });
+}
+
+#[test]
+fn the_user_is_the_one_of_the_images() {
+    for part in ["api", "wrk", "cli", "db"] {
+        assert_eq!(Dockerfile::of(part).says("USER"), "65532:65532", "Dockerfile.{part}");
+    }
+    every_pod(|name, spec| {
+        assert_eq!(spec["securityContext"]["runAsUser"], 65532, "{name}");
+        assert_eq!(spec["securityContext"]["runAsGroup"], 65532, "{name}");
+    });
+}
+
+#[test]
+fn nothing_is_given_that_is_not_needed() {
+    every_pod(|name, spec| {
+        assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
+    });
+    for pod in pods().iter().filter(|pod| pod.name() != "python-debug") {
+        let links = &pod.pod().expect("a pod")["spec"]["enableServiceLinks"];
+        assert_eq!(*links, false, "{}: a service called pssp-… would look like a setting", pod.name());
+    }
+}
+
+#[test]
+fn every_container_is_bounded() {
+    every_container(|name, container| {
+        for kind in ["requests", "limits"] {
+            for resource in ["cpu", "memory"] {
+                assert!(container["resources"][kind][resource].is_string(), "{name}: {kind}.{resource}");
+            }
+        }
+    });
+}

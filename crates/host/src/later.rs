@@ -1,0 +1,63 @@
+//! A router that is still to come: a server that waits for its store answers probes meanwhile.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+/// Puts the router in place.
+pub struct Later(watch::Sender<Option<Router>>);
+
+impl Later {
+    /// From now on requests go to `router`.
+    pub fn set(&self, router: Router) {
+        self.0.send_replace(Some(router));
+    }
+}
+
+/// A router to serve at once, and the means to put the real one in its place. Until then `/healthz`
+/// is fine (the process lives and waits) and everything else is 503 with `Retry-After`.
+#[must_use]
+pub fn router() -> (Router, Later) {
+    let (sender, receiver) = watch::channel(None::<Router>);
+    let router = Router::new().fallback(move |request: Request| {
+        let there = receiver.borrow().clone();
+        async move {
+            match there {
+                Some(router) => router.oneshot(request).await.into_response(),
+                None => starting(request.uri().path()),
+            }
+        }
+    });
+    (router, Later(sender))
+}
+
+fn starting(path: &str) -> Response {
+    if path == "/healthz" {
+        return "starting\n".into_response();
+    }
+    let retry_after = [(header::RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, retry_after, "starting: the store is not there yet\n").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    async fn status(router: &Router, path: &str) -> u16 {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn probes_are_answered_before_the_router_is_there() {
+        let (router, later) = router();
+        assert_eq!((status(&router, "/healthz").await, status(&router, "/readyz").await), (200, 503));
+        assert_eq!(status(&router, "/v1/jobs").await, 503);
+        later.set(Router::new().route("/v1/jobs", axum::routing::get(|| async { "here" })));
+        assert_eq!((status(&router, "/v1/jobs").await, status(&router, "/healthz").await), (200, 404));
+    }
+}

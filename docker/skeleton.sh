@@ -1,0 +1,15 @@
+#!/bin/sh
+# Copies from the working tree to $1 what decides which dependencies are compiled, and how: the manifests
+# and the lock file. Each target gets an empty program, since cargo wants to see one.
+set -eu
+
+to=$1
+find . -name target -prune -o \
+    \( -name Cargo.toml -o -name Cargo.lock -o -path '*/src/lib.rs' -o -path '*/src/main.rs' -o -path '*/benches/*.rs' \) -print |
+    while read -r file; do
+        mkdir -p "$to/$(dirname "$file")"
+        case $file in
+            *.rs) echo 'fn main() {}' > "$to/$file" ;;
+            *) cp "$file" "$to/$file" ;;
+        esac
+    done

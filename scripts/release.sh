@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Makes a release: release.sh 1.2.3. Checks, writes the version everywhere, commits, tags. Pushes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/deploy/common.sh
+
+version=${1:-}
+[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "usage: make release VERSION=1.2.3"
+now=$(scripts/version.sh)
+[[ $(printf '%s\n' "$now" "$version" | sort -V | tail -n1) == "$version" ]] || die "$version is older than $now"
+[[ -z $(git tag --list "v$version") ]] || die "v$version exists already"
+[[ $(git branch --show-current) == "${RELEASE_BRANCH:-main}" ]] || die "releases are made on ${RELEASE_BRANCH:-main}"
+[[ -z $(git status --porcelain) ]] || die "the working tree has changes: commit or undo them"
+notes=$(sed -n '/^## \[Unreleased\]/,/^## \[[0-9]/p' CHANGELOG.md | grep -v '^## ' | grep -c '[^ ]' || true)
+((notes > 0)) || die "CHANGELOG.md says nothing under [Unreleased]"
+
+# A tag is for ever: all that can be known before it is.
+${RELEASE_CHECKS:-make lint test lint-deploy}
+
+sed -i '/^\[workspace\.package\]/,/^\[/ s/^version = ".*"$/version = "'"$version"'"/' Cargo.toml
+# Only our own entries of Cargo.lock change.
+cargo update --workspace --offline --quiet
+sed -i "s/^## \[Unreleased\].*/&\n\n## [$version] - $(date -u +%F)/" CHANGELOG.md
+scripts/deploy/set-tag.sh test "$version"
+scripts/deploy/no-latest.sh
+
+git commit --quiet -am "Release $version"
+git tag -a "v$version" -m "pssp $version"
+say "v$version is made. Push it, and the images get built: git push --follow-tags
+Then: make deploy-test, make promote"
