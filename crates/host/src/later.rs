@@ -19,7 +19,6 @@ impl Later {
 
 /// A router to serve at once, and the means to put the real one in its place. Until then `/healthz`
 /// is fine (the process lives and waits) and everything else is 503 with `Retry-After`.
-#[must_use]
 pub fn router() -> (Router, Later) {
     let (sender, receiver) = watch::channel(None::<Router>);
     let router = Router::new().fallback(move |request: Request| {

@@ -59,7 +59,18 @@ async fn a_store_that_refuses_is_not_pressed() {
     let id = bed.submit().await;
     *bed.store.hiccups.lock().unwrap() = vec![Hiccup::Refuse; 1000];
     assert_eq!(bed.handle(id).await, Disposition::Retry { after: bed.jobs.policy().lease });
-    assert_eq!(bed.store.hiccups.lock().unwrap().len(), 999);
+    let tried = 1000 - bed.store.hiccups.lock().unwrap().len();
+    assert_eq!(tried, 2, "once to finish, once to put the job back");
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_results_is_no_death_of_the_worker() {
+    let bed = Bed::new(Fake::quick());
+    let id = bed.submit().await;
+    *bed.store.hiccups.lock().unwrap() = vec![Hiccup::Refuse];
+    assert!(is_retry(bed.handle(id).await));
+    let job = bed.job(id).await;
+    assert_eq!((job.state(), job.status.failures, job.status.deaths), (State::Submitted, 1, 0));
 }
 
 #[tokio::test]
