@@ -18,6 +18,7 @@ notes=$(sed -n '/^## \[Unreleased\]/,/^## \[[0-9]/p' CHANGELOG.md | grep -v '^##
 ${RELEASE_CHECKS:-make lint test lint-deploy}
 
 sed -i '/^\[workspace\.package\]/,/^\[/ s/^version = ".*"$/version = "'"$version"'"/' Cargo.toml
+sed -i '0,/"version": ".*"/ s//"version": "'"$version"'"/' functions/api/openapi.json
 # Only our own entries of Cargo.lock change.
 cargo update --workspace --offline --quiet
 sed -i "s/^## \[Unreleased\].*/&\n\n## [$version] - $(date -u +%F)/" CHANGELOG.md

@@ -30,6 +30,8 @@ impl Site {
                 site.repo().to_str().expect("a path"),
             ],
         );
+        let described = "functions/api/openapi.json";
+        site.outside("cp", &[described, site.repo().join(described).to_str().expect("a path")]);
         let kubectl = root().join("crates/deploy-checks/tests/it/fake-kubectl.sh");
         fs::create_dir_all(site.bin()).expect("a folder");
         fs::copy(kubectl, site.bin().join("kubectl")).expect("a copy");
@@ -148,6 +150,7 @@ fn a_release_writes_one_version_everywhere() {
     let site = Site::new();
     site.run("release.sh", &["7.8.9"]);
     assert!(site.read("Cargo.toml").contains("\nversion = \"7.8.9\"\n"));
+    assert!(site.read("functions/api/openapi.json").contains("\n    \"version\": \"7.8.9\",\n"));
     assert!(site.read("Cargo.lock").contains("name = \"pssp-api\"\nversion = \"7.8.9\"\n"));
     assert!(site.read("CHANGELOG.md").contains("## [Unreleased]\n\n## [7.8.9] - 20"));
     for file in [
