@@ -49,13 +49,19 @@ pub fn metrics() -> Metrics {
     METRICS.get_or_init(install_metrics).clone()
 }
 
+/// Colours are for terminals, and for those who did not decline them (<https://no-color.org>).
+fn is_coloured() -> bool {
+    let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !declined
+}
+
 fn init_log(log: &LogSettings) {
     // The filter was validated with the settings; a wrong one here falls back to the default.
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(is_coloured());
     // Fails if there is a subscriber already, which then stays: a test's, or our own.
     let installed = match log.format {
         LogFormat::Text => builder.finish().try_init(),

@@ -4,7 +4,7 @@
 //!                   ┌── retry, release, lose_lease: attempt stays, the next claim adds 1 ──┐
 //!                   ▼                                                                      │
 //! submit ──► submitted ──claim──► running ──finish──► finished                             │
-//!              │   ▲                 │ └─────────────────────────────────────────────────-─┘
+//!              │   ▲                 │ └────────────────────────────────────────────────────┘
 //!              │   └──redrive──┐     ├──fail, or attempts or deaths used up──► failed
 //!              └────cancel─────┼─────┴──cancel──► cancelled
 //!                              └── failed (an operator sends a dead letter again)

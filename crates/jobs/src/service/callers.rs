@@ -1,0 +1,211 @@
+//! For callers: submit, find, list, wait, cancel, delete.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Accepted, Jobs, JobsError, Key, NewJob, Settled};
+use crate::batch::{Batch, BatchItem};
+use crate::error::StoreError;
+use crate::id::{BatchId, JobId, Owner};
+use crate::job::{BatchRef, Job, State, Summary};
+use crate::ports::{Change, Created, ListQuery, Page, Submission};
+
+impl Jobs {
+    /// Accepts one job, to be started from `delay` from now on. When this returns the job is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`]; [`JobsError::NotFound`] if the key led to a job that was deleted
+    /// since; or the backend's.
+    pub async fn submit(
+        &self,
+        owner: &Owner,
+        new: NewJob,
+        delay: Duration,
+        key: Option<Key>,
+    ) -> Result<Accepted<Job>, JobsError> {
+        let job = self.job(JobId::new(self.now()), owner, new, delay, None);
+        let submission = Submission { job, key: key.map(|k| self.idempotency(owner, k)) };
+        let outcome = self.backend.store.create(std::slice::from_ref(&submission)).await.pop();
+        match outcome.unwrap_or(Err(StoreError::NotFound))? {
+            Created::New => Ok(Accepted { value: submission.job, replayed: false }),
+            Created::Existing(id) => Ok(Accepted { value: self.find(owner, id).await?, replayed: true }),
+        }
+    }
+
+    /// Accepts a batch: jobs for the good records, a note for each bad one, in order. When this
+    /// returns all of it is durable.
+    ///
+    /// The handle comes first, with the key and the ids of jobs to be made, then the jobs, then the
+    /// seal. So requests with the same key, at the same time or after one that was cut off, make
+    /// the same jobs, each once. What a request without a key leaves behind when it is cut off runs
+    /// and expires on its own.
+    ///
+    /// # Errors
+    /// As for [`Jobs::submit`].
+    pub async fn submit_batch(
+        &self,
+        owner: &Owner,
+        records: Vec<Result<NewJob, BatchItem>>,
+        key: Option<Key>,
+    ) -> Result<Accepted<Batch>, JobsError> {
+        let key = key.map(|k| self.idempotency(owner, k));
+        let known = match &key {
+            Some(key) => self.backend.batches.batch_of_key(key).await?,
+            None => None,
+        };
+        let (batch, replayed) = match known {
+            Some(id) => (self.batch(owner, id).await?, true),
+            None => {
+                let batch = self.plan(owner, &records);
+                match self.backend.batches.create_batch(&batch, key.as_ref()).await? {
+                    Created::New => (batch, false),
+                    Created::Existing(id) => (self.batch(owner, id).await?, true),
+                }
+            }
+        };
+        if batch.sealed {
+            return Ok(Accepted { value: batch, replayed });
+        }
+        self.fill(&batch, records).await?;
+        let batch = Batch { sealed: true, ..batch };
+        self.backend.batches.seal_batch(&batch).await?;
+        Ok(Accepted { value: batch, replayed })
+    }
+
+    fn plan(&self, owner: &Owner, records: &[Result<NewJob, BatchItem>]) -> Batch {
+        let now = self.now();
+        let item = |record: &Result<NewJob, BatchItem>| match record {
+            Ok(_) => BatchItem::Job(JobId::new(now)),
+            Err(rejected) => rejected.clone(),
+        };
+        Batch {
+            id: BatchId::new(now),
+            owner: owner.clone(),
+            created_at: now,
+            // The handle outlives its jobs' results by the time that they may have to wait.
+            expires_at: now.plus(self.policy.ttl * 2),
+            sealed: false,
+            items: records.iter().map(item).collect(),
+        }
+    }
+
+    /// Makes the jobs that the batch names and that are not there yet.
+    async fn fill(&self, batch: &Batch, records: Vec<Result<NewJob, BatchItem>>) -> Result<(), StoreError> {
+        let planned = (0_u32..).zip(&batch.items).zip(records);
+        let submissions: Vec<Submission> = planned
+            .filter_map(|((index, item), record)| match (item, record) {
+                (BatchItem::Job(id), Ok(new)) => {
+                    let place = BatchRef { id: batch.id, index };
+                    let job = self.job(*id, &batch.owner, new, Duration::ZERO, Some(place));
+                    Some(Submission { job, key: None })
+                }
+                _ => None,
+            })
+            .collect();
+        for chunk in submissions.chunks(self.backend.store.capabilities().max_create.max(1)) {
+            for outcome in self.backend.store.create(chunk).await {
+                match outcome {
+                    Ok(_) | Err(StoreError::Exists) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The job, if it is one of `owner`'s and not expired.
+    ///
+    /// # Errors
+    /// [`JobsError::NotFound`], [`JobsError::Expired`], or the backend's.
+    pub async fn find(&self, owner: &Owner, id: JobId) -> Result<Job, JobsError> {
+        let job = self.backend.store.get(id).await?.ok_or(JobsError::NotFound)?;
+        if job.head.owner != *owner {
+            return Err(JobsError::NotFound);
+        }
+        match job.status.expires_at {
+            Some(at) if job.status.is_expired(self.now()) => Err(JobsError::Expired(at)),
+            _ => Ok(job),
+        }
+    }
+
+    /// The batch, if it is one of `owner`'s and not expired.
+    ///
+    /// # Errors
+    /// As for [`Jobs::find`].
+    pub async fn batch(&self, owner: &Owner, id: BatchId) -> Result<Batch, JobsError> {
+        let batch = self.backend.batches.batch(id).await?.ok_or(JobsError::NotFound)?;
+        if batch.owner != *owner {
+            return Err(JobsError::NotFound);
+        }
+        if batch.expires_at <= self.now() {
+            return Err(JobsError::Expired(batch.expires_at));
+        }
+        Ok(batch)
+    }
+
+    /// The stored result of a finished job.
+    ///
+    /// # Errors
+    /// [`JobsError::NotFound`] if there is none (yet), or the backend's.
+    pub async fn result(&self, id: JobId) -> Result<Bytes, JobsError> {
+        self.backend.store.result(id).await?.ok_or(JobsError::NotFound)
+    }
+
+    /// One page of an owner's jobs, newest first, without expired ones.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, JobsError> {
+        let now = self.now();
+        let mut page = self.backend.store.list(query).await?;
+        page.items.retain(|summary| !summary.status.is_expired(now));
+        Ok(page)
+    }
+
+    /// Waits until the job is terminal or `timeout` has passed; returns it as it is then.
+    ///
+    /// # Errors
+    /// As for [`Jobs::find`], also when the job disappears while waiting.
+    pub async fn wait(&self, owner: &Owner, id: JobId, timeout: Duration) -> Result<Job, JobsError> {
+        let mut watcher = self.backend.watch.watch(id);
+        let deadline = tokio::time::Instant::now() + timeout;
+        loop {
+            let job = self.find(owner, id).await?;
+            if job.state().is_terminal()
+                || tokio::time::timeout_at(deadline, watcher.changed()).await.is_err()
+            {
+                return Ok(job);
+            }
+        }
+    }
+
+    /// Cancels. Cancelling again is fine.
+    ///
+    /// # Errors
+    /// [`JobsError::Refused`] if it is finished or failed; else as for [`Jobs::find`].
+    pub async fn cancel(&self, owner: &Owner, id: JobId) -> Result<Job, JobsError> {
+        loop {
+            let job = self.find(owner, id).await?;
+            if job.state() == State::Cancelled {
+                return Ok(job);
+            }
+            let cancelled = job.cancel(self.now(), &self.policy)?;
+            if let Settled::Done(job) = self.apply(&Change::new(&job, cancelled)).await? {
+                return Ok(job);
+            }
+        }
+    }
+
+    /// Deletes the job with all that belongs to it; a worker that runs it notices and stops. Returns
+    /// whether there was one of this owner.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn delete(&self, owner: &Owner, id: JobId) -> Result<bool, JobsError> {
+        match self.backend.store.get(id).await? {
+            Some(job) if job.head.owner == *owner => Ok(self.backend.store.delete(id).await?),
+            _ => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! For operators, and the sweep: repair, notices, dead letters.
+
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt};
+
+use super::{Jobs, JobsError, SWEEP_LIMIT, Settled, Swept, jitter};
+use crate::error::StoreError;
+use crate::id::JobId;
+use crate::job::{Job, Phase, State};
+use crate::notice::Notice;
+use crate::ports::{Change, DeadLetter, Page};
+use crate::time::Timestamp;
+
+impl Jobs {
+    /// Repairs what is overdue (lost messages, lost workers, times from before a clock jump) and
+    /// forgets what has expired. Every worker calls it all the time; sweeps do not disturb each other.
+    ///
+    /// # Errors
+    /// The backend's, where it may pass; what was repaired before stays repaired. A job that cannot
+    /// be repaired is logged, counted and passed over.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        let now = self.now();
+        let overdue = self.backend.store.overdue(now, self.policy.horizon(), SWEEP_LIMIT).await?;
+        // Some at a time, so that a backend which groups its writes can.
+        let repairs = overdue.into_iter().map(|id| async move { (id, self.look_after(id, now).await) });
+        let mut repairs = stream::iter(repairs).buffer_unordered(SWEEP_WIDTH);
+        while let Some((id, repaired)) = repairs.next().await {
+            match repaired {
+                Ok(repair) => swept.count(repair),
+                Err(error) if error.is_temporary() => return Err(error),
+                // One record that cannot be read must not keep the others from repair.
+                Err(error) => {
+                    tracing::error!(job = %id, %error, "cannot repair job {id}: {error}");
+                    swept.skipped += 1;
+                }
+            }
+        }
+        swept.purged = self.backend.store.purge(now, SWEEP_LIMIT).await?;
+        Ok(swept)
+    }
+
+    async fn look_after(&self, id: JobId, now: Timestamp) -> Result<Option<Repair>, StoreError> {
+        let Some(job) = self.backend.store.get(id).await? else { return Ok(None) };
+        let (policy, ahead) = (&*self.policy, job.status.is_ahead(now, &self.policy));
+        if !ahead && job.status.due_at.is_none_or(|due| due > now) {
+            return Ok(None); // it moved on since the candidate list was made
+        }
+        let (next, repair) = match &job.status.phase {
+            Phase::Submitted { .. } => (job.resend(now, policy), Repair::Resent),
+            // A lease from the future: bring it into range, and let a live worker extend it or a
+            // dead one lose it.
+            Phase::Running { .. } if ahead => (job.extend(now, policy), Repair::Healed),
+            Phase::Running { .. } => match job.lose_lease(now, policy, jitter()) {
+                Ok(next) if next.state() == State::Failed => (Ok(next), Repair::Buried),
+                next => (next, Repair::Reclaimed),
+            },
+            _ => return Ok(None),
+        };
+        let Ok(next) = next else { return Ok(None) };
+        let mut change = Change::new(&job, next);
+        if let Phase::Submitted { not_before, .. } = change.job.status.phase {
+            change = change.with_message(not_before.since(now));
+        }
+        let settled = self.apply(&change).await?;
+        Ok(matches!(settled, Settled::Done(_)).then_some(repair))
+    }
+
+    /// The notice that an operator posted, unless it is over.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn notice(&self) -> Result<Option<Notice>, StoreError> {
+        let now = self.now();
+        Ok(self.backend.notices.notice().await?.filter(|notice| !notice.is_over(now)))
+    }
+
+    /// Posts a notice in place of any other; `None` clears.
+    ///
+    /// # Errors
+    /// The backend's. The caller has checked the notice ([`Notice::check`]).
+    pub async fn post(&self, notice: Option<&Notice>) -> Result<(), StoreError> {
+        self.backend.notices.set_notice(notice).await
+    }
+
+    /// One page of dead letters, newest first.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn dead_letters(
+        &self,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<Page<DeadLetter, JobId>, StoreError> {
+        self.backend.dead.dead_letters(before, limit).await
+    }
+
+    /// Keeps a message that nobody can use among the dead letters.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn bury(&self, body: String, reason: String) -> Result<(), StoreError> {
+        let now = self.now();
+        let letter = DeadLetter { id: JobId::new(now), job: None, at: now, reason, body: Some(body) };
+        self.backend.dead.bury(&letter, now.plus(self.policy.ttl)).await
+    }
+
+    /// Sends a failed job again, with its counts at zero.
+    ///
+    /// # Errors
+    /// [`JobsError::Refused`] if it has not failed, [`JobsError::NotFound`], or the backend's.
+    pub async fn redrive(&self, id: JobId) -> Result<Job, JobsError> {
+        loop {
+            let job = self.backend.store.get(id).await?.ok_or(JobsError::NotFound)?;
+            let next = job.redrive(self.now(), &self.policy)?;
+            let change = Change::new(&job, next).with_message(Duration::ZERO);
+            if let Settled::Done(job) = self.apply(&change).await? {
+                return Ok(job);
+            }
+        }
+    }
+}
+
+/// What the sweep did to one job.
+enum Repair {
+    Resent,
+    Reclaimed,
+    Healed,
+    Buried,
+}
+
+impl Swept {
+    fn count(&mut self, repair: Option<Repair>) {
+        match repair {
+            Some(Repair::Resent) => self.resent += 1,
+            Some(Repair::Reclaimed) => self.reclaimed += 1,
+            Some(Repair::Healed) => self.healed += 1,
+            Some(Repair::Buried) => self.buried += 1,
+            None => {}
+        }
+    }
+}
+
+/// Jobs that a sweep repairs at the same time.
+const SWEEP_WIDTH: usize = 32;
