@@ -10,7 +10,7 @@ PSSP := target/debug/pssp
 
 include docker/images.mk kubernetes/kubernetes.mk
 
-.PHONY: help setup setup-test build test lint demo up bench load train docs clean
+.PHONY: help setup setup-test build test e2e matrix lint demo up bench load train docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -26,6 +26,14 @@ setup-test:
 
 test: setup-test check-manifests ## Run every test
 	$(CARGO) test --locked --workspace
+
+e2e: setup-test ## Run the end-to-end suite in every home
+	$(CARGO) build --locked --workspace --bins
+	$(CARGO) test --locked -p pssp-e2e
+
+matrix: setup-test ## The same, and write the README's table of it
+	$(CARGO) build --locked --workspace --bins
+	scripts/matrix.py $(CARGO) test --locked -p pssp-e2e --test it -- --skip matrix::
 
 lint: ## Check format, lints, documentation, and that generated pages are current
 	@scripts/setup.sh lint

@@ -1,0 +1,109 @@
+//! As on Kubernetes: `pssp-api` and `pssp-worker` over a Redis.
+
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::program::{Running, command, free_port};
+use crate::{Client, Home, SETTINGS};
+
+/// The networked home.
+pub struct Redis {
+    folder: TempDir,
+    store_port: u16,
+    api_port: u16,
+    store: Running,
+    api: Running,
+    worker: Option<Running>,
+}
+
+impl Redis {
+    /// Starts one over an empty Redis.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (store_port, api_port) = (free_port(), free_port());
+        let store = serve_store(&folder, store_port);
+        let backend = url_of(store_port);
+        let (api, worker) = (serve_api(&backend, api_port), Some(work(&backend)));
+        Self { folder, store_port, api_port, store, api, worker }
+    }
+
+    fn cli(&self, args: &[&str]) -> String {
+        cli(self.store_port, args)
+    }
+}
+
+fn url_of(port: u16) -> String {
+    format!("redis://127.0.0.1:{port}/0")
+}
+
+fn cli(port: u16, args: &[&str]) -> String {
+    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(args).output();
+    let output = output.unwrap_or_else(|e| panic!("redis-cli ({e}): run `make setup-test`"));
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+fn serve_store(folder: &TempDir, port: u16) -> Running {
+    let mut server = Command::new("redis-server");
+    server
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+        .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+        .arg(folder.path())
+        .stdin(Stdio::null());
+    let mut running = Running::start("redis-server", server);
+    running.until("Redis to answer", || cli(port, &["PING"]) == "PONG");
+    running
+}
+
+fn serve_api(backend: &str, port: u16) -> Running {
+    let addr = format!("127.0.0.1:{port}");
+    let mut api = command("pssp-api");
+    api.envs(SETTINGS.iter().copied()).env("PSSP_ADDR", &addr).env("PSSP_BACKEND", backend);
+    let mut running = Running::start("pssp-api", api);
+    let client = Client::new(&format!("http://{addr}"));
+    running.until("the API to be ready", || {
+        client.try_send("GET", "/readyz", &[], b"").is_some_and(|answer| answer.status == 200)
+    });
+    running
+}
+
+fn work(backend: &str) -> Running {
+    let mut worker = command("pssp-worker");
+    worker.envs(SETTINGS.iter().copied()).env("PSSP_BACKEND", backend);
+    Running::start("pssp-worker", worker)
+}
+
+impl Home for Redis {
+    fn client(&self) -> Client {
+        Client::new(&format!("http://127.0.0.1:{}", self.api_port))
+    }
+
+    fn backend(&self) -> String {
+        url_of(self.store_port)
+    }
+
+    fn kill_workers(&mut self) {
+        if let Some(mut worker) = self.worker.take() {
+            worker.kill();
+        }
+    }
+
+    fn start_workers(&mut self) {
+        self.worker = Some(work(&self.backend()));
+    }
+
+    fn restart_api(&mut self) {
+        self.api.kill();
+        self.api = serve_api(&self.backend(), self.api_port);
+    }
+
+    fn restart_store(&mut self) {
+        self.store.kill();
+        self.store = serve_store(&self.folder, self.store_port);
+    }
+
+    fn lose_messages(&mut self) {
+        assert_eq!(self.cli(&["DEL", "{pssp}:v1:queue"]), "1", "keys: {}", self.cli(&["KEYS", "*"]));
+    }
+}

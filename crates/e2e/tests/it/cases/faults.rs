@@ -1,0 +1,99 @@
+//! Processes that die, a store that restarts, messages that vanish: nothing accepted is lost, nothing
+//! is done twice.
+
+use std::collections::BTreeSet;
+
+use pssp_e2e::{Client, Home, until};
+
+use super::batches::{chains, done, send};
+
+const FASTA: (&str, &str) = ("content-type", "text/x-fasta");
+const TEXT: (&str, &str) = ("content-type", "text/plain");
+
+/// Chains that take a good part of a second each.
+fn long_chains(n: usize) -> String {
+    let chain = |c: usize| {
+        (0..10_000_usize)
+            .map(|i| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(i * i + i / 7 + c) % 20]))
+            .collect::<String>()
+    };
+    (0..n).map(|c| format!(">long{c}\n{}\n", chain(c))).collect()
+}
+
+fn count(client: &Client, path: &str, state: &str) -> u64 {
+    let answer = client.try_send("GET", path, &[], b"").filter(|answer| answer.status == 200);
+    answer.map_or(0, |answer| answer.json()["counts"][state].as_u64().unwrap())
+}
+
+pub(crate) fn a_killed_worker_loses_nothing(home: &mut dyn Home) {
+    let path = send(&home.client(), &[FASTA], long_chains(6).as_bytes());
+    until("a job to be finished and one to be running", || {
+        let client = home.client();
+        (count(&client, &path, "finished") >= 1 && count(&client, &path, "running") >= 1).then_some(())
+    });
+    home.kill_workers();
+    let left = count(&home.client(), &path, "finished");
+    assert!(left < 6, "killed too late to see anything");
+    home.start_workers();
+    assert_eq!(done(&home.client(), &path)["finished"], 6);
+    let results = home.client().get(&format!("{path}/results")).expect(200).text();
+    assert_eq!(results.lines().count(), 6, "each once");
+}
+
+pub(crate) fn a_killed_api_loses_and_doubles_nothing(home: &mut dyn Home) {
+    // Callers repeat a request without an answer under the same key.
+    let submit = |client: &Client, n: usize| {
+        until("an answer", || {
+            let (key, body) = (format!("request-{n}"), format!("MKVLAAGIVG{}", "A".repeat(n)));
+            let headers = [TEXT, ("idempotency-key", key.as_str())];
+            let answer = client.try_send("POST", "/v1/jobs", &headers, body.as_bytes())?;
+            matches!(answer.status, 200..=202).then(|| answer.json()["id"].as_str().unwrap().to_owned())
+        })
+    };
+    let client = home.client();
+    let ids: Vec<String> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4)
+            .map(|caller| {
+                let client = client.clone();
+                scope.spawn(move || (0..15).map(|i| submit(&client, caller * 15 + i)).collect::<Vec<_>>())
+            })
+            .collect();
+        home.restart_api();
+        home.restart_api();
+        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+    });
+    let client = home.client();
+    for id in &ids {
+        assert_eq!(client.finished(id)["status"], "finished");
+    }
+    let unique: BTreeSet<&String> = ids.iter().collect();
+    assert_eq!(unique.len(), 60);
+    until("the list to show all, and no more", || {
+        let listed = client.get("/v1/jobs?limit=100").json()["jobs"].as_array().unwrap().len();
+        assert!(listed <= 60, "{listed} jobs of 60 requests");
+        (listed == 60).then_some(())
+    });
+}
+
+pub(crate) fn a_store_that_restarts_keeps_what_was_accepted(home: &mut dyn Home) {
+    let path = send(&home.client(), &[FASTA], chains(40).as_bytes());
+    home.restart_store();
+    let one = until("the service to take jobs again", || {
+        let answer = home.client().try_send("POST", "/v1/jobs", &[TEXT], b"MKVLAAGIVG")?;
+        (answer.status == 202).then(|| answer.json()["id"].as_str().unwrap().to_owned())
+    });
+    assert_eq!(done(&home.client(), &path)["finished"], 40);
+    assert_eq!(home.client().finished(&one)["status"], "finished");
+}
+
+pub(crate) fn lost_messages_are_sent_again(home: &mut dyn Home) {
+    home.kill_workers();
+    let ids: Vec<String> =
+        (0..5).map(|i| home.client().submit(&format!("MKVLAAGIVG{}", "A".repeat(i)))).collect();
+    home.lose_messages();
+    home.start_workers();
+    for id in &ids {
+        let job = home.client().finished(id);
+        assert_eq!((&job["status"], &job["attempts"]), (&"finished".into(), &1.into()), "{job}");
+    }
+}

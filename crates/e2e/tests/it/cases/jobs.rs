@@ -1,0 +1,173 @@
+//! The modern face, one job at a time.
+
+use std::collections::BTreeSet;
+
+use pssp_e2e::{Client, Home, pssp, until};
+use serde_json::json;
+
+const UBIQUITIN: &str = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG";
+const TEXT: (&str, &str) = ("content-type", "text/plain");
+
+/// A chain that takes a good part of a second.
+fn long() -> String {
+    (0..10_000_usize).map(|i| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(i * i + i / 7) % 20])).collect()
+}
+
+pub(crate) fn a_job_from_submit_to_delete(home: &mut dyn Home) {
+    let client = home.client();
+    let body = json!({"sequence": UBIQUITIN, "name": "ubiquitin"}).to_string();
+    let accepted = client.send("POST", "/v1/jobs", &[("content-type", "application/json")], body.as_bytes());
+    let accepted = accepted.expect(202);
+    let id = accepted.json()["id"].as_str().unwrap().to_owned();
+    assert!(accepted.header("location").ends_with(&format!("/v1/jobs/{id}")), "{accepted:?}");
+    let job = client.finished(&id);
+    assert_eq!(
+        (&job["status"], &job["name"], &job["length"]),
+        (&"finished".into(), &"ubiquitin".into(), &76.into())
+    );
+    assert_eq!(job["attempts"], 1);
+    // The same bytes as a prediction made here, but for the header.
+    let lines = |text: String| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    let served = client.get(&format!("/v1/jobs/{id}/result.txt")).expect(200).text();
+    assert_eq!(lines(served), lines(pssp(home, &["predict", UBIQUITIN])));
+    let path = format!("/v1/jobs/{id}");
+    let tag = client.get(&path).header("etag").to_owned();
+    assert_eq!(client.send("GET", &path, &[("if-none-match", tag.as_str())], b"").status, 304);
+    assert_eq!(client.send("DELETE", &path, &[], b"").status, 204);
+    assert_eq!(client.send("DELETE", &path, &[], b"").status, 204);
+    assert_eq!(client.get(&path).status, 404);
+    assert_eq!(client.get(&format!("{path}/result")).status, 404);
+}
+
+pub(crate) fn every_format_and_plot(home: &mut dyn Home) {
+    let client = home.client();
+    let id = client.submit(UBIQUITIN);
+    let _ = client.finished(&id);
+    for (path, kind, start) in [
+        ("result.json", "application/json", &b"{"[..]),
+        ("result.txt", "text/plain", b">JOBID = "),
+        ("result.ss2", "text/plain", b"# PSIPRED VFORMAT"),
+        ("result.horiz", "text/plain", b"# PSIPRED HFORMAT"),
+        ("result.tsv", "text/tab-separated-values", b"id\tpos\taa"),
+        ("result.csv", "text/csv", b"id,pos,aa"),
+        ("result.fasta", "text/x-fasta", b">"),
+        ("plot.svg", "image/svg+xml", b"<"),
+        ("plot.png?kind=tracks", "image/png", b"\x89PNG\r\n\x1a\n"),
+        ("plot.png?kind=composition", "image/png", b"\x89PNG\r\n\x1a\n"),
+    ] {
+        let answer = client.get(&format!("/v1/jobs/{id}/{path}")).expect(200);
+        assert!(answer.header("content-type").starts_with(kind), "{path}: {}", answer.header("content-type"));
+        assert!(answer.body.starts_with(start), "{path}: {:?}", &answer.body[..answer.body.len().min(40)]);
+    }
+}
+
+pub(crate) fn waiting_and_watching_end_with_the_job(home: &mut dyn Home) {
+    let client = home.client();
+    let held = client.send("POST", "/v1/jobs", &[TEXT, ("prefer", "wait=20")], UBIQUITIN.as_bytes());
+    assert!(matches!(held.status, 200..=202), "{held:?}");
+    let id = held.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(client.finished(&id)["status"], "finished");
+
+    let id = client.submit(&long());
+    let watched = pssp(home, &["watch", &id, "--timeout", "60s"]);
+    assert!(watched.lines().last().unwrap().contains("finished"), "{watched}");
+    // Whoever comes late still hears of the end.
+    let events = client.get(&format!("/v1/jobs/{id}/events")).expect(200);
+    assert!(events.header("content-type").starts_with("text/event-stream"), "{events:?}");
+    assert!(events.text().contains("finished"), "{}", events.text());
+}
+
+pub(crate) fn the_same_key_is_the_same_job(home: &mut dyn Home) {
+    let client = home.client();
+    let submit = |client: &Client, sequence: &str| {
+        client.send("POST", "/v1/jobs", &[TEXT, ("idempotency-key", "once")], sequence.as_bytes())
+    };
+    let racing: Vec<_> = (0..8).map(|_| client.clone()).collect();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let started: Vec<_> = racing.iter().map(|c| scope.spawn(|| submit(c, UBIQUITIN))).collect();
+        started.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let ids: BTreeSet<String> = answers
+        .iter()
+        .map(|a| a.json()["id"].as_str().unwrap_or_else(|| panic!("{a:?}")).to_owned())
+        .collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let _ = client.finished(ids.first().unwrap());
+    assert!(matches!(submit(&client, UBIQUITIN).status, 200..=202));
+    assert_eq!(submit(&client, "MKVLAAGIVG").status, 422);
+}
+
+pub(crate) fn lists_page_through_all_jobs(home: &mut dyn Home) {
+    let client = home.client();
+    let mut made: Vec<String> =
+        (0..7).map(|i| client.submit(&format!("MKVLAAGIVG{}", "A".repeat(i)))).collect();
+    for id in &made {
+        let _ = client.finished(id);
+    }
+    made.reverse();
+    let listed = || {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = client.get(&format!("/v1/jobs?limit=3&status=finished{cursor}")).expect(200).json();
+            let ids =
+                page["jobs"].as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap().to_owned());
+            all.extend(ids);
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return all,
+            }
+        }
+    };
+    until("the list to show all", || (listed() == made).then_some(()));
+}
+
+pub(crate) fn cancelled_stays_cancelled(home: &mut dyn Home) {
+    home.kill_workers();
+    let client = home.client();
+    let id = client.submit(&long());
+    let cancel = || client.send("POST", &format!("/v1/jobs/{id}/cancel"), &[], b"");
+    assert_eq!(cancel().status, 202);
+    assert_eq!(cancel().status, 200);
+    home.start_workers();
+    let other = client.submit(UBIQUITIN);
+    assert_eq!(client.finished(&other)["status"], "finished");
+    assert_eq!(client.finished(&id)["status"], "cancelled");
+    assert_eq!(client.send("POST", &format!("/v1/jobs/{other}/cancel"), &[], b"").status, 409);
+}
+
+pub(crate) fn the_longest_chain(home: &mut dyn Home) {
+    let client = home.client();
+    let sequence = long();
+    let id = client.submit(&sequence);
+    let job = client.finished(&id);
+    assert_eq!((&job["status"], &job["length"]), (&"finished".into(), &10_000.into()), "{job}");
+    let result = client.get(&format!("/v1/jobs/{id}/result.json")).expect(200).json();
+    assert_eq!(result["sequence"], sequence);
+    assert_eq!(client.get(&format!("/v1/jobs/{id}/result.tsv")).text().lines().count(), 10_001);
+    let one_more = client.send("POST", "/v1/jobs", &[TEXT], format!("{sequence}A").as_bytes());
+    assert_eq!(one_more.status, 422, "{}", one_more.text());
+}
+
+pub(crate) fn bad_input_creates_nothing(home: &mut dyn Home) {
+    let client = home.client();
+    for (body, status) in [
+        (&b"MK?LA"[..], 422),
+        (b"", 422),
+        (b"\xff\xfeMKVLA", 400),
+        (b"MKV\0LA", 422),
+        (b"ACGTACGTACGTACGTACGTACGTACGTACGTACGT", 422),
+    ] {
+        let answer = client.send("POST", "/v1/jobs", &[TEXT], body);
+        assert_eq!(answer.status, status, "{body:?}: {}", answer.text());
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{body:?}");
+        let problem = answer.json();
+        assert!(problem["detail"].is_string() && problem["retryable"] == false, "{problem}");
+    }
+    assert_eq!(client.get("/v1/jobs/not-an-id").status, 404);
+    assert_eq!(client.get("/v1/jobs").json()["jobs"].as_array().unwrap().len(), 0);
+}
+
+pub(crate) fn a_live_verification_passes(home: &mut dyn Home) {
+    let report = pssp(home, &["verify", "--expect-version", env!("CARGO_PKG_VERSION")]);
+    assert!(report.lines().last().unwrap().contains(" 0 failed"), "{report}");
+}

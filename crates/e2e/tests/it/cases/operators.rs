@@ -1,0 +1,50 @@
+//! What operators do while the service runs.
+
+use pssp_e2e::{Home, operate, until};
+use serde_json::Value;
+
+const TEXT: (&str, &str) = ("content-type", "text/plain");
+
+pub(crate) fn a_notice_pauses_intake(home: &mut dyn Home) {
+    let before = home.client().submit("MKVLAAGIVG");
+    let _ = operate(home, &["notice", "set", "new disks", "--until", "1h", "--pause-intake"]);
+    let client = home.client();
+    let refused = until("intake to pause", || {
+        let answer = client.send("POST", "/v1/jobs", &[TEXT], b"MKVLAAGIVG");
+        (answer.status == 503).then_some(answer)
+    });
+    assert!(refused.text().contains("maintenance"), "{}", refused.text());
+    assert!(refused.header("retry-after").parse::<u64>().is_ok(), "{refused:?}");
+    assert_eq!(client.finished(&before)["status"], "finished", "reads and workers go on");
+    assert!(client.get("/").text().contains("new disks"));
+    let _ = operate(home, &["notice", "clear"]);
+    until("intake to open", || {
+        (client.send("POST", "/v1/jobs", &[TEXT], b"MKVLAAGIVG").status == 202).then_some(())
+    });
+}
+
+/// Workers that die on a job, again and again, do not go on for ever.
+pub(crate) fn what_was_given_up_is_sent_again(home: &mut dyn Home) {
+    let long: String =
+        (0..10_000_usize).map(|i| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(i * i + i / 7) % 20])).collect();
+    let id = home.client().submit(&long);
+    let path = format!("/v1/jobs/{id}");
+    let mut deaths = 0;
+    until("the job to be given up", || {
+        let answer = home.client().try_send("GET", &path, &[], b"")?;
+        let status = (answer.status == 200).then(|| answer.json()["status"].as_str().unwrap().to_owned())?;
+        if status == "running" {
+            home.kill_workers();
+            home.start_workers();
+            deaths += 1;
+        }
+        assert_ne!(status, "finished", "after {deaths} deaths");
+        (status == "failed").then_some(())
+    });
+    let letters = operate(home, &["--json", "dead", "list"]);
+    let letter: Value = serde_json::from_str(letters.lines().next().unwrap()).unwrap();
+    assert_eq!(letter["job"], id, "{letters}");
+    let _ = operate(home, &["dead", "redrive", &id]);
+    assert_eq!(home.client().finished(&id)["status"], "finished");
+    assert_eq!(operate(home, &["--json", "dead", "list"]).trim(), "");
+}

@@ -1,0 +1,20 @@
+//! The README's table of cases and homes is that of this suite.
+
+use crate::HOMES;
+use crate::cases::CASES;
+
+/// What the README must hold: `make matrix` writes it anew after a run that passed.
+fn rows() -> Vec<String> {
+    let readable = |name: &str| name.replace('_', " ");
+    CASES.iter().map(|(group, case)| format!("| {group} | {} |", readable(case))).collect()
+}
+
+#[test]
+fn the_readme_lists_every_case() {
+    let readme = include_str!("../../../../README.md");
+    for row in rows() {
+        assert!(readme.lines().any(|line| line.starts_with(&row)), "run `make matrix`: README lacks {row}");
+    }
+    let header = HOMES.join(" | ");
+    assert!(readme.contains(&header), "run `make matrix`: README lacks the columns {header}");
+}

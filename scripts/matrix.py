@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Runs the end-to-end suite and writes the README's table of cases and homes from what it said.
+
+usage: matrix.py TEST-COMMAND...   (`make matrix` calls it)
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+CASES = ROOT / "crates/e2e/tests/it/cases/mod.rs"
+BEGIN, END = "<!-- matrix: made by `make matrix` -->", "<!-- end of matrix -->"
+
+
+def cases():
+    """Every case with its group, in the order of the suite's own list."""
+    listed = re.search(r"^cases! \{(.*?)^\}", CASES.read_text(), re.S | re.M).group(1)
+    for group, names in re.findall(r"(\w+):([^;]+);", listed):
+        for name in re.findall(r"\w+", names):
+            yield group, name
+
+
+def run(command):
+    """Outcome of each test by home and case."""
+    said = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    outcomes = re.findall(r"^test (\w+)::(\w+) \.\.\. (\w+)", said.stdout, re.M)
+    if said.returncode != 0 or not outcomes:
+        sys.stdout.write(said.stdout)
+        sys.exit("matrix: the suite failed; the README is left as it was")
+    return {(home, case): outcome for home, case, outcome in outcomes if home != "matrix"}
+
+
+def table(outcomes):
+    homes = [h for h in ("embedded", "redis", "aws") if any(home == h for home, _ in outcomes)]
+    yield f"| | case | {' | '.join(homes)} |"
+    yield "|---|---|" + "---|" * len(homes)
+    for group, case in cases():
+        marks = ("passed" if outcomes.get((home, case)) == "ok" else "**no**" for home in homes)
+        yield f"| {group} | {case.replace('_', ' ')} | {' | '.join(marks)} |"
+
+
+def main():
+    lines = "\n".join(table(run(sys.argv[1:])))
+    text = README.read_text()
+    if BEGIN not in text or END not in text:
+        sys.exit(f"matrix: README.md lacks the lines {BEGIN} and {END}")
+    before, rest = text.split(BEGIN, 1)
+    README.write_text(f"{before}{BEGIN}\n\n{lines}\n\n{END}{rest.split(END, 1)[1]}")
+
+
+if __name__ == "__main__":
+    main()
