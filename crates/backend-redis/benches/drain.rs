@@ -1,7 +1,9 @@
 //! How fast a backlog of jobs that do nothing is drained (receive, claim, finish, acknowledge, all
 //! through `pssp_jobs::Jobs`), and what that costs: commands, bytes and time of the server a job.
 //!
-//! `cargo bench -p pssp-backend-redis --bench drain [-- <jobs> <receivers> <slots>]`. Starts a Redis of its own for each
+//! Also what a job that is kept takes of memory and of the log.
+//!
+//! `cargo bench -p pssp-backend-redis --bench drain [-- <jobs> <receivers> <slots> <residues> <bytes of a result>]`. Starts a Redis of its own for each
 //! setting of its append-only file; both share the machine's cores with this process.
 
 #![allow(
@@ -29,9 +31,10 @@ async fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse().ok());
     let jobs: usize = numbers.next().unwrap_or(100_000);
     let workers = Workers { receivers: numbers.next().unwrap_or(4), slots: numbers.next().unwrap_or(256) };
+    let size = Size { residues: numbers.next().unwrap_or(22), result: numbers.next().unwrap_or(64) };
     println!("drain of {jobs} jobs, {} receivers of {} slots", workers.receivers, workers.slots);
     for fsync in ["everysec", "always"] {
-        measure(fsync, jobs, workers).await;
+        measure(fsync, jobs, workers, size).await;
     }
 }
 
@@ -42,21 +45,29 @@ struct Workers {
     slots: usize,
 }
 
-async fn measure(fsync: &str, count: usize, workers: Workers) {
+/// Of a job, in residues and bytes.
+#[derive(Clone, Copy)]
+struct Size {
+    residues: usize,
+    result: usize,
+}
+
+async fn measure(fsync: &str, count: usize, workers: Workers, size: Size) {
     // Rewriting the log meanwhile is the work of a third process: not on two cores.
     let server = Server::start(fsync, &["--auto-aof-rewrite-min-size", "16gb"]);
     let backend = server::open(&server.url("bench")).await;
     let jobs = Jobs::new(Backend::of(backend), Arc::new(SystemClock), Policy::default()).unwrap();
 
-    let began = Instant::now();
-    submit(&jobs, count).await;
+    let per_job = |total: f64| total / count as f64;
+    let (empty, began) = (field(&server, "memory", "used_memory"), Instant::now());
+    submit(&jobs, count, size.residues).await;
     println!("\nappendfsync {fsync}\n  submitted  {:>8.0} jobs/s in batches of 1000", rate(count, began));
+    let waiting = field(&server, "memory", "used_memory") - empty;
 
     server.cli(&["CONFIG", "RESETSTAT"]);
     let (cpu, log, ours) = (cpu(&server), field(&server, "persistence", "aof_current_size"), our_cpu());
     let began = Instant::now();
-    drain(&jobs, count, workers).await;
-    let per_job = |total: f64| total / count as f64;
+    drain(&jobs, count, workers, size.result).await;
     println!("  drained    {:>8.0} jobs/s", rate(count, began));
     println!("  redis cpu  {:>8.1} µs a job", per_job((self::cpu(&server) - cpu) * 1e6));
     println!("  client cpu {:>8.1} µs a job", per_job((our_cpu() - ours) * 1e6));
@@ -70,6 +81,13 @@ async fn measure(fsync: &str, count: usize, workers: Workers) {
         "  log        {:>8.0} bytes a job",
         per_job(field(&server, "persistence", "aof_current_size") - log)
     );
+    let kept = field(&server, "memory", "used_memory") - empty;
+    println!(
+        "  memory     {:>8.0} bytes a job that waits, {:.0} one that is kept",
+        per_job(waiting),
+        per_job(kept)
+    );
+    println!("  compacted  {:>8.0} bytes a kept job in the log", per_job(compacted(&server)));
     println!(
         "  idle: submit to finished, seen by a waiter: {:.1} ms in the middle of 200",
         idle(&jobs).await
@@ -85,21 +103,27 @@ async fn measure(fsync: &str, count: usize, workers: Workers) {
     }
 }
 
+/// Bytes of the log once it holds nothing that is out of date.
+fn compacted(server: &Server) -> f64 {
+    server.cli(&["BGREWRITEAOF"]);
+    let runs = |name: &str| field(server, "persistence", name) > 0.0;
+    while runs("aof_rewrite_in_progress") || runs("aof_rewrite_scheduled") {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    field(server, "persistence", "aof_current_size")
+}
+
 fn rate(count: usize, began: Instant) -> f64 {
     count as f64 / began.elapsed().as_secs_f64()
 }
 
-fn request() -> Request {
-    Request {
-        input: "MKTAYIAKQRQISFVKSHFSRQ".to_owned(),
-        sequence: "MKTAYIAKQRQISFVKSHFSRQ".parse().unwrap(),
-        edits: Vec::new(),
-        warnings: Vec::new(),
-    }
+fn request(residues: usize) -> Request {
+    let input: String = "MKTAYIAKQRQISFVKSHFSRQ".chars().cycle().take(residues).collect();
+    Request { sequence: input.parse().unwrap(), input, edits: Vec::new(), warnings: Vec::new() }
 }
 
-async fn submit(jobs: &Jobs, count: usize) {
-    let request = request();
+async fn submit(jobs: &Jobs, count: usize, residues: usize) {
+    let request = request(residues);
     let mut left = count;
     while left > 0 {
         let now = left.min(1000);
@@ -109,7 +133,7 @@ async fn submit(jobs: &Jobs, count: usize) {
     }
 }
 
-async fn drain(jobs: &Jobs, count: usize, workers: Workers) {
+async fn drain(jobs: &Jobs, count: usize, workers: Workers, result: usize) {
     let done = Arc::new(AtomicUsize::new(0));
     let receivers = (0..workers.receivers).map(|_| {
         let (jobs, done) = (jobs.clone(), done.clone());
@@ -118,7 +142,7 @@ async fn drain(jobs: &Jobs, count: usize, workers: Workers) {
             while done.load(Ordering::Relaxed) < count {
                 let wait = Duration::from_millis(100);
                 let deliveries = receiver.receive(workers.slots, wait, Duration::from_mins(1)).await.unwrap();
-                let work = deliveries.into_iter().map(|delivery| work(&jobs, delivery));
+                let work = deliveries.into_iter().map(|delivery| work(&jobs, delivery, result));
                 done.fetch_add(join_all(work).await.len(), Ordering::Relaxed);
             }
         })
@@ -128,12 +152,12 @@ async fn drain(jobs: &Jobs, count: usize, workers: Workers) {
     }
 }
 
-async fn work(jobs: &Jobs, delivery: Delivery) {
+async fn work(jobs: &Jobs, delivery: Delivery, result: usize) {
     let message = Message::decode(&delivery.body).unwrap();
     let Claim::Claimed(job) = jobs.claim(message.job).await.unwrap() else {
         panic!("{} is not free", message.job);
     };
-    jobs.finish(&job, vec![b'r'; 64].into()).await.unwrap();
+    jobs.finish(&job, vec![b'r'; result].into()).await.unwrap();
     let receiver = jobs.backend().receiver.as_ref().unwrap();
     receiver.ack(delivery.receipt).await.unwrap();
 }
@@ -147,7 +171,7 @@ async fn idle(jobs: &Jobs) -> f64 {
             loop {
                 let wait = Duration::from_secs(20);
                 for delivery in receiver.receive(1, wait, Duration::from_mins(1)).await.unwrap() {
-                    work(&jobs, delivery).await;
+                    work(&jobs, delivery, 64).await;
                 }
             }
         }
@@ -155,7 +179,7 @@ async fn idle(jobs: &Jobs) -> f64 {
     let mut times = Vec::new();
     for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        let new = NewJob { name: None, request: request() };
+        let new = NewJob { name: None, request: request(22) };
         let began = Instant::now();
         let job = jobs.submit(&Owner::public(), new, Duration::ZERO, None).await.unwrap().value;
         jobs.wait(&Owner::public(), job.id(), Duration::from_mins(1)).await.unwrap();

@@ -74,8 +74,8 @@ pub(crate) fn store_error(error: &RedisError, target: &str) -> StoreError {
 
 const AUTH: &str =
     ": give user and password in the URL (redis://user:password@host:port/db), percent-encoded";
-const PERM: &str = ": the user needs the commands and keys listed in docs/operations.md (ACL \
-                    `~{prefix}:* &{prefix}:* +@all -@dangerous +info`)";
+const PERM: &str = ": the user lacks a right: docs/operations.md, \"A Redis user with few rights\", has the \
+                    ACL SETUSER line (keys `~{prefix}:*`, channels `&{prefix}:*`, the commands)";
 
 #[cfg(test)]
 mod tests {

@@ -9,9 +9,8 @@ use crate::id::JobId;
 
 /// A hint that a job may be ready to run. It carries no truth: the record decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Message {
-    /// Version of this form.
+    /// Version of this form. Fields may be added without a new one: who does not know them passes them over.
     v: Version,
     /// The job.
     pub job: JobId,
@@ -90,6 +89,14 @@ pub trait Handler: Send + Sync {
 mod tests {
     use super::*;
     use crate::time::Timestamp;
+
+    /// An old worker meets messages of a new release while both run.
+    #[test]
+    fn a_field_of_a_later_release_is_passed_over() {
+        let message = Message::new(JobId::new(Timestamp::from_millis(1)));
+        let later = message.encode().replace("}", r#","of_later":[1]}"#);
+        assert_eq!(Message::decode(&later).unwrap(), message);
+    }
 
     #[test]
     fn round_trip_and_refusals() {

@@ -4,11 +4,13 @@
 
 mod bounded;
 mod contract;
+mod dump;
 mod heal;
 mod proxy;
 mod refuse;
 mod server;
 mod tls;
+mod upgrade;
 mod wake;
 
 use std::time::Duration;

@@ -35,6 +35,12 @@ enum Action {
         #[arg(required = true)]
         ids: Vec<JobId>,
     },
+    /// Throw away messages that belong to no job
+    Discard {
+        /// Ids of messages, as `list` shows them
+        #[arg(required = true)]
+        ids: Vec<JobId>,
+    },
 }
 
 /// Runs it.
@@ -45,6 +51,7 @@ pub(crate) fn run(args: Args, ui: Ui) -> Result<Exit, Failure> {
         match args.action {
             Action::List { limit } => list(&jobs, limit, ui).await,
             Action::Redrive { ids } => redrive(&jobs, &ids, ui).await,
+            Action::Discard { ids } => discard(&jobs, &ids, ui).await,
         }
     })
 }
@@ -88,4 +95,29 @@ async fn redrive(jobs: &Jobs, ids: &[JobId], ui: Ui) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Ok)
+}
+
+async fn discard(jobs: &Jobs, ids: &[JobId], ui: Ui) -> Result<Exit, Failure> {
+    for &id in ids {
+        let gone = jobs.backend().dead.discard(id).await;
+        if !gone.map_err(|error| Failure::server(format!("{id}: {error}")))? {
+            return Err(not_discarded(jobs, id).await);
+        }
+        if ui.json {
+            ui.json(&json!({ "id": id, "discarded": true }))?;
+        } else {
+            ui.note(format!("{id} thrown away"));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Why `id` was not thrown away: it is a job, which is its owner's, or nothing.
+async fn not_discarded(jobs: &Jobs, id: JobId) -> Failure {
+    match jobs.backend().store.get(id).await {
+        Ok(Some(_)) => Failure::new(Exit::Input, format!("{id}: a job, not a message"))
+            .hint("send it again with `pssp dead redrive`, or leave it: it expires"),
+        Ok(None) => Failure::new(Exit::NotFound, format!("{id}: no such dead letter")),
+        Err(error) => Failure::server(format!("{id}: {error}")),
+    }
 }

@@ -1,5 +1,9 @@
 //! What operators do: wrong settings, dead letters, the guide that they read.
 
+use std::sync::Arc;
+
+use pssp_jobs::{Jobs, Policy, SystemClock};
+
 use crate::support::{Server, pssp, root, run, run_with};
 
 #[test]
@@ -41,6 +45,34 @@ fn dead_letters_beside_a_running_server() {
     assert!(said.err.contains(&id), "{}", said.err);
     let nobody = "0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de";
     assert_eq!(run(&["dead", "--backend", &backend, "redrive", nobody], b"").code, 7);
+}
+
+/// What a worker does with a message that it cannot read.
+async fn bury(backend: &str) {
+    let clock = Arc::new(SystemClock);
+    let backend = pssp_backends::open(backend, clock.clone()).await.unwrap();
+    let jobs = Jobs::new(backend, clock, Policy::default()).unwrap();
+    jobs.bury("not ours".to_owned(), "undecodable message: expected value".to_owned()).await.unwrap();
+}
+
+/// A message that no worker can read is shown, thrown away once, and never a job with it.
+#[test]
+fn a_foreign_message_is_thrown_away_and_a_job_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let job = server.run(&["submit", "--wait", "MKVLAAGIVG"], b"").ok().line().to_owned();
+    let backend = format!("sqlite:{}", dir.path().join("jobs.db").display());
+    tokio::runtime::Runtime::new().unwrap().block_on(bury(&backend));
+    let dead = |args: &[&str]| run(&[&["dead", "--backend", &backend], args].concat(), b"");
+    let line = dead(&["list"]).ok().out;
+    let (id, rest) = line.split_once(' ').unwrap();
+    assert!(rest.contains("message") && rest.contains("undecodable"), "{line}");
+    let said = dead(&["discard", &job]);
+    assert!(said.code == 2 && said.err.contains("a job, not a message"), "{said:?}");
+    assert_eq!(server.run(&["status", &job], b"").code, 0, "it is still there");
+    dead(&["discard", id]).ok();
+    assert_eq!(dead(&["list"]).ok().out, "");
+    assert_eq!(dead(&["discard", id]).code, 7);
 }
 
 /// Words of `text` that begin with `prefix`, with what they are made of.

@@ -2,7 +2,7 @@
 
 use pssp_deploy_checks::{Object, objects, text};
 
-use crate::object;
+use crate::{ENVIRONMENTS, environment, object};
 
 fn addon(kind: &str) -> Object {
     objects("kubernetes/addons").into_iter().find(|o| o.kind() == kind).expect("the add-on")
@@ -57,4 +57,19 @@ fn the_verification_asks_the_service_of_test() {
     assert_eq!(job.container()["args"][2], format!("http://test-api:{port}"));
     assert_eq!(job.container()["args"][4], env!("CARGO_PKG_VERSION"), "and that it is the version meant");
     assert_eq!(job.at("/spec/backoffLimit"), 0, "what fails shall be seen");
+}
+
+/// Where the service asks for a key the job has one to show, and where it does not, the job runs all the same.
+#[test]
+fn the_verification_takes_a_callers_key_that_servers_do_not_see() {
+    let job = objects("kubernetes/debug").into_iter().find(|o| o.kind() == "Job").expect("the job");
+    let variables = job.container()["env"].as_array().expect("variables");
+    let [key] = &variables[..] else { panic!("{variables:?}") };
+    assert_eq!(key["name"], "PSSP_API_KEY");
+    let source = &key["valueFrom"]["secretKeyRef"];
+    assert_eq!((&source["key"], &source["optional"]), (&"PSSP_API_KEY".into(), &true.into()));
+    assert_eq!(source["name"], "test-verify-secret");
+    for object in ENVIRONMENTS.iter().flat_map(|env| environment(env)) {
+        assert!(!object.doc.to_string().contains("verify-secret"), "{} needs no caller's key", object.name());
+    }
 }

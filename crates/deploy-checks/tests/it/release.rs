@@ -256,6 +256,7 @@ fn prod_takes_what_test_runs_once_it_is_verified() {
     assert!(
         job.contains("name: prod-verify")
             && job.contains("http://prod-api:5000")
+            && job.contains("name: prod-verify-secret")
             && job.contains("/pssp:7.8.9")
             && job.contains("--expect-version, \"7.8.9\"")
     );

@@ -44,18 +44,23 @@ fn grace(deployment: &pssp_deploy_checks::Object) -> Duration {
     Duration::from_secs(seconds.as_u64().expect("a grace period"))
 }
 
+/// How long a container may take to start before it is restarted.
+fn patience(env: &str, part: &str) -> Duration {
+    let deployment = object(env, "Deployment", part);
+    let probe = &deployment.container()["startupProbe"];
+    let [period, failures] =
+        ["periodSeconds", "failureThreshold"].map(|key| probe[key].as_u64().expect("a number"));
+    Duration::from_secs(period * failures)
+}
+
+/// The programs answer while they wait for Redis (`pssp_host::later`), so only Redis itself needs time to load.
 #[test]
-fn pods_outwait_a_redis_that_starts_slowly() {
+fn redis_may_load_for_minutes_and_a_program_that_does_not_start_is_seen_soon() {
     for env in ENVIRONMENTS {
-        let patience = |part: &str| {
-            let deployment = object(env, "Deployment", part);
-            let probe = &deployment.container()["startupProbe"];
-            let [period, failures] =
-                ["periodSeconds", "failureThreshold"].map(|key| probe[key].as_u64().expect("a number"));
-            period * failures
-        };
+        assert!(patience(env, "db") >= Duration::from_mins(10), "{env}-db is killed while it loads");
         for part in ["api", "wrk"] {
-            assert!(patience(part) >= patience("db"), "{env}-{part} would be restarted while Redis loads");
+            let allowed = Duration::from_secs(30)..=Duration::from_mins(2);
+            assert!(allowed.contains(&patience(env, part)), "{env}-{part}: {:?}", patience(env, part));
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::time::{Clock, Timestamp};
 pub mod cases;
 pub mod faults;
 pub mod model;
+pub mod upgrade;
 
 /// A backend under test.
 #[async_trait]

@@ -153,7 +153,7 @@ pub(crate) fn bad_input_creates_nothing(home: &mut dyn Home) {
     for (body, status) in [
         (&b"MK?LA"[..], 422),
         (b"", 422),
-        (b"\xff\xfeMKVLA", 400),
+        (b"\xff\xfeMKVLA", 422),
         (b"MKV\0LA", 422),
         (b"ACGTACGTACGTACGTACGTACGTACGTACGTACGT", 422),
     ] {

@@ -1,0 +1,89 @@
+//! What earlier releases left in a Redis is read and brought to its end by this one, and so is what a later one
+//! might leave: during a rolling update both run at once.
+
+use std::sync::Arc;
+
+use pssp_jobs::Backend;
+use pssp_jobs::contract::upgrade;
+
+use crate::dump::{connect, dump, load};
+use crate::server::{Server, open_at};
+
+/// Made by `examples/fixture.rs`, each at its release.
+const RELEASES: &[(&str, &str)] = &[("0.1.0", include_str!("../fixtures/0.1.0.jsonl"))];
+
+async fn live_on_with(left: &str) {
+    let server = Server::start("no", &[]);
+    let url = server.url("fixture");
+    load(&mut connect(&url).await, left).await;
+    let clock = Arc::new(upgrade::clock());
+    let jobs = upgrade::jobs(Backend::of(open_at(&url, clock.clone()).await), clock.clone());
+    upgrade::read(&jobs, &clock).await;
+}
+
+/// Every JSON object that is a value, or follows the fence of a status, with one field more.
+fn with_unknown_fields(left: &str) -> String {
+    let mut touched = 0;
+    let mut grown = |word: String| match word.find('{') {
+        Some(at) if word.ends_with('}') && (at == 0 || word[..at].ends_with(' ')) => {
+            touched += 1;
+            format!("{}{{\"of_later\":{{\"a\":[1]}},{}", &word[..at], &word[at + 1..])
+        }
+        _ => word,
+    };
+    let mut lines = String::new();
+    for line in left.lines() {
+        let words: Vec<String> = serde_json::from_str(line).unwrap();
+        let words: Vec<String> = words.into_iter().map(&mut grown).collect();
+        lines.push_str(&serde_json::to_string(&words).unwrap());
+        lines.push('\n');
+    }
+    assert_eq!(touched, 8 * 3 + 3, "head, status, request of eight jobs, the batch, the letter, the notice");
+    lines
+}
+
+#[tokio::test]
+async fn what_earlier_releases_wrote_is_read_and_goes_on() {
+    for (release, left) in RELEASES {
+        println!("{release}");
+        live_on_with(left).await;
+    }
+}
+
+#[tokio::test]
+async fn fields_that_a_later_release_adds_are_passed_over() {
+    let (_, latest) = RELEASES.last().unwrap();
+    live_on_with(&with_unknown_fields(latest)).await;
+}
+
+/// Fails when what is stored changes without a file of the new form: add one, and keep the old.
+#[tokio::test]
+async fn the_latest_file_has_the_form_of_today() {
+    let server = Server::start("no", &[]);
+    let url = server.url("fixture");
+    let clock = Arc::new(upgrade::clock());
+    upgrade::write(&upgrade::jobs(Backend::of(open_at(&url, clock.clone()).await), clock)).await;
+    let today = dump(&mut connect(&url).await).await;
+    let (_, latest) = RELEASES.last().unwrap();
+    assert_eq!(form(&today), form(latest));
+}
+
+/// Kinds of keys and names of fields, without what differs from run to run.
+fn form(left: &str) -> Vec<String> {
+    let mut forms: Vec<String> = left.lines().map(|line| words_of(line).join(" ")).collect();
+    forms.sort_unstable();
+    forms
+}
+
+/// The words of a line, sorted, since a hash has no order: commands, fields, states; no ids and no numbers.
+fn words_of(line: &str) -> Vec<&str> {
+    let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let mut words: Vec<&str> =
+        words.filter(|word| !word.contains(|c: char| c.is_ascii_digit()) && !is_hex(word)).collect();
+    words.sort_unstable();
+    words
+}
+
+fn is_hex(word: &str) -> bool {
+    word.is_empty() || word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

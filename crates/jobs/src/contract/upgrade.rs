@@ -1,0 +1,201 @@
+//! Two releases on one store: what one wrote, the next reads and brings to its end.
+//!
+//! [`write`] leaves a little of everything in a store: jobs in every state, a batch, keys, a notice, dead
+//! letters, a message in hand. A backend keeps what an earlier release left so as a file of its tests, opens it,
+//! and calls [`read`]. It also does so after it has put fields into the records that this release does not know,
+//! since during a rolling update an old process meets records of the new one.
+
+use std::time::Duration;
+
+use pssp_predict::sequence::{CleanOptions, clean};
+
+use super::{all_of, bytes, claim, owner};
+use crate::batch::BatchItem;
+use crate::id::JobId;
+use crate::job::{Failure, FailureClass, Job, Phase, Request, State};
+use crate::message::Message;
+use crate::notice::{Level, Notice};
+use crate::policy::Policy;
+use crate::ports::Backend;
+use crate::service::{Claim, Jobs, Key, NewJob, Settled};
+use crate::time::{ManualClock, Timestamp};
+
+/// When [`write`] takes place, in ms: 2100-01-01. A server that forgets by its own clock still has it all.
+const WRITTEN_MS: i64 = 4_102_444_800_000;
+
+/// Input that leaves edits and a warning: lower case, selenocysteine, a stop, and hardly any residues.
+const INPUT: &str = "mkU*\n";
+
+/// A clock that stands at the moment of [`write`].
+#[must_use]
+pub fn clock() -> ManualClock {
+    ManualClock::new(Timestamp::from_millis(WRITTEN_MS))
+}
+
+/// The use cases that [`write`] and [`read`] take, on a clock as from [`clock`].
+///
+/// # Panics
+/// Never: the shipped policy is sound.
+#[must_use]
+pub fn jobs(backend: Backend, clock: std::sync::Arc<ManualClock>) -> Jobs {
+    Jobs::new(backend, clock, Policy::default()).expect("the shipped policy is sound")
+}
+
+fn named(name: &str) -> NewJob {
+    let cleaned = clean(INPUT.as_bytes(), &CleanOptions::default()).expect("an input");
+    assert!(!cleaned.edits.is_empty() && !cleaned.warnings.is_empty());
+    let request = Request {
+        input: INPUT.to_owned(),
+        sequence: cleaned.sequence,
+        edits: cleaned.edits,
+        warnings: cleaned.warnings,
+    };
+    NewJob { name: Some(name.to_owned()), request }
+}
+
+fn key(name: &str) -> Key {
+    Key { key: name.to_owned(), digest: [7; 32] }
+}
+
+fn broken() -> Failure {
+    Failure::new(FailureClass::Method, "the engine broke")
+}
+
+async fn accept(jobs: &Jobs, name: &str, delay: Duration) -> JobId {
+    jobs.submit(&owner(), named(name), delay, None).await.expect("submit").value.id()
+}
+
+/// Leaves a little of everything in an empty store.
+///
+/// # Panics
+/// If the store fails.
+pub async fn write(jobs: &Jobs) {
+    jobs.submit(&owner(), named("waits"), Duration::ZERO, Some(key("one"))).await.expect("submit");
+    accept(jobs, "delayed", Duration::from_mins(10)).await;
+    let retried = claim(jobs, accept(jobs, "retried", Duration::ZERO).await).await;
+    jobs.retry(&retried, broken()).await.expect("retry");
+    claim(jobs, accept(jobs, "runs", Duration::ZERO).await).await;
+    let finished = claim(jobs, accept(jobs, "finished", Duration::ZERO).await).await;
+    jobs.finish(&finished, bytes("the result")).await.expect("finish");
+    let failed = claim(jobs, accept(jobs, "failed", Duration::ZERO).await).await;
+    jobs.fail(&failed, broken()).await.expect("fail");
+    let cancelled = accept(jobs, "cancelled", Duration::ZERO).await;
+    jobs.cancel(&owner(), cancelled).await.expect("cancel");
+    write_batch(jobs).await;
+    jobs.bury("not ours".to_owned(), "undecodable".to_owned()).await.expect("bury");
+    let until = Some(jobs.now().plus(Duration::from_hours(1)));
+    let text = "the disk is replaced".to_owned();
+    let notice = Notice { text, level: Level::Warning, from: None, until, pause_intake: true };
+    jobs.post(Some(&notice)).await.expect("post");
+    let receiver = jobs.backend().receiver.clone().expect("a receiver");
+    let held = receiver.receive(1, Duration::ZERO, Duration::from_secs(30)).await.expect("receive");
+    assert_eq!(held.len(), 1, "a message in hand, whose holder dies");
+}
+
+async fn write_batch(jobs: &Jobs) {
+    let errors = clean(b"MK1?", &CleanOptions::default()).expect_err("no sequence");
+    let refused = BatchItem::Rejected { name: Some("bad".to_owned()), errors };
+    let records = vec![Ok(named("in a batch")), Err(refused)];
+    jobs.submit_batch(&owner(), records, Some(key("two"))).await.expect("submit");
+}
+
+/// Reads all of what [`write`] left, and brings it to its end.
+///
+/// # Panics
+/// If something is missing or cannot go on.
+pub async fn read(jobs: &Jobs, clock: &ManualClock) {
+    everything_is_there(jobs).await;
+    keys_lead_to_what_they_made(jobs).await;
+    let letters = jobs.dead_letters(None, 10).await.expect("dead letters").items;
+    let foreign = letters.iter().find(|letter| letter.job.is_none()).expect("the foreign message");
+    assert_eq!((foreign.body.as_deref(), &*foreign.reason), (Some("not ours"), "undecodable"));
+    assert!(jobs.backend().dead.discard(foreign.id).await.expect("discard"));
+    let failed = letters.iter().find_map(|letter| letter.job).expect("the failed job");
+    assert_eq!(letters.len(), 2);
+    jobs.redrive(failed).await.expect("redrive");
+
+    clock.advance(Duration::from_mins(15));
+    assert_eq!(jobs.sweep().await.expect("sweep").reclaimed, 1, "the lease of the one that ran");
+    clock.advance(Policy::default().backoff_cap);
+    assert_eq!(drain(jobs).await, 6, "waits, delayed, retried, runs, failed, in a batch");
+    let open = all_of(owner(), 100);
+    let states: Vec<State> =
+        jobs.list(&open).await.expect("list").items.iter().map(|job| job.status.state()).collect();
+    assert_eq!(states.iter().filter(|state| **state == State::Finished).count(), 7, "{states:?}");
+    assert!(jobs.dead_letters(None, 10).await.expect("dead letters").items.is_empty());
+}
+
+async fn everything_is_there(jobs: &Jobs) {
+    let page = jobs.list(&all_of(owner(), 100)).await.expect("list");
+    assert_eq!((page.items.len(), page.next), (8, None));
+    for summary in page.items {
+        let job = jobs.find(&owner(), summary.head.id).await.expect("a job that is listed");
+        assert_eq!((&job.head, &job.status), (&summary.head, &summary.status));
+        assert_eq!(*job.request, named("").request, "input, sequence, edits, warnings");
+        is_as_it_was(jobs, &job).await;
+    }
+    let notice = jobs.notice().await.expect("a read").expect("the notice");
+    assert_eq!((notice.level, notice.pause_intake), (Level::Warning, true));
+    assert!(notice.until.is_some());
+}
+
+async fn is_as_it_was(jobs: &Jobs, job: &Job) {
+    let name = job.head.name.as_deref().expect("a name");
+    let (state, attempt, failures) = match name {
+        "waits" | "delayed" | "in a batch" => (State::Submitted, 0, 0),
+        "retried" => (State::Submitted, 1, 1),
+        "runs" => (State::Running, 1, 0),
+        "finished" => (State::Finished, 1, 0),
+        "failed" => (State::Failed, 1, 0),
+        "cancelled" => (State::Cancelled, 0, 0),
+        other => panic!("nobody wrote {other}"),
+    };
+    let status = &job.status;
+    assert_eq!((status.state(), status.attempt, status.failures), (state, attempt, failures), "{name}");
+    assert_eq!(status.expires_at.is_some(), state.is_terminal(), "{name}");
+    match &status.phase {
+        Phase::Submitted { not_before, .. } => {
+            assert_eq!(*not_before > job.head.created_at, matches!(name, "delayed" | "retried"), "{name}");
+        }
+        Phase::Finished { .. } => assert_eq!(jobs.result(job.id()).await.expect("a result"), "the result"),
+        Phase::Failed { error, .. } => assert_eq!(*error, broken()),
+        Phase::Running { .. } | Phase::Cancelled { .. } => {}
+    }
+    assert_eq!(job.head.batch.is_some(), name == "in a batch");
+}
+
+async fn keys_lead_to_what_they_made(jobs: &Jobs) {
+    let again = jobs.submit(&owner(), named("waits"), Duration::ZERO, Some(key("one"))).await;
+    let again = again.expect("a known key");
+    assert!(again.replayed && again.value.head.name.as_deref() == Some("waits"));
+    let again = jobs.submit_batch(&owner(), vec![Ok(named("in a batch"))], Some(key("two"))).await;
+    let again = again.expect("a known key");
+    assert!(again.replayed && again.value.sealed);
+    let [BatchItem::Job(id), BatchItem::Rejected { name, .. }] = &again.value.items[..] else {
+        panic!("{:?}", again.value.items);
+    };
+    assert_eq!(name.as_deref(), Some("bad"));
+    let job = jobs.find(&owner(), *id).await.expect("the job of the batch");
+    assert_eq!(job.head.batch.map(|batch| batch.id), Some(again.value.id));
+}
+
+/// Finishes whatever a message is about. How many jobs that were.
+async fn drain(jobs: &Jobs) -> usize {
+    let receiver = jobs.backend().receiver.clone().expect("a receiver");
+    let mut done = 0;
+    loop {
+        let taken = receiver.receive(10, Duration::ZERO, Duration::from_secs(30)).await.expect("receive");
+        if taken.is_empty() {
+            return done;
+        }
+        for delivery in taken {
+            let message = Message::decode(&delivery.body).expect("a message of ours");
+            if let Claim::Claimed(job) = jobs.claim(message.job).await.expect("claim") {
+                let settled = jobs.finish(&job, bytes("done later")).await.expect("finish");
+                assert!(matches!(settled, Settled::Done(_)));
+                done += 1;
+            }
+            receiver.ack(delivery.receipt).await.expect("ack");
+        }
+    }
+}
