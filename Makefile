@@ -8,9 +8,9 @@ CARGO ?= cargo
 # Where demo and load tool find the command.
 PSSP := target/debug/pssp
 
-include docker/images.mk kubernetes/kubernetes.mk
+include docker/images.mk kubernetes/kubernetes.mk infra/aws.mk
 
-.PHONY: help setup setup-test build test e2e matrix lint demo up bench load train docs clean
+.PHONY: help setup setup-test build test e2e matrix lint demo up lambda bench load train docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -24,7 +24,7 @@ build: setup ## Build the command `pssp` (development profile, predictor optimis
 setup-test:
 	@scripts/setup.sh test
 
-test: setup-test check-manifests ## Run every test
+test: setup-test check-manifests check-aws ## Run every test
 	$(CARGO) test --locked --workspace
 
 e2e: setup-test ## Run the end-to-end suite in every home
@@ -47,6 +47,11 @@ demo: build ## Predict real proteins through the service and set them beside kno
 
 up: build ## Run the service on http://127.0.0.1:5000 until Ctrl-C; jobs stay in pssp.db
 	@exec $(PSSP) serve
+
+lambda: setup ## Run both functions as Lambda would, on http://127.0.0.1:5000, until Ctrl-C; jobs are not kept
+	@scripts/aws-stand-ins.sh
+	$(CARGO) build --locked -p pssp-api -p pssp-worker -p pssp-aws-local
+	@exec target/debug/pssp-aws-local
 
 bench: ## Measure parsing, prediction, formats, group commit, and a drain through Redis
 	@scripts/setup.sh test

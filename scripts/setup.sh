@@ -45,4 +45,5 @@ if [[ ${1:-} == test ]]; then
     need python3 "Python" python3 python3-venv
     # Debian ships venv apart; the checks of the manifests need it.
     python3 -c 'import ensurepip' 2>/dev/null || need no-python3-venv "Python's venv" python3-venv
+    scripts/aws-stand-ins.sh
 fi

@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `sqlite:pssp.db`, `sqlite:///var/lib/pssp/pssp.db?max_bytes=10000000000` | one SQLite file |
 //! | `redis://user:password@host:6379/0?prefix=pssp`, `rediss://…` (with TLS) | one Redis |
+//! | `aws://<table>?queue=<queue URL>&region=eu-central-1` | one DynamoDB table and one SQS queue |
 //! | `memory:` | this process' memory: for trying things out, gone at exit |
 //!
 //! Which ones are built in is a matter of cargo features; [`SCHEMES`] lists them.
 
+#[cfg(feature = "aws")]
+mod aws;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
@@ -36,6 +39,8 @@ pub const SCHEMES: &[Scheme] = &[
     Scheme { name: "redis", example: "redis://localhost:6379/0" },
     #[cfg(feature = "redis")]
     Scheme { name: "rediss", example: "rediss://user:password@host:6379/0" },
+    #[cfg(feature = "aws")]
+    Scheme { name: "aws", example: "aws://table?queue=https://sqs.eu-central-1.amazonaws.com/1234/queue" },
     Scheme { name: "memory", example: "memory:" },
 ];
 
@@ -78,6 +83,8 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError
         "sqlite" => sqlite::open(rest, clock).await,
         #[cfg(feature = "redis")]
         "redis" | "rediss" => redis::open(url, clock).await,
+        #[cfg(feature = "aws")]
+        "aws" => aws::open(url, clock).await,
         "memory" if rest.is_empty() => {
             tracing::warn!("jobs are kept in memory only and are lost when this process ends");
             Ok(Backend::of(Arc::new(MemoryBackend::new(clock))))
@@ -90,6 +97,19 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError
         }
         _ => Err(OpenError::Unknown("this address".to_owned())),
     }
+}
+
+/// Opens the backend without a call where that can be: on Lambda, where the time to the first answer counts and
+/// what is wrong shows at the first call as well. Others are opened as by [`open`].
+///
+/// # Errors
+/// [`OpenError`], with what to do about it in its text.
+pub async fn open_lazily(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
+    #[cfg(feature = "aws")]
+    if url.trim().starts_with("aws:") {
+        return aws::connect(url.trim(), clock).await;
+    }
+    open(url, clock).await
 }
 
 /// First and longest wait between tries of [`open_when_there`].

@@ -14,6 +14,9 @@ mod pipeline;
 mod ui;
 
 fn main() -> ExitCode {
+    if let Some(code) = pssp_worker::standalone::launched(std::env::args_os().skip(1)) {
+        return code;
+    }
     let cli = args::Cli::parse();
     let ui = ui::Ui { json: cli.global.json, quiet: cli.global.quiet };
     match commands::run(cli.command, &cli.global, ui) {

@@ -1,12 +1,15 @@
-//! Reads what deploys pssp, for the tests of this crate: manifests and Dockerfiles of the repository.
+//! Reads what deploys pssp, for the tests of this crate: manifests, Dockerfiles and templates of the
+//! repository.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use serde_json::Value;
 
+mod cloudformation;
 mod dockerfile;
 
+pub use cloudformation::Template;
 pub use dockerfile::Dockerfile;
 
 /// The root of the repository.

@@ -11,11 +11,13 @@
     reason = "test support: failing loudly is what it is for"
 )]
 
+mod aws;
 pub mod client;
 mod embedded;
 mod program;
 mod redis;
 
+pub use aws::Aws;
 pub use client::Client;
 pub use embedded::Embedded;
 pub use program::until;

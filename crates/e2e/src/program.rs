@@ -26,6 +26,14 @@ pub(crate) fn path(name: &str) -> PathBuf {
     program
 }
 
+/// A tool that `make setup-test` puts below target/tools, or that the variable names.
+pub(crate) fn tool(variable: &str, name: &str) -> PathBuf {
+    let tool = std::env::var_os(variable)
+        .map_or_else(|| repository().join("target/tools").join(name), PathBuf::from);
+    assert!(tool.exists(), "{} is missing: run `make setup-test`", tool.display());
+    tool
+}
+
 /// One of them with none of the settings of whoever runs the tests.
 pub(crate) fn command(name: &str) -> Command {
     let mut command = Command::new(path(name));

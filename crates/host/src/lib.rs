@@ -8,9 +8,13 @@
 //! - [`sweep`]: the loop that repairs what is overdue
 //! - [`liveness`]: whether the poll loop is doing well
 //! - [`probes`]: what a worker process answers about itself
+//! - `lambda` (feature `lambda`): the same functions on AWS Lambda, which brings the requests and messages
 //! - [`program`]: what the mains share
 
 mod backoff;
+mod deal;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 pub mod later;
 pub mod liveness;
 pub mod poll;

@@ -7,19 +7,18 @@
 //! - On shutdown fetching stops at once, handlers get the grace time to finish, then to give back.
 
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
-use pssp_jobs::{Delivery, Disposition, Handler, JobReceiver, Jobs, Message, Receipt, StoreError};
+use pssp_jobs::{Delivery, Disposition, Handler, JobReceiver, Jobs, Receipt, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
+use crate::deal::{self, Dealer};
 use crate::liveness::Liveness;
 
 /// The longest that a receive may hang beyond its own wait before it counts as failed.
@@ -30,9 +29,6 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a receive that is under way at shutdown may take to bring what it has taken already.
 const LINGER: Duration = Duration::from_millis(500);
-
-/// When a message is tried again whose handler panicked, or that could not be buried.
-const AFTER_PANIC: Duration = Duration::from_secs(10);
 
 /// The bounds of a poll loop.
 #[derive(Debug, Clone)]
@@ -62,9 +58,8 @@ impl PollOptions {
 
 /// Takes messages and runs a handler for them.
 pub struct Poller {
-    jobs: Jobs,
+    dealer: Dealer,
     receiver: Arc<dyn JobReceiver>,
-    handler: Arc<dyn Handler>,
     options: PollOptions,
     give_back: CancellationToken,
     /// Handlers still running are dropped.
@@ -83,7 +78,8 @@ impl Poller {
         give_back: CancellationToken,
     ) -> Self {
         let liveness = Liveness::default();
-        Self { jobs, receiver, handler, options, give_back, abandon: CancellationToken::new(), liveness }
+        let (dealer, abandon) = (Dealer { jobs, handler }, CancellationToken::new());
+        Self { dealer, receiver, options, give_back, abandon, liveness }
     }
 
     /// Tells how the loop is doing.
@@ -139,7 +135,7 @@ impl Poller {
         // answer that there is nothing.
         let wait =
             if self.liveness.answers() { self.options.wait } else { self.options.wait.min(FIRST_WAIT) };
-        let receive = self.receiver.receive(max, wait, self.jobs.policy().lease);
+        let receive = self.receiver.receive(max, wait, self.dealer.jobs.policy().lease);
         let mut receive = pin!(tokio::time::timeout(wait + HUNG, receive));
         let received = tokio::select! {
             biased;
@@ -189,9 +185,7 @@ impl Poller {
             let permit = permits.split(1);
             let this = Arc::clone(self);
             tasks.spawn(async move {
-                metrics::gauge!("pssp_worker_in_hand").increment(1.0);
                 this.deal_with(delivery).await;
-                metrics::gauge!("pssp_worker_in_hand").decrement(1.0);
                 drop(permit);
             });
         }
@@ -219,33 +213,17 @@ impl Poller {
 
     async fn deal_with(&self, delivery: Delivery) {
         let Delivery { body, receives, receipt } = delivery;
-        let disposition = match Message::decode(&body) {
-            Ok(message) => {
-                tokio::select! {
-                    disposition = self.handle(message, receives) => disposition,
-                    never = self.keep_hidden(&receipt) => match never {},
-                    () = self.abandon.cancelled() => Disposition::Retry { after: Duration::ZERO },
-                }
-            }
-            Err(error) => self.bury(body, &error.to_string()).await,
+        let disposition = tokio::select! {
+            disposition = self.dealer.deal(body, receives) => disposition,
+            never = self.keep_hidden(&receipt) => match never {},
+            () = self.abandon.cancelled() => Disposition::Retry { after: Duration::ZERO },
         };
         self.settle(receipt, disposition).await;
     }
 
-    async fn handle(&self, message: Message, receives: u32) -> Disposition {
-        let job = message.job;
-        // Nothing of the handler is used again after a panic but what is shared, and that is behind
-        // the backend.
-        AssertUnwindSafe(self.handler.handle(message)).catch_unwind().await.unwrap_or_else(|_| {
-            metrics::counter!("pssp_worker_handler_panics_total").increment(1);
-            tracing::error!(%job, receives, "the handler panicked on job {job}, delivery {receives}: will be retried");
-            Disposition::Retry { after: AFTER_PANIC }
-        })
-    }
-
     /// Hides the message from others for another lease, every heartbeat.
     async fn keep_hidden(&self, receipt: &Receipt) -> Infallible {
-        let policy = self.jobs.policy();
+        let policy = self.dealer.jobs.policy();
         loop {
             tokio::time::sleep(policy.heartbeat).await;
             match self.receiver.extend(receipt, policy.lease).await {
@@ -260,29 +238,13 @@ impl Poller {
         }
     }
 
-    /// Moves what cannot be decoded to the dead letters.
-    async fn bury(&self, body: String, reason: &str) -> Disposition {
-        metrics::counter!("pssp_worker_messages_total", "disposition" => "undecodable").increment(1);
-        match self.jobs.bury(body, reason.to_owned()).await {
-            Ok(()) => {
-                tracing::warn!(reason, "a message went to the dead letters: {reason}");
-                Disposition::Discard
-            }
-            Err(error) => {
-                tracing::warn!(%error, reason, "cannot move a message to the dead letters, will retry: {error}");
-                Disposition::Retry { after: AFTER_PANIC }
-            }
-        }
-    }
-
     /// A message that cannot be settled comes again, and then finds its job settled.
     async fn settle(&self, receipt: Receipt, disposition: Disposition) {
-        let (name, settled) = match disposition {
-            Disposition::Ack => ("ack", self.receiver.ack(receipt).await),
-            Disposition::Discard => ("discard", self.receiver.ack(receipt).await),
-            Disposition::Retry { after } => ("retry", self.receiver.retry(receipt, after).await),
+        let name = deal::count(disposition);
+        let settled = match disposition {
+            Disposition::Ack | Disposition::Discard => self.receiver.ack(receipt).await,
+            Disposition::Retry { after } => self.receiver.retry(receipt, after).await,
         };
-        metrics::counter!("pssp_worker_messages_total", "disposition" => name).increment(1);
         if let Err(error) = settled {
             metrics::counter!("pssp_worker_settle_errors_total").increment(1);
             tracing::warn!(%error, disposition = name, "cannot settle a message ({name}), it will come again: {error}");

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::settings::{self, Settings};
+use crate::settings::{self, LogFormat, Settings};
 
 /// A program that has no arguments but these two.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,10 @@ impl Program {
     where
         F: Future<Output = anyhow::Result<()>>,
     {
-        let settings = Settings::from_env()?;
+        let mut settings = Settings::from_env()?;
+        if home() == Home::Lambda && std::env::var_os("PSSP_LOG_FORMAT").is_none() {
+            settings.log.format = LogFormat::Json; // CloudWatch takes lines of JSON apart
+        }
         crate::telemetry::init(&settings.log);
         warn_of_strangers(&[]);
         tracing::info!(version = self.version, "{} {} on {}", self.name, self.version, settings.backend);
@@ -95,7 +98,8 @@ impl Program {
 
     fn help(self) -> String {
         format!(
-            "{} {}\n{}\n\nUsage: {} [healthcheck | --help | --version]\n\n{}",
+            "{} {}\n{}\n\nUsage: {} [healthcheck | --help | --version]\n\
+             On AWS Lambda (AWS_LAMBDA_RUNTIME_API is set) it takes events; else it serves or polls.\n\n{}",
             self.name,
             self.version,
             self.about,
@@ -103,6 +107,21 @@ impl Program {
             settings::render_help()
         )
     }
+}
+
+/// Where a program runs, and so who brings it its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// A process of its own: a server, or a loop that polls the queue.
+    Process,
+    /// AWS Lambda: events come from its Runtime API.
+    Lambda,
+}
+
+/// Where this program runs. Lambda names its Runtime API in the environment; nothing else is asked.
+#[must_use]
+pub fn home() -> Home {
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { Home::Lambda } else { Home::Process }
 }
 
 /// Whether `/healthz` at `addr` answers 200.

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use pssp_jobs::{Owner, Policy};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub api: ApiSettings,
     /// How much a worker does at once.
     pub worker: WorkerSettings,
+    /// What predicts.
+    pub engine: EngineSettings,
     /// How long a process takes at most to end after SIGTERM, without the drain delay.
     pub grace: Duration,
     /// How long it goes on accepting after SIGTERM before it drains.
@@ -102,6 +105,34 @@ pub struct WorkerSettings {
     pub slots: usize,
     /// How often the worker sweeps.
     pub sweep_every: Duration,
+}
+
+/// What predicts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineSettings {
+    /// The built-in network.
+    Neural,
+    /// A program of the operator.
+    Command(CommandSettings),
+}
+
+/// A program of the operator, and its limits. Whether it is there is seen where it is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandSettings {
+    /// The command line; not empty.
+    pub line: String,
+    /// Version of the program.
+    pub version: String,
+    /// Longest run.
+    pub timeout: Duration,
+    /// Most address space of a process, bytes.
+    pub memory: u64,
+    /// Most bytes of the result and of the output streams.
+    pub output: u64,
+    /// Most bytes of a file.
+    pub file_size: u64,
+    /// Where scratch folders are made, if not where the system makes them.
+    pub scratch: Option<PathBuf>,
 }
 
 /// Where jobs live: the text of `PSSP_BACKEND`. A password in it is not shown by `Debug` and `Display`.

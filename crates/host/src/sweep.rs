@@ -34,6 +34,26 @@ pub async fn run(jobs: Jobs, every: Duration, shutdown: CancellationToken) {
     }
 }
 
+/// Sweeps until there is nothing more to do at once; may be dropped at any point. Returns what all of
+/// it did.
+#[cfg(feature = "lambda")]
+pub(crate) async fn until_done(jobs: &Jobs) -> Result<Swept, StoreError> {
+    let mut total = Swept::default();
+    loop {
+        let swept = sweep(jobs).await?;
+        total.resent += swept.resent;
+        total.reclaimed += swept.reclaimed;
+        total.healed += swept.healed;
+        total.buried += swept.buried;
+        total.skipped += swept.skipped;
+        total.purged += swept.purged;
+        if !is_backlog(&swept) {
+            return Ok(total);
+        }
+        tokio::time::sleep(BACKLOG_PAUSE).await;
+    }
+}
+
 async fn sweep(jobs: &Jobs) -> Result<Swept, StoreError> {
     let swept = jobs.sweep().await;
     let outcome = if swept.is_ok() { "ok" } else { "error" };

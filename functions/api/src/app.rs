@@ -1,7 +1,7 @@
 //! What the handlers need, and what an operator may set.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use pssp_jobs::{Jobs, Owner};
@@ -17,6 +17,38 @@ use crate::cpu::Cpu;
 /// Renders the process' metrics as Prometheus text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
+type FindMethods = Box<dyn FnOnce() -> Vec<Method> + Send>;
+
+/// A list of methods, made when it is first asked for: reading a model takes milliseconds that a start
+/// need not wait for. Cheap to clone.
+#[derive(Clone)]
+pub struct Methods(Arc<LazyLock<Vec<Method>, FindMethods>>);
+
+impl Methods {
+    /// What `find` returns, which is asked at most once.
+    pub fn lazy(find: impl FnOnce() -> Vec<Method> + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(find))))
+    }
+
+    /// The methods.
+    #[must_use]
+    pub fn list(&self) -> &[Method] {
+        &self.0
+    }
+}
+
+impl From<Vec<Method>> for Methods {
+    fn from(methods: Vec<Method>) -> Self {
+        Self::lazy(move || methods)
+    }
+}
+
+impl Default for Methods {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
 /// Everything that the handlers need.
 #[derive(Clone)]
 pub struct App {
@@ -25,7 +57,7 @@ pub struct App {
     /// What an operator may set.
     pub config: Config,
     /// The methods that the workers run; shown to callers.
-    pub methods: Vec<Method>,
+    pub methods: Methods,
     /// What `/metrics` answers.
     pub metrics: RenderMetrics,
     /// Cancelled when the process begins to shut down: `/readyz` says so, and waits and event
@@ -42,7 +74,7 @@ impl App {
         Self {
             jobs,
             config: Config::default(),
-            methods: Vec::new(),
+            methods: Methods::default(),
             metrics: Arc::new(String::new),
             shutdown: CancellationToken::new(),
             version: crate::VERSION.to_owned(),
@@ -104,6 +136,11 @@ pub struct Config {
     pub body_idle: Duration,
     /// Longest time that `Prefer: wait` may ask for.
     pub max_wait: Duration,
+    /// Whether answers go out in pieces. Where they do not (a gateway collects them), an event stream is
+    /// answered with what is new, if need be after a wait, and the client connects again.
+    pub streaming: bool,
+    /// Largest answer, in bytes as sent; for a gateway that collects answers and has a limit.
+    pub max_answer_bytes: Option<usize>,
     /// How often an event stream shows that it lives.
     pub sse_heartbeat: Duration,
 }
@@ -128,6 +165,8 @@ impl Default for Config {
             batch_timeout: Duration::from_mins(2),
             body_idle: Duration::from_secs(10),
             max_wait: Duration::from_secs(20),
+            streaming: true,
+            max_answer_bytes: None,
             sse_heartbeat: Duration::from_secs(15),
         }
     }

@@ -17,6 +17,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::{Config, Ctx};
+use crate::gateway::Gateway;
 use crate::headers;
 use crate::problem::{Kind, Problem};
 
@@ -90,7 +91,7 @@ impl Seen {
         Self {
             method: verb(request.method()),
             route: route.unwrap_or("unmatched").to_owned(),
-            request_id: request_id(request.headers()),
+            request_id: request_id(request),
             is_modern: path == "/v1" || path.starts_with("/v1/"),
             sends_body: request.version() <= Version::HTTP_11 && !request.body().is_end_stream(),
             since: Instant::now(),
@@ -155,6 +156,11 @@ async fn guarded(ctx: &Ctx, request: Request, next: Next) -> Response {
 
 /// How long it may take until the answer begins.
 fn deadline(config: &Config, request: &Request) -> Duration {
+    let patience = patience(config, request);
+    Gateway::of(request.extensions()).left().map_or(patience, |left| left.min(patience))
+}
+
+fn patience(config: &Config, request: &Request) -> Duration {
     if request.method() == Method::POST && request.uri().path() == "/v1/batches" {
         return config.batch_timeout;
     }
@@ -168,14 +174,15 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
     Problem::internal(&std::io::Error::other(format!("a handler panicked: {text}")))
 }
 
-/// The caller's id if it is short and harmless, else one of ours.
-fn request_id(headers: &HeaderMap) -> String {
+/// The caller's id if it is short and harmless, else the gateway's or one of ours.
+fn request_id(request: &Request) -> String {
     let harmless = |id: &&str| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&b);
         (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(allowed)
     };
-    let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(harmless);
-    given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+    let given = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(harmless);
+    let own = || Gateway::of(request.extensions()).request_id.unwrap_or_else(|| Uuid::new_v4().to_string());
+    given.map_or_else(own, str::to_owned)
 }
 
 /// The verb as a label: unknown ones are one, so that callers cannot make labels up.

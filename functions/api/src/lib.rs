@@ -7,6 +7,7 @@
 //! - [`routes`]: one file a resource, and [`ROUTES`], the list of them
 //! - `problem`: every error, as RFC 9457 (modern face) or as text (classic face)
 //! - `body`, `input`, `negotiate`, `headers`: from a request to what it asks for
+//! - [`Gateway`]: what a gateway in front of us says of a request
 //! - `layers`: what happens to every request: id, log line, metrics, limits, panics
 //!
 //! The handlers know no backend and no host; what only the program needs lies behind the feature
@@ -17,6 +18,7 @@ mod auth;
 mod board;
 mod body;
 mod cpu;
+mod gateway;
 mod headers;
 mod input;
 mod layers;
@@ -28,7 +30,8 @@ pub mod routes;
 pub mod standalone;
 mod view;
 
-pub use app::{ApiKey, App, Config};
+pub use app::{ApiKey, App, Config, Methods};
+pub use gateway::Gateway;
 pub use routes::{Access, ROUTES, router};
 
 /// The version of this program: that of its image and of its git tag.

@@ -12,7 +12,7 @@ use pssp_predict::format::FORMATS;
 use crate::app::{App, Ctx, Shared};
 use crate::body::Limit;
 use crate::problem::{Kind, Problem};
-use crate::{auth, layers};
+use crate::{auth, gateway, layers};
 
 mod batch_results;
 mod batches;
@@ -168,6 +168,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::disable()) // `body` has limits of its own
         .layer(from_fn_with_state(ctx.clone(), layers::observe))
         .layer(layers::compression())
+        .layer(from_fn_with_state(ctx.clone(), gateway::collect))
         .with_state(ctx);
     match cors {
         Some(cors) => router.layer(cors),

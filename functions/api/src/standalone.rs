@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use pssp_host::program::{Home, home};
 use pssp_host::server::{self, ServerOptions};
-use pssp_host::settings::ApiSettings;
+use pssp_host::settings::{ApiSettings, EngineSettings};
 use pssp_host::{Settings, shutdown, telemetry};
 use pssp_jobs::{Jobs, SystemClock};
+use pssp_predict::Engine;
 use pssp_predict::engine::Neural;
-use pssp_predict::{Engine, Method};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ApiKey, App, Config};
+use crate::{ApiKey, App, Config, Methods};
 
 /// What the settings say, with the rest as by default.
 #[must_use]
@@ -39,22 +40,77 @@ pub fn config(settings: &ApiSettings) -> Config {
 
 /// An app as the settings say. `methods` are those that the workers run.
 #[must_use]
-pub fn app(settings: &Settings, jobs: Jobs, methods: Vec<Method>, shutdown: CancellationToken) -> App {
+pub fn app(settings: &Settings, jobs: Jobs, methods: impl Into<Methods>, shutdown: CancellationToken) -> App {
     let metrics = telemetry::metrics();
     App {
         config: config(&settings.api),
-        methods,
+        methods: methods.into(),
         metrics: Arc::new(move || metrics.render()),
         shutdown,
         ..App::new(jobs)
     }
 }
 
-/// The whole program: opens the backend, serves until a signal.
+/// The methods of this build, read from the model when somebody asks for them. A program of the
+/// operator is known where it runs, which is seldom here: none is named then.
+fn methods(engine: &EngineSettings) -> Methods {
+    if *engine != EngineSettings::Neural {
+        return Methods::default();
+    }
+    Methods::lazy(|| match Neural::load() {
+        Ok(engine) => vec![engine.method().clone()],
+        Err(error) => {
+            tracing::error!(%error, "cannot load the model: {error}");
+            Vec::new()
+        }
+    })
+}
+
+/// The whole program, wherever it runs.
 ///
 /// # Errors
 /// If something that is needed at start is missing.
 pub async fn main(settings: &Settings) -> anyhow::Result<()> {
+    match home() {
+        Home::Process => serve(settings).await,
+        Home::Lambda => lambda(settings).await,
+    }
+}
+
+/// On AWS Lambda: answers events until the platform ends the process.
+#[cfg(feature = "lambda")]
+async fn lambda(settings: &Settings) -> anyhow::Result<()> {
+    use pssp_host::lambda::http::{self, Through};
+
+    let clock = Arc::new(SystemClock);
+    let backend = pssp_backends::open_lazily(settings.backend.as_str(), clock.clone()).await?;
+    let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
+    let app = app(settings, jobs, methods(&settings.engine), CancellationToken::new());
+    let config = Config {
+        streaming: false,
+        max_answer_bytes: Some(http::MAX_ANSWER),
+        max_body_bytes: app.config.max_body_bytes.min(http::MAX_REQUEST),
+        max_batch_bytes: app.config.max_batch_bytes.min(http::MAX_REQUEST),
+        ..app.config
+    };
+    let enter = |extensions: &mut ::http::Extensions, through: Through| {
+        let Through { prefix, answer_by, request_id } = through;
+        extensions.insert(crate::Gateway {
+            prefix,
+            answer_by: Some(answer_by),
+            request_id: Some(request_id),
+        });
+    };
+    http::run(crate::router(App { config, ..app }), enter).await
+}
+
+#[cfg(not(feature = "lambda"))]
+async fn lambda(_: &Settings) -> anyhow::Result<()> {
+    anyhow::bail!("this build cannot run on AWS Lambda (it lacks the feature lambda)")
+}
+
+/// Opens the backend, serves until a signal.
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
     let listener = server::bind(settings.addr).context("PSSP_ADDR")?;
     let (router, later) = pssp_host::later::router();
@@ -63,8 +119,7 @@ pub async fn main(settings: &Settings) -> anyhow::Result<()> {
         let clock = Arc::new(SystemClock);
         let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
         let jobs = Jobs::new(opening.await?, clock, settings.policy.clone())?;
-        let method = Neural::load().context("cannot load the model")?.method().clone();
-        later.set(crate::router(app(settings, jobs, vec![method], shutdown.clone())));
+        later.set(crate::router(app(settings, jobs, methods(&settings.engine), shutdown.clone())));
         tracing::info!(addr = %settings.addr, "listening on http://{}", settings.addr);
         anyhow::Ok(())
     };

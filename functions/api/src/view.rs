@@ -6,6 +6,8 @@ use pssp_predict::sequence::Warning;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::gateway::Gateway;
+
 /// The body of a job: every field of the contract, `null` where there is nothing.
 #[derive(Serialize)]
 pub(crate) struct JobView<'a> {
@@ -36,16 +38,17 @@ struct Links {
 }
 
 impl<'a> JobView<'a> {
-    pub(crate) fn of(job: &'a Job) -> Self {
-        Self { warnings: Some(&job.request.warnings), ..Self::new(&job.head, &job.status) }
+    pub(crate) fn of(job: &'a Job, gateway: &Gateway) -> Self {
+        Self { warnings: Some(&job.request.warnings), ..Self::new(&job.head, &job.status, gateway) }
     }
 
-    pub(crate) fn of_summary(summary: &'a Summary) -> Self {
-        Self::new(&summary.head, &summary.status)
+    pub(crate) fn of_summary(summary: &'a Summary, gateway: &Gateway) -> Self {
+        Self::new(&summary.head, &summary.status, gateway)
     }
 
-    fn new(head: &'a Head, status: &'a Status) -> Self {
-        let link = |what: &str| format!("{}/{what}", path(head.id));
+    fn new(head: &'a Head, status: &'a Status, gateway: &Gateway) -> Self {
+        let this = gateway.link(&path(head.id));
+        let link = |what: &str| format!("{this}/{what}");
         Self {
             id: head.id,
             status: status.state(),
@@ -59,11 +62,11 @@ impl<'a> JobView<'a> {
             warnings: None,
             error: failure(status),
             links: Links {
-                this: path(head.id),
                 result: link("result"),
                 plot: link("plot.svg"),
                 events: link("events"),
                 cancel: link("cancel"),
+                this,
             },
         }
     }

@@ -14,11 +14,15 @@ use pssp_predict::Engine;
 use tokio_util::sync::CancellationToken;
 
 mod attempt;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod pool;
 #[cfg(feature = "standalone")]
 pub mod standalone;
+mod submit;
 
 use pool::Pool;
+pub use submit::{Order, Refusal};
 
 /// How much a worker does at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +34,7 @@ pub struct WorkerOptions {
 /// The handler. One for a process: it bounds how many threads compute.
 pub struct Worker {
     jobs: Jobs,
-    pool: Pool,
+    pool: Arc<Pool>,
     give_back: CancellationToken,
 }
 
@@ -43,7 +47,19 @@ impl Worker {
         options: WorkerOptions,
         give_back: CancellationToken,
     ) -> Self {
-        Self { jobs, pool: Pool::new(engine, options.threads), give_back }
+        Self { jobs, pool: Arc::new(Pool::new(engine, options.threads)), give_back }
+    }
+
+    /// The same worker, with the same threads, that gives back on another token: for a host that has to
+    /// be done with one lot of messages before it takes the next.
+    #[must_use]
+    pub fn giving_back_on(&self, give_back: CancellationToken) -> Self {
+        Self { jobs: self.jobs.clone(), pool: self.pool.clone(), give_back }
+    }
+
+    /// Returns when no thread computes: one that was told to stop may take a moment.
+    pub async fn idle(&self) {
+        self.pool.idle().await;
     }
 
     async fn claim_and_run(&self, message: Message) -> Result<Disposition, StoreError> {

@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use pssp_host::program::Program;
 
 fn main() -> ExitCode {
+    if let Some(code) = pssp_worker::standalone::launched(std::env::args_os().skip(1)) {
+        return code;
+    }
     let program = Program {
         name: "pssp-worker",
         version: env!("CARGO_PKG_VERSION"),

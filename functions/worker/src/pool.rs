@@ -13,6 +13,7 @@ use tokio::task::JoinError;
 pub(crate) struct Pool {
     engine: Arc<dyn Engine>,
     threads: Arc<Semaphore>,
+    size: u32,
 }
 
 /// Why there is no result.
@@ -34,7 +35,13 @@ impl Drop for CancelOnDrop {
 
 impl Pool {
     pub(crate) fn new(engine: Arc<dyn Engine>, threads: usize) -> Self {
-        Self { engine, threads: Arc::new(Semaphore::new(threads.max(1))) }
+        let size = u32::try_from(threads.max(1)).unwrap_or(u32::MAX);
+        Self { engine, threads: Arc::new(Semaphore::new(size as usize)), size }
+    }
+
+    /// Returns when no thread computes.
+    pub(crate) async fn idle(&self) {
+        let _all = self.threads.acquire_many(self.size).await;
     }
 
     /// Waits for a free thread and computes the stored form of the result. Dropping the future

@@ -1,13 +1,18 @@
 //! The worker as a program: poll loop, sweep and probes around the handler. `pssp serve` runs the
 //! same within the process of the API.
 
+use std::ffi::OsString;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use pssp_engine_command::{Command, CommandEngine, Options};
 use pssp_host::later::{self, Later};
 use pssp_host::liveness::Liveness;
 use pssp_host::poll::{PollOptions, Poller};
+use pssp_host::program::{Home, home};
 use pssp_host::server::ServerOptions;
+use pssp_host::settings::{CommandSettings, EngineSettings};
 use pssp_host::{Settings, probes, server, shutdown, sweep, telemetry};
 use pssp_jobs::{Jobs, SystemClock};
 use pssp_predict::Engine;
@@ -63,19 +68,50 @@ impl Standalone {
     }
 }
 
-/// The engine of a deployed worker.
+/// The engine that the settings name.
 ///
 /// # Errors
-/// If the program was built with a damaged model.
-pub fn engine() -> anyhow::Result<Arc<dyn Engine>> {
-    Ok(Arc::new(Neural::load().context("cannot load the model")?))
+/// If the program was built with a damaged model, or the operator's command cannot be used.
+pub fn engine(settings: &EngineSettings) -> anyhow::Result<Arc<dyn Engine>> {
+    Ok(match settings {
+        EngineSettings::Neural => Arc::new(Neural::load().context("cannot load the model")?),
+        EngineSettings::Command(command) => Arc::new(command_engine(command).context("PSSP_COMMAND")?),
+    })
 }
 
-/// The whole program: opens the backend, runs until a signal.
+fn command_engine(settings: &CommandSettings) -> anyhow::Result<CommandEngine> {
+    let mut options = Options::new(Command::parse(&settings.line)?)?;
+    if let Some(scratch) = &settings.scratch {
+        options.scratch.clone_from(scratch);
+    }
+    let CommandSettings { timeout, memory, output, file_size, .. } = *settings;
+    let version = settings.version.clone();
+    Ok(CommandEngine::new(Options { version, timeout, memory, output, file_size, ..options })?)
+}
+
+/// Plays the role in which the command engine may have started this program again, if it did, and
+/// returns the exit code. A program with [`engine`] calls this before all else, with its arguments.
+#[must_use]
+pub fn launched(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    pssp_engine_command::launch::intercept(arguments)
+}
+
+/// The whole program, wherever it runs.
 ///
 /// # Errors
 /// If something that is needed at start is missing.
 pub async fn main(settings: &Settings) -> anyhow::Result<()> {
+    match home() {
+        Home::Process => poll(settings).await,
+        #[cfg(feature = "lambda")]
+        Home::Lambda => crate::lambda::main(settings).await,
+        #[cfg(not(feature = "lambda"))]
+        Home::Lambda => anyhow::bail!("this build cannot run on AWS Lambda (it lacks the feature lambda)"),
+    }
+}
+
+/// Opens the backend, polls until a signal.
+async fn poll(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
     let stopped = CancellationToken::new();
     let probes = serve_probes(settings, &stopped)?;
@@ -86,7 +122,7 @@ pub async fn main(settings: &Settings) -> anyhow::Result<()> {
         () = shutdown.cancelled() => return Ok(()),
     };
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
-    let worker = Standalone::new(settings, jobs, engine()?)?;
+    let worker = Standalone::new(settings, jobs, engine(&settings.engine)?)?;
     if let Some((_, later)) = &probes {
         later.set(probes::router(worker.liveness(), telemetry::metrics(), shutdown.clone()));
     }

@@ -30,6 +30,11 @@ async fn memory_and_files_open() {
 #[tokio::test]
 async fn refusals_say_what_would_do() {
     for (url, said) in [
+        #[cfg(feature = "aws")]
+        ("aws://table", "`queue` is missing"),
+        #[cfg(feature = "aws")]
+        ("aws://table?queue=q", "`queue` must be an http://"),
+        #[cfg(not(feature = "aws"))]
         ("aws://table?queue=q", "aws: is not in this build"),
         ("postgres://user:secret@host/db", "postgres: is no backend: use one of"),
         ("pssp.db", "an address without a scheme is no backend"),
@@ -84,4 +89,22 @@ async fn a_store_that_may_come_up_is_waited_for() {
     let opening = pssp_backends::open_when_there(&url, clock);
     let patience = std::time::Duration::from_secs(60);
     assert!(tokio::time::timeout(patience, opening).await.is_err(), "it gave up");
+}
+
+/// On Lambda nothing may wait for AWS before the first job does.
+#[cfg(feature = "aws")]
+#[tokio::test]
+async fn a_lazy_opening_calls_nobody() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let url = format!("aws://table?queue={endpoint}/0/q&region=eu-central-1&endpoint={endpoint}");
+    let clock = Arc::new(SystemClock);
+    let backend = pssp_backends::open_lazily(&url, clock.clone()).await.unwrap();
+    assert_eq!(backend.store.capabilities().name, "aws");
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(
+        pssp_backends::open_lazily("memory:", clock).await.unwrap().store.capabilities().name,
+        "memory"
+    );
 }

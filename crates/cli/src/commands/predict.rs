@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use indicatif::ProgressBar;
-use pssp_predict::engine::Neural;
+use pssp_host::{Settings, program};
 use pssp_predict::format::{self, Entry, FORMATS, Format};
 use pssp_predict::sequence::CleanOptions;
 
@@ -62,7 +62,9 @@ pub(crate) fn choose_format(asked: Option<Format>, output: &OutputArgs, ui: Ui) 
 /// Runs it.
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let sources = input::sources(&args.input)?;
-    let engine = Neural::load().map_err(|e| Failure::server(e.to_string()))?;
+    let settings = Settings::from_env().map_err(|e| Failure::new(Exit::Input, e.to_string()))?;
+    let engine =
+        pssp_worker::standalone::engine(&settings.engine).map_err(|e| Failure::server(program::told(&e)))?;
     let format = choose_format(args.format, &args.output, ui);
     let out = ui::output(args.output.output.as_deref())?;
     let writer = format::Writer::new(format, out).map_err(|e| Failure::writing("the results", &e))?;
@@ -73,7 +75,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     };
     let mut run =
         Run { ui, writer, progress: ui.progress(args.output.output.is_none()), tally: Tally::default() };
-    let outcome = pipeline::run(&sources, &engine, &options, |source, place, outcome| {
+    let outcome = pipeline::run(&sources, engine.as_ref(), &options, |source, place, outcome| {
         run.take(source, &place, outcome)
     });
     run.progress.finish_and_clear();

@@ -86,6 +86,16 @@ fn adapters_know_no_handler_and_no_other_adapter() {
     check("pssp-backends", &[FUNCTIONS, &["pssp-host", "pssp"]]);
 }
 
+/// The SDK's defaults would bring a second HTTP stack and aws-lc, which is slow to start and heavy to build.
+#[test]
+fn aws_comes_with_one_http_stack_and_one_tls() {
+    let known = tree("pssp-backend-aws");
+    assert!(known.contains("rustls") && known.contains("ring"), "is the test blind?");
+    let others = ["aws-lc-rs", "aws-lc-sys", "aws-lc-fips-sys", "native-tls", "openssl-sys", "s2n-tls", "reqwest"];
+    let found: Vec<&str> = others.into_iter().filter(|name| known.contains(*name)).collect();
+    assert!(found.is_empty(), "pssp-backend-aws must not bring {found:?}");
+}
+
 #[test]
 fn only_shells_read_the_environment() {
     let mut offenders = Vec::new();

@@ -1,6 +1,9 @@
 //! Tests of what deploys pssp.
 
 mod addons;
+mod aws_scripts;
+mod aws_stages;
+mod aws_template;
 mod composition;
 mod environments;
 mod images;

@@ -1,6 +1,6 @@
 //! The same end-to-end cases against each home of the service.
 //!
-//! `PSSP_E2E_HOMES=embedded,redis` runs some of them; the rest then say so and are empty.
+//! `cargo test -p pssp-e2e redis::` runs those of one home.
 
 #![allow(clippy::unwrap_used, reason = "this is test code: a failed expectation is how a case fails")]
 
@@ -19,4 +19,5 @@ macro_rules! homes {
 homes! {
     embedded => pssp_e2e::Embedded::start(),
     redis => pssp_e2e::Redis::start(),
+    aws => pssp_e2e::Aws::start(),
 }

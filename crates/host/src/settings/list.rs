@@ -30,6 +30,8 @@ pub enum Group {
     Api,
     /// How much a worker does.
     Worker,
+    /// What predicts.
+    Engine,
     /// Attempts, leases, times to live.
     Jobs,
     /// How a process ends.
@@ -38,8 +40,8 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the documentation.
-    pub const ALL: [Self; 6] =
-        [Self::Places, Self::Logs, Self::Api, Self::Worker, Self::Jobs, Self::Shutdown];
+    pub const ALL: [Self; 7] =
+        [Self::Places, Self::Logs, Self::Api, Self::Worker, Self::Engine, Self::Jobs, Self::Shutdown];
 
     /// Its heading.
     #[must_use]
@@ -49,6 +51,7 @@ impl Group {
             Self::Logs => "Logs",
             Self::Api => "API",
             Self::Worker => "Worker",
+            Self::Engine => "Engine",
             Self::Jobs => "Jobs",
             Self::Shutdown => "Shutdown",
         }
@@ -83,7 +86,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(Group::Logs, "PSSP_LOG", "info", Kind::Filter,
         "What is logged: a level, or a list such as warn,pssp_worker=debug."),
     setting(Group::Logs, "PSSP_LOG_FORMAT", "text", Kind::OneOf(&["text", "json"]),
-        "How a log line looks. Logs go to standard error."),
+        "How a log line looks; on AWS Lambda json unless set. Logs go to standard error."),
 
     setting(Group::Api, "PSSP_API_KEYS", "", Kind::Keys,
         "Who may call: name:key,name:key. Each name sees its own jobs only. Empty: open to everybody."),
@@ -112,6 +115,23 @@ pub const SETTINGS: &[Setting] = &[
         "Jobs in hand at the same time. 0: four for each thread."),
     setting(Group::Worker, "PSSP_SWEEP_EVERY", "10s", duration(SECOND, HOUR),
         "How often a worker looks for lost messages, lost workers and expired records."),
+
+    setting(Group::Engine, "PSSP_ENGINE", "neural", Kind::OneOf(&["neural", "command"]),
+        "What predicts: the built-in network, or a program of yours (docs/command-engine.md)."),
+    setting(Group::Engine, "PSSP_COMMAND", "", Kind::Text,
+        "The program and its arguments: words with the quotes of a shell, or a JSON list of strings. {input} and {output} stand for files."),
+    setting(Group::Engine, "PSSP_COMMAND_VERSION", "0", Kind::Text,
+        "Version of that program, told in every result."),
+    setting(Group::Engine, "PSSP_COMMAND_TIMEOUT", "10m", duration(SECOND, DAY),
+        "How long one run of it may take."),
+    setting(Group::Engine, "PSSP_COMMAND_MEMORY", "4GiB", size(16 << 20, 1 << 40),
+        "Most address space of each of its processes."),
+    setting(Group::Engine, "PSSP_COMMAND_OUTPUT", "4MiB", size(1 << 10, 1 << 30),
+        "Most bytes of its result, and of both its output streams together."),
+    setting(Group::Engine, "PSSP_COMMAND_FILE", "256MiB", size(1 << 10, 1 << 40),
+        "Most bytes of each file that it writes."),
+    setting(Group::Engine, "PSSP_COMMAND_SCRATCH", "", Kind::Text,
+        "Where its scratch folders are made. Empty: the system's folder for temporary files."),
 
     setting(Group::Jobs, "PSSP_MAX_ATTEMPTS", "5", count(1, 100),
         "Attempts after which a job that fails is given up."),

@@ -8,8 +8,8 @@ use pssp_jobs::{Owner, Policy};
 
 use super::value::{self, Kind, Value};
 use super::{
-    ApiKey, ApiKeys, ApiSettings, BackendUrl, Fault, LogFormat, LogSettings, SETTINGS, Settings,
-    WorkerSettings,
+    ApiKey, ApiKeys, ApiSettings, BackendUrl, CommandSettings, EngineSettings, Fault, LogFormat, LogSettings,
+    SETTINGS, Settings, WorkerSettings,
 };
 
 /// Reads settings one by one and collects the faults; where one is found its default stands in.
@@ -32,6 +32,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             policy: self.policy(),
             api: self.api(),
             worker: self.worker(),
+            engine: self.engine(),
             grace: self.duration("PSSP_GRACE"),
             drain_delay: self.duration("PSSP_DRAIN_DELAY"),
         };
@@ -101,6 +102,25 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             slots => slots,
         };
         WorkerSettings { threads, slots, sweep_every: self.duration("PSSP_SWEEP_EVERY") }
+    }
+
+    fn engine(&mut self) -> EngineSettings {
+        let command = CommandSettings {
+            line: self.text("PSSP_COMMAND"),
+            version: self.text("PSSP_COMMAND_VERSION"),
+            timeout: self.duration("PSSP_COMMAND_TIMEOUT"),
+            memory: self.count("PSSP_COMMAND_MEMORY") as u64,
+            output: self.count("PSSP_COMMAND_OUTPUT") as u64,
+            file_size: self.count("PSSP_COMMAND_FILE") as u64,
+            scratch: Some(self.text("PSSP_COMMAND_SCRATCH")).filter(|p| !p.is_empty()).map(Into::into),
+        };
+        if self.text("PSSP_ENGINE") != "command" {
+            return EngineSettings::Neural;
+        }
+        if command.line.is_empty() {
+            self.fault("PSSP_COMMAND", "name the program that PSSP_ENGINE=command is to run".to_owned());
+        }
+        EngineSettings::Command(command)
     }
 
     // --- one value ---------------------------------------------------------------------------

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pssp_host::settings::{
-    BackendUrl, BadSettings, Group, LogFormat, SETTINGS, Settings, render_help, render_markdown, unknown,
+    BackendUrl, BadSettings, EngineSettings, Group, LogFormat, SETTINGS, Settings, render_help,
+    render_markdown, unknown,
 };
 use pssp_jobs::{Owner, Policy};
 
@@ -72,6 +73,18 @@ fn good_values_arrive() {
 }
 
 #[test]
+fn a_command_needs_its_line() {
+    assert_eq!(resolve(&[]).unwrap().engine, EngineSettings::Neural);
+    let BadSettings(faults) = resolve(&[("PSSP_ENGINE", "command")]).unwrap_err();
+    assert_eq!((faults.len(), faults[0].name), (1, "PSSP_COMMAND"));
+    let pairs =
+        [("PSSP_ENGINE", "command"), ("PSSP_COMMAND", "cat {input}"), ("PSSP_COMMAND_MEMORY", "1GiB")];
+    let EngineSettings::Command(command) = resolve(&pairs).unwrap().engine else { panic!("no command") };
+    assert_eq!((command.line.as_str(), command.memory, command.scratch), ("cat {input}", 1 << 30, None));
+    assert_eq!(command.timeout, Duration::from_mins(10));
+}
+
+#[test]
 fn every_bad_value_stops_the_start_and_is_named() {
     let table = [
         ("PSSP_ADDR", "5000"),
@@ -100,6 +113,11 @@ fn every_bad_value_stops_the_start_and_is_named() {
         ("PSSP_WORKERS", "-1"),
         ("PSSP_SLOTS", "1001"),
         ("PSSP_SWEEP_EVERY", "10"),
+        ("PSSP_ENGINE", "oracle"),
+        ("PSSP_COMMAND_TIMEOUT", "0s"),
+        ("PSSP_COMMAND_MEMORY", "1MiB"),
+        ("PSSP_COMMAND_OUTPUT", "2GiB"),
+        ("PSSP_COMMAND_FILE", "much"),
         ("PSSP_MAX_ATTEMPTS", "0"),
         ("PSSP_MAX_DEATHS", "1.5"),
         ("PSSP_LEASE", "20s"), // not more than twice the heartbeat
@@ -120,7 +138,7 @@ fn every_bad_value_stops_the_start_and_is_named() {
         assert!(text.contains(value) || ["PSSP_API_KEYS", "PSSP_ADMIN_KEY"].contains(&name), "{text}");
         assert!(faults[0].remedy.len() > 10, "{text}");
     }
-    let any_text = ["PSSP_BACKEND"];
+    let any_text = ["PSSP_BACKEND", "PSSP_COMMAND", "PSSP_COMMAND_VERSION", "PSSP_COMMAND_SCRATCH"];
     for setting in SETTINGS.iter().filter(|s| !any_text.contains(&s.name)) {
         assert!(table.iter().any(|(name, _)| *name == setting.name), "{} is not in the table", setting.name);
     }

@@ -15,6 +15,7 @@ use super::jobs::{gone, location, replayed};
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::{Limit, Payload};
+use crate::gateway::Gateway;
 use crate::headers;
 use crate::input::{self, HeldBatch};
 use crate::problem::Problem;
@@ -29,6 +30,7 @@ const MAX_REJECTED: usize = 1_000;
 pub(super) async fn create(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
+    gateway: Gateway,
     request: Request,
 ) -> Result<Response, Problem> {
     ctx.board.admit(ctx.jobs()).await?;
@@ -43,8 +45,8 @@ pub(super) async fn create(
         metrics::counter!("pssp_jobs_submitted_total", "by" => "batch")
             .increment(batch.jobs().count() as u64);
     }
-    let mut response = respond(&ctx, &batch, StatusCode::ACCEPTED, Window::default()).await?;
-    response.headers_mut().insert(header::LOCATION, location(&path(batch.id)));
+    let mut response = respond(&ctx, &gateway, &batch, StatusCode::ACCEPTED, Window::default()).await?;
+    response.headers_mut().insert(header::LOCATION, location(&gateway.link(&path(batch.id))));
     replayed(&mut response, accepted.replayed);
     Ok(response)
 }
@@ -53,11 +55,12 @@ pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
     OfBatch(id): OfBatch,
+    gateway: Gateway,
     parts: Parts,
 ) -> Result<Response, Problem> {
     let window = Window::of(&parts)?;
     let batch = ctx.jobs().batch(&owner, id).await?;
-    respond(&ctx, &batch, StatusCode::OK, window).await
+    respond(&ctx, &gateway, &batch, StatusCode::OK, window).await
 }
 
 /// Which rejected records are told.
@@ -134,10 +137,16 @@ impl Counts {
     }
 }
 
-async fn respond(ctx: &Ctx, batch: &Batch, status: StatusCode, window: Window) -> Result<Response, Problem> {
+async fn respond(
+    ctx: &Ctx,
+    gateway: &Gateway,
+    batch: &Batch,
+    status: StatusCode,
+    window: Window,
+) -> Result<Response, Problem> {
     let counts = Counts::of(ctx, batch).await?;
     let (rejected, next) = rejected(batch, &window);
-    let this = path(batch.id);
+    let this = gateway.link(&path(batch.id));
     let body = json!({
         "id": batch.id,
         "status": if counts.is_done() { "finished" } else { "running" },

@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::OfJob;
 use crate::app::Ctx;
 use crate::auth::Caller;
+use crate::gateway::Gateway;
 use crate::headers::LAST_EVENT_ID;
 use crate::problem::Problem;
 use crate::view::{self, JobView};
@@ -23,12 +24,17 @@ use crate::view::{self, JobView};
 /// How long a client should wait before it connects again.
 const RECONNECT: Duration = Duration::from_secs(2);
 
+/// How long an answer is held for something new, where it cannot be a stream.
+const HOLD: Duration = Duration::from_secs(20);
+
 /// The state now, then each later one, up to the last. What the client has seen (`Last-Event-ID`) is
-/// not sent again; if that was the last, 204 tells it to stay away.
+/// not sent again; if that was the last, 204 tells it to stay away. Where answers cannot be streams it is
+/// one event at a time.
 pub(super) async fn watch(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
     OfJob(id): OfJob,
+    gateway: Gateway,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let watcher = ctx.jobs().backend().watch.watch(id); // before reading, so that no change is missed
@@ -40,12 +46,17 @@ pub(super) async fn watch(
     let permit = ctx.waits.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::overloaded("too many event streams at the moment"))?;
     let keep_alive = KeepAlive::new().interval(ctx.config().sse_heartbeat);
-    let events = Events { ctx, owner, id, watcher, seen, first: true, done: false, _permit: permit };
+    let (streaming, hold) = (ctx.config().streaming, gateway.cap(HOLD));
+    let events = Events { ctx, gateway, owner, id, watcher, seen, first: true, done: false, _permit: permit };
+    if !streaming {
+        return Ok(events.held(hold).await);
+    }
     Ok(Sse::new(stream::unfold(events, Events::next).fuse()).keep_alive(keep_alive).into_response())
 }
 
 struct Events {
     ctx: Ctx,
+    gateway: Gateway,
     owner: Owner,
     id: JobId,
     watcher: Box<dyn Watcher>,
@@ -57,6 +68,16 @@ struct Events {
 }
 
 impl Events {
+    /// What is new as a whole answer: at once if something is, else after up to `hold`. The client then
+    /// connects again, with the id of the last event that it has seen.
+    async fn held(self, hold: Duration) -> Response {
+        let event = match tokio::time::timeout(hold, self.next()).await {
+            Ok(Some((Ok(event), _))) => event,
+            Ok(None) | Err(_) => Event::default().comment("nothing new").retry(RECONNECT),
+        };
+        Sse::new(stream::iter([Ok::<_, Infallible>(event)])).into_response()
+    }
+
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         while !self.done {
             if let Some(event) = self.news().await {
@@ -99,7 +120,7 @@ impl Events {
             return None;
         }
         self.seen = Some(id.clone());
-        let event = Event::default().event("status").id(id).data(JobView::of(job).to_json());
+        let event = Event::default().event("status").id(id).data(JobView::of(job, &self.gateway).to_json());
         Some(if std::mem::take(&mut self.first) { event.retry(RECONNECT) } else { event })
     }
 }

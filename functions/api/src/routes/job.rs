@@ -10,6 +10,7 @@ use pssp_jobs::{Job, JobId, Owner, State as JobState};
 use super::OfJob;
 use crate::app::Ctx;
 use crate::auth::Caller;
+use crate::gateway::Gateway;
 use crate::headers::{self, PREFERENCE_APPLIED};
 use crate::problem::Problem;
 use crate::view::{self, JobView};
@@ -45,8 +46,8 @@ impl Awaited {
     }
 
     /// The job's body with the headers that tell its age and when to ask again.
-    pub(super) fn into_response(self, ctx: &Ctx) -> Response {
-        let body = JobView::of(&self.job).to_json();
+    pub(super) fn into_response(self, ctx: &Ctx, gateway: &Gateway) -> Response {
+        let body = JobView::of(&self.job, gateway).to_json();
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -68,10 +69,11 @@ pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
     OfJob(id): OfJob,
+    gateway: Gateway,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let wait = headers::wait(&headers, ctx.config().max_wait);
-    let mut response = awaited(&ctx, &owner, id, wait).await?.into_response(&ctx);
+    let wait = gateway.wait(&headers, ctx.config().max_wait);
+    let mut response = awaited(&ctx, &owner, id, wait).await?.into_response(&ctx, &gateway);
     let etag = response.headers().get(header::ETAG).and_then(|v| v.to_str().ok());
     if etag.is_some_and(|etag| headers::none_match(&headers, etag)) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -86,11 +88,12 @@ pub(super) async fn cancel(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
     OfJob(id): OfJob,
+    gateway: Gateway,
 ) -> Result<Response, Problem> {
     let was = ctx.jobs().find(&owner, id).await?.state();
     let job = ctx.jobs().cancel(&owner, id).await?;
     let status = if was == JobState::Cancelled { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Awaited::at_once(job).into_response(&ctx)).into_response())
+    Ok((status, Awaited::at_once(job).into_response(&ctx, &gateway)).into_response())
 }
 
 /// 204 whether or not there was one: it may be repeated.

@@ -13,6 +13,7 @@ use super::{job, single_limit};
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::Payload;
+use crate::gateway::Gateway;
 use crate::headers::{self, IDEMPOTENT_REPLAYED};
 use crate::input;
 use crate::problem::{Kind, Problem};
@@ -27,11 +28,12 @@ const MAX_PAGE: usize = 200;
 pub(super) async fn create(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
+    gateway: Gateway,
     request: Request,
 ) -> Result<Response, Problem> {
     ctx.board.admit(ctx.jobs()).await?;
     let key = headers::idempotency_key(request.headers())?;
-    let wait = headers::wait(request.headers(), ctx.config().max_wait);
+    let wait = gateway.wait(request.headers(), ctx.config().max_wait);
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await?;
     let key = key.map(|key| Key { key, digest: parsed.digest });
@@ -46,8 +48,8 @@ pub(super) async fn create(
         None => job::Awaited::at_once(accepted.value),
     };
     let status = if awaited.job.state().is_terminal() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let mut response = (status, awaited.into_response(&ctx)).into_response();
-    response.headers_mut().insert(header::LOCATION, location(&view::path(id)));
+    let mut response = (status, awaited.into_response(&ctx, &gateway)).into_response();
+    response.headers_mut().insert(header::LOCATION, location(&gateway.link(&view::path(id))));
     replayed(&mut response, accepted.replayed);
     Ok(response)
 }
@@ -77,6 +79,7 @@ pub(super) fn location(path: &str) -> HeaderValue {
 pub(super) async fn list(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
+    gateway: Gateway,
     parts: Parts,
 ) -> Result<Response, Problem> {
     let query = input::query(&parts)?;
@@ -86,12 +89,13 @@ pub(super) async fn list(
     let limit: Option<std::num::NonZeroUsize> = query.parsed("limit", "a number from 1 to 200")?;
     let limit = limit.map_or(DEFAULT_PAGE, usize::from).min(MAX_PAGE);
     let page = ctx.jobs().list(&ListQuery { owner, state, before, limit }).await?;
-    let jobs: Vec<JobView<'_>> = page.items.iter().map(JobView::of_summary).collect();
-    let next = page.next.map(|next| next_link(next, limit, state));
+    let jobs: Vec<JobView<'_>> =
+        page.items.iter().map(|summary| JobView::of_summary(summary, &gateway)).collect();
+    let next = page.next.map(|next| gateway.link(&next_link(next, limit, state)));
     let body: Value = json!({
         "jobs": jobs,
         "next": page.next,
-        "links": { "self": parts.uri.path_and_query().map(ToString::to_string), "next": next },
+        "links": { "self": parts.uri.path_and_query().map(|path| gateway.link(path.as_str())), "next": next },
     });
     let mut response = Json(body).into_response();
     if let Some(link) = next.and_then(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).ok()) {

@@ -11,6 +11,7 @@ mod cancel_delete;
 mod classic;
 mod errors;
 mod events;
+mod gateway;
 mod hostile;
 mod idempotency;
 mod jobs_create;

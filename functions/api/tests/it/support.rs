@@ -38,7 +38,7 @@ pub(crate) fn service_with(config: Config) -> Service {
 
 pub(crate) fn service_over(backend: Backend, clock: Arc<ManualClock>, config: Config) -> Service {
     let jobs = Jobs::new(backend, clock.clone(), Policy::default()).unwrap();
-    let app = App { config, methods: vec![method()], ..App::new(jobs.clone()) };
+    let app = App { config, methods: vec![method()].into(), ..App::new(jobs.clone()) };
     let shutdown = app.shutdown.clone();
     Service { router: pssp_api::router(app), jobs, clock, shutdown }
 }

@@ -92,7 +92,7 @@ async fn the_engine_that_is_shipped_works_behind_it() {
     let jobs = Jobs::new(backend, clock, settings.policy.clone()).unwrap();
     let id = submit(&jobs, Duration::ZERO).await;
     let shutdown = CancellationToken::new();
-    let engine = pssp_worker::standalone::engine().unwrap();
+    let engine = pssp_worker::standalone::engine(&settings.engine).unwrap();
     let worker = Standalone::new(&settings, jobs.clone(), engine.clone()).unwrap();
     let running = tokio::spawn(worker.run(shutdown.clone()));
     until_finished(&jobs, &[id]).await;
@@ -100,4 +100,22 @@ async fn the_engine_that_is_shipped_works_behind_it() {
     assert_eq!((stored.len(), stored.method()), (10, engine.method()));
     shutdown.cancel();
     running.await.unwrap();
+}
+
+#[test]
+fn the_engine_is_the_one_that_the_settings_name() {
+    let engine = |line: &str| {
+        let settings = Settings::resolve(|name| match name {
+            "PSSP_ENGINE" => Some("command".to_owned()),
+            "PSSP_COMMAND" => Some(line.to_owned()),
+            "PSSP_COMMAND_VERSION" => Some("7".to_owned()),
+            _ => None,
+        });
+        pssp_worker::standalone::engine(&settings.unwrap().engine)
+    };
+    let cat = engine("cat {input}").unwrap();
+    assert_eq!((cat.method().name.as_str(), cat.method().version.as_str()), ("command", "7"));
+    let refused = engine("/nowhere/method {input}").err().expect("there is no such program");
+    let told = format!("{refused:#}");
+    assert!(told.contains("PSSP_COMMAND") && told.contains("/nowhere/method is not a program"), "{told}");
 }

@@ -1,0 +1,146 @@
+//! DynamoDB on loopback: the program `dynoxide` as a child, and the table of `docs/adr/0007-one-table-on-aws.md`.
+//!
+//! dynoxide wants the headers of a signature and does not check it. It is a program of its own and no dependency,
+//! because it links another SQLite than we do.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+use crate::client::{CallError, JsonClient};
+
+/// How long it may take to start.
+const LONGEST_START: Duration = Duration::from_secs(20);
+
+/// A running stand-in; the process is killed when it is dropped.
+#[derive(Debug)]
+pub struct DynamoDb {
+    program: PathBuf,
+    database: Option<PathBuf>,
+    port: u16,
+    endpoint: String,
+    client: JsonClient,
+    child: Child,
+}
+
+impl DynamoDb {
+    /// Starts `program` on a free port, with what it holds in memory or in the file `database`.
+    ///
+    /// # Errors
+    /// When the program is missing, ends, or does not answer in time.
+    pub async fn start(program: &Path, database: Option<&Path>) -> io::Result<Self> {
+        let port = free_port().await?;
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let client = JsonClient::new(&endpoint);
+        let child = serve(program, database, port, &client).await?;
+        let (program, database) = (program.to_owned(), database.map(Path::to_owned));
+        Ok(Self { program, database, port, endpoint, client, child })
+    }
+
+    /// Kills the process and starts another on the same port and file.
+    ///
+    /// # Errors
+    /// As [`DynamoDb::start`].
+    pub async fn restart(&mut self) -> io::Result<()> {
+        self.child.kill().await?;
+        self.child = serve(&self.program, self.database.as_deref(), self.port, &self.client).await?;
+        Ok(())
+    }
+
+    /// The endpoint for SDKs.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Creates the table `name` with its keys, indexes and TTL, unless it exists.
+    ///
+    /// # Errors
+    /// When the stand-in refuses or is gone.
+    pub async fn create_table(&self, name: &str) -> io::Result<()> {
+        match self.client.call("DynamoDB_20120810.CreateTable", &table(name)).await {
+            Ok(_) => {}
+            Err(CallError::Refused { kind, .. }) if kind == "ResourceInUseException" => return Ok(()),
+            Err(error) => return Err(io::Error::other(error.to_string())),
+        }
+        let ttl = json!({
+            "TableName": name,
+            "TimeToLiveSpecification": { "AttributeName": "ttl", "Enabled": true },
+        });
+        let set = self.client.call("DynamoDB_20120810.UpdateTimeToLive", &ttl).await;
+        set.map(drop).map_err(|error| io::Error::other(error.to_string()))
+    }
+}
+
+/// Starts the program and waits until it answers.
+async fn serve(program: &Path, database: Option<&Path>, port: u16, client: &JsonClient) -> io::Result<Child> {
+    let mut command = Command::new(program);
+    command.args(["serve", "--host", "127.0.0.1", "--log", "quiet", "--port", &port.to_string()]);
+    if let Some(database) = database {
+        command.arg("--db-path").arg(database);
+    }
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn();
+    let mut child =
+        child.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", program.display())))?;
+    tokio::select! {
+        status = child.wait() => return Err(io::Error::other(format!("dynoxide ended: {}", status?))),
+        ready = tokio::time::timeout(LONGEST_START, ready(client)) => ready?,
+    }
+    Ok(child)
+}
+
+/// Where the program is: `configured`, else where `scripts/` installs tools below the working directory.
+#[must_use]
+pub fn program(configured: Option<PathBuf>) -> PathBuf {
+    configured.unwrap_or_else(|| PathBuf::from("target/tools/bin/dynoxide"))
+}
+
+/// Waits until it answers anything at all.
+async fn ready(client: &JsonClient) {
+    while let Err(CallError::Unreachable { .. }) =
+        client.call("DynamoDB_20120810.ListTables", &json!({})).await
+    {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A port that was free a moment ago: the program does not tell which one it took.
+async fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?.port())
+}
+
+fn table(name: &str) -> Value {
+    let keys = |partition: &str, sort: &str| {
+        json!([
+            { "AttributeName": partition, "KeyType": "HASH" },
+            { "AttributeName": sort, "KeyType": "RANGE" },
+        ])
+    };
+    let attributes =
+        [("pk", "S"), ("sk", "S"), ("owner", "S"), ("id", "S"), ("due_key", "S"), ("due_at", "N")];
+    let attributes = attributes.map(|(name, kind)| json!({ "AttributeName": name, "AttributeType": kind }));
+    json!({
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": attributes,
+        "KeySchema": keys("pk", "sk"),
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "by_owner",
+                "KeySchema": keys("owner", "id"),
+                "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": ["head", "status"] },
+            },
+            {
+                "IndexName": "by_due",
+                "KeySchema": keys("due_key", "due_at"),
+                "Projection": { "ProjectionType": "KEYS_ONLY" },
+            },
+        ],
+    })
+}

@@ -1,0 +1,197 @@
+//! The front door: HTTP requests become events of the API function, and its responses HTTP responses.
+//!
+//! It imitates four doors, each with its event format, limits and errors: an HTTP API (payload 2.0), a REST API
+//! with a stage, an Application Load Balancer and a function URL. Departures from AWS: no TLS, no authorizers, no
+//! throttling, no CORS of the gateway's own, and a REST API maps no header names.
+
+mod answer;
+mod event;
+
+use std::io;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::http::Server;
+use crate::runtime::{Function, InvokeError};
+
+/// Which door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// API Gateway HTTP API, payload format 2.0, stage `$default`.
+    HttpApi,
+    /// API Gateway REST API; paths begin with the name of the stage. Every body is binary (`*/*`).
+    Rest {
+        /// Name of the stage.
+        stage: String,
+    },
+    /// Application Load Balancer with multi-value headers.
+    Alb,
+    /// Lambda function URL.
+    FunctionUrl,
+}
+
+impl FromStr for Front {
+    type Err = String;
+
+    /// `http-api`, `rest` (stage `local`), `rest:<stage>`, `alb` or `function-url`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':').unwrap_or((text, "local")) {
+            ("http-api", _) => Ok(Self::HttpApi),
+            ("rest", stage) if !stage.is_empty() => Ok(Self::Rest { stage: stage.to_owned() }),
+            ("alb", _) => Ok(Self::Alb),
+            ("function-url", _) => Ok(Self::FunctionUrl),
+            _ => Err(format!("no front {text:?}: there are http-api, rest, rest:<stage>, alb, function-url")),
+        }
+    }
+}
+
+/// Limits of a door.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>,
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>
+struct Limits {
+    /// Largest body of a request and of a response, in bytes.
+    body: (usize, usize),
+    /// How long the door waits for the function, and what it says then.
+    wait: (Duration, StatusCode, &'static str),
+    /// What it says when the function failed, and when all environments are busy.
+    failed: (StatusCode, &'static str),
+    busy: (StatusCode, &'static str),
+}
+
+const SERVER_ERROR: &str = r#"{"message":"Internal Server Error"}"#;
+const UNAVAILABLE: &str = r#"{"message":"Service Unavailable"}"#;
+const TIMED_OUT: &str = r#"{"message":"Endpoint request timed out"}"#;
+const MIB: usize = 1 << 20;
+
+impl Front {
+    fn limits(&self) -> Limits {
+        let seconds = Duration::from_secs;
+        let (internal, bad) = (StatusCode::INTERNAL_SERVER_ERROR, StatusCode::BAD_GATEWAY);
+        let (unavailable, late) = (StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT);
+        match self {
+            Self::HttpApi => Limits {
+                body: (10 * MIB, 10 * MIB),
+                wait: (seconds(30), unavailable, UNAVAILABLE),
+                failed: (internal, SERVER_ERROR),
+                busy: (unavailable, UNAVAILABLE),
+            },
+            Self::Rest { .. } => Limits {
+                body: (10 * MIB, 10 * MIB),
+                wait: (seconds(29), late, TIMED_OUT),
+                failed: (bad, r#"{"message":"Internal server error"}"#),
+                busy: (internal, r#"{"message":"Internal server error"}"#),
+            },
+            Self::Alb => {
+                Limits { body: (MIB, MIB), wait: (seconds(60), late, ""), failed: (bad, ""), busy: (bad, "") }
+            }
+            Self::FunctionUrl => Limits {
+                body: (6 * MIB, 6 * MIB),
+                wait: (seconds(900), late, ""),
+                failed: (bad, "Internal Server Error"),
+                busy: (StatusCode::TOO_MANY_REQUESTS, r#"{"Reason":"ConcurrentInvocationLimitExceeded"}"#),
+            },
+        }
+    }
+}
+
+/// A running front door; it ends when it is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    front: Front,
+    server: Server,
+}
+
+impl Gateway {
+    /// Listens on `address` and invokes `function`.
+    ///
+    /// # Errors
+    /// When it cannot listen there.
+    pub async fn start(address: SocketAddr, front: Front, function: Function) -> io::Result<Self> {
+        Self::start_with_wait(address, front, function, None).await
+    }
+
+    /// As [`Gateway::start`], with another longest wait than the door's, for tests.
+    ///
+    /// # Errors
+    /// When it cannot listen there.
+    pub async fn start_with_wait(
+        address: SocketAddr,
+        front: Front,
+        function: Function,
+        wait: Option<Duration>,
+    ) -> io::Result<Self> {
+        let mut limits = front.limits();
+        limits.wait.0 = wait.unwrap_or(limits.wait.0);
+        let door = Arc::new(Door { front: front.clone(), limits, function });
+        let router = Router::new().fallback(pass).with_state(door);
+        Ok(Self { front, server: Server::start(address, router).await? })
+    }
+
+    /// Its URL, with the stage if it has one, without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let address = self.server.address();
+        match &self.front {
+            Front::Rest { stage } => format!("http://{address}/{stage}"),
+            _ => format!("http://{address}"),
+        }
+    }
+}
+
+struct Door {
+    front: Front,
+    limits: Limits,
+    function: Function,
+}
+
+async fn pass(State(door): State<Arc<Door>>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, door.limits.body.0).await else {
+        return too_large();
+    };
+    let Some(event) = event::of(&door.front, &parts, &body) else {
+        return (StatusCode::FORBIDDEN, r#"{"message":"Forbidden"}"#).into_response();
+    };
+    let invocation = door.function.invoke(event.to_string().into());
+    let answer = match tokio::time::timeout(door.limits.wait.0, invocation).await {
+        Ok(answer) => answer,
+        Err(_) => return say(door.limits.wait.1, door.limits.wait.2),
+    };
+    door.back(answer)
+}
+
+impl Door {
+    fn back(&self, answer: Result<Bytes, InvokeError>) -> Response {
+        let failed = |reason: &str| {
+            tracing::warn!("gateway: {reason}");
+            say(self.limits.failed.0, self.limits.failed.1)
+        };
+        match answer {
+            Ok(answer) => match answer::read(&self.front, &answer) {
+                Ok((_, body)) if body.len() > self.limits.body.1 => failed("the response is too large"),
+                Ok((parts, body)) => Response::from_parts(parts, Body::from(body)),
+                Err(reason) => failed(&reason),
+            },
+            Err(InvokeError::RequestTooLarge(_)) => too_large(),
+            Err(InvokeError::Throttled(_)) => say(self.limits.busy.0, self.limits.busy.1),
+            Err(error) => failed(&error.to_string()),
+        }
+    }
+}
+
+fn too_large() -> Response {
+    say(StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"Request Entity Too Large"}"#)
+}
+
+fn say(status: StatusCode, text: &'static str) -> Response {
+    let kind = if text.starts_with('{') { "application/json" } else { "text/plain" };
+    (status, [("content-type", kind)], text).into_response()
+}

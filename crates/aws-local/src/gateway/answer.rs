@@ -1,0 +1,92 @@
+//! The response of the function as an HTTP response.
+
+use axum::http::response::Parts;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+
+use super::Front;
+use super::event::HOP_BY_HOP;
+
+/// Head and body of the response that `answer` describes.
+///
+/// # Errors
+/// Why the door would say that the function's response is malformed.
+pub(super) fn read(front: &Front, answer: &[u8]) -> Result<(Parts, Vec<u8>), String> {
+    let answer: Value =
+        serde_json::from_slice(answer).map_err(|error| format!("the response is not JSON: {error}"))?;
+    let inferred = matches!(front, Front::HttpApi | Front::FunctionUrl);
+    let Some(status) = answer.get("statusCode") else {
+        // These doors take JSON without a status for the body of a 200.
+        return if inferred { plain(&answer) } else { Err("the response has no statusCode".to_owned()) };
+    };
+    let number = status.as_u64().or_else(|| status.as_str()?.parse().ok());
+    let status = number.and_then(|number| StatusCode::from_u16(u16::try_from(number).ok()?).ok());
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.status = status.ok_or("the statusCode of the response is no status")?;
+    add_headers(front, &answer, &mut parts)?;
+    if inferred && !parts.headers.contains_key(header::CONTENT_TYPE) {
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok((parts, body(&answer)?))
+}
+
+fn plain(answer: &Value) -> Result<(Parts, Vec<u8>), String> {
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let body = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
+    Ok((parts, body.into_bytes()))
+}
+
+/// HTTP APIs and function URLs know `headers` and `cookies`, a load balancer with multi-value headers only those, a
+/// REST API both kinds of headers, of which the multi-value one wins.
+fn add_headers(front: &Front, answer: &Value, parts: &mut Parts) -> Result<(), String> {
+    let multi = if matches!(front, Front::Rest { .. } | Front::Alb) {
+        &answer["multiValueHeaders"]
+    } else {
+        &Value::Null
+    };
+    for (name, values) in multi.as_object().into_iter().flatten() {
+        for value in values.as_array().into_iter().flatten() {
+            add(parts, name, value)?;
+        }
+    }
+    let several =
+        |name: &str| multi.as_object().into_iter().flatten().any(|(n, _)| n.eq_ignore_ascii_case(name));
+    let single = if *front == Front::Alb { &Value::Null } else { &answer["headers"] };
+    for (name, value) in single.as_object().into_iter().flatten() {
+        if !several(name) {
+            add(parts, name, value)?;
+        }
+    }
+    if matches!(front, Front::HttpApi | Front::FunctionUrl) {
+        for cookie in answer["cookies"].as_array().into_iter().flatten() {
+            add(parts, "set-cookie", cookie)?;
+        }
+    }
+    Ok(())
+}
+
+fn add(parts: &mut Parts, name: &str, value: &Value) -> Result<(), String> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let wrong = || format!("the response has a malformed header {name:?}");
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+    // The door knows the length of the body itself.
+    if !HOP_BY_HOP.contains(&name.as_str()) && name != header::CONTENT_LENGTH {
+        parts.headers.append(name, HeaderValue::from_str(&text).map_err(|_| wrong())?);
+    }
+    Ok(())
+}
+
+fn body(answer: &Value) -> Result<Vec<u8>, String> {
+    let text = match &answer["body"] {
+        Value::Null => return Ok(Vec::new()),
+        Value::String(text) => text,
+        _ => return Err("the body of the response is no string".to_owned()),
+    };
+    if answer["isBase64Encoded"].as_bool() == Some(true) {
+        return BASE64.decode(text).map_err(|_| "the body of the response is not base64".to_owned());
+    }
+    Ok(text.clone().into_bytes())
+}

@@ -1,0 +1,201 @@
+//! One queue: messages and the times at which they become visible. Pure: the time is passed in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::Counts;
+use super::error::SqsError;
+use super::message::{Handle, Message, Place};
+use super::settings::Settings;
+
+/// Messages in flight that a standard queue allows.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>
+const MOST_IN_FLIGHT: usize = 120_000;
+/// How long a message can be hidden after it was received, in all.
+const LONGEST_HIDDEN: Duration = Duration::from_secs(43_200);
+
+/// A received message with the handle of this receive.
+pub(super) type Received = (Message, String);
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) name: String,
+    pub(super) settings: Settings,
+    /// Told whenever something may have become visible.
+    pub(super) changed: Arc<Notify>,
+    messages: BTreeMap<u64, Message>,
+    ready: BTreeSet<u64>,
+    waiting: BTreeSet<(Instant, u64)>,
+    delayed: usize,
+    last: u64,
+}
+
+impl Queue {
+    pub(super) fn new(name: &str, settings: Settings) -> Self {
+        Self {
+            name: name.to_owned(),
+            settings,
+            changed: Arc::default(),
+            messages: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            delayed: 0,
+            last: 0,
+        }
+    }
+
+    pub(super) fn put(&mut self, message: Message) {
+        self.last += 1;
+        match message.place {
+            Place::Ready => drop(self.ready.insert(self.last)),
+            Place::Delayed { until } => {
+                self.delayed += 1;
+                self.waiting.insert((until, self.last));
+            }
+            Place::InFlight { until, .. } => drop(self.waiting.insert((until, self.last))),
+        }
+        self.messages.insert(self.last, message);
+        // Whoever waits must also look anew at when the next message becomes visible.
+        self.changed.notify_waiters();
+    }
+
+    /// Takes up to `most` visible messages and hides them for `hidden`. The second list is of messages that were
+    /// received as often as is allowed: they left this queue and belong into the dead letters.
+    pub(super) fn receive(
+        &mut self,
+        most: usize,
+        hidden: Duration,
+        (now, now_ms): (Instant, i64),
+    ) -> Result<(Vec<Received>, Vec<Message>), SqsError> {
+        self.advance(now, now_ms);
+        if self.counts().in_flight >= MOST_IN_FLIGHT {
+            return Err(SqsError::new("OverLimit", "Too many messages in flight."));
+        }
+        let limit = self.settings.redrive().map_or(u32::MAX, |redrive| redrive.max_receives);
+        let (mut received, mut dead) = (Vec::new(), Vec::new());
+        while received.len() < most {
+            let Some(number) = self.ready.pop_first() else { break };
+            let Some(message) = self.messages.get_mut(&number) else { continue };
+            if message.receives >= limit {
+                dead.extend(self.messages.remove(&number));
+                continue;
+            }
+            message.receives += 1;
+            message.first_received_ms.get_or_insert(now_ms);
+            let until = now + hidden;
+            message.place = Place::InFlight { since: now, until };
+            let handle = Handle { queue: self.name.clone(), number, receive: message.receives };
+            received.push((message.clone(), handle.write(&message.id)));
+            self.waiting.insert((until, number));
+        }
+        Ok((received, dead))
+    }
+
+    /// When the next message that is now hidden or delayed becomes visible.
+    pub(super) fn next_visible(&self) -> Option<Instant> {
+        self.waiting.first().map(|(until, _)| *until)
+    }
+
+    /// Deletes what `handle` received. As on AWS, the handle must be that of the latest receive; one of an earlier
+    /// receive, or of a message that is gone, succeeds and does nothing. That the visibility has ended does not
+    /// matter as long as nobody else received the message.
+    pub(super) fn delete(&mut self, handle: &str) -> Result<(), SqsError> {
+        let handle = Handle::read(handle, &self.name)?;
+        let latest = self.messages.get(&handle.number).is_some_and(|m| m.receives == handle.receive);
+        if latest {
+            self.remove(handle.number);
+        }
+        Ok(())
+    }
+
+    /// Hides what `handle` received for `hidden` from now on, or shows it at once for zero.
+    pub(super) fn hide(
+        &mut self,
+        handle: &str,
+        hidden: Duration,
+        (now, now_ms): (Instant, i64),
+    ) -> Result<(), SqsError> {
+        self.advance(now, now_ms);
+        let parsed = Handle::read(handle, &self.name)?;
+        let Some(message) = self.messages.get_mut(&parsed.number) else {
+            let reason = "Message does not exist or is not available for visibility timeout change.";
+            return Err(SqsError::invalid("ReceiptHandle", handle, reason));
+        };
+        let Place::InFlight { since, until } = message.place else { return Err(not_in_flight()) };
+        if message.receives != parsed.receive {
+            return Err(not_in_flight());
+        }
+        if now + hidden > since + LONGEST_HIDDEN {
+            let reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";
+            return Err(SqsError::invalid("VisibilityTimeout", hidden.as_secs(), reason));
+        }
+        message.place = Place::InFlight { since, until: now + hidden };
+        self.waiting.remove(&(until, parsed.number));
+        self.waiting.insert((now + hidden, parsed.number));
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Makes what `handle` just received visible again, without the receiver's knowledge: a double delivery.
+    pub(super) fn show_again(&mut self, handle: &str, now: (Instant, i64)) {
+        // It was received a moment ago, so that the handle is good.
+        let _ = self.hide(handle, Duration::ZERO, now);
+    }
+
+    pub(super) fn purge(&mut self) {
+        self.messages.clear();
+        self.ready.clear();
+        self.waiting.clear();
+        self.delayed = 0;
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let visible = self.ready.len();
+        let in_flight = self.messages.len() - visible - self.delayed;
+        Counts { visible, in_flight, delayed: self.delayed }
+    }
+
+    /// Bodies of all messages, oldest first.
+    pub(super) fn bodies(&self) -> Vec<String> {
+        self.messages.values().map(|message| message.body.clone()).collect()
+    }
+
+    /// Shows what is due and drops what is older than the queue keeps.
+    pub(super) fn advance(&mut self, now: Instant, now_ms: i64) {
+        while let Some(&(until, number)) = self.waiting.first().filter(|(until, _)| *until <= now) {
+            self.waiting.remove(&(until, number));
+            let Some(message) = self.messages.get_mut(&number) else { continue };
+            self.delayed -= usize::from(matches!(message.place, Place::Delayed { .. }));
+            message.place = Place::Ready;
+            self.ready.insert(number);
+        }
+        let kept_ms = i64::try_from(self.settings.seconds("MessageRetentionPeriod").as_millis());
+        let oldest_ms = now_ms.saturating_sub(kept_ms.unwrap_or(i64::MAX));
+        while let Some(number) =
+            self.messages.iter().next().filter(|(_, m)| m.sent_ms < oldest_ms).map(|(n, _)| *n)
+        {
+            self.remove(number);
+        }
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(message) = self.messages.remove(&number) else { return };
+        match message.place {
+            Place::Ready => drop(self.ready.remove(&number)),
+            Place::Delayed { until } => {
+                self.delayed -= 1;
+                self.waiting.remove(&(until, number));
+            }
+            Place::InFlight { until, .. } => drop(self.waiting.remove(&(until, number))),
+        }
+    }
+}
+
+fn not_in_flight() -> SqsError {
+    let message = "The specified message isn't in flight.";
+    SqsError::new("AWS.SimpleQueueService.MessageNotInflight", message)
+}

@@ -1,0 +1,11 @@
+//! The parts of the twin, each by its protocol.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation is how a test fails")]
+
+mod dynamodb;
+mod event_source;
+mod gateway;
+mod runtime;
+mod sqs;
+mod sqs_delivery;
+mod support;

@@ -1,0 +1,100 @@
+//! Transitions: one update with the fence as its condition, and what must stand or fall with it.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use pssp_jobs::job::Phase;
+use pssp_jobs::{Change, DeadLetter, Job, JobId, Message, State, StoreError};
+use sha2::{Digest as _, Sha256};
+
+use crate::AwsBackend;
+use crate::dead;
+use crate::item::{self, Item, bytes, expiry, fitting, get_bytes, job_partition, key, text, with};
+use crate::keys::hex;
+use crate::pack::pack;
+use crate::table::{Condition, Write, Written};
+
+impl AwsBackend {
+    pub(crate) async fn apply_change(&self, change: &Change) -> Result<(), StoreError> {
+        let (id, tag) = (change.job.id(), rand::random::<[u8; 8]>());
+        let result = match &change.result {
+            Some(result) => Some(self.put_result(&change.job, result).await?),
+            None => None,
+        };
+        let mut writes = vec![update(change, result, &tag)?];
+        writes.extend(letter(change)?);
+        match self.table.write(&writes).await? {
+            Written::Done => {}
+            Written::Failed(_, None) => return Err(StoreError::NotFound),
+            Written::Failed(_, Some(stored)) if is_ours(&stored, &tag) => {}
+            Written::Failed(_, Some(stored)) => return Err(StoreError::Conflict(item::fence(&stored)?)),
+        }
+        if let Some(delay) = change.send {
+            // One that could not be sent is the sweep's.
+            self.queue.send_all(&[(Message::new(id), delay)]).await;
+        }
+        self.hub.notify(id);
+        Ok(())
+    }
+
+    /// Puts the result under its attempt and digest, where no other can be. It is seen once the job names it,
+    /// and expires if that never comes. Returns its sort key.
+    async fn put_result(&self, job: &Job, result: &[u8]) -> Result<String, StoreError> {
+        let digest = Sha256::digest(result);
+        let sort = format!("R#{}#{}", job.status.attempt, hex(&digest[..8]));
+        let mut item = with(key(job_partition(job.id()), &sort), [("result", bytes(pack(result)))]);
+        if let Some(at) = job.status.expires_at {
+            item = with(item, expiry(at));
+        }
+        self.table.put(fitting("the result", item)?).await?;
+        Ok(sort)
+    }
+}
+
+fn is_ours(stored: &Item, tag: &[u8]) -> bool {
+    get_bytes(stored, "tag").is_ok_and(|stored| stored == tag)
+}
+
+/// The update of the job's item.
+fn update(change: &Change, result: Option<String>, tag: &[u8]) -> Result<Write, StoreError> {
+    let (mut set, remove) = item::status_attributes(change.job.id(), &change.job.status)?;
+    set.push(("tag", bytes(tag)));
+    set.extend(result.map(|sort| ("result", text(sort))));
+    let mut condition = Condition::new("#state = :was AND #attempt = :of");
+    condition.values.push((":was".to_owned(), text(change.expect.state.as_str())));
+    condition.values.push((":of".to_owned(), item::number(change.expect.attempt)));
+    let expression = expression(&mut condition, set, &remove);
+    Ok(Write::Update { key: item::job_key(change.job.id()), expression, condition })
+}
+
+/// `SET #state = :state, … REMOVE #due_at, …`; every name by a stand-in of its own, since many are reserved.
+fn expression(
+    condition: &mut Condition,
+    set: Vec<(&'static str, AttributeValue)>,
+    remove: &[&'static str],
+) -> String {
+    let names = set.iter().map(|(name, _)| *name).chain(remove.iter().copied());
+    condition.names.extend(names.map(|name| (format!("#{name}"), name.to_owned())));
+    let assigned: Vec<String> = set.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
+    condition.values.extend(set.into_iter().map(|(name, value)| (format!(":{name}"), value)));
+    let mut expression = format!("SET {}", assigned.join(", "));
+    if !remove.is_empty() {
+        let removed: Vec<String> = remove.iter().map(|name| format!("#{name}")).collect();
+        expression += &format!(" REMOVE {}", removed.join(", "));
+    }
+    expression
+}
+
+/// The dead letter that comes with a job's failure, and goes when it leaves that state.
+fn letter(change: &Change) -> Result<Option<Write>, StoreError> {
+    let id: JobId = change.job.id();
+    match (&change.job.status.phase, change.job.status.expires_at) {
+        (Phase::Failed { at, error }, Some(expires_at)) => {
+            let reason = error.detail.clone();
+            let letter = DeadLetter { id, job: Some(id), at: *at, reason, body: None };
+            Ok(Some(Write::Put { item: dead::item(&letter, expires_at)?, condition: None }))
+        }
+        _ if change.expect.state == State::Failed => {
+            Ok(Some(Write::Delete { key: dead::key(id), condition: None }))
+        }
+        _ => Ok(None),
+    }
+}

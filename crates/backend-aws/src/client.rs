@@ -1,0 +1,117 @@
+//! The SDK's clients, with everything that matters set on purpose.
+
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use pssp_jobs::StoreError;
+
+use crate::target::Target;
+
+/// How AWS is used. The defaults are what we ship.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long to try to connect.
+    pub connect_timeout: Duration,
+    /// How long one try of a call may take.
+    pub attempt_timeout: Duration,
+    /// How long a call may take with all its tries.
+    pub operation_timeout: Duration,
+    /// How often a call is tried, the first time included.
+    pub attempts: u32,
+    /// Key and secret for a stand-in; on AWS the SDK's own chain finds them (variables, web identity,
+    /// profile, container, instance).
+    pub credentials: Option<(String, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(2),
+            attempt_timeout: Duration::from_secs(5),
+            operation_timeout: Duration::from_secs(15),
+            attempts: 4,
+            credentials: None,
+        }
+    }
+}
+
+impl Options {
+    /// Times of a call that the service itself holds for `wait`.
+    pub(crate) fn timeouts(&self, wait: Duration) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.connect_timeout)
+            .operation_attempt_timeout(self.attempt_timeout + wait)
+            .operation_timeout(self.operation_timeout + wait)
+            .build()
+    }
+}
+
+/// Both clients, and the region that they speak to.
+pub(crate) struct Clients {
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) region: String,
+}
+
+impl Clients {
+    /// Reads the environment and the profile; calls nobody.
+    pub(crate) async fn load(target: &Target, options: &Options) -> Result<Self, StoreError> {
+        let region = region(target).await?;
+        let shared = shared(&region, options).await;
+        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
+        dynamodb.set_endpoint_url(target.dynamodb_endpoint.clone().or(shared_endpoint(&shared)));
+        let mut sqs = aws_sdk_sqs::config::Builder::from(&shared);
+        sqs.set_endpoint_url(target.sqs_endpoint.clone().or(shared_endpoint(&shared)));
+        Ok(Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            region: region.to_string(),
+        })
+    }
+}
+
+fn shared_endpoint(shared: &SdkConfig) -> Option<String> {
+    shared.endpoint_url().map(str::to_owned)
+}
+
+/// The URL's, else that of the usual variables or of the profile. The instance is not asked: that would be
+/// a call, and one that takes its time where there is no instance.
+async fn region(target: &Target) -> Result<Region, StoreError> {
+    let chain = RegionProviderChain::first_try(target.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new());
+    let none = "no region is known: add `region=…` to the aws URL, or set AWS_REGION";
+    chain.region().await.ok_or_else(|| StoreError::Refused(none.into()))
+}
+
+async fn shared(region: &Region, options: &Options) -> SdkConfig {
+    // One HTTP stack, with rustls over ring: aws-lc is slow to start and heavy to build.
+    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let retry = RetryConfig::standard()
+        .with_max_attempts(options.attempts)
+        .with_initial_backoff(Duration::from_millis(50))
+        .with_max_backoff(Duration::from_secs(2));
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .region(region.clone())
+        .retry_config(retry)
+        .timeout_config(options.timeouts(Duration::ZERO))
+        // Whole answers have their time; a long poll is silent by design.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    match &options.credentials {
+        None => loader.load().await,
+        Some((key, secret)) => {
+            let fixed = Credentials::new(key, secret, None, None, "options");
+            loader.credentials_provider(SharedCredentialsProvider::new(fixed)).load().await
+        }
+    }
+}

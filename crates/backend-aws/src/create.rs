@@ -1,0 +1,79 @@
+//! Creation: the records, several under way at once, then their messages.
+
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt as _};
+use pssp_jobs::job::Phase;
+use pssp_jobs::{Created, IdempotencyKey, JobId, Message, StoreError, Submission};
+
+use crate::AwsBackend;
+use crate::item::{self, Item, get_bytes};
+use crate::keys::{self, Kind};
+use crate::table::{Condition, Write, Written};
+
+/// Records of one call that are written at the same time.
+const WIDTH: usize = 32;
+
+type Outcome = Result<Created<JobId>, StoreError>;
+
+impl AwsBackend {
+    pub(crate) async fn create_all(&self, submissions: &[Submission]) -> Vec<Outcome> {
+        let writes: Vec<_> = submissions.iter().map(|submission| self.create_one(submission)).collect();
+        let outcomes: Vec<Outcome> = stream::iter(writes).buffered(WIDTH).collect().await;
+        let made = submissions.iter().zip(&outcomes).filter(|(_, made)| matches!(made, Ok(Created::New)));
+        let messages: Vec<(Message, Duration)> = made
+            .map(|(submission, _)| (Message::new(submission.job.id()), self.delay_of(submission)))
+            .collect();
+        // What could not be sent is the sweep's: the jobs are accepted.
+        self.queue.send_all(&messages).await;
+        outcomes
+    }
+
+    fn delay_of(&self, submission: &Submission) -> Duration {
+        match submission.job.status.phase {
+            Phase::Submitted { not_before, .. } => not_before.since(self.clock.now()),
+            _ => Duration::ZERO,
+        }
+    }
+
+    async fn create_one(&self, submission: &Submission) -> Outcome {
+        let job = &submission.job;
+        if !matches!(job.status.phase, Phase::Submitted { .. }) {
+            return Err(StoreError::Conflict(job.fence()));
+        }
+        let tag: [u8; 8] = rand::random();
+        let record = Write::Put { item: item::new_job(job, &tag)?, condition: Some(Condition::absent()) };
+        match &submission.key {
+            None => match self.table.write(&[record]).await? {
+                Written::Done => Ok(Created::New),
+                Written::Failed(_, stored) => existing(stored, &tag),
+            },
+            Some(key) => self.create_with_key(job.id(), key, record, &tag).await,
+        }
+    }
+
+    async fn create_with_key(&self, id: JobId, key: &IdempotencyKey, record: Write, tag: &[u8]) -> Outcome {
+        let now = self.clock.now();
+        let taking = keys::take(Kind::Job, key, &id.to_string(), now);
+        match self.table.write(&[taking, record]).await? {
+            Written::Done => Ok(Created::New),
+            Written::Failed(0, stored) => {
+                let stored = match stored {
+                    Some(stored) => Some(stored),
+                    None => self.table.get(keys::key_of(Kind::Job, key)).await?,
+                };
+                let gone = || StoreError::Unavailable("the idempotency key has just gone: try again".into());
+                keys::outcome(&stored.ok_or_else(gone)?, key, id, now)
+            }
+            Written::Failed(_, stored) => existing(stored, tag),
+        }
+    }
+}
+
+/// A job with this id is there: an earlier try of ours made it, or it was there before.
+fn existing(stored: Option<Item>, tag: &[u8]) -> Outcome {
+    match stored {
+        Some(stored) if get_bytes(&stored, "tag").is_ok_and(|stored| stored == tag) => Ok(Created::New),
+        _ => Err(StoreError::Exists),
+    }
+}

@@ -1,0 +1,206 @@
+//! AWS' errors as categories of ours, with the remedy in the text. No type of the SDK leaves this crate.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use pssp_jobs::StoreError;
+
+/// A stored value that is not what we write.
+pub(crate) fn corrupt(what: &str, error: impl fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("{what}: {error}").into())
+}
+
+/// A value of ours that cannot be written down (never seen; not worth a panic).
+pub(crate) fn unwritable(error: impl fmt::Display) -> StoreError {
+    StoreError::Refused(format!("cannot encode the record: {error}").into())
+}
+
+/// What a call was about, for the text of its error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    /// `table pssp-test in eu-west-1`
+    pub(crate) place: &'a str,
+    /// What to do when it is not there.
+    pub(crate) missing: &'a str,
+}
+
+/// Whether AWS says that it is too much, or that it failed itself: the same call may succeed later.
+pub(crate) fn passes(code: &str) -> bool {
+    const PASSING: &[&str] = &[
+        "ThrottlingException",
+        "Throttling",
+        "ThrottlingError",
+        "ThrottledException",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "LimitExceededException",
+        "OverLimit",
+        "KmsThrottled",
+        "InternalServerError",
+        "InternalFailure",
+        "InternalError",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "TransactionInProgressException",
+        "TransactionConflictException",
+        "TransactionConflict",
+        "ReplicatedWriteConflictException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        // The SDK corrects its clock from the answer, and has tried again before we see this.
+        "RequestTimeTooSkewed",
+        "RequestExpired",
+    ];
+    PASSING.contains(&code)
+}
+
+/// The category of what a call came to.
+pub(crate) fn store_error<E, R>(error: SdkError<E, R>, about: About<'_>) -> StoreError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: fmt::Debug + Send + Sync + 'static,
+{
+    let place = about.place;
+    match &error {
+        SdkError::ServiceError(service) => {
+            let meta = service.err().meta();
+            let (code, message) = (meta.code().unwrap_or("no code"), meta.message().unwrap_or("no message"));
+            of_code(code, message, about)
+        }
+        // Bad input, or no credentials: what the SDK could not even send.
+        SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => of_dispatch(&error, place),
+        // A 5xx whose body is not of the service, such as that of a proxy, is read as this.
+        _ => StoreError::Unavailable(format!("{place}: {}", shown(&error)).into()),
+    }
+}
+
+/// The category of an error by its code.
+pub(crate) fn of_code(code: &str, message: &str, about: About<'_>) -> StoreError {
+    let About { place, missing } = about;
+    let text = |remedy: &str| format!("{place}: {code}: {message}{remedy}").into();
+    if passes(code) {
+        return StoreError::Unavailable(text(""));
+    }
+    match code {
+        "ResourceNotFoundException"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue"
+        | "com.amazonaws.sqs#QueueDoesNotExist" => StoreError::Refused(text(missing)),
+        "AccessDeniedException" | "AccessDenied" | "KmsAccessDenied" | "AuthorizationError" => {
+            StoreError::Refused(text(&permission(message)))
+        }
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "ExpiredToken"
+        | "ExpiredTokenException" => StoreError::Refused(text(
+            ": the credentials are not valid here: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
+             AWS_SESSION_TOKEN, the profile, or the role, and the region",
+        )),
+        "ValidationException" if message.contains("exceeded the maximum allowed size") => {
+            StoreError::TooLarge(format!("{place}: {message}"))
+        }
+        "ItemCollectionSizeLimitExceededException" | "BatchRequestTooLong" => {
+            StoreError::TooLarge(format!("{place}: {message}"))
+        }
+        "ValidationException" if message.contains("index") => StoreError::Refused(text(
+            ": the table is not the one that infra/ makes: create it anew with its indexes",
+        )),
+        // What names no cause that a person can mend is worth another try where the service itself failed.
+        "no code" => StoreError::Unavailable(text("")),
+        _ => StoreError::Refused(text("")),
+    }
+}
+
+/// `: allow dynamodb:GetItem …`, the action taken from what AWS says.
+fn permission(message: &str) -> String {
+    let action = message.split_once("perform: ").and_then(|(_, rest)| rest.split_whitespace().next());
+    match action {
+        Some(action) => {
+            format!(": allow {action} on it to the role or user of this process (infra/ lists all)")
+        }
+        None => ": allow the role or user of this process what infra/ lists".to_owned(),
+    }
+}
+
+fn of_dispatch<E>(error: &E, place: &str) -> StoreError
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let text = shown(error);
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("credential") && !lower.contains("timed out") && !lower.contains("timeout") {
+        return StoreError::Refused(
+            format!(
+                "{place}: {text}: no usable credentials: give the function or pod a role, or set AWS_PROFILE, \
+                 or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+            .into(),
+        );
+    }
+    StoreError::Unavailable(
+        format!(
+            "{place} cannot be reached: {text}: check `region` and `endpoint` of the aws URL, and the network"
+        )
+        .into(),
+    )
+}
+
+/// The whole chain of causes in a line.
+fn shown<E: std::error::Error>(error: &E) -> String {
+    let text = DisplayErrorContext(error).to_string();
+    // Behind this the SDK repeats the chain in Rust's notation.
+    match text.rsplit_once(" (") {
+        Some((chain, debug)) if debug.ends_with(')') => chain.chars().take(500).collect(),
+        _ => text.chars().take(500).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABOUT: About<'_> = About { place: "table jobs in eu-west-1", missing: ": create it" };
+
+    #[test]
+    fn categories() {
+        for code in ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"] {
+            assert!(of_code(code, "x", ABOUT).is_temporary(), "{code}");
+        }
+        let denied =
+            "User: arn:aws:iam::1:user/x is not authorized to perform: dynamodb:GetItem on resource: y";
+        for (code, message, said) in [
+            ("AccessDeniedException", denied, "allow dynamodb:GetItem on it"),
+            ("AccessDenied", "Access to the resource is denied.", "what infra/ lists"),
+            ("ResourceNotFoundException", "Requested resource not found", ": create it"),
+            ("QueueDoesNotExist", "no", ": create it"),
+            (
+                "UnrecognizedClientException",
+                "The security token is invalid",
+                "the credentials are not valid here",
+            ),
+            (
+                "ValidationException",
+                "The table does not have the specified index: by_due",
+                "with its indexes",
+            ),
+            ("ValidationException", "One or more parameter values were invalid", "were invalid"),
+        ] {
+            let error = of_code(code, message, ABOUT);
+            assert!(matches!(error, StoreError::Refused(_)), "{code}");
+            let text = error.to_string();
+            assert!(text.contains(said) && text.starts_with("table jobs in eu-west-1: "), "{text}");
+        }
+        let large = of_code("ValidationException", "Item size has exceeded the maximum allowed size", ABOUT);
+        assert!(matches!(large, StoreError::TooLarge(_)));
+    }
+}

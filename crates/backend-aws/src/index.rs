@@ -1,0 +1,168 @@
+//! What is read off the indexes: lists, the sweep's candidates, counts. They lag behind writes, so nothing
+//! is decided on them.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use pssp_jobs::{Depth, JobId, ListQuery, Page, State, StoreError, Summary, Timestamp};
+
+use crate::AwsBackend;
+use crate::error::corrupt;
+use crate::item::{self, Item, due_key, get_text, number, text};
+use crate::schema::{BY_DUE, BY_OWNER, SHARDS};
+
+/// The most jobs that one call looks at; what is left follows at the next.
+const STEP: usize = 1000;
+
+/// The least that a filtered list looks at in one step.
+const LOOK: usize = 100;
+
+/// Queries of one call that are under way at once.
+const WIDTH: usize = 8;
+
+/// Pages of 1 MB (some 7,000 jobs) of each shard that are counted; beyond that the queue's own numbers tell.
+const COUNTED_PAGES: usize = 4;
+
+impl AwsBackend {
+    pub(crate) async fn list_page(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+        let limit = query.limit.clamp(1, STEP);
+        // With a filter a look may give few or none: looks are bounded, and the page says where the next begins.
+        let look = if query.state.is_some() { limit.max(LOOK) } else { limit };
+        let mut looks = (STEP / look).max(1);
+        let (mut items, mut before) = (Vec::new(), query.before);
+        loop {
+            let (found, more) = self.owned(query.owner.as_str(), before, look).await?;
+            let seen = found.len();
+            for (n, summary) in found.into_iter().enumerate() {
+                before = Some(summary.head.id);
+                if query.state.is_none_or(|state| summary.status.state() == state) {
+                    items.push(summary);
+                }
+                if items.len() == limit {
+                    let left = more || n + 1 < seen;
+                    return Ok(Page { items, next: before.filter(|_| left) });
+                }
+            }
+            looks -= 1;
+            if !more {
+                return Ok(Page { items, next: None });
+            }
+            if looks == 0 || query.state.is_none() {
+                return Ok(Page { items, next: before });
+            }
+        }
+    }
+
+    /// Jobs of an owner before `before`, newest first, and whether there may be more.
+    async fn owned(
+        &self,
+        owner: &str,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<(Vec<Summary>, bool), StoreError> {
+        let mut call = self.table.client.query().table_name(&self.table.name).index_name(BY_OWNER.name);
+        call = call
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", text(owner));
+        let mut condition = "#owner = :owner".to_owned();
+        if let Some(before) = before {
+            condition += " AND id < :before";
+            call = call.expression_attribute_values(":before", text(before.to_string()));
+        }
+        let call = call.key_condition_expression(condition).scan_index_forward(false).limit(amount(limit));
+        let answer = call.send().await.map_err(|error| self.table.error(error))?;
+        let more = answer.last_evaluated_key().is_some();
+        let found = answer.items().iter().map(item::summary).collect::<Result<_, _>>()?;
+        Ok((found, more))
+    }
+
+    pub(crate) async fn candidates(
+        &self,
+        now: Timestamp,
+        horizon: Duration,
+        limit: usize,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let (limit, far) = (limit.clamp(1, STEP), now.plus(horizon));
+        let looks =
+            shards().flat_map(|shard| [(shard.clone(), "due_at <= :at", now), (shard, "due_at > :at", far)]);
+        let looks = looks.map(|(shard, range, at)| self.due(shard, range, at, limit));
+        let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(WIDTH);
+        let mut due: Vec<(i64, JobId)> = looks.try_concat().await?;
+        due.sort_unstable();
+        due.truncate(limit);
+        Ok(due.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Jobs of one shard in a range of times, the longest overdue first.
+    async fn due(
+        &self,
+        shard: String,
+        range: &str,
+        at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(i64, JobId)>, StoreError> {
+        let call = self.table.client.query().table_name(&self.table.name).index_name(BY_DUE.name);
+        let call = call.key_condition_expression(format!("due_key = :shard AND {range}"));
+        let call = call.expression_attribute_values(":shard", text(shard));
+        let call = call.expression_attribute_values(":at", number(at.as_millis())).limit(amount(limit));
+        let answer = call.send().await.map_err(|error| self.table.error(error))?;
+        answer.items().iter().map(due_of).collect()
+    }
+
+    pub(crate) async fn count(&self) -> Result<Depth, StoreError> {
+        let counts = [State::Submitted, State::Running].map(|state| self.count_state(state));
+        let [submitted, running] = counts;
+        let (submitted, running, dead) =
+            futures::future::try_join3(submitted, running, self.count_dead()).await?;
+        let mut depth = Depth { submitted: submitted.0, running: running.0, dead };
+        if submitted.1 || running.1 {
+            // Too many to count: the queue knows about how many there are.
+            let queue = self.queue.counts().await?;
+            depth.submitted = depth.submitted.max(queue.waiting);
+            depth.running = depth.running.max(queue.held);
+        }
+        Ok(depth)
+    }
+
+    /// How many jobs are in a state, and whether there are more than were counted.
+    async fn count_state(&self, state: State) -> Result<(u64, bool), StoreError> {
+        let counts = (0..SHARDS).map(|shard| self.count_shard(due_key(state, shard)));
+        let counts: Vec<(u64, bool)> =
+            stream::iter(counts.collect::<Vec<_>>()).buffer_unordered(WIDTH).try_collect().await?;
+        Ok((counts.iter().map(|(n, _)| n).sum(), counts.iter().any(|(_, more)| *more)))
+    }
+
+    async fn count_shard(&self, shard: String) -> Result<(u64, bool), StoreError> {
+        let mut count = 0;
+        let mut from = None;
+        for _ in 0..COUNTED_PAGES {
+            let call = self.table.client.query().table_name(&self.table.name).index_name(BY_DUE.name);
+            let call = call.select(Select::Count).key_condition_expression("due_key = :shard");
+            let call = call.expression_attribute_values(":shard", text(&shard)).set_exclusive_start_key(from);
+            let answer = call.send().await.map_err(|error| self.table.error(error))?;
+            count += u64::try_from(answer.count()).unwrap_or_default();
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                return Ok((count, false));
+            }
+        }
+        Ok((count, true))
+    }
+}
+
+/// Partitions of the index by due time.
+fn shards() -> impl Iterator<Item = String> {
+    let states = [State::Submitted, State::Running];
+    states.into_iter().flat_map(|state| (0..SHARDS).map(move |shard| due_key(state, shard)))
+}
+
+fn due_of(item: &Item) -> Result<(i64, JobId), StoreError> {
+    let due = item.get("due_at").and_then(|at: &AttributeValue| at.as_n().ok()?.parse().ok());
+    let due = due.ok_or_else(|| corrupt("index by due time", "due_at is missing"))?;
+    get_text(item, "pk").and_then(|_| item::job_of(item)).map(|id| (due, id))
+}
+
+fn amount(limit: usize) -> i32 {
+    i32::try_from(limit).unwrap_or(i32::MAX)
+}

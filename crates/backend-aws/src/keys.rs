@@ -1,0 +1,104 @@
+//! Idempotency keys: an item each, spread over partitions by its digest.
+
+use pssp_jobs::{Created, IdempotencyKey, StoreError, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::corrupt;
+use crate::item::{self, Item, expiry, get_bytes, get_text, is_expired, number, text, with};
+use crate::table::{Condition, Write};
+
+/// Which id a key leads to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Job,
+    Batch,
+}
+
+/// The name is a digest: bounded, and evenly spread, whatever callers send. Lengths keep `a` + `bc` apart
+/// from `ab` + `c`.
+pub(crate) fn key_of(kind: Kind, key: &IdempotencyKey) -> Item {
+    let mut digest = Sha256::new();
+    digest.update([kind as u8]);
+    for part in [key.owner.as_str(), &key.key] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    item::key(format!("K#{}", hex(&digest.finalize())), "K")
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Takes the key for `id`, if it is free or has run out.
+pub(crate) fn take(kind: Kind, key: &IdempotencyKey, id: &str, now: Timestamp) -> Write {
+    let item = with(key_of(kind, key), [("digest", item::bytes(key.digest)), ("leads_to", text(id))]);
+    let condition = Condition {
+        expression: "attribute_not_exists(pk) OR expires_at <= :now".to_owned(),
+        names: Vec::new(),
+        values: vec![(":now".to_owned(), number(now.as_millis()))],
+    };
+    Write::Put { item: with(item, expiry(key.expires_at)), condition: Some(condition) }
+}
+
+/// What the key that is stored leads to; `None` if it has run out.
+pub(crate) fn known<Id: std::str::FromStr>(
+    stored: &Item,
+    key: &IdempotencyKey,
+    now: Timestamp,
+) -> Result<Option<Id>, StoreError> {
+    if is_expired(stored, now) {
+        return Ok(None);
+    }
+    if get_bytes(stored, "digest")? != key.digest {
+        return Err(StoreError::KeyReused);
+    }
+    let id = get_text(stored, "leads_to")?;
+    id.parse().map(Some).map_err(|_| corrupt("idempotency key", id))
+}
+
+/// The outcome of a creation whose key was taken: by another request, or by an earlier try of ours.
+pub(crate) fn outcome<Id: std::str::FromStr + PartialEq>(
+    stored: &Item,
+    key: &IdempotencyKey,
+    ours: Id,
+    now: Timestamp,
+) -> Result<Created<Id>, StoreError> {
+    match known(stored, key, now)? {
+        Some(id) if id == ours => Ok(Created::New),
+        Some(id) => Ok(Created::Existing(id)),
+        // It ran out between the write and this look.
+        None => Err(StoreError::Unavailable("the idempotency key has just run out: try again".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pssp_jobs::Owner;
+
+    #[test]
+    fn keys_of_different_owners_and_kinds_do_not_meet() {
+        let name = |kind, owner: &str, text: &str| {
+            let key = IdempotencyKey {
+                owner: Owner::new(owner),
+                key: text.to_owned(),
+                digest: [0; 32],
+                expires_at: Timestamp::from_millis(1),
+            };
+            get_text(&key_of(kind, &key), "pk").unwrap().to_owned()
+        };
+        let names = [
+            name(Kind::Job, "a", "bc"),
+            name(Kind::Job, "ab", "c"),
+            name(Kind::Batch, "a", "bc"),
+            name(Kind::Job, "", "abc"),
+        ];
+        assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), 4);
+        assert_eq!(name(Kind::Job, "a", &"x".repeat(10_000)).len(), 66);
+    }
+}

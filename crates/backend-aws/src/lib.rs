@@ -1,0 +1,103 @@
+//! The backend on AWS: jobs, results and dead letters in one DynamoDB table, the queue in SQS (ADR 7).
+//!
+//! - **The record first** (`create`, `apply`): one conditional write a step, with (state, attempt) as the fence;
+//!   what must stand together is a transaction. The message follows, and one that is lost is the sweep's.
+//! - **Every write is tagged**: a condition that fails on an item with our own tag failed on an earlier try of
+//!   ours whose answer was lost. So the SDK may try again.
+//! - **Strong reads where decided; indexes only for candidates** (`index`): lists, the sweep's candidates and counts
+//!   lag behind writes by up to a second or so, and nothing is decided on them.
+//! - **Limits before sending**: 400 KB an item, 100 items a transaction, 10 messages and 256 KB a batch, 900 s of
+//!   delay, 12 h of visibility. Stand-ins are kinder than AWS.
+//! - **Expiry is read, not awaited**: DynamoDB may take days to remove an item.
+//! - **Nothing is called to connect** ([`connect`]): on Lambda the first call is the first job's.
+//!   [`AwsBackend::open`] asks table and queue first, and says what is wrong with them.
+
+mod apply;
+mod batches;
+mod client;
+mod create;
+mod dead;
+mod error;
+mod index;
+mod item;
+mod keys;
+mod notices;
+mod pack;
+mod queue;
+mod receipts;
+mod receiver;
+pub mod schema;
+mod store;
+mod table;
+mod target;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+
+use pssp_jobs::hub::Hub;
+use pssp_jobs::{Clock, JobStore as _, StoreError};
+
+use crate::client::Clients;
+pub use crate::client::Options;
+use crate::queue::Queue;
+use crate::receipts::Receipts;
+use crate::table::Table;
+pub use crate::target::Target;
+
+/// One table and one queue as a backend: fulfils every port of [`pssp_jobs`].
+pub struct AwsBackend {
+    table: Table,
+    queue: Queue,
+    receipts: Receipts,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    hub: Hub,
+}
+
+impl AwsBackend {
+    /// Connects, and asks table and queue whether they are there.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with the remedy where another try will not help: a bad URL, no credentials, a
+    /// missing permission, table or queue. [`StoreError::Unavailable`] while AWS cannot be reached: try again.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>, StoreError> {
+        let backend = connect(url, clock, options).await?;
+        backend.ping().await?;
+        Ok(backend)
+    }
+}
+
+/// Makes a backend without calling anybody: what is wrong shows at its first use.
+///
+/// # Errors
+/// [`StoreError::Refused`] if the URL cannot be read or no region is known.
+pub async fn connect(
+    url: &str,
+    clock: Arc<dyn Clock>,
+    options: Options,
+) -> Result<Arc<AwsBackend>, StoreError> {
+    let target = Target::parse(url)?;
+    let clients = Clients::load(&target, &options).await?;
+    let place = |what: &str, name: &str| format!("{what} {name} in {}", clients.region);
+    let (table, queue) = (place("table", &target.table), place("queue", target.queue_name()));
+    Ok(Arc::new(AwsBackend {
+        table: Table { client: clients.dynamodb, name: target.table, place: table },
+        queue: Queue { client: clients.sqs, url: target.queue, place: queue },
+        receipts: Receipts::default(),
+        options,
+        clock,
+        hub: Hub::default(),
+    }))
+}
+
+impl fmt::Debug for AwsBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsBackend")
+            .field("table", &self.table.place)
+            .field("queue", &self.queue.place)
+            .finish_non_exhaustive()
+    }
+}

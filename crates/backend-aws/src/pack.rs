@@ -1,0 +1,55 @@
+//! Large texts and bytes as they are stored: deflated where that makes them smaller.
+
+use std::io::{Read as _, Write as _};
+
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use pssp_jobs::StoreError;
+
+use crate::error::corrupt;
+
+/// The first byte says what follows.
+const PLAIN: u8 = 0;
+const DEFLATED: u8 = 1;
+
+/// One byte longer than `bytes` at most.
+pub(crate) fn pack(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(vec![DEFLATED], Compression::default());
+    let deflated = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    match deflated {
+        Ok(deflated) if deflated.len() <= bytes.len() => deflated,
+        _ => [&[PLAIN], bytes].concat(),
+    }
+}
+
+pub(crate) fn unpack(what: &str, packed: &[u8]) -> Result<Vec<u8>, StoreError> {
+    match packed.split_first() {
+        Some((&PLAIN, bytes)) => Ok(bytes.to_vec()),
+        Some((&DEFLATED, deflated)) => {
+            let mut bytes = Vec::with_capacity(deflated.len() * 2);
+            let read = DeflateDecoder::new(deflated).read_to_end(&mut bytes);
+            read.map(|_| bytes).map_err(|error| corrupt(what, error))
+        }
+        _ => Err(corrupt(what, "packed in a way that is not known here")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out_and_never_grows_by_more_than_a_byte() {
+        let noise: Vec<u8> = (0..5000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        for bytes in [&b""[..], b"x", &[7; 10_000], &noise] {
+            let packed = pack(bytes);
+            assert!(packed.len() <= bytes.len() + 1);
+            assert_eq!(unpack("test", &packed).unwrap(), bytes);
+        }
+        assert!(pack(&[7; 10_000]).len() < 100);
+        for bad in [&b""[..], b"\x02abc", b"\x01\xff\xff"] {
+            assert!(matches!(unpack("test", bad), Err(StoreError::Corrupt(_))), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The sending side: messages in tens, and those that failed on their own tried again on their own.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, QueueAttributeName as Attribute, SendMessageBatchRequestEntry,
+};
+use futures::stream::{self, StreamExt as _};
+use pssp_jobs::policy::MAX_DELAY;
+use pssp_jobs::{JobQueue, Message, StoreError};
+
+use crate::AwsBackend;
+use crate::error::{self, About, unwritable};
+
+/// SQS' limit on the number of messages in one call.
+pub(crate) const TEN: usize = 10;
+
+/// The least that queues are set to take in one message or one call; SQS' own limit has grown to 1 MB.
+const MAX_BYTES: usize = 256 << 10;
+
+/// How often a message that failed on its own is tried.
+const TRIES: u32 = 4;
+
+/// Calls under way at once.
+const WIDTH: usize = 8;
+
+/// What the queue says that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Visible or delayed.
+    pub(crate) waiting: u64,
+    /// Received and neither deleted nor visible again.
+    pub(crate) held: u64,
+}
+
+/// The queue with all that a call needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Queue {
+    pub(crate) client: Client,
+    pub(crate) url: String,
+    /// `queue pssp-test in eu-west-1`
+    pub(crate) place: String,
+}
+
+/// Whole seconds, never fewer than asked: what comes early is refused by its job.
+pub(crate) fn seconds(time: Duration) -> i32 {
+    let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    i32::try_from(whole).unwrap_or(i32::MAX)
+}
+
+impl Queue {
+    pub(crate) fn error<E, R>(&self, error: SdkError<E, R>) -> StoreError
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        error::store_error(error, self.about())
+    }
+
+    fn about(&self) -> About<'_> {
+        About {
+            place: &self.place,
+            missing: ": there is no such queue in this region: check `queue` and `region` of the aws URL, or create \
+                      it with infra/",
+        }
+    }
+
+    /// Sends all; logs how many could not be sent.
+    pub(crate) async fn send_all(&self, messages: &[(Message, Duration)]) {
+        let tens: Vec<_> = messages.chunks(TEN).map(|ten| self.send_ten(ten)).collect();
+        let sent: Vec<Result<(), StoreError>> = stream::iter(tens).buffer_unordered(WIDTH).collect().await;
+        let failed: Vec<StoreError> = sent.into_iter().filter_map(Result::err).collect();
+        if let Some(error) = failed.first() {
+            tracing::warn!(
+                %error, batches = failed.len(),
+                "messages could not be sent, the sweep will send them again: {error}"
+            );
+        }
+    }
+
+    /// At most ten messages; those that fail alone are tried again alone.
+    async fn send_ten(&self, messages: &[(Message, Duration)]) -> Result<(), StoreError> {
+        let mut left = entries(messages)?;
+        for tries in 0..TRIES {
+            if tries > 0 {
+                let most = 50_u64 << tries;
+                tokio::time::sleep(Duration::from_millis(rand::random_range(most / 2..=most))).await;
+            }
+            let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(left.clone()));
+            let answer = call.send().await.map_err(|error| self.error(error))?;
+            let failed = answer.failed();
+            if failed.is_empty() {
+                return Ok(());
+            }
+            if let Some(refused) = failed.iter().find(|entry| !may_pass(entry)) {
+                return Err(self.refusal(refused));
+            }
+            left.retain(|entry| failed.iter().any(|failed| failed.id() == entry.id()));
+            if tries + 1 == TRIES {
+                return Err(self.refusal(&failed[0]));
+            }
+        }
+        Ok(())
+    }
+
+    fn refusal(&self, entry: &BatchResultErrorEntry) -> StoreError {
+        let message = entry.message().unwrap_or("no message");
+        if may_pass(entry) {
+            return StoreError::Unavailable(format!("{}: {}: {message}", self.place, entry.code()).into());
+        }
+        error::of_code(entry.code(), message, self.about())
+    }
+
+    pub(crate) async fn counts(&self) -> Result<Counts, StoreError> {
+        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let call = call.attribute_names(Attribute::ApproximateNumberOfMessages);
+        let call = call.attribute_names(Attribute::ApproximateNumberOfMessagesDelayed);
+        let call = call.attribute_names(Attribute::ApproximateNumberOfMessagesNotVisible);
+        let answer = call.send().await.map_err(|error| self.error(error))?;
+        let of = |name| {
+            let value = answer.attributes().and_then(|all| all.get(&name)?.parse::<u64>().ok());
+            value.unwrap_or_default()
+        };
+        Ok(Counts {
+            waiting: of(Attribute::ApproximateNumberOfMessages)
+                + of(Attribute::ApproximateNumberOfMessagesDelayed),
+            held: of(Attribute::ApproximateNumberOfMessagesNotVisible),
+        })
+    }
+}
+
+/// Whether the service itself failed with this one.
+fn may_pass(entry: &BatchResultErrorEntry) -> bool {
+    !entry.sender_fault() || error::passes(entry.code())
+}
+
+fn entries(messages: &[(Message, Duration)]) -> Result<Vec<SendMessageBatchRequestEntry>, StoreError> {
+    let bodies: Vec<(String, Duration)> = messages.iter().map(|(m, delay)| (m.encode(), *delay)).collect();
+    check_size(bodies.iter().map(|(body, _)| body.len()).sum())?;
+    let entry = |(n, (body, delay)): (usize, (String, Duration))| {
+        let entry = SendMessageBatchRequestEntry::builder().id(n.to_string()).message_body(body);
+        entry.delay_seconds(seconds(delay.min(MAX_DELAY))).build().map_err(unwritable)
+    };
+    bodies.into_iter().enumerate().map(entry).collect()
+}
+
+fn check_size(bytes: usize) -> Result<(), StoreError> {
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    Err(StoreError::TooLarge(format!("messages of {bytes} bytes: a queue takes {MAX_BYTES} in one call")))
+}
+
+#[async_trait]
+impl JobQueue for AwsBackend {
+    async fn send(&self, message: &Message, delay: Duration) -> Result<(), StoreError> {
+        self.queue.send_ten(&[(*message, delay)]).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pssp_jobs::{JobId, Timestamp};
+
+    #[test]
+    fn delays_are_whole_seconds_never_early_and_never_over_the_limit() {
+        let of = |delay| {
+            let message = Message::new(JobId::new(Timestamp::from_millis(1)));
+            entries(&[(message, delay)]).unwrap()[0].delay_seconds()
+        };
+        for (delay, seconds) in [(0, 0), (1, 1), (1000, 1), (1001, 2), (10_000_000, 900)] {
+            assert_eq!(of(Duration::from_millis(delay)), Some(seconds), "{delay}");
+        }
+    }
+
+    #[test]
+    fn what_no_queue_takes_is_not_sent() {
+        assert!(check_size(MAX_BYTES).is_ok());
+        assert!(matches!(check_size(MAX_BYTES + 1), Err(StoreError::TooLarge(_))));
+    }
+}

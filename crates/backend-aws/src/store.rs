@@ -1,0 +1,190 @@
+//! Jobs: reads and removal; creation, transitions and indexes have files of their own.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use bytes::Bytes;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use pssp_jobs::{
+    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, State, StoreError,
+    Submission, Summary, Timestamp,
+};
+
+use crate::AwsBackend;
+use crate::dead;
+use crate::error::{corrupt, unwritable};
+use crate::item::{self, Item, MAX_ITEM, MAX_SMALL, get_bytes, get_text, job_key, job_partition, key};
+use crate::pack::unpack;
+use crate::schema::SORT;
+use crate::table::{Condition, Write, Written};
+
+/// Keys that one batch read takes, and reads under way at once.
+const READ: usize = 100;
+const READ_WIDTH: usize = 4;
+
+/// How often what DynamoDB left out of a batch read is asked for again.
+const READ_TRIES: u32 = 10;
+
+#[async_trait]
+impl JobStore for AwsBackend {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: "aws",
+            max_create: 1000,
+            max_result_bytes: MAX_ITEM - MAX_SMALL,
+            // SQS loses no messages and delivers within a second, and what is sent again is sent again rarely.
+            resend_after: Duration::from_secs(2),
+        }
+    }
+
+    async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
+        self.create_all(submissions).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.table.get(job_key(id)).await?.as_ref().map(item::job).transpose()
+    }
+
+    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+        // DynamoDB refuses a batch that names a key twice.
+        let mut wanted = ids.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let reads = wanted.chunks(READ).map(|ids| self.read_many(ids));
+        let found: Vec<Vec<(JobId, Summary)>> =
+            stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(READ_WIDTH).try_collect().await?;
+        let found: HashMap<JobId, Summary> = found.into_iter().flatten().collect();
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
+    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
+        let items = self.job_and_results(id).await?;
+        let Some(job) = items.iter().find(|item| sort_of(item) == "J") else { return Ok(None) };
+        let status = item::status(job)?;
+        if status.state() != State::Finished || status.is_expired(self.clock.now()) {
+            return Ok(None);
+        }
+        let sort = get_text(job, "result")?;
+        let found = match items.iter().find(|item| sort_of(item) == sort) {
+            Some(found) => Some(found.clone()),
+            // Written between the look at it and that at the job: DynamoDB reads a range item by item.
+            None => self.table.get(key(job_partition(id), sort)).await?,
+        };
+        let found = found.ok_or_else(|| corrupt("result", "the job names one that is not there"))?;
+        unpack("result", get_bytes(&found, "result")?).map(|bytes| Some(bytes.into()))
+    }
+
+    async fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        self.apply_change(change).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
+        let items = self.job_and_results(id).await?;
+        if !items.iter().any(|item| sort_of(item) == "J") {
+            return Ok(false);
+        }
+        let job = Write::Delete { key: job_key(id), condition: Some(Condition::present()) };
+        let letter = Write::Delete { key: dead::key(id), condition: None };
+        let results = items.iter().map(sort_of).filter(|sort| *sort != "J");
+        let results =
+            results.map(|sort| Write::Delete { key: key(job_partition(id), sort), condition: None });
+        // More than a hundred attempts have never been; what is left of them expires unseen.
+        let writes: Vec<Write> = [job, letter].into_iter().chain(results).take(100).collect();
+        let written = self.table.write(&writes).await?;
+        self.hub.notify(id);
+        Ok(matches!(written, Written::Done))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+        self.list_page(query).await
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        horizon: Duration,
+        limit: usize,
+    ) -> Result<Vec<JobId>, StoreError> {
+        self.candidates(now, horizon, limit).await
+    }
+
+    /// DynamoDB does it, by `ttl`.
+    async fn purge(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    async fn depth(&self) -> Result<Depth, StoreError> {
+        self.count().await
+    }
+
+    /// Reads a key that never is, and the queue's attributes: nothing that a worker may not do anyway.
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.table.get(key("P", "P")).await?;
+        self.queue.counts().await.map(drop)
+    }
+}
+
+fn sort_of(item: &Item) -> &str {
+    get_text(item, SORT).unwrap_or_default()
+}
+
+impl AwsBackend {
+    /// All items of a job: itself, before its results.
+    async fn job_and_results(&self, id: JobId) -> Result<Vec<Item>, StoreError> {
+        let query = self.table.client.query().table_name(&self.table.name).consistent_read(true);
+        let mut pages = query
+            .key_condition_expression("pk = :job")
+            .expression_attribute_values(":job", item::text(job_partition(id)))
+            .projection_expression("sk, #status, #result")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#result", "result")
+            .into_paginator()
+            .send();
+        let mut items = Vec::new();
+        while let Some(page) = pages.next().await {
+            items.extend(page.map_err(|error| self.table.error(error))?.items.unwrap_or_default());
+        }
+        Ok(items)
+    }
+
+    /// At most [`READ`] distinct jobs, without their inputs.
+    async fn read_many(&self, ids: &[JobId]) -> Result<Vec<(JobId, Summary)>, StoreError> {
+        let keys = ids.iter().map(|id| job_key(*id)).collect();
+        let mut wanted = Some(
+            KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .projection_expression("pk, #head, #status")
+                .expression_attribute_names("#head", "head")
+                .expression_attribute_names("#status", "status")
+                .build()
+                .map_err(unwritable)?,
+        );
+        let mut found = Vec::with_capacity(ids.len());
+        for tries in 0..READ_TRIES {
+            let Some(request) = wanted.take() else { return Ok(found) };
+            if tries > 0 {
+                let most = (20_u64 << tries).min(1000);
+                tokio::time::sleep(Duration::from_millis(rand::random_range(most / 2..=most))).await;
+            }
+            let call = self.table.client.batch_get_item().request_items(&self.table.name, request);
+            let answer = call.send().await.map_err(|error| self.table.error(error))?;
+            for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                found.push((item::job_of(&item)?, item::summary(&item)?));
+            }
+            wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table.name);
+        }
+        match wanted {
+            None => Ok(found),
+            Some(_) => Err(StoreError::Unavailable(
+                format!(
+                    "{}: reads are throttled: some keys were left out {READ_TRIES} times",
+                    self.table.place
+                )
+                .into(),
+            )),
+        }
+    }
+}

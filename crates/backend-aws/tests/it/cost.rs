@@ -1,0 +1,78 @@
+//! What a job costs: calls and capacity units, from which docs/aws.md computes a price.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pssp_jobs::job::Request;
+use pssp_jobs::service::{Claim, NewJob};
+use pssp_jobs::{JobReceiver as _, Message, Owner};
+
+use crate::faults::{Bench, bench};
+
+/// A protein of 150 residues, and a result of the size that one has.
+fn protein() -> NewJob {
+    let residues: String =
+        (0..150_u32).map(|n| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(n * n * 7 + n) as usize % 20])).collect();
+    let sequence = residues.parse().unwrap();
+    let request = Request { input: residues, sequence, edits: Vec::new(), warnings: Vec::new() };
+    NewJob { name: Some("a protein".to_owned()), request }
+}
+
+/// 2.5 KB that do not deflate: more than the result of such a protein is stored in.
+fn result() -> Vec<u8> {
+    let mut x = 1_u32;
+    let next = |_| {
+        x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        x.to_be_bytes()[0]
+    };
+    (0..2500).map(next).collect()
+}
+
+fn counted<const N: usize>(calls: [(&str, u32); N]) -> BTreeMap<String, u32> {
+    calls.into_iter().map(|(action, n)| (action.to_owned(), n)).collect()
+}
+
+/// Submit, receive, claim, finish, acknowledge, read: what each step asks of AWS.
+#[tokio::test]
+async fn requests_of_the_plain_path_are_counted() {
+    let Bench { place, proxy, jobs, backend } = bench().await;
+    let before = place.sqs().requests();
+    let job = jobs.submit(&Owner::public(), protein(), Duration::ZERO, None).await.unwrap().value;
+    let (calls, submit) = proxy.take_counts();
+    assert_eq!(calls, counted([("PutItem", 1)]));
+
+    let delivery =
+        backend.receive(1, Duration::from_secs(1), Duration::from_mins(1)).await.unwrap().pop().unwrap();
+    let id = Message::decode(&delivery.body).unwrap().job;
+    let Claim::Claimed(running) = jobs.claim(id).await.unwrap() else { panic!("not claimed") };
+    let (calls, claim) = proxy.take_counts();
+    assert_eq!(calls, counted([("GetItem", 1), ("UpdateItem", 1)]));
+
+    jobs.finish(&running, result().into()).await.unwrap();
+    backend.ack(delivery.receipt).await.unwrap();
+    let (calls, finish) = proxy.take_counts();
+    assert_eq!(calls, counted([("PutItem", 1), ("UpdateItem", 1)]));
+
+    jobs.find(&Owner::public(), job.id()).await.unwrap();
+    jobs.result(job.id()).await.unwrap();
+    let (calls, read) = proxy.take_counts();
+    assert_eq!(calls, counted([("GetItem", 1), ("Query", 1)]));
+
+    let mut queue = place.sqs().requests();
+    for (action, n) in before {
+        *queue.get_mut(&action).unwrap() -= n;
+    }
+    queue.retain(|_, n| *n > 0);
+    let expected =
+        ["DeleteMessage", "ReceiveMessage", "SendMessageBatch"].map(|action| (action.to_owned(), 1));
+    assert_eq!(queue, BTreeMap::from(expected));
+    // The stand-in counts units as AWS documents them: a write unit a KB, indexes included, a read unit 4 KB.
+    assert_eq!(submit, units([("PutItem", 3.0)]));
+    assert_eq!(claim, units([("GetItem", 1.0), ("UpdateItem", 4.0)]));
+    assert_eq!(finish, units([("PutItem", 3.0), ("UpdateItem", 3.0)]));
+    assert_eq!(read, units([("GetItem", 1.0), ("Query", 1.0)]));
+}
+
+fn units<const N: usize>(units: [(&str, f64); N]) -> BTreeMap<String, f64> {
+    units.into_iter().map(|(action, n)| (action.to_owned(), n)).collect()
+}

@@ -1,0 +1,82 @@
+//! Patience with AWS' indexes: they lag behind writes, which the contract allows and the suite does not wait for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pssp_jobs::{
+    Backend, Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, StoreError,
+    Submission, Summary, Timestamp,
+};
+
+/// Longer than an index was ever seen to lag under the suite's load.
+const LAG: Duration = Duration::from_secs(3);
+
+/// A store that waits before it reads off an index.
+pub(crate) struct Lagging(Arc<dyn JobStore>);
+
+impl Lagging {
+    pub(crate) fn wrap(backend: Backend) -> Backend {
+        Backend { store: Arc::new(Self(backend.store.clone())), ..backend }
+    }
+}
+
+#[async_trait]
+impl JobStore for Lagging {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
+        self.0.create(submissions).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.0.get(id).await
+    }
+
+    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+        self.0.summaries(ids).await
+    }
+
+    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
+        self.0.result(id).await
+    }
+
+    async fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        self.0.apply(change).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
+        self.0.delete(id).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+        tokio::time::sleep(LAG).await;
+        self.0.list(query).await
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        horizon: Duration,
+        limit: usize,
+    ) -> Result<Vec<JobId>, StoreError> {
+        tokio::time::sleep(LAG).await;
+        self.0.overdue(now, horizon, limit).await
+    }
+
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.0.purge(now, limit).await
+    }
+
+    async fn depth(&self) -> Result<Depth, StoreError> {
+        tokio::time::sleep(LAG).await;
+        self.0.depth().await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.0.ping().await
+    }
+}

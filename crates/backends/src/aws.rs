@@ -1,0 +1,18 @@
+//! `aws:` addresses.
+
+use std::sync::Arc;
+
+use pssp_backend_aws::{AwsBackend, Options};
+use pssp_jobs::{Backend, Clock};
+
+use crate::OpenError;
+
+/// The backend reads the URL itself. Credentials are not in it.
+pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
+    Ok(Backend::of(AwsBackend::open(url, clock, Options::default()).await?))
+}
+
+/// The same without asking table and queue.
+pub(crate) async fn connect(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
+    Ok(Backend::of(pssp_backend_aws::connect(url, clock, Options::default()).await?))
+}

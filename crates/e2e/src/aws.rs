@@ -1,0 +1,79 @@
+//! As on AWS: `pssp-api` and `pssp-worker` as Lambda functions, over stand-ins of SQS and DynamoDB.
+//!
+//! The stand-ins and their deviations: docs/aws.md.
+
+use std::time::Duration;
+
+use pssp_aws_local::twin::{Options, QUEUE, Twin};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::{Client, Home, SETTINGS, program};
+
+/// The home of functions.
+pub struct Aws {
+    twin: Twin,
+    _folder: TempDir,
+    runtime: Runtime,
+}
+
+impl Aws {
+    /// Starts one over an empty table and an empty queue.
+    #[must_use]
+    pub fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let options = Options {
+            dynoxide: program::tool("PSSP_DYNOXIDE", "bin/dynoxide"),
+            database: Some(folder.path().join("table.db")),
+            // Each minute on AWS.
+            schedule: Some(Duration::from_secs(1)),
+            max_receive_count: 100,
+            worker_timeout: Duration::from_secs(20),
+            visibility: Some(Duration::from_secs(20)),
+            concurrency: 10,
+            env: settings.collect(),
+            ..Options::new(program::path("pssp-api"), program::path("pssp-worker"))
+        };
+        let twin = runtime.block_on(Twin::start(options)).unwrap();
+        Self { twin, _folder: folder, runtime }
+    }
+}
+
+impl Home for Aws {
+    fn client(&self) -> Client {
+        Client::new(&self.twin.url())
+    }
+
+    fn backend(&self) -> String {
+        self.twin.backend().to_owned()
+    }
+
+    fn operator_env(&self) -> Vec<(String, String)> {
+        let dummy = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+        dummy.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+    }
+
+    fn kill_workers(&mut self) {
+        self.twin.stop_worker();
+    }
+
+    fn start_workers(&mut self) {
+        let _within = self.runtime.enter();
+        self.twin.resume_worker().unwrap();
+    }
+
+    fn restart_api(&mut self) {
+        // The next request starts another process.
+        self.twin.api().kill();
+    }
+
+    fn restart_store(&mut self) {
+        self.runtime.block_on(self.twin.restart_dynamodb()).unwrap();
+    }
+
+    fn lose_messages(&mut self) {
+        self.twin.sqs().purge(QUEUE);
+    }
+}

@@ -1,0 +1,82 @@
+//! What happens to one message, whoever brought it: decode, handle, contain a panic, bury.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use pssp_jobs::{Disposition, Handler, Jobs, Message};
+
+/// When a message is tried again whose handler panicked, or that could not be buried.
+const AFTER_PANIC: Duration = Duration::from_secs(10);
+
+/// Deals with messages, one at a time or many at once.
+#[derive(Clone)]
+pub(crate) struct Dealer {
+    pub(crate) jobs: Jobs,
+    pub(crate) handler: Arc<dyn Handler>,
+}
+
+impl Dealer {
+    /// Deals with one message to the end. Never panics, whatever the handler does. May be dropped.
+    pub(crate) async fn deal(&self, body: String, receives: u32) -> Disposition {
+        let _in_hand = InHand::new();
+        match Message::decode(&body) {
+            Ok(message) => self.handle(message, receives).await,
+            Err(error) => self.bury(body, &error.to_string()).await,
+        }
+    }
+
+    async fn handle(&self, message: Message, receives: u32) -> Disposition {
+        let job = message.job;
+        // Nothing of the handler is used again after a panic but what is shared, and that is behind
+        // the backend.
+        AssertUnwindSafe(self.handler.handle(message)).catch_unwind().await.unwrap_or_else(|_| {
+            metrics::counter!("pssp_worker_handler_panics_total").increment(1);
+            tracing::error!(%job, receives, "the handler panicked on job {job}, delivery {receives}: will be retried");
+            Disposition::Retry { after: AFTER_PANIC }
+        })
+    }
+
+    /// Moves what cannot be decoded to the dead letters.
+    async fn bury(&self, body: String, reason: &str) -> Disposition {
+        metrics::counter!("pssp_worker_messages_total", "disposition" => "undecodable").increment(1);
+        match self.jobs.bury(body, reason.to_owned()).await {
+            Ok(()) => {
+                tracing::warn!(reason, "a message went to the dead letters: {reason}");
+                Disposition::Discard
+            }
+            Err(error) => {
+                tracing::warn!(%error, reason, "cannot move a message to the dead letters, will retry: {error}");
+                Disposition::Retry { after: AFTER_PANIC }
+            }
+        }
+    }
+}
+
+/// Counts what becomes of a message; returns its name.
+pub(crate) fn count(disposition: Disposition) -> &'static str {
+    let name = match disposition {
+        Disposition::Ack => "ack",
+        Disposition::Discard => "discard",
+        Disposition::Retry { .. } => "retry",
+    };
+    metrics::counter!("pssp_worker_messages_total", "disposition" => name).increment(1);
+    name
+}
+
+/// Counts a message as in hand, also when it is dropped half-way.
+struct InHand;
+
+impl InHand {
+    fn new() -> Self {
+        metrics::gauge!("pssp_worker_in_hand").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        metrics::gauge!("pssp_worker_in_hand").decrement(1.0);
+    }
+}

@@ -1,0 +1,46 @@
+//! AWS Lambda as a host: its Runtime API brings an event, and takes the answer.
+//!
+//! - [`http`]: events of API Gateway, function URLs and load balancers, for a router
+//! - [`worker`]: batches of SQS, schedules and submissions, for a worker
+//! - [`event`]: the events of a worker, told apart by their shape
+//! - [`Invocation`]: what is known of one event, above all how long there is
+//!
+//! One event is dealt with at a time, and nothing of it goes on after its answer: Lambda freezes the
+//! process then.
+
+pub mod event;
+pub mod http;
+mod mount;
+pub mod worker;
+
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::Context;
+use tokio::time::Instant;
+
+/// One event as the platform announced it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// The platform's id of it, as in its own log lines.
+    pub request_id: String,
+    /// When the platform ends the process.
+    pub deadline: Instant,
+}
+
+impl Invocation {
+    fn of(context: &Context) -> Self {
+        let left = context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
+        Self { request_id: context.request_id.clone(), deadline: Instant::now() + left }
+    }
+
+    /// How long is left.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+/// The error of the runtime as ours.
+fn told(error: lambda_runtime::Error) -> anyhow::Error {
+    anyhow::anyhow!("the Lambda runtime ended: {error}")
+}

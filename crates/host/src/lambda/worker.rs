@@ -1,0 +1,154 @@
+//! Events for a worker: what the queue brings, when to sweep, what to submit.
+//!
+//! A batch is answered with the ids of the messages that shall come again (`batchItemFailures`); the
+//! others are deleted by the platform. Before the function's time is over unfinished jobs are given
+//! back, so that none has to wait for its lease to run out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use lambda_runtime::{LambdaEvent, service_fn};
+use pssp_jobs::{Disposition, Handler, Jobs, Receipt};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::event::{Event, Record, Submit};
+use super::{Invocation, told};
+use crate::deal::{self, Dealer};
+use crate::sweep;
+
+/// Before the end of the function's time, what is unfinished is given back; less where there is little.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// The worker function, as this host sees it.
+#[async_trait]
+pub trait Function: Send + Sync {
+    /// A handler that gives back what it works on once `give_back` is cancelled. All of them share what
+    /// bounds the work.
+    fn handler(&self, give_back: CancellationToken) -> Arc<dyn Handler>;
+
+    /// Returns when nothing is computed any more on behalf of a handler that is gone.
+    async fn idle(&self);
+
+    /// Submits the job that an event asks for, once for each event. The answer is for the log of
+    /// whoever invoked.
+    async fn submit(&self, event: Submit) -> anyhow::Result<Value>;
+}
+
+/// A worker on Lambda.
+pub struct Host<F> {
+    jobs: Jobs,
+    function: F,
+    /// Messages in hand at the same time; at least 1.
+    slots: usize,
+}
+
+impl<F: Function + 'static> Host<F> {
+    /// Over the jobs and the function that works on them.
+    pub fn new(jobs: Jobs, function: F, slots: usize) -> Self {
+        Self { jobs, function, slots: slots.max(1) }
+    }
+
+    /// Answers events until the platform ends the process.
+    ///
+    /// # Errors
+    /// If the Runtime API does not answer.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let this = Arc::new(self);
+        let answer = service_fn(move |event: LambdaEvent<Value>| {
+            let this = this.clone();
+            async move {
+                let invocation = Invocation::of(&event.context);
+                this.answer(event.payload, &invocation).await.map_err(|error| {
+                    let text = crate::program::told(&error);
+                    tracing::error!(request_id = invocation.request_id, "event failed: {text}");
+                    lambda_runtime::Error::from(text)
+                })
+            }
+        });
+        lambda_runtime::run(answer).await.map_err(told)
+    }
+
+    /// Deals with one event to the end.
+    ///
+    /// # Errors
+    /// If it is none of ours, or nothing of it could be done.
+    pub async fn answer(&self, event: Value, invocation: &Invocation) -> anyhow::Result<Value> {
+        let margin = MARGIN.min(invocation.left() / 4);
+        let (give_back, abandon) = (invocation.deadline - margin, invocation.deadline - margin / 2);
+        match Event::read(event)? {
+            Event::Messages(records) => Ok(self.messages(records, give_back, abandon).await),
+            Event::Sweep => self.sweep(give_back).await,
+            Event::Submit(submit) => {
+                let submitted = tokio::time::timeout_at(give_back, self.function.submit(submit)).await;
+                submitted.unwrap_or_else(|_| anyhow::bail!("the store did not answer in time"))
+            }
+        }
+    }
+
+    // --- messages ----------------------------------------------------------------------------
+
+    async fn messages(&self, records: Vec<Record>, give_back: Instant, abandon: Instant) -> Value {
+        let token = CancellationToken::new();
+        let handler = self.function.handler(token.clone());
+        let dealer = Dealer { jobs: self.jobs.clone(), handler };
+        let mut again: Vec<String> = records.iter().map(|record| record.message_id.clone()).collect();
+        let mut outcomes =
+            stream::iter(records).map(|record| self.message(&dealer, record)).buffer_unordered(self.slots);
+        let all = async {
+            while let Some((id, disposition)) = outcomes.next().await {
+                if !matches!(disposition, Disposition::Retry { .. }) {
+                    again.retain(|other| *other != id);
+                }
+            }
+        };
+        let in_time = async {
+            tokio::time::sleep_until(give_back).await;
+            tracing::info!("the function's time is nearly over: giving back what is unfinished");
+            token.cancel();
+            tokio::time::sleep_until(abandon).await;
+        };
+        tokio::select! {
+            () = all => {}
+            () = in_time => tracing::warn!(left = again.len(), "leaving jobs to the end of their lease"),
+        }
+        drop(outcomes); // what is still under way ends here
+        let _ = tokio::time::timeout_at(abandon, self.function.idle()).await;
+        let failures: Vec<Value> = again.iter().map(|id| json!({ "itemIdentifier": id })).collect();
+        json!({ "batchItemFailures": failures })
+    }
+
+    async fn message(&self, dealer: &Dealer, record: Record) -> (String, Disposition) {
+        let receives = record.receives();
+        let disposition = dealer.deal(record.body, receives).await;
+        deal::count(disposition);
+        if let Disposition::Retry { after } = disposition {
+            self.show_again(record.receipt_handle, after).await;
+        }
+        (record.message_id, disposition)
+    }
+
+    /// Without this a message that is not done stays hidden for the queue's whole visibility time.
+    async fn show_again(&self, receipt: String, after: Duration) {
+        let Some(receiver) = self.jobs.backend().receiver.as_ref().filter(|_| !receipt.is_empty()) else {
+            return;
+        };
+        if let Err(error) = receiver.retry(Receipt::new(receipt), after).await {
+            metrics::counter!("pssp_worker_settle_errors_total").increment(1);
+            tracing::warn!(%error, "cannot bring a message back sooner than its visibility allows: {error}");
+        }
+    }
+
+    // --- sweep -------------------------------------------------------------------------------
+
+    async fn sweep(&self, until: Instant) -> anyhow::Result<Value> {
+        match tokio::time::timeout_at(until, sweep::until_done(&self.jobs)).await {
+            Ok(swept) => Ok(json!({ "swept": format!("{:?}", swept?) })),
+            // Each repair stands for itself, and the next schedule goes on.
+            Err(_) => Ok(json!({ "swept": "as much as the time allowed" })),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a gateway in front of us says of a request, and what it asks of our answers.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::HttpBody;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{Extensions, HeaderMap, header};
+use tokio::time::Instant;
+
+use crate::app::Ctx;
+use crate::headers;
+use crate::problem::{Kind, Problem};
+
+/// What is kept of the time for reading a job and writing the answer, after a wait.
+const AFTER_WAIT: Duration = Duration::from_secs(1);
+
+/// What the host says of a request, among its extensions; a server of our own says nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Gateway {
+    /// What callers have to put before our paths; every link begins with it.
+    pub prefix: String,
+    /// When the answer must be there.
+    pub answer_by: Option<Instant>,
+    /// The gateway's id of the request, for a caller that brings none.
+    pub request_id: Option<String>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Gateway {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
+}
+
+impl Gateway {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_default()
+    }
+
+    /// A path of ours as the caller reaches it.
+    pub(crate) fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
+    /// How long the caller would wait, within what may be waited at all.
+    pub(crate) fn wait(&self, headers: &HeaderMap, max: Duration) -> Option<Duration> {
+        headers::wait(headers, self.cap(max))
+    }
+
+    /// `max`, or as much of it as there is time for.
+    pub(crate) fn cap(&self, max: Duration) -> Duration {
+        self.left().map_or(max, |left| left.saturating_sub(AFTER_WAIT).min(max))
+    }
+
+    /// How long there is for the answer, where that is known.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        self.answer_by.map(|by| by.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Collects every answer, for a gateway that takes none in pieces: one that is too large, not whole in
+/// time or broken off becomes a problem. The outermost layer, so that packed answers count as packed.
+pub(crate) async fn collect(State(ctx): State<Ctx>, request: Request, next: Next) -> Response {
+    let Some(most) = ctx.config().max_answer_bytes else { return next.run(request).await };
+    let gateway = Gateway::of(request.extensions());
+    let is_modern = request.uri().path().starts_with("/v1/");
+    let (parts, body) = next.run(request).await.into_parts();
+    if body.size_hint().exact().is_some_and(|size| size <= most as u64) {
+        return Response::from_parts(parts, body);
+    }
+    let request_id = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let bytes = axum::body::to_bytes(body, most);
+    let collected = match gateway.left() {
+        Some(left) => tokio::time::timeout(left, bytes).await,
+        None => Ok(bytes.await),
+    };
+    let problem = match collected {
+        Ok(Ok(bytes)) => return Response::from_parts(parts, bytes.into()),
+        Ok(Err(error)) if is_too_long(&error) => too_long(most),
+        Ok(Err(_)) => Problem::new(Kind::Unavailable, "the answer broke off; ask again")
+            .with_retry_after(Duration::from_secs(5)),
+        Err(_) => Problem::new(Kind::Timeout, "the answer takes longer than the gateway waits; ask for less"),
+    };
+    let mut response = problem.clone().into_response();
+    response.extensions_mut().remove::<Problem>();
+    problem.write(&mut response, request_id, is_modern);
+    for name in ["x-request-id", "x-content-type-options"] {
+        if let Some(value) = parts.headers.get(name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response.headers_mut().remove(header::CONTENT_ENCODING);
+    response
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.is_some_and(|source| source.to_string().contains("length limit"))
+}
+
+fn too_long(most: usize) -> Problem {
+    let detail = "the answer is larger than the gateway lets through; accept gzip, or read the jobs one by one \
+                  (fewer records in a batch, a smaller limit in a list)";
+    Problem::new(Kind::TooLarge, detail)
+        .with_extra("limit", serde_json::json!({ "name": "max_answer_bytes", "value": most }))
+}

@@ -1,0 +1,59 @@
+//! The worker as a function on AWS Lambda: the handler behind the events of its host.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use pssp_host::Settings;
+use pssp_host::lambda::event::Submit;
+use pssp_host::lambda::worker::{Function, Host};
+use pssp_jobs::{Handler, Jobs, SystemClock};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Order, Worker, WorkerOptions};
+
+struct OnLambda {
+    worker: Worker,
+    jobs: Jobs,
+    max_residues: usize,
+}
+
+#[async_trait]
+impl Function for OnLambda {
+    fn handler(&self, give_back: CancellationToken) -> Arc<dyn Handler> {
+        Arc::new(self.worker.giving_back_on(give_back))
+    }
+
+    async fn idle(&self) {
+        self.worker.idle().await;
+    }
+
+    async fn submit(&self, event: Submit) -> anyhow::Result<Value> {
+        let key = format!("event {} {}", event.source, event.id);
+        let order: Order = serde_json::from_value(event.data)
+            .context("the data of the event must be an object of sequence, name and owner")?;
+        let job = order.submit(&self.jobs, key, self.max_residues).await?;
+        tracing::info!(job = %job.id(), "event {} of {} submitted job {}", event.id, event.source, job.id());
+        Ok(json!({ "job": job.id() }))
+    }
+}
+
+/// Answers events until the platform ends the process.
+pub(crate) async fn main(settings: &Settings) -> anyhow::Result<()> {
+    let clock = Arc::new(SystemClock);
+    let backend = pssp_backends::open_lazily(settings.backend.as_str(), clock.clone()).await?;
+    let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
+    host(settings, jobs, crate::standalone::engine(&settings.engine)?).run().await
+}
+
+fn host(
+    settings: &Settings,
+    jobs: Jobs,
+    engine: Arc<dyn pssp_predict::Engine>,
+) -> Host<impl Function + use<>> {
+    let options = WorkerOptions { threads: settings.worker.threads };
+    let worker = Worker::new(jobs.clone(), engine, options, CancellationToken::new());
+    let function = OnLambda { worker, jobs: jobs.clone(), max_residues: settings.api.max_residues };
+    Host::new(jobs, function, settings.worker.slots)
+}

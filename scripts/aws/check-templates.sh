@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Lints the templates for each way they can be filled in: both stages, architectures, packages and ways in.
+# check-templates.sh FOLDER-OF-THE-TOOLS
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. scripts/aws/common.sh
+
+PATH=$(cd "${1:?}" && pwd):$PATH
+export PATH SAM_CLI_TELEMETRY=0 AWS_REGION=us-east-1
+cases=0
+
+# Once without values: then every condition is tried both ways.
+cfn-lint infra/*.yaml
+for stage in test prod; do
+    mapfile -t parameters < <(grep -v '^#' "infra/$stage.params")
+    for way in "Image HttpApi arm64" "Image FunctionUrl x86_64" "Zip HttpApi x86_64" "Zip FunctionUrl arm64"; do
+        read -r package entry architecture <<< "$way"
+        cfn-lint infra/template.yaml --parameters "${parameters[@]}" "Package=$package" "Entry=$entry" \
+            "Architecture=$architecture" Version=0.1.0 Registry=123456789012.dkr.ecr.us-east-1.amazonaws.com CodeBucket=code
+        cases=$((cases + 1))
+    done
+done
+for template in infra/*.yaml; do
+    sam validate --lint --region us-east-1 --template "$template" > /dev/null
+done
+say "templates: cfn-lint and sam validate find nothing, in $cases ways to fill them in"
