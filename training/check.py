@@ -9,7 +9,10 @@ import numpy as np
 import torch
 
 import alphabets as ab
+import augment
+import data
 import decode
+import distil
 import evaluate
 import metrics
 import net
@@ -82,6 +85,50 @@ def splits_do_not_move() -> None:
     assert near_duplicates([a, b], [Chain("GG" + a.sequence, "c")]).tolist() == [True, False]
 
 
+def noise_changes_what_it_should() -> None:
+    inputs = np.tile(np.arange(20), (50, 20)).astype(np.int64)
+    plain, rng = inputs.copy(), np.random.default_rng(3)
+    augment.Noise({"mask_residue": 0.03}, Path()).apply(plain, rng)
+    again = inputs.copy()
+    again[np.random.default_rng(3).random(inputs.shape) < 0.03] = augment.UNKNOWN
+    assert (plain == again).all(), "without options the same random numbers are drawn as ever"
+    spans = inputs.copy()
+    augment.Noise({"mask_residue": 0.0, "mask_span": 0.1, "span_length": 5}, Path()).apply(spans, rng)
+    assert 0.05 < (spans == augment.UNKNOWN).mean() < 0.15
+    noise = augment.Noise({"mask_residue": 0.0}, Path())
+    scores = np.full((20, 20), 0.01) + np.eye(20)[::-1] * 5  # each residue becomes its mirror image
+    np.fill_diagonal(scores, 0)
+    noise.mutate, noise.table = 0.3, (scores / scores.sum(1, keepdims=True)).cumsum(1)
+    exchanged = inputs.copy()
+    noise.apply(exchanged, rng)
+    changed = exchanged != inputs
+    assert 0.2 < changed.mean() < 0.4 and (exchanged < augment.UNKNOWN).all()
+    assert (exchanged[changed] == 19 - inputs[changed]).mean() > 0.9
+
+
+def smoothing_spreads_the_target() -> None:
+    logits, target = torch.randn(9, 8), torch.arange(9) % 8
+    ours = net.allowed_loss(logits, (1 << target).to(torch.uint8), smoothing=0.1)
+    theirs = torch.nn.functional.cross_entropy(logits, target, reduction="sum", label_smoothing=0.1)
+    torch.testing.assert_close(ours, theirs)
+
+
+def a_student_of_itself_is_content() -> None:
+    """The soft losses have no slope where student and teacher agree."""
+    logits = torch.randn(7, ab.OUTPUTS, requires_grad=True)
+    target = distil.mean_probabilities([logits.detach(), logits.detach()])
+    sum(distil.losses(logits, target).values()).backward()
+    assert logits.grad.abs().max() < 1e-5
+
+
+def shares_are_nested() -> None:
+    chains = [Chain("MKV", str(i), extra={"cluster": f"c{i // 3}"}) for i in range(3000)]
+    splits = data.Splits(chains, [], {}, {})
+    small, large = ({c.origin for c in data.share_of(splits, share).train} for share in (0.25, 0.5))
+    assert small < large and 600 < len(small) < 900, (len(small), len(large))
+    assert all({str(3 * (int(o) // 3) + k) for k in range(3)} <= small for o in small), "whole clusters"
+
+
 if __name__ == "__main__":
     for check in (
         batches_equal_single_sequences,
@@ -90,6 +137,10 @@ if __name__ == "__main__":
         membrane_segments_are_legal,
         scores_of_known_cases,
         splits_do_not_move,
+        noise_changes_what_it_should,
+        smoothing_spreads_the_target,
+        a_student_of_itself_is_content,
+        shares_are_nested,
     ):
         check()
         print("ok", check.__name__)

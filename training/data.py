@@ -96,7 +96,8 @@ def read_sets(folder: Path) -> dict[str, dict[str, list[Chain]]]:
         chain = Chain(row["sequence"], f"ss8:{row['n']}", ss=map_bits(row["ss8"], ab.SS8_BITS))
         if row["acc_A2"]:
             chain.rsa = relative_accessibility(row["sequence"], row["acc_A2"], maximum)
-        sets["ss8_acc"][part_of(f"cluster30:{row['cluster30']}")].append(chain)
+        chain.extra["cluster"] = f"cluster30:{row['cluster30']}"
+        sets["ss8_acc"][part_of(chain.extra["cluster"])].append(chain)
     for row in rows(folder, "tm_pdbtm"):
         chain = Chain(row["sequence"], row["id"], tm=map_bits(row["pdbtm9"], ab.PDBTM_BITS))
         chain.extra["tm2"] = np.array([c == "1" for c in row["tm2"]])
@@ -226,6 +227,19 @@ def load(folder: Path) -> Splits:
         },
     }
     return Splits(train, negatives, held, report)
+
+
+def share_of(splits: Splits, share: float) -> Splits:
+    """The splits with only about `share` of the training chains, for a learning curve. Whole 30 %
+    clusters where they are known, and a smaller share is part of every larger one."""
+
+    def within(chain: Chain) -> bool:
+        key = f"share:{chain.extra.get('cluster', chain.origin)}"
+        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") < share * 2**32
+
+    train, negatives = ([c for c in group if within(c)] for group in (splits.train, splits.negatives))
+    report = {**splits.report, "share": {"of": share, "chains": len(train), "residues": sum(map(len, train))}}
+    return Splits(train, negatives, splits.held_out, report)
 
 
 def crop(chain: Chain, start: int, length: int) -> Chain:

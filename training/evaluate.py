@@ -27,10 +27,12 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 def logits_of(model: net.Net, chains: list[data.Chain], residues: int = 16384) -> list[np.ndarray]:
     """Raw outputs (length, 19) of each chain, in the order given."""
     model.eval()
+    device = next(model.parameters()).device
     found: dict[int, np.ndarray] = {}
     for group in data.buckets(chains, residues):
         batch = data.collate(group)
-        out = model(torch.from_numpy(batch.inputs), torch.from_numpy(batch.mask)).numpy()
+        inputs, mask = torch.from_numpy(batch.inputs).to(device), torch.from_numpy(batch.mask).to(device)
+        out = model(inputs, mask).float().cpu().numpy()
         for i, chain in enumerate(group):
             found[id(chain)] = out[i, : len(chain)].copy()
     return [found[id(chain)] for chain in chains]
@@ -61,12 +63,16 @@ def quick(model: net.Net, held_out: dict[str, list[data.Chain]]) -> dict[str, fl
     """A few validation numbers from a fixed part of the validation chains."""
     pick = lambda name, step: sorted(held_out[name], key=lambda c: c.origin)[::step]  # noqa: E731
     chains = pick("ss3_disorder/val", 3)
-    ss = np.concatenate([ss3_index(c.ss) for c in chains])
+    allowed = np.concatenate([c.ss for c in chains])
+    ss = ss3_index(allowed)
     dis = np.concatenate([c.dis for c in chains])
     out = np.concatenate(logits_of(model, chains))
     called = ss3_of(softmax(out[:, ab.OUT_SS8])).argmax(1)
     scores = {"q3": float((called == ss)[ss >= 0].mean())}
     scores["dis_auc"] = metrics.auc(out[dis >= 0, ab.OUT_DIS], dis[dis >= 0])
+    known = torch.from_numpy(ss >= 0)
+    loss = net.allowed_loss(torch.from_numpy(out[:, ab.OUT_SS8])[known], torch.from_numpy(allowed)[known])
+    scores["ss_loss"] = loss.item() / int(known.sum())
     chains = pick("ss8_acc/val", 3)
     out = np.concatenate(logits_of(model, chains))
     ss8 = np.concatenate([single_index(c.ss, 8) for c in chains])

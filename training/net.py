@@ -66,29 +66,35 @@ def build(config: dict) -> Net:
     return Net(config).to(memory_format=torch.channels_last)
 
 
-def allowed_loss(logits: Tensor, allowed: Tensor) -> Tensor:
+def allowed_loss(logits: Tensor, allowed: Tensor, smoothing: float = 0.0) -> Tensor:
     """Summed negative log of the probability of all allowed classes.
 
     `logits` (n, classes); `allowed` (n,) bit sets; residues with an empty set are left out.
-    With one allowed class this is the cross-entropy.
+    With one allowed class this is the cross-entropy. `smoothing` is the share of the target that
+    is spread over all classes.
     """
     known = allowed != 0
     logits, allowed = logits[known], allowed[known].long()
-    classes = torch.arange(logits.shape[1])
+    classes = torch.arange(logits.shape[1], device=logits.device)
     member = (allowed[:, None] >> classes) & 1
     inside = logits.masked_fill(member == 0, float("-inf"))
-    return (torch.logsumexp(logits, 1) - torch.logsumexp(inside, 1)).sum()
+    loss = (torch.logsumexp(logits, 1) - torch.logsumexp(inside, 1)).sum()
+    if not smoothing:
+        return loss
+    return (1 - smoothing) * loss - smoothing * F.log_softmax(logits, 1).mean(1).sum()
 
 
-def losses(logits: Tensor, ss: Tensor, rsa: Tensor, dis: Tensor, tm: Tensor) -> dict[str, Tensor]:
-    """Summed loss of each task over the residues (n) that have its label."""
+def losses(
+    logits: Tensor, ss: Tensor, rsa: Tensor, dis: Tensor, tm: Tensor, smoothing: float = 0.0
+) -> dict[str, Tensor]:
+    """Summed loss of each task over the residues (n) that have its label; `smoothing` is that of SS8."""
     acc_known = ~rsa.isnan()
     area, acc_logits = rsa[acc_known], logits[acc_known]
     low, high = ab.ACC_LIMITS
     classes = (area > low).long() + (area > high).long()
     dis_known = dis >= 0
     return {
-        "ss": allowed_loss(logits[:, ab.OUT_SS8], ss),
+        "ss": allowed_loss(logits[:, ab.OUT_SS8], ss, smoothing),
         "acc": F.cross_entropy(acc_logits[:, ab.OUT_ACC], classes, reduction="sum"),
         "rsa": F.mse_loss(acc_logits[:, ab.OUT_RSA].sigmoid(), area, reduction="sum"),
         "dis": F.binary_cross_entropy_with_logits(

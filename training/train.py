@@ -5,7 +5,11 @@ The learning rate warms up, stays constant, and falls linearly to zero over the 
 than planned; the steps that were really done are written to `run/schedule.json`, and
 `--schedule run/schedule.json` repeats exactly those. Weights are averaged (EMA); the average is
 what is validated and saved: `run/ema.pt` is the latest, `run/ema-<step>.pt` the snapshot of each
-validation, for `average.py`. A run that no longer improves may be interrupted: the snapshots stay.
+validation, for `average.py`, and `run/best.pt` the one with the lowest loss of secondary structure
+on validation chains. A run that no longer improves may be interrupted: the snapshots stay.
+
+With `--teacher run-1/ema.pt run-2/ema.pt ...` it learns from these networks as well (`distil.py`).
+What a configuration may ask for beyond `conv-cpu.json` is in the README.
 """
 
 from __future__ import annotations
@@ -19,7 +23,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import augment
 import data
+import distil
 import evaluate
 import net
 
@@ -32,7 +38,26 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--max-minutes", type=float, default=None, help="wall-clock limit of the training loop")
     parser.add_argument("--schedule", type=Path, default=None, help="schedule.json of an earlier run to repeat")
     parser.add_argument("--validate-every", type=int, default=500, help="steps")
+    parser.add_argument("--seed", type=int, default=None, help="instead of the configuration's, for an ensemble")
+    parser.add_argument("--share", type=float, default=None, help="of the training chains, for a learning curve")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=JSON", help="changes to the configuration")
+    parser.add_argument("--teacher", type=Path, nargs="*", default=[], help="checkpoints to learn from")
     return parser.parse_args()
+
+
+def configuration(args: argparse.Namespace) -> dict:
+    """The file with the changes of the command line, all of which the log records."""
+    config = json.loads(args.config.read_text())
+    for change in args.set:
+        name, value = change.split("=", 1)
+        config[name] = json.loads(value)
+    for name in ("seed", "share"):
+        if getattr(args, name) is not None:
+            config[name] = getattr(args, name)
+    if args.teacher:
+        config["teachers"] = len(args.teacher)
+        config.setdefault("distil", 0.5)
+    return config
 
 
 class Schedule:
@@ -56,105 +81,166 @@ class Schedule:
             self.steps = min(self.steps, step + round(step / elapsed * (limit - elapsed)))
 
 
-def forward_loss(model: net.Net, batch: data.Batch, config: dict, rng: np.random.Generator):
-    """Weighted loss per residue of the batch, and the plain sums of the tasks."""
-    tensor = torch.from_numpy
-    # Some residues are hidden as X: regularises, and teaches what an unknown residue means.
-    batch.inputs[rng.random(batch.inputs.shape) < config["mask_residue"]] = 20
-    mask = tensor(batch.mask)
-    inside = mask.bool()
-    logits = model(tensor(batch.inputs), mask)[inside]
-    parts = net.losses(logits, *(tensor(a)[inside] for a in (batch.ss, batch.rsa, batch.dis, batch.tm)))
-    total = sum(config["loss"][name] * part for name, part in parts.items())
-    return total / len(logits), {name: part.item() for name, part in parts.items()}, len(logits)
+class Trainer:
+    """One run: the network, its average, its optimizer, and where it computes."""
+
+    def __init__(self, config: dict, args: argparse.Namespace):
+        self.config = config
+        choice = config.get("device", "cpu")
+        self.device = torch.device("cuda" if choice == "auto" and torch.cuda.is_available() else choice.replace("auto", "cpu"))
+        self.autocast = torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=config.get("precision") == "bfloat16" and self.device.type == "cuda"
+        )
+        random.seed(config["seed"])
+        torch.manual_seed(config["seed"])
+        self.rng = np.random.default_rng(config["seed"])
+        self.noise = augment.Noise(config, args.folder)
+        self.model, self.ema = net.build(config).to(self.device), net.build(config).to(self.device)
+        self.ema.load_state_dict(self.model.state_dict())
+        self.ema.eval()
+        self.teachers = distil.Teachers(args.teacher, self.device) if args.teacher else None
+        self.optimizer = optimizer(self.model, config)
+
+    def tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+    def loss(self, batch: data.Batch) -> tuple[torch.Tensor, dict[str, float], int]:
+        """Weighted loss per residue of the batch, the plain sums of the tasks, and the residues."""
+        mask = self.tensor(batch.mask)
+        inside = mask.bool()
+        target = None
+        if self.teachers:
+            with self.autocast:
+                target = self.teachers.probabilities(self.tensor(batch.inputs), mask)
+        # Some residues are hidden as X: regularises, and teaches what an unknown residue means.
+        self.noise.apply(batch.inputs, self.rng)
+        with self.autocast:
+            logits = self.model(self.tensor(batch.inputs), mask)
+        logits = logits[inside].float()
+        labels = (self.tensor(a)[inside] for a in (batch.ss, batch.rsa, batch.dis, batch.tm))
+        parts = net.losses(logits, *labels, smoothing=self.config.get("label_smoothing", 0.0))
+        weights = self.config["loss"]
+        total = sum(weights[name] * part for name, part in parts.items())
+        if target is not None:
+            soft = distil.losses(logits, {name: value[inside] for name, value in target.items()})
+            share = self.config["distil"]
+            total = (1 - share) * total + share * sum(weights[name] * part for name, part in soft.items())
+        return total / len(logits), {name: part.item() for name, part in parts.items()}, len(logits)
+
+    def step(self, batch: data.Batch, rate: float, step: int) -> tuple[dict[str, float], int]:
+        for params in self.optimizer.param_groups:
+            params["lr"] = rate
+        loss, parts, count = self.loss(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["grad_clip"])
+        self.optimizer.step()
+        self.average(step)
+        return parts, count
+
+    @torch.no_grad()
+    def average(self, step: int) -> None:
+        """Exponential moving average of the weights, with a short memory at the start."""
+        keep = min(self.config["ema"], (1 + step) / (10 + step))
+        for slow, fast in zip(self.ema.parameters(), self.model.parameters(), strict=True):
+            slow.lerp_(fast, 1 - keep)
+
+    def save(self, path: Path, step: int, seconds: float) -> None:
+        weights = {name: value.cpu() for name, value in self.ema.state_dict().items()}
+        torch.save({"config": self.config, "step": step, "seconds": seconds, "weights": weights}, path)
 
 
-@torch.no_grad()
-def average(ema: net.Net, model: net.Net, step: int, config: dict) -> None:
-    """Exponential moving average of the weights, with a short memory at the start."""
-    keep = min(config["ema"], (1 + step) / (10 + step))
-    for slow, fast in zip(ema.parameters(), model.parameters(), strict=True):
-        slow.lerp_(fast, 1 - keep)
-
-
-def save(path: Path, ema: net.Net, config: dict, step: int, seconds: float) -> None:
-    torch.save({"config": config, "step": step, "seconds": seconds, "weights": ema.state_dict()}, path)
-
-
-def main() -> None:
-    args = arguments()
-    config = json.loads(args.config.read_text())
-    args.out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(config["threads"])
-    random.seed(config["seed"])
-    torch.manual_seed(config["seed"])
-    rng = np.random.default_rng(config["seed"])
-
-    log_file = (args.out / "train.log").open("w")
-
-    def log(**fields) -> None:
-        line = json.dumps(fields)
-        print(line, flush=True)
-        print(line, file=log_file, flush=True)
-
-    splits = data.load(args.folder)
-    log(event="data", **splits.report)
-    model, ema = net.build(config), net.build(config)
-    ema.load_state_dict(model.state_dict())
-    ema.eval()
-    log(event="start", config=config, parameters=sum(p.numel() for p in model.parameters()), torch=torch.__version__)
+def optimizer(model: net.Net, config: dict) -> torch.optim.Optimizer:
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config["weight_decay"]}, {"params": plain, "weight_decay": 0.0}],
-        lr=config["lr"],
-        betas=(0.9, 0.99),
-    )
-    steps = config["steps"]
-    stop = steps
-    schedule = Schedule(config, steps, round(steps * (1 - config["decay_share"])))
-    if args.schedule:
-        earlier = json.loads(args.schedule.read_text())
-        schedule = Schedule(config, earlier["steps"], earlier["decay_start"])
-        stop = earlier.get("stopped", schedule.steps)
+    groups = [{"params": decayed, "weight_decay": config["weight_decay"]}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config["lr"], betas=(0.9, 0.99))
 
+
+class Best:
+    """The lowest validation loss so far, and for how many validations it has stood."""
+
+    def __init__(self, patience: int):
+        self.patience, self.loss, self.since = patience, float("inf"), 0
+
+    def better(self, loss: float) -> bool:
+        self.since = 0 if loss < self.loss else self.since + 1
+        self.loss = min(self.loss, loss)
+        return self.since == 0
+
+    def tired(self) -> bool:
+        return bool(self.patience) and self.since >= self.patience
+
+
+class Log:
+    """JSON lines, to the terminal and to `train.log`."""
+
+    def __init__(self, path: Path):
+        self.file = path.open("w")
+
+    def __call__(self, **fields) -> None:
+        line = json.dumps(fields)
+        print(line, flush=True)
+        print(line, file=self.file, flush=True)
+
+
+def schedule_of(args: argparse.Namespace, config: dict) -> tuple[Schedule, int]:
+    """The schedule, and the step at which to stop."""
+    steps = config["steps"]
+    if not args.schedule:
+        return Schedule(config, steps, round(steps * (1 - config["decay_share"]))), steps
+    earlier = json.loads(args.schedule.read_text())
+    return Schedule(config, earlier["steps"], earlier["decay_start"]), earlier.get("stopped", earlier["steps"])
+
+
+def run(trainer: Trainer, splits: data.Splits, args: argparse.Namespace, log: Log) -> dict:
+    """The training loop; returns what is to be known to repeat it."""
+    config, best = trainer.config, Best(trainer.config.get("patience", 0))
+    schedule, stop = schedule_of(args, config)
     started, step, passes = time.monotonic(), 0, 0
+    elapsed = lambda: time.monotonic() - started  # noqa: E731
     sums: dict[str, float] = {}
     residues = 0
-    while step < min(stop, schedule.steps):
-        for group in data.epoch(splits, config, rng):
-            if step >= min(stop, schedule.steps):
+    while step < min(stop, schedule.steps) and not best.tired():
+        for group in data.epoch(splits, config, trainer.rng):
+            if step >= min(stop, schedule.steps) or best.tired():
                 break
-            schedule.hurry(step, time.monotonic() - started, args.max_minutes and args.max_minutes * 60)
+            schedule.hurry(step, elapsed(), args.max_minutes and args.max_minutes * 60)
             rate = schedule.rate(step)
-            for params in optimizer.param_groups:
-                params["lr"] = rate
-            loss, parts, count = forward_loss(model, data.collate(group), config, rng)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config["grad_clip"])
-            optimizer.step()
-            average(ema, model, step, config)
+            parts, count = trainer.step(data.collate(group), rate, step)
             step += 1
             residues += count
             for name, value in parts.items():
                 sums[name] = sums.get(name, 0.0) + value
             if step % 100 == 0:
                 means = {k: round(v / residues, 4) for k, v in sums.items()}
-                seconds = round(time.monotonic() - started, 1)
-                log(event="step", step=step, epoch=passes, lr=round(rate, 6), seconds=seconds, residues=residues, **means)
+                log(event="step", step=step, epoch=passes, lr=round(rate, 6), seconds=round(elapsed(), 1), residues=residues, **means)
                 sums, residues = {}, 0
             if step % args.validate_every == 0 or step == schedule.steps:
-                scores = evaluate.quick(ema, splits.held_out)
-                log(event="validation", step=step, seconds=round(time.monotonic() - started, 1), **scores)
-                save(args.out / "ema.pt", ema, config, step, time.monotonic() - started)
-                save(args.out / f"ema-{step}.pt", ema, config, step, time.monotonic() - started)
+                scores = evaluate.quick(trainer.ema, splits.held_out)
+                log(event="validation", step=step, seconds=round(elapsed(), 1), **scores)
+                for name in ["ema.pt", f"ema-{step}.pt"] + ["best.pt"] * best.better(scores["ss_loss"]):
+                    trainer.save(args.out / name, step, elapsed())
         passes += 1
-    seconds = time.monotonic() - started
-    save(args.out / "ema.pt", ema, config, step, seconds)
-    done = {"steps": schedule.steps, "decay_start": schedule.decay_start, "seconds": round(seconds), "epochs": passes}
-    if step < schedule.steps:
-        done["stopped"] = step
+    trainer.save(args.out / "ema.pt", step, elapsed())
+    done = {"steps": schedule.steps, "decay_start": schedule.decay_start, "seconds": round(elapsed()), "epochs": passes}
+    return done | ({"stopped": step} if step < schedule.steps else {})
+
+
+def main() -> None:
+    args = arguments()
+    config = configuration(args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(config["threads"])
+    log = Log(args.out / "train.log")
+    splits = data.load(args.folder)
+    if "share" in config:
+        splits = data.share_of(splits, config["share"])
+    log(event="data", **splits.report)
+    trainer = Trainer(config, args)
+    parameters = sum(p.numel() for p in trainer.model.parameters())
+    log(event="start", config=config, parameters=parameters, torch=torch.__version__, device=str(trainer.device))
+    done = run(trainer, splits, args, log)
     (args.out / "schedule.json").write_text(json.dumps(done) + "\n")
     log(event="end", **done)
 

@@ -91,7 +91,8 @@ fn adapters_know_no_handler_and_no_other_adapter() {
 fn aws_comes_with_one_http_stack_and_one_tls() {
     let known = tree("pssp-backend-aws");
     assert!(known.contains("rustls") && known.contains("ring"), "is the test blind?");
-    let others = ["aws-lc-rs", "aws-lc-sys", "aws-lc-fips-sys", "native-tls", "openssl-sys", "s2n-tls", "reqwest"];
+    let others =
+        ["aws-lc-rs", "aws-lc-sys", "aws-lc-fips-sys", "native-tls", "openssl-sys", "s2n-tls", "reqwest"];
     let found: Vec<&str> = others.into_iter().filter(|name| known.contains(*name)).collect();
     assert!(found.is_empty(), "pssp-backend-aws must not bring {found:?}");
 }

@@ -5,6 +5,7 @@
 mod fasta;
 mod fixture;
 mod formats;
+mod golden;
 mod neural;
 mod plot;
 mod prediction;

@@ -1,4 +1,4 @@
-//! The neural engine: agreement with the training framework, and what any user would check first.
+//! The neural engine: agreement with the training framework, and the contract of an engine.
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 static ENGINE: LazyLock<Neural> = LazyLock::new(|| Neural::load().expect("the embedded model is sound"));
 
-fn predict(sequence: &str) -> Prediction {
+/// What the embedded model says of `sequence`.
+pub(crate) fn predict(sequence: &str) -> Prediction {
     let sequence: Sequence = sequence.parse().expect("clean residues");
     ENGINE.predict(&sequence, &Cancel::new()).expect("a prediction")
 }
@@ -66,55 +67,6 @@ fn agrees_with_the_training_framework() {
             }
         }
     }
-}
-
-/// A short repeat without any hydrophobic residue folds into nothing.
-#[test]
-fn testtesttest_is_coil() {
-    assert_eq!(predict("TESTTESTTEST").track(Property::Ss3).text(), "CCCCCCCCCCCC");
-}
-
-/// Alanine and leucine are the strongest helix formers (Chou & Fasman 1978).
-#[test]
-fn alanine_and_leucine_make_helices() {
-    for sequence in ["A".repeat(40), "AALAAALAALAALLAAALAALAALAAALAALAALLAAALA".to_owned()] {
-        let found = predict(&sequence);
-        let helix = found.track(Property::Ss3).labels[5..35].iter().filter(|&&l| l == b'H').count();
-        assert!(helix >= 28, "{}", found.track(Property::Ss3).text());
-    }
-}
-
-/// Bacteriorhodopsin (chain of PDB entry 1C3W): seven helices through the membrane.
-#[test]
-fn bacteriorhodopsin_has_seven_membrane_helices() {
-    let found = predict(concat!(
-        "QAQITGRPEWIWLALGTALMGLGTLYFLVKGMGVSDPDAKKFYAITTLVPAIAFTMYLSMLLGYGLTMVPFGGEQNPIYWARYADWLFTTPLLLLD",
-        "LALLVDADQGTILALVGADGIMIGTGLVGALTKVYSYRFVWWAISTAAMLYILYVLFFGFTSKAESMRPEVASTFKVLRNVTVVLWSAYPVVWLIG",
-        "SEGAGIVPLNIETLLFMVLDVSAKVGFGLILLRSRAIFGEAEAPEPSAGDGAAATSD",
-    ));
-    let tm8 = found.track(Property::Tm8);
-    assert_eq!(segments(&tm8.labels, b'H'), 7, "{}", tm8.text());
-    let helix = found.track(Property::Ss3).labels.iter().filter(|&&l| l == b'H').count();
-    assert!(helix > found.len() / 2, "{}", found.track(Property::Ss3).text());
-}
-
-/// The membrane domain of OmpA (PDB entry 1BXW): a barrel of eight strands, next to no helix.
-#[test]
-fn a_barrel_is_strands() {
-    let found = predict(concat!(
-        "APKDNTWYTGAKLGWSQYHDTGFINNNGPTHENQLGAGAFGGYQVNPYVGFEMGYDWLGRMPYKGSVENGAYKAQGVQLTAKLGYPITDDLDIYTR",
-        "LGGMVWRADTKSNVYGKNHDTGVSPVFAGGVEYAITPEIATRLEYQWTNNIGDAHTIGTRPDNGMLSLGVSYRFGQGEAA",
-    ));
-    let ss3 = found.track(Property::Ss3);
-    let count = |letter| ss3.labels.iter().filter(|&&l| l == letter).count();
-    assert!(count(b'E') > found.len() / 3, "{}", ss3.text());
-    assert!(count(b'H') < found.len() / 10, "{}", ss3.text());
-    assert!(!found.track(Property::Tm8).labels.contains(&b'H'), "no membrane helix");
-}
-
-/// How many runs of `letter` there are.
-fn segments(labels: &[u8], letter: u8) -> usize {
-    labels.chunk_by(|a, b| a == b).filter(|run| run[0] == letter).count()
 }
 
 /// The same residue far from any end gets the same answer, whatever the length around it.

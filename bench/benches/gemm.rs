@@ -1,0 +1,60 @@
+//! How near the network's inference comes to a matrix product of the same size on one core.
+//!
+//! `cargo bench -p pssp-bench --bench gemm` prints both rates and their ratio. The product is
+//! `ndarray`'s, whose kernels are those of the crate `matrixmultiply` (AVX2 with FMA; no AVX-512), on
+//! the shape of one block: residues x (kernel * width) x width. Both are measured in turns and the
+//! quickest turn of each counts, so that other load on the machine matters as little as it can.
+
+use std::hint::black_box;
+use std::io::Write;
+use std::time::Instant;
+
+use ndarray::Array2;
+use pssp_predict::engine::Neural;
+use pssp_predict::{Cancel, Engine, Sequence};
+
+const RESIDUES: usize = 4000;
+const TURNS: usize = 15;
+
+/// The shape of the shipped network (`model/MODEL_CARD.md`); the ratio is only right for it.
+const WIDTH: usize = 128;
+const KERNEL: usize = 5;
+const BLOCKS: usize = 10;
+const OUTPUTS: usize = 19;
+
+/// Two operations for each weight that a residue meets. Softmax, decoding and padding count as
+/// nothing, although the time of inference holds them.
+const fn network_operations() -> usize {
+    let block = WIDTH * WIDTH * (KERNEL + 1);
+    2 * RESIDUES * (BLOCKS * block + WIDTH * WIDTH + WIDTH * OUTPUTS)
+}
+
+/// Seconds that `work` takes.
+fn seconds<T>(work: impl FnOnce() -> T) -> f64 {
+    let start = Instant::now();
+    black_box(work());
+    start.elapsed().as_secs_f64()
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = Neural::load()?;
+    let text: String = (0..RESIDUES).map(|i| char::from(b"ACDEFGHIKLMNPQRSTVWY"[i * 7919 % 20])).collect();
+    let sequence: Sequence = text.parse()?;
+    let value = |(i, j): (usize, usize)| ((i * 31 + j * 17) % 97) as f32 / 97.0 - 0.5;
+    let rows = Array2::from_shape_fn((RESIDUES, KERNEL * WIDTH), value);
+    let weights = Array2::from_shape_fn((KERNEL * WIDTH, WIDTH), value);
+    let (mut network, mut product) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..TURNS {
+        network = network.min(seconds(|| engine.predict(&sequence, &Cancel::new())));
+        product = product.min(seconds(|| rows.dot(&weights)));
+    }
+    let network_rate = network_operations() as f64 / network / 1e9;
+    let product_rate = (2 * RESIDUES * KERNEL * WIDTH * WIDTH) as f64 / product / 1e9;
+    writeln!(
+        std::io::stdout(),
+        "network {network_rate:.1} GFLOP/s ({:.0} residues/s), matrix product {product_rate:.1} GFLOP/s, ratio {:.2}",
+        RESIDUES as f64 / network,
+        network_rate / product_rate
+    )?;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+"""What several networks say on average: `python ensemble.py DATA run-1/best.pt run-2/best.pt ...`.
+
+Prints the validation scores of each network and of the mean of their probabilities. To make one
+network of it, train a student: `python train.py DATA --config config/conv-distilled.json --teacher
+run-1/best.pt run-2/best.pt ...`. Only validation chains are looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import alphabets as ab
+import data
+import distil
+import evaluate
+import metrics
+
+
+def all_logits(paths: list[Path], chains: list[data.Chain]) -> list[torch.Tensor]:
+    """Raw outputs (residues, 19) of each network over all `chains`."""
+    return [torch.from_numpy(np.concatenate(evaluate.logits_of(distil.load(path), chains))) for path in paths]
+
+
+def structure(p8: np.ndarray, allowed: np.ndarray) -> dict[str, float]:
+    """Q3 and loss per residue of SS8 probabilities against sets of allowed classes."""
+    known = allowed != 0
+    p8, allowed = p8[known], allowed[known]
+    called = evaluate.ss3_of(p8).argmax(1)
+    member = (allowed[:, None] >> np.arange(8)) & 1
+    loss = -np.log(np.maximum((p8 * member).sum(1), 1e-9)).mean()
+    return {"q3": float((called == evaluate.ss3_index(allowed)).mean()), "ss_loss": float(loss)}
+
+
+def scores(outputs: list[torch.Tensor], chains: list[data.Chain]) -> dict[str, float]:
+    mean = {name: value.numpy() for name, value in distil.mean_probabilities(outputs).items()}
+    join = lambda name, missing: np.concatenate(  # noqa: E731
+        [np.full(len(c), missing) if getattr(c, name) is None else getattr(c, name) for c in chains]
+    )
+    found = structure(mean["ss"], join("ss", 0).astype(np.uint8))
+    eight = evaluate.single_index(join("ss", 0).astype(np.uint8), len(ab.SS8))
+    found["q8"] = float((mean["ss"].argmax(1) == eight)[eight >= 0].mean())
+    rsa, dis = join("rsa", np.nan), join("dis", -1)
+    found["rsa_r"] = float(np.corrcoef(mean["rsa"][~np.isnan(rsa)], rsa[~np.isnan(rsa)])[0, 1])
+    found["dis_auc"] = metrics.auc(mean["dis"][dis >= 0], dis[dis >= 0])
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("checkpoints", type=Path, nargs="+")
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    sets = data.read_sets(args.folder)
+    chains = sets["ss3_disorder"]["val"] + sets["ss8_acc"]["val"]
+    outputs = all_logits(args.checkpoints, chains)
+    for path, output in zip(args.checkpoints, outputs):
+        print(json.dumps({"of": str(path), **scores([output], chains)}), flush=True)
+    print(json.dumps({"of": "mean", "networks": len(outputs), **scores(outputs, chains)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
