@@ -24,7 +24,7 @@ build: setup ## Build the command `pssp` (development profile, predictor optimis
 setup-test:
 	@scripts/setup.sh test
 
-test: setup-test check-manifests check-aws ## Run every test
+test: setup-test check-manifests check-aws aws-local-stack ## Run every test
 	$(CARGO) test --locked --workspace
 
 e2e: setup-test ## Run the end-to-end suite in every home

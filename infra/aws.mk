@@ -2,7 +2,7 @@
 #
 # Account and region: AWS_PROFILE, AWS_REGION.
 
-AWS_TOOLS := target/aws-tools
+AWS_TOOLS := target/tools/aws
 
 .PHONY: check-aws aws-local-stack aws-deploy aws-verify aws-promote aws-rollback aws-delete
 
@@ -16,9 +16,10 @@ $(AWS_TOOLS)/installed: infra/requirements.txt
 check-aws: $(AWS_TOOLS)/installed ## Lint the AWS templates in every way they can be filled in
 	@scripts/aws/check-templates.sh $(AWS_TOOLS)/bin
 
-aws-local-stack: $(AWS_TOOLS)/installed ## Create the AWS stack in a stand-in, verify it, delete it
+# The stand-in is the one that the tests use: setup-test brings it.
+aws-local-stack: setup-test $(AWS_TOOLS)/installed ## Create the AWS stack in a stand-in, verify it, delete it
 	$(CARGO) build --locked -p pssp -p pssp-api -p pssp-worker
-	@scripts/aws/try-stack.sh $(AWS_TOOLS)/bin
+	@scripts/aws/try-stack.sh $(AWS_TOOLS)/bin target/tools/ministack/bin
 
 aws-deploy: ## Deploy to AWS: make aws-deploy STAGE=test [VERSION=1.2.3]
 	@scripts/aws/deploy.sh "$(STAGE)" $(VERSION)

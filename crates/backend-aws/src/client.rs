@@ -68,19 +68,20 @@ impl Clients {
         let region = region(target).await?;
         let shared = shared(&region, options).await;
         let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
-        dynamodb.set_endpoint_url(target.dynamodb_endpoint.clone().or(shared_endpoint(&shared)));
+        // Only what the URL names: AWS_ENDPOINT_URL and its kin have been read by now.
+        if let Some(endpoint) = &target.dynamodb_endpoint {
+            dynamodb.set_endpoint_url(Some(endpoint.clone()));
+        }
         let mut sqs = aws_sdk_sqs::config::Builder::from(&shared);
-        sqs.set_endpoint_url(target.sqs_endpoint.clone().or(shared_endpoint(&shared)));
+        if let Some(endpoint) = &target.sqs_endpoint {
+            sqs.set_endpoint_url(Some(endpoint.clone()));
+        }
         Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
             region: region.to_string(),
         })
     }
-}
-
-fn shared_endpoint(shared: &SdkConfig) -> Option<String> {
-    shared.endpoint_url().map(str::to_owned)
 }
 
 /// The URL's, else that of the usual variables or of the profile. The instance is not asked: that would be

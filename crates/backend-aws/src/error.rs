@@ -80,7 +80,7 @@ where
 
 /// The category of an error by its code.
 pub(crate) fn of_code(code: &str, message: &str, about: About<'_>) -> StoreError {
-    let About { place, missing } = about;
+    let (About { place, missing }, message) = (about, first_line(message));
     let text = |remedy: &str| format!("{place}: {code}: {message}{remedy}").into();
     if passes(code) {
         return StoreError::Unavailable(text(""));
@@ -121,6 +121,13 @@ pub(crate) fn of_code(code: &str, message: &str, about: About<'_>) -> StoreError
     }
 }
 
+/// The part of AWS' message that may be shown: where a signature is wrong, the lines after the first repeat the
+/// signed request, with its session token.
+fn first_line(message: &str) -> &str {
+    let line = message.lines().next().unwrap_or_default();
+    &line[..line.floor_char_boundary(500)]
+}
+
 /// `: allow dynamodb:GetItem …`, the action taken from what AWS says.
 fn permission(message: &str) -> String {
     let action = message.split_once("perform: ").and_then(|(_, rest)| rest.split_whitespace().next());
@@ -138,7 +145,9 @@ where
 {
     let text = shown(error);
     let lower = text.to_ascii_lowercase();
-    if lower.contains("credential") && !lower.contains("timed out") && !lower.contains("timeout") {
+    // Who hands credentials out may be away for a moment, like anybody else.
+    let passes = ["timed out", "timeout", "io error"].iter().any(|sign| lower.contains(sign));
+    if lower.contains("credential") && !passes {
         return StoreError::Refused(
             format!(
                 "{place}: {text}: no usable credentials: give the function or pod a role, or set AWS_PROFILE, \
@@ -202,5 +211,29 @@ mod tests {
         }
         let large = of_code("ValidationException", "Item size has exceeded the maximum allowed size", ABOUT);
         assert!(matches!(large, StoreError::TooLarge(_)));
+    }
+
+    #[test]
+    fn what_aws_repeats_of_a_signed_request_is_not_shown() {
+        let message = "The request signature we calculated does not match.\n\nThe Canonical String for this \
+                       request should have been\n'POST\n/\nx-amz-security-token:SECRET'";
+        let text = of_code("InvalidSignatureException", message, ABOUT).to_string();
+        assert!(
+            text.contains("does not match") && text.contains("the credentials are not valid here"),
+            "{text}"
+        );
+        assert!(!text.contains("SECRET") && !text.contains('\n'), "{text}");
+        assert!(of_code("Odd", &"é".repeat(5000), ABOUT).to_string().len() < 600);
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_had_now_may_be_had_later() {
+        let of = |text: &'static str| of_dispatch(&std::io::Error::other(text), "queue jobs");
+        let away =
+            "an error occurred while loading credentials: dispatch failure: io error: connection refused";
+        assert!(of(away).is_temporary());
+        assert!(of("credentials provider timed out after 5 seconds").is_temporary());
+        let none = of("the credential provider was not enabled: no providers in chain provided credentials");
+        assert!(matches!(&none, StoreError::Refused(text) if text.to_string().contains("give the function")));
     }
 }

@@ -20,6 +20,10 @@ pub(crate) const MAX_ITEM: usize = 400 << 10;
 /// What an item has beside its one large attribute, at most.
 pub(crate) const MAX_SMALL: usize = 1 << 10;
 
+/// What is kept of a job's item for what it grows by: its lease, its times, its result's name, why it failed.
+/// A job that filled its item could be created and then never be claimed, nor even failed.
+const GROWTH: usize = 8 << 10;
+
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
@@ -94,7 +98,12 @@ fn size_of(value: &AttributeValue) -> usize {
 
 /// The item, if it is not larger than DynamoDB takes.
 pub(crate) fn fitting(what: &str, item: Item) -> Result<Item, StoreError> {
-    let size = size(&item);
+    fitting_with(0, what, item)
+}
+
+/// The item, if it is not larger than DynamoDB takes once it has grown by `more`.
+fn fitting_with(more: usize, what: &str, item: Item) -> Result<Item, StoreError> {
+    let size = size(&item) + more;
     if size <= MAX_ITEM {
         return Ok(item);
     }
@@ -162,7 +171,7 @@ pub(crate) fn new_job(job: &Job, tag: &[u8]) -> Result<Item, StoreError> {
             ("tag", bytes(tag)),
         ],
     );
-    fitting("the job with its input", with(item, status))
+    fitting_with(GROWTH, "the job with its input and room for its status", with(item, status))
 }
 
 pub(crate) fn job(item: &Item) -> Result<Job, StoreError> {
@@ -189,7 +198,7 @@ pub(crate) fn fence(item: &Item) -> Result<Fence, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pssp_jobs::{Owner, Policy};
+    use pssp_jobs::{Failure, FailureClass, Owner, Policy};
     use std::time::Duration;
 
     fn sample(input: String) -> Job {
@@ -232,14 +241,39 @@ mod tests {
     #[test]
     fn an_input_that_does_not_fit_is_refused_and_one_that_deflates_is_not() {
         new_job(&sample("MKTA ".repeat(500_000)), &[0; 8]).unwrap();
-        let mut x = 1_u64;
-        let noise: String = (0..600_000)
-            .map(|_| {
-                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                char::from(b'!' + (x >> 33) as u8 % 90)
-            })
-            .collect();
-        let error = new_job(&sample(noise), &[0; 8]).unwrap_err();
+        let error = new_job(&sample(noise(600_000)), &[0; 8]).unwrap_err();
         assert!(matches!(&error, StoreError::TooLarge(text) if text.contains("409600")), "{error}");
+    }
+
+    /// Text that deflates by little.
+    fn noise(length: usize) -> String {
+        let mut x = 1_u64;
+        let next = |_| {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'!' + (x >> 33) as u8 % 90)
+        };
+        (0..length).map(next).collect()
+    }
+
+    #[test]
+    fn the_largest_job_that_is_taken_can_be_claimed_and_can_fail() {
+        let (mut taken, mut refused) = (400_000, 600_000);
+        while refused - taken > 500 {
+            let middle = taken.midpoint(refused);
+            match new_job(&sample(noise(middle)), &[0; 8]) {
+                Ok(_) => taken = middle,
+                Err(_) => refused = middle,
+            }
+        }
+        let (before, policy) = (sample(noise(taken)), Policy::default());
+        let item = new_job(&before, &[0; 8]).unwrap();
+        assert!(size(&item) > MAX_ITEM - 2 * GROWTH, "the search ended far from the limit");
+        let now = before.head.created_at;
+        let claimed = before.claim(now, &policy, uuid::Uuid::new_v4()).unwrap();
+        let why = Failure::new(FailureClass::Method, "x".repeat(4_000));
+        for job in [claimed.fail(now, &policy, why).unwrap(), claimed] {
+            let (set, _) = status_attributes(job.id(), &job.status).unwrap();
+            assert!(size(&with(item.clone(), set)) <= MAX_ITEM, "{}", job.state());
+        }
     }
 }

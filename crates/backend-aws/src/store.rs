@@ -72,7 +72,13 @@ impl JobStore for AwsBackend {
             // Written between the look at it and that at the job: DynamoDB reads a range item by item.
             None => self.table.get(key(job_partition(id), sort)).await?,
         };
-        let found = found.ok_or_else(|| corrupt("result", "the job names one that is not there"))?;
+        let Some(found) = found else {
+            // Unless the job has just gone together with it, it should be there.
+            let named = self.table.get(job_key(id)).await?;
+            let still = named.is_some_and(|job| get_text(&job, "result").is_ok_and(|named| named == sort));
+            let lost = || corrupt("result", "the job names one that is not there");
+            return if still { Err(lost()) } else { Ok(None) };
+        };
         unpack("result", get_bytes(&found, "result")?).map(|bytes| Some(bytes.into()))
     }
 

@@ -40,7 +40,6 @@ impl Dealer {
 
     /// Moves what cannot be decoded to the dead letters.
     async fn bury(&self, body: String, reason: &str) -> Disposition {
-        metrics::counter!("pssp_worker_messages_total", "disposition" => "undecodable").increment(1);
         match self.jobs.bury(body, reason.to_owned()).await {
             Ok(()) => {
                 tracing::warn!(reason, "a message went to the dead letters: {reason}");

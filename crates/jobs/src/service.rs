@@ -52,12 +52,12 @@ pub struct Key {
     pub digest: [u8; 32],
 }
 
-/// An accepted submission.
+/// The outcome of a request that may be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted<T> {
-    /// What was made, now or by an earlier request with the same key.
+    /// What was made or changed, now or by an earlier request (with the same key).
     pub value: T,
-    /// Whether it was made earlier.
+    /// Whether that was an earlier one.
     pub replayed: bool,
 }
 

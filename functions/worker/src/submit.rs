@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pssp_jobs::service::{JobsError, Key, NewJob};
 use pssp_jobs::{Job, Jobs, Owner, Request, StoreError};
+use pssp_predict::fasta::MAX_HEADER_BYTES;
 use pssp_predict::sequence::{CleanOptions, InputErrors, clean_single};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -27,6 +28,9 @@ pub enum Refusal {
     /// The sequence is none.
     #[error("{0}")]
     Input(#[from] InputErrors),
+    /// The name is longer than the API takes one.
+    #[error("the name is longer than {MAX_HEADER_BYTES} bytes")]
+    Name,
     /// No new jobs are taken at the moment.
     #[error("no new jobs are taken at the moment: {0}")]
     Paused(String),
@@ -60,11 +64,35 @@ impl Order {
             edits: cleaned.edits,
             warnings: cleaned.warnings,
         };
-        let name = self.name.or_else(|| header.and_then(|header| header.id));
+        let name =
+            checked_name(self.name.unwrap_or_default())?.or_else(|| header.and_then(|header| header.id));
         let accepted = jobs.submit(&owner, NewJob { name, request }, Duration::ZERO, Some(key)).await?;
         if !accepted.replayed {
             metrics::counter!("pssp_jobs_submitted_total", "by" => "event").increment(1);
         }
         Ok(accepted.value)
+    }
+}
+
+/// As the API does it: on one line and not too long; an empty one is none.
+fn checked_name(name: String) -> Result<Option<String>, Refusal> {
+    if name.len() > MAX_HEADER_BYTES {
+        return Err(Refusal::Name);
+    }
+    let name = name.replace(char::is_control, " ").trim().to_owned();
+    Ok((!name.is_empty()).then_some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_the_rules_of_the_api() {
+        let of = |name: &str| checked_name(name.to_owned());
+        assert_eq!(of(" a\r\nb ").unwrap().as_deref(), Some("a  b"));
+        assert_eq!(of(" \n").unwrap(), None);
+        assert!(of(&"x".repeat(MAX_HEADER_BYTES)).is_ok());
+        assert!(matches!(of(&"x".repeat(MAX_HEADER_BYTES + 1)), Err(Refusal::Name)));
     }
 }

@@ -70,6 +70,15 @@ fn the_host_knows_no_backend_and_no_function() {
     check("pssp-host", &[BACKENDS, FUNCTIONS, DRIVERS, &["pssp"]]);
 }
 
+/// What stands in for AWS is no part of what runs there, and shares no code with it that could hide a mistake.
+#[test]
+fn the_twin_of_aws_knows_none_of_us() {
+    check(
+        "pssp-aws-local",
+        &[BACKENDS, FUNCTIONS, DRIVERS, &["pssp-jobs", "pssp-host", "pssp-predict", "pssp"]],
+    );
+}
+
 #[test]
 fn adapters_know_no_handler_and_no_other_adapter() {
     let crates = std::fs::read_dir(root().join("crates")).unwrap();
@@ -146,7 +155,8 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// Shells are the mains, the CLI, the host, what makes a program of a function, and the bench tools.
 fn is_shell(source: &Path) -> bool {
-    let shells = ["crates/cli", "crates/host", "bench"];
+    // The last one starts programs, as a person at a shell would.
+    let shells = ["crates/cli", "crates/host", "bench", "crates/e2e"];
     let is_main = source.file_name().is_some_and(|name| name == "main.rs" || name == "standalone.rs");
     is_main || shells.iter().any(|shell| source.starts_with(shell))
 }

@@ -62,7 +62,7 @@ pub const METRICS: &[Metric] = &[
     counter("pssp_stale_completions_total", &[],
         "Results, failures or give-backs that came too late and were rejected: the job had moved on."),
 
-    counter("pssp_worker_messages_total", &["disposition"], "Messages settled: ack, retry, discard, undecodable."),
+    counter("pssp_worker_messages_total", &["disposition"], "Messages settled: ack, retry, discard."),
     gauge("pssp_worker_in_hand", &[], "Messages in hand now."),
     counter("pssp_worker_receive_errors_total", &[], "Receives that failed."),
     counter("pssp_worker_settle_errors_total", &[], "Acknowledgements, retries and extensions of messages that failed; harmless, they come again."),

@@ -191,7 +191,7 @@ impl<H: Harness> History<'_, H> {
 
     async fn cancel(&mut self, n: usize) {
         let Some(i) = self.pick(n) else { return };
-        let outcome = self.jobs.cancel(&self.owner, self.expected[i].id).await;
+        let outcome = self.jobs.cancel(&self.owner, self.expected[i].id).await.map(|done| done.value);
         match (&self.expected[i].job, outcome) {
             (None, Err(JobsError::NotFound)) => {}
             (Some(job), Ok(cancelled)) => {

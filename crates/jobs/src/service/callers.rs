@@ -180,19 +180,19 @@ impl Jobs {
         }
     }
 
-    /// Cancels. Cancelling again is fine.
+    /// Cancels. Cancelling again is fine, and told as replayed.
     ///
     /// # Errors
     /// [`JobsError::Refused`] if it is finished or failed; else as for [`Jobs::find`].
-    pub async fn cancel(&self, owner: &Owner, id: JobId) -> Result<Job, JobsError> {
+    pub async fn cancel(&self, owner: &Owner, id: JobId) -> Result<Accepted<Job>, JobsError> {
         loop {
             let job = self.find(owner, id).await?;
             if job.state() == State::Cancelled {
-                return Ok(job);
+                return Ok(Accepted { value: job, replayed: true });
             }
             let cancelled = job.cancel(self.now(), &self.policy)?;
             if let Settled::Done(job) = self.apply(&Change::new(&job, cancelled)).await? {
-                return Ok(job);
+                return Ok(Accepted { value: job, replayed: false });
             }
         }
     }

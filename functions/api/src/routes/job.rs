@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use pssp_jobs::{Job, JobId, Owner, State as JobState};
+use pssp_jobs::{Job, JobId, Owner};
 
 use super::OfJob;
 use crate::app::Ctx;
@@ -90,10 +90,9 @@ pub(super) async fn cancel(
     OfJob(id): OfJob,
     gateway: Gateway,
 ) -> Result<Response, Problem> {
-    let was = ctx.jobs().find(&owner, id).await?.state();
-    let job = ctx.jobs().cancel(&owner, id).await?;
-    let status = if was == JobState::Cancelled { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Awaited::at_once(job).into_response(&ctx, &gateway)).into_response())
+    let cancelled = ctx.jobs().cancel(&owner, id).await?;
+    let status = if cancelled.replayed { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Awaited::at_once(cancelled.value).into_response(&ctx, &gateway)).into_response())
 }
 
 /// 204 whether or not there was one: it may be repeated.

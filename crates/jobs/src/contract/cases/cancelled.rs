@@ -8,13 +8,16 @@ use crate::service::{Claim, JobsError, Settled};
 
 /// No worker, sweep or late message brings a cancelled job back.
 pub async fn cancelled_stays_cancelled<H: Harness>(h: &mut H) {
-    let jobs = jobs(h);
+    let (jobs, who) = (jobs(h), owner());
     let waiting = submit(&jobs).await;
     let running = submit(&jobs).await;
     let attempt = claim(&jobs, running.id()).await;
     for id in [waiting.id(), running.id()] {
-        assert_eq!(jobs.cancel(&owner(), id).await.unwrap().state(), State::Cancelled);
-        assert_eq!(jobs.cancel(&owner(), id).await.unwrap().state(), State::Cancelled, "again is fine");
+        let (one, two) = tokio::join!(jobs.cancel(&who, id), jobs.cancel(&who, id));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_eq!((one.value.state(), two.value.state()), (State::Cancelled, State::Cancelled));
+        assert_ne!(one.replayed, two.replayed, "of two at a time, one cancelled");
+        assert!(jobs.cancel(&who, id).await.unwrap().replayed, "again is fine");
     }
     assert!(!jobs.still_ours(&attempt).await.unwrap());
     assert_eq!(jobs.finish(&attempt, bytes("late")).await.unwrap(), Settled::Stale);
