@@ -48,8 +48,11 @@ for program in pssp-api pssp-worker; do
     # With all their symbols they are larger than Lambda takes.
     strip -o "$work/programs/$program" "target/debug/$program"
 done
-# The stand-in does not turn a parameter into a number here, as AWS does.
-sed 's/MaximumConcurrency: !Ref WorkerConcurrency/MaximumConcurrency: 5/' infra/template.yaml > "$work/template.yaml"
+# The stand-in keeps text that a parameter gives as text, where AWS makes it a number or a truth value.
+sed -e 's/MaximumConcurrency: !Ref WorkerConcurrency/MaximumConcurrency: 5/' \
+    -e 's/DeletionProtectionEnabled: !Ref TableProtection/DeletionProtectionEnabled: false/' \
+    infra/template.yaml > "$work/template.yaml"
+[[ $(diff infra/template.yaml "$work/template.yaml" | grep -c '^>') == 2 ]] || die "what is replaced in the template is not there"
 
 aws s3 mb s3://code > /dev/null
 export PROGRAMS=$work/programs TEMPLATE=$work/template.yaml PSSP=target/debug/pssp
