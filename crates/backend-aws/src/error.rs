@@ -81,7 +81,7 @@ where
 /// The category of an error by its code.
 pub(crate) fn of_code(code: &str, message: &str, about: About<'_>) -> StoreError {
     let (About { place, missing }, message) = (about, first_line(message));
-    let text = |remedy: &str| format!("{place}: {code}: {message}{remedy}").into();
+    let text = |remedy: &str| format!("{place}: {code}: {}{remedy}", message.trim_end_matches('.')).into();
     if passes(code) {
         return StoreError::Unavailable(text(""));
     }
@@ -216,13 +216,13 @@ mod tests {
     #[test]
     fn what_aws_repeats_of_a_signed_request_is_not_shown() {
         let message = "The request signature we calculated does not match.\n\nThe Canonical String for this \
-                       request should have been\n'POST\n/\nx-amz-security-token:SECRET'";
+                       request should have been\n'POST\n/\nx-amz-security-token:hidden'";
         let text = of_code("InvalidSignatureException", message, ABOUT).to_string();
         assert!(
-            text.contains("does not match") && text.contains("the credentials are not valid here"),
+            text.contains("does not match: the") && text.contains("the credentials are not valid here"),
             "{text}"
         );
-        assert!(!text.contains("SECRET") && !text.contains('\n'), "{text}");
+        assert!(!text.contains("hidden") && !text.contains('\n'), "{text}");
         assert!(of_code("Odd", &"é".repeat(5000), ABOUT).to_string().len() < 600);
     }
 

@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_largest_job_that_is_taken_can_be_claimed_and_can_fail() {
-        let (mut taken, mut refused) = (400_000, 600_000);
+        let (mut taken, mut refused) = (400_000_usize, 600_000);
         while refused - taken > 500 {
             let middle = taken.midpoint(refused);
             match new_job(&sample(noise(middle)), &[0; 8]) {

@@ -23,7 +23,7 @@ pub async fn run(jobs: Jobs, every: Duration, shutdown: CancellationToken) {
         }
         // A sweep may be left at any point: each repair stands for itself.
         let swept = tokio::select! {
-            swept = sweep(&jobs) => swept,
+            swept = sweep_and_measure(&jobs) => swept,
             () = shutdown.cancelled() => return,
         };
         note_change(&mut failing, &swept);
@@ -54,6 +54,13 @@ pub(crate) async fn until_done(jobs: &Jobs) -> Result<Swept, StoreError> {
     }
 }
 
+/// Where somebody scrapes the gauge, which a function has nobody for.
+async fn sweep_and_measure(jobs: &Jobs) -> Result<Swept, StoreError> {
+    let swept = sweep(jobs).await?;
+    measure_depth(jobs).await?;
+    Ok(swept)
+}
+
 async fn sweep(jobs: &Jobs) -> Result<Swept, StoreError> {
     let swept = jobs.sweep().await;
     let outcome = if swept.is_ok() { "ok" } else { "error" };
@@ -66,7 +73,6 @@ async fn sweep(jobs: &Jobs) -> Result<Swept, StoreError> {
         let Swept { reclaimed, buried, .. } = swept;
         tracing::warn!(reclaimed, buried, "took {reclaimed} jobs from lost workers and gave up {buried}");
     }
-    measure_depth(jobs).await?;
     Ok(swept)
 }
 

@@ -17,6 +17,9 @@ use crate::pool::{NoResult, Pool};
 const WRITE_AGAIN: Duration = Duration::from_millis(100);
 const WRITE_AGAIN_CAP: Duration = Duration::from_secs(2);
 
+/// Longest detail of a failure that is stored, in bytes.
+const MAX_DETAIL: usize = 2_000;
+
 /// The last step of an attempt.
 enum Step {
     Finish(Bytes),
@@ -44,11 +47,11 @@ pub(crate) async fn run(jobs: &Jobs, pool: &Pool, give_back: &CancellationToken,
 }
 
 fn step(outcome: Result<Bytes, NoResult>) -> Step {
-    let again = |class, detail| Step::Retry(Failure::new(class, detail));
+    let again = |class, detail: String| Step::Retry(Failure::new(class, cut(detail)));
     match outcome {
         Ok(result) => Step::Finish(result),
         Err(NoResult::Engine(EngineError::Input(detail))) => {
-            Step::Fail(Failure::new(FailureClass::Input, detail))
+            Step::Fail(Failure::new(FailureClass::Input, cut(detail)))
         }
         // An engine is deterministic, but the machine under it is not: a limit on memory that was
         // met here need not be met elsewhere. The attempts are few.
@@ -59,6 +62,15 @@ fn step(outcome: Result<Bytes, NoResult>) -> Step {
         }
         Err(NoResult::Panic(text)) => again(FailureClass::Method, format!("the method crashed: {text}")),
     }
+}
+
+/// No longer than stores have room for in every record, and than anybody reads.
+fn cut(mut detail: String) -> String {
+    if detail.len() > MAX_DETAIL {
+        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+        detail.push('…');
+    }
+    detail
 }
 
 fn count(outcome: &'static str) {

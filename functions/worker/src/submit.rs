@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use pssp_jobs::service::{JobsError, Key, NewJob};
-use pssp_jobs::{Job, Jobs, Owner, Request, StoreError};
+use pssp_jobs::job::{Head, Request};
+use pssp_jobs::ports::{Created, IdempotencyKey, Submission};
+use pssp_jobs::service::JobsError;
+use pssp_jobs::{Job, JobId, Jobs, Owner, StoreError};
 use pssp_predict::fasta::MAX_HEADER_BYTES;
 use pssp_predict::sequence::{CleanOptions, InputErrors, clean_single};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+
+/// Whose the ids of events are among the idempotency keys. No caller can have this name (it has a
+/// colon), so their keys do not meet these; and it is one for the jobs of all owners, so that an event
+/// that comes again with another owner is noticed.
+const EVENTS: &str = ":events";
 
 /// What an event asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -34,7 +41,10 @@ pub enum Refusal {
     /// No new jobs are taken at the moment.
     #[error("no new jobs are taken at the moment: {0}")]
     Paused(String),
-    /// The store, or an event id that came before with another order.
+    /// An event of this id came before and asked for something else.
+    #[error("event {0:?} came before with another sequence, name or owner; a new order needs a new id")]
+    Reused(String),
+    /// The store; or the job of this event was deleted since.
     #[error(transparent)]
     Jobs(#[from] JobsError),
 }
@@ -46,31 +56,75 @@ impl From<StoreError> for Refusal {
 }
 
 impl Order {
-    /// Submits the job; the same `event` again leads to the same job.
+    /// Submits the job. The same `event` again leads to the same job, as long as idempotency keys are
+    /// kept, and makes no second one.
     ///
     /// # Errors
-    /// See [`Refusal`]; an order that was refused for its input is never better.
+    /// See [`Refusal`]; an order that was refused for its input or its id is never better.
     pub async fn submit(self, jobs: &Jobs, event: String, max_residues: usize) -> Result<Job, Refusal> {
         if let Some(notice) = jobs.notice().await?.filter(|notice| notice.pause(jobs.now()).is_some()) {
             return Err(Refusal::Paused(notice.text));
         }
+        let key = IdempotencyKey {
+            owner: Owner::new(EVENTS),
+            digest: self.digest(),
+            expires_at: jobs.now().plus(jobs.policy().key_ttl),
+            key: event,
+        };
+        let job = self.into_job(jobs, max_residues)?;
+        create(jobs, Submission { job, key: Some(key) }).await
+    }
+
+    /// Digests all that is asked, field by field: only the same order again has the same digest.
+    fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new_with_prefix("order");
+        for field in [Some(self.sequence.as_str()), self.name.as_deref(), self.owner.as_deref()] {
+            digest.update([u8::from(field.is_some())]);
+            digest.update((field.map_or(0, str::len) as u64).to_le_bytes());
+            digest.update(field.unwrap_or_default());
+        }
+        digest.finalize().into()
+    }
+
+    fn into_job(self, jobs: &Jobs, max_residues: usize) -> Result<Job, Refusal> {
         let options = CleanOptions { max_residues, ..CleanOptions::default() };
         let (header, cleaned) = clean_single(self.sequence.as_bytes(), &options)?;
-        let key = Key { key: event, digest: Sha256::digest(self.sequence.as_bytes()).into() };
-        let owner = self.owner.filter(|name| !name.is_empty()).map_or_else(Owner::public, Owner::new);
+        let name =
+            checked_name(self.name.unwrap_or_default())?.or_else(|| header.and_then(|header| header.id));
+        let created_at = jobs.now();
+        let head = Head {
+            id: JobId::new(created_at),
+            owner: self.owner.filter(|name| !name.is_empty()).map_or_else(Owner::public, Owner::new),
+            created_at,
+            name,
+            batch: None,
+            length: cleaned.sequence.len(),
+        };
         let request = Request {
             input: self.sequence,
             sequence: cleaned.sequence,
             edits: cleaned.edits,
             warnings: cleaned.warnings,
         };
-        let name =
-            checked_name(self.name.unwrap_or_default())?.or_else(|| header.and_then(|header| header.id));
-        let accepted = jobs.submit(&owner, NewJob { name, request }, Duration::ZERO, Some(key)).await?;
-        if !accepted.replayed {
+        Ok(Job::submit(head, request, Duration::ZERO, jobs.policy()))
+    }
+}
+
+/// Makes the job, or finds the one that the event made before. Not by [`Jobs::submit`], whose keys are
+/// those of the job's owner.
+async fn create(jobs: &Jobs, submission: Submission) -> Result<Job, Refusal> {
+    let outcome = jobs.backend().store.create(std::slice::from_ref(&submission)).await.pop();
+    match outcome.unwrap_or(Err(StoreError::NotFound)) {
+        Ok(Created::New) => {
             metrics::counter!("pssp_jobs_submitted_total", "by" => "event").increment(1);
+            Ok(submission.job)
         }
-        Ok(accepted.value)
+        // The same order, so the same owner.
+        Ok(Created::Existing(id)) => Ok(jobs.find(&submission.job.head.owner, id).await?),
+        Err(StoreError::KeyReused) => {
+            Err(Refusal::Reused(submission.key.map_or_else(String::new, |k| k.key)))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -55,6 +55,16 @@ async fn poison_ends_in_the_dead_letters() {
     assert_eq!(letters.iter().map(|l| l.job).collect::<Vec<_>>(), [Some(id)]);
 }
 
+/// Stores keep room for a reason, not for a log.
+#[tokio::test]
+async fn a_long_reason_is_cut() {
+    let bed = Bed::new(Fake::new(|_, _, _| Err(EngineError::Input("é".repeat(50_000)))));
+    let id = bed.submit().await;
+    bed.handle(id).await;
+    let (_, detail) = failure(&bed, id).await;
+    assert!(detail.len() < 2_100 && detail.starts_with("éé") && detail.ends_with('…'), "{}", detail.len());
+}
+
 #[tokio::test]
 async fn what_fails_twice_finishes_at_the_third_attempt() {
     let bed = Bed::new(Fake::new(|call, _, _| match call {

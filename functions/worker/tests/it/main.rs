@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
 mod failures;
+mod invocations;
 mod lost;
 mod once;
+mod orders;
 mod pool;
 #[cfg(feature = "standalone")]
 mod program;
