@@ -23,8 +23,11 @@ pub(crate) fn prepare(path: &Path, options: &Options) -> Result<Connection, Stor
     let failed = |error: rusqlite::Error| store_error(&error, path);
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(options.busy_timeout).map_err(failed)?;
-    // Before anything is written to a file that is not ours.
-    accept(schema::inspect(&connection).map_err(failed)?, path)?;
+    // Before anything is written to a file that is not ours. In one transaction: between one question and the
+    // next another process may set the file up.
+    let look = connection.transaction().map_err(failed)?;
+    accept(schema::inspect(&look).map_err(failed)?, path)?;
+    drop(look);
     configure(&connection, options).map_err(failed)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     // Again: another process may have been here meanwhile.
