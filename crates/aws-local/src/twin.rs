@@ -166,11 +166,6 @@ impl Twin {
         &self.backend
     }
 
-    /// Kills the worker's processes in the middle of what they do. Returns how many there were.
-    pub fn kill_worker(&self) -> usize {
-        self.worker.kill()
-    }
-
     /// Disables event source and schedule and kills the worker's processes: nobody works until
     /// [`Twin::resume_worker`].
     pub fn stop_worker(&mut self) {
