@@ -19,6 +19,8 @@ import numpy as np
 import alphabets as ab
 
 MAX_ASA_FILE = "max_asa_tien2013_theoretical.tsv"
+#: Membrane chains come in five folds, those of `tm_tmbed`. This one is for validation; nothing trains on it.
+FOLDS, VALIDATION_FOLD = 5, 3
 #: Two chains that share this share of their 6-mers (of the shorter one) count as near-duplicates.
 KMER, KMER_SHARE = 6, 0.10
 
@@ -33,6 +35,7 @@ class Chain:
     rsa: np.ndarray | None = None  # float32 relative accessibility 0..1, NaN = unknown
     dis: np.ndarray | None = None  # int8 1 disordered (unresolved), 0 ordered, -1 unknown
     tm: np.ndarray | None = None  # uint8 bit set of allowed TM classes, 0 = unknown
+    soft: np.ndarray | None = None  # float16 (length, 19) probabilities of teachers, see `distil.py`
     extra: dict = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -55,6 +58,10 @@ def part_of(text: str, validation: int = 7, test: int = 7) -> str:
     """`val`, `test` or `train` by `percent_of`."""
     percent = percent_of(text)
     return "val" if percent < validation else "test" if percent < validation + test else "train"
+
+
+def part_of_fold(chain: Chain) -> str:
+    return "val" if chain.extra["fold"] == VALIDATION_FOLD else "train"
 
 
 def max_asa(folder: Path) -> dict[str, float]:
@@ -98,18 +105,23 @@ def read_sets(folder: Path) -> dict[str, dict[str, list[Chain]]]:
             chain.rsa = relative_accessibility(row["sequence"], row["acc_A2"], maximum)
         chain.extra["cluster"] = f"cluster30:{row['cluster30']}"
         sets["ss8_acc"][part_of(chain.extra["cluster"])].append(chain)
+    pdbtm: list[Chain] = []
     for row in rows(folder, "tm_pdbtm"):
         chain = Chain(row["sequence"], row["id"], tm=map_bits(row["pdbtm9"], ab.PDBTM_BITS))
         chain.extra["tm2"] = np.array([c == "1" for c in row["tm2"]])
-        sets["tm_pdbtm"][part_of(f"pdbtm:{row['id']}", 8, 20)].append(chain)
+        pdbtm.append(chain)
     for row in rows(folder, "tm_tmbed"):
         membrane = any(c in "HhBb" for c in row["label"])
         chain = Chain(row["sequence"], row["id"], tm=map_bits(row["label"], ab.TMBED_BITS))
         if not membrane:  # a protein without any segment is not in the membrane at all
             chain.tm[chain.tm != 0] = ab.bits(ab.TM, "_")
         chain.extra.update(membrane=membrane, label=row["label"])
-        part = {"03": "val", "04": "test"}.get(row["cv_split"], "train")
-        sets["tm_tmbed"][part].append(chain)
+        chain.extra["fold"] = int(row["cv_split"])
+        sets["tm_tmbed"][part_of_fold(chain)].append(chain)
+    tmbed = [c for part in sets["tm_tmbed"].values() for c in part]
+    for chain, fold in zip(pdbtm, folds_like(pdbtm, tmbed), strict=True):
+        chain.extra["fold"] = fold
+        sets["tm_pdbtm"][part_of_fold(chain)].append(chain)
     for row in rows(folder, "tm_negative"):
         tm = np.full(len(row["sequence"]), ab.bits(ab.TM, "_"), dtype=np.uint8)
         part = part_of(f"negative:{row['id']}", 4, 4)
@@ -141,8 +153,9 @@ def kmers(sequence: str) -> set[str]:
     return {sequence[i : i + KMER] for i in range(len(sequence) - KMER + 1)}
 
 
-def near_duplicates(chains: list[Chain], of: list[Chain]) -> np.ndarray:
-    """Which `chains` are identical to, or share many 6-mers with, any chain in `of`.
+def resembling(chains: list[Chain], of: list[Chain]) -> list[list[int]]:
+    """For each of `chains` the places of those in `of` that are identical to it or share many 6-mers
+    with it.
 
     A cheap stand-in for a homology search: it finds chains of about 50 % identity and more.
     """
@@ -150,18 +163,30 @@ def near_duplicates(chains: list[Chain], of: list[Chain]) -> np.ndarray:
     for i, other in enumerate(of):
         for word in kmers(other.sequence):
             owners[word].append(i)
-    lengths = np.array([max(1, len(other) - KMER + 1) for other in of])
-    found = np.zeros(len(chains), dtype=bool)
-    for n, chain in enumerate(chains):
+    lengths = [max(1, len(other) - KMER + 1) for other in of]
+    found = []
+    for chain in chains:
         shared: dict[int, int] = defaultdict(int)
         words = kmers(chain.sequence)
         for word in words:
             for i in owners.get(word, ()):
                 shared[i] += 1
-        found[n] = any(
-            count >= 3 and count >= KMER_SHARE * min(len(words), lengths[i]) for i, count in shared.items()
-        )
+        alike = lambda i: shared[i] >= 3 and shared[i] >= KMER_SHARE * min(len(words), lengths[i])  # noqa: E731, B023
+        found.append([i for i in sorted(shared) if alike(i)])
     return found
+
+
+def near_duplicates(chains: list[Chain], of: list[Chain]) -> np.ndarray:
+    """Which `chains` resemble any chain in `of`."""
+    return np.array([bool(alike) for alike in resembling(chains, of)], dtype=bool)
+
+
+def folds_like(chains: list[Chain], of: list[Chain]) -> list[int]:
+    """A fold for each of `chains`: that of the first chain it resembles, else one by a hash of its id."""
+    return [
+        of[alike[0]].extra["fold"] if alike else percent_of(f"fold:{chain.origin}") % FOLDS
+        for chain, alike in zip(chains, resembling(chains, of), strict=True)
+    ]
 
 
 def merge(chains: list[Chain]) -> list[Chain]:
@@ -194,10 +219,15 @@ class Splits:
     report: dict
 
 
-def load(folder: Path) -> Splits:
-    """Reads all sets, drops training chains that resemble a held-out one, and merges the rest."""
+def load(folder: Path, leave_out: int | None = None) -> Splits:
+    """Reads all sets, drops training chains that resemble a held-out one, and merges the rest.
+    `leave_out` is a fold of membrane chains to hold out as well, as the part `fold`."""
     sets = read_sets(folder)
-    held = {f"{name}/{part}": parts[part] for name, parts in sets.items() for part in ("val", "test")}
+    for name in ("tm_tmbed", "tm_pdbtm") if leave_out is not None else ():
+        parts = sets[name]
+        parts["fold"] = [c for c in parts["train"] if c.extra["fold"] == leave_out]
+        parts["train"] = [c for c in parts["train"] if c.extra["fold"] != leave_out]
+    held = {f"{n}/{part}": parts[part] for n, parts in sets.items() for part in ("val", "test", "fold") if part in parts}
     reference = [c for chains in held.values() for c in chains] + read_ts115(folder)
     report = {"chains": {n: {p: len(c) for p, c in parts.items()} for n, parts in sets.items()}, "dropped": {}}
     kept: dict[str, list[Chain]] = {}
@@ -245,7 +275,8 @@ def share_of(splits: Splits, share: float) -> Splits:
 def crop(chain: Chain, start: int, length: int) -> Chain:
     cut = slice(start, start + length)
     part = lambda a: None if a is None else a[cut]  # noqa: E731
-    return Chain(chain.sequence[cut], chain.origin, part(chain.ss), part(chain.rsa), part(chain.dis), part(chain.tm))
+    labels = (part(chain.ss), part(chain.rsa), part(chain.dis), part(chain.tm), part(chain.soft))
+    return Chain(chain.sequence[cut], chain.origin, *labels)
 
 
 @dataclass
@@ -258,6 +289,7 @@ class Batch:
     rsa: np.ndarray
     dis: np.ndarray
     tm: np.ndarray
+    soft: np.ndarray | None = None  # (chains, longest, 19), where there are teachers
 
 
 def collate(chains: list[Chain]) -> Batch:
@@ -269,6 +301,7 @@ def collate(chains: list[Chain]) -> Batch:
         np.full(shape, np.nan, dtype=np.float32),
         np.full(shape, -1, dtype=np.int8),
         np.zeros(shape, dtype=np.uint8),
+        None if chains[0].soft is None else np.zeros((*shape, ab.OUTPUTS), dtype=np.float16),
     )
     for i, chain in enumerate(chains):
         n = len(chain)
@@ -280,6 +313,8 @@ def collate(chains: list[Chain]) -> Batch:
             labels = getattr(chain, name)
             if labels is not None:
                 getattr(batch, name)[i, :n] = labels
+        if batch.soft is not None:
+            batch.soft[i, :n] = chain.soft
     return batch
 
 
@@ -296,10 +331,12 @@ def buckets(chains: list[Chain], residues: int) -> list[list[Chain]]:
 
 def epoch(splits: Splits, config: dict, rng: np.random.Generator) -> list[list[Chain]]:
     """The batches of one pass, in random order: all of `train`, membrane proteins `tm_repeat`
-    times, and a fresh sample of the non-membrane proteins."""
+    times, those with strands `barrel_repeat` times, and a fresh sample of the non-membrane proteins."""
     chosen = list(splits.train)
     members = [c for c in splits.train if c.tm is not None and c.extra.get("membrane", "tm2" in c.extra)]
     chosen += members * (config["tm_repeat"] - 1)
+    barrels = [c for c in members if (c.tm == ab.bits(ab.TM, "E")).any()]
+    chosen += barrels * max(0, config.get("barrel_repeat", 0) - config["tm_repeat"])
     count = round(len(splits.negatives) * config["tm_negative_share"])
     chosen += [splits.negatives[i] for i in rng.choice(len(splits.negatives), count, replace=False)]
     limit = config["max_crop"]

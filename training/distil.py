@@ -1,34 +1,26 @@
 """Soft targets from an ensemble: one network learns what several networks say on average.
 
-Teachers see the clean batch, the student a noisy one (`augment.py`), so the student also learns to
-be sure where its input is not. The mean is taken over probabilities, as in `ensemble.py`.
+Teachers see the whole clean chain, once and before the training; the student sees it noisy (`augment.py`)
+and in parts, so it also learns to be sure where its input is not. The mean is taken over probabilities, as in `ensemble.py`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 import alphabets as ab
+import data
 import net
 
 HEADS = {"ss": ab.OUT_SS8, "acc": ab.OUT_ACC, "tm": ab.OUT_TM}
 SINGLE = {"rsa": ab.OUT_RSA, "dis": ab.OUT_DIS}
-
-
-class Teachers:
-    """Networks of checkpoints (`run/ema.pt`), frozen."""
-
-    def __init__(self, paths: list[Path], device: torch.device):
-        self.models = [load(path).to(device) for path in paths]
-
-    @torch.no_grad()
-    def probabilities(self, inputs: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Mean probabilities of each head over (chains, length)."""
-        return mean_probabilities([model(inputs, mask) for model in self.models])
+#: Padded residues that the teachers see at a time.
+RESIDUES = 16384
 
 
 def load(path: Path) -> net.Net:
@@ -38,6 +30,21 @@ def load(path: Path) -> net.Net:
     return model.eval()
 
 
+@torch.no_grad()
+def attach(paths: list[Path], chains: list[data.Chain]) -> None:
+    """Gives each chain the mean probabilities of the networks of checkpoints (`run/best.pt`), in half precision."""
+    models = [load(path) for path in paths]
+    for group in data.buckets(chains, RESIDUES):
+        batch = data.collate(group)
+        inputs, mask = torch.from_numpy(batch.inputs), torch.from_numpy(batch.mask)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            target = mean_probabilities([model(inputs, mask) for model in models])
+        columns = [target["ss"], target["acc"], target["rsa"][..., None], target["dis"][..., None], target["tm"]]
+        soft = torch.cat(columns, 2).numpy().astype(np.float16)
+        for i, chain in enumerate(group):
+            chain.soft = soft[i, : len(chain)].copy()
+
+
 def mean_probabilities(outputs: list[Tensor]) -> dict[str, Tensor]:
     """Of raw outputs (..., 19) of several networks."""
     found = {head: torch.stack([o[..., part].float().softmax(-1) for o in outputs]).mean(0) for head, part in HEADS.items()}
@@ -45,9 +52,10 @@ def mean_probabilities(outputs: list[Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def losses(logits: Tensor, target: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Summed cross-entropy to the soft `target` of each head; `logits` (n, 19). Every residue counts,
+def losses(logits: Tensor, soft: Tensor) -> dict[str, Tensor]:
+    """Summed cross-entropy to the probabilities `soft` of each head, both (n, 19). Every residue counts,
     whether it has a label or not."""
+    target = {head: soft[:, part] for head, part in (HEADS | SINGLE).items()}
     parts = {head: -(target[head] * F.log_softmax(logits[:, part], 1)).sum() for head, part in HEADS.items()}
     parts["rsa"] = F.mse_loss(logits[:, ab.OUT_RSA].sigmoid(), target["rsa"], reduction="sum")
     parts["dis"] = F.binary_cross_entropy_with_logits(logits[:, ab.OUT_DIS], target["dis"], reduction="sum")

@@ -8,6 +8,9 @@ There is nothing to fold at export and nothing that depends on the batch: positi
 chain are zero for every convolution, so a padded batch gives what each sequence gives alone.
 The last convolution of every block starts at zero (as in Fixup and SkipInit), which takes the
 place of normalisation.
+
+A configuration with `recurrent` adds so many bidirectional LSTM layers on top of the blocks. Such a
+network can only be a teacher: it sees the whole chain, and the engine has no code for it.
 """
 
 from __future__ import annotations
@@ -37,6 +40,33 @@ class Block(nn.Module):
         return h + self.mix(self.dropout(inner))
 
 
+class Recurrent(nn.Module):
+    """One LSTM in each direction, mixed back to the width and added: `h += B relu([forward, backward]) + b`."""
+
+    def __init__(self, width: int, dropout: float):
+        super().__init__()
+        self.onward = nn.LSTM(width, width, batch_first=True)
+        self.back = nn.LSTM(width, width, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.mix = nn.Linear(2 * width, width)
+        nn.init.zeros_(self.mix.weight)
+        nn.init.zeros_(self.mix.bias)
+
+    def forward(self, h: Tensor, order: Tensor) -> Tensor:
+        """`h` (chains, length, width); `order` (chains, length) turns each chain round and leaves its padding behind it."""
+        order = order[:, :, None].expand_as(h)
+        there = self.onward(h)[0]
+        back = self.back(h.gather(1, order))[0].gather(1, order)
+        return h + self.mix(self.dropout(torch.cat([there, back], 2)))
+
+
+def turned(mask: Tensor) -> Tensor:
+    """For each place of a padded batch the place it has when its chain is read backwards."""
+    place = torch.arange(mask.shape[1], device=mask.device).expand(mask.shape)
+    last = mask.long().sum(1, keepdim=True) - 1
+    return torch.where(place <= last, last - place, place)
+
+
 class Net(nn.Module):
     """Residue classes (chains, length) and mask (chains, length) to logits (chains, length, 19)."""
 
@@ -47,6 +77,7 @@ class Net(nn.Module):
         self.blocks = nn.ModuleList(
             Block(width, config["kernel"], dilation, config["dropout"]) for dilation in config["dilations"]
         )
+        self.recurrent = nn.ModuleList(Recurrent(width, config["dropout"]) for _ in range(config.get("recurrent", 0)))
         self.hidden = nn.Linear(width, width)
         self.out = nn.Linear(width, ab.OUTPUTS)
         nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
@@ -55,10 +86,13 @@ class Net(nn.Module):
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         # (N, L, C) seen as (N, C, 1, L) is channels-last already: no copy.
         h = self.embed(inputs).unsqueeze(1).permute(0, 3, 1, 2)
-        mask = mask[:, None, None, :]
+        inside = mask[:, None, None, :]
         for block in self.blocks:
-            h = block(h, mask)
+            h = block(h, inside)
         h = h.permute(0, 2, 3, 1).squeeze(1)
+        order = turned(mask) if self.recurrent else mask
+        for layer in self.recurrent:
+            h = layer(h, order)
         return self.out(F.relu(self.hidden(F.relu(h))))
 
 

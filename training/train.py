@@ -40,6 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--validate-every", type=int, default=500, help="steps")
     parser.add_argument("--seed", type=int, default=None, help="instead of the configuration's, for an ensemble")
     parser.add_argument("--share", type=float, default=None, help="of the training chains, for a learning curve")
+    parser.add_argument("--leave-out", type=int, default=None, help="fold of membrane chains to hold out as well")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=JSON", help="changes to the configuration")
     parser.add_argument("--teacher", type=Path, nargs="*", default=[], help="checkpoints to learn from")
     return parser.parse_args()
@@ -51,7 +52,7 @@ def configuration(args: argparse.Namespace) -> dict:
     for change in args.set:
         name, value = change.split("=", 1)
         config[name] = json.loads(value)
-    for name in ("seed", "share"):
+    for name in ("seed", "share", "leave_out"):
         if getattr(args, name) is not None:
             config[name] = getattr(args, name)
     if args.teacher:
@@ -89,7 +90,7 @@ class Trainer:
         choice = config.get("device", "cpu")
         self.device = torch.device("cuda" if choice == "auto" and torch.cuda.is_available() else choice.replace("auto", "cpu"))
         self.autocast = torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=config.get("precision") == "bfloat16" and self.device.type == "cuda"
+            self.device.type, dtype=torch.bfloat16, enabled=config.get("precision") == "bfloat16"
         )
         random.seed(config["seed"])
         torch.manual_seed(config["seed"])
@@ -98,7 +99,6 @@ class Trainer:
         self.model, self.ema = net.build(config).to(self.device), net.build(config).to(self.device)
         self.ema.load_state_dict(self.model.state_dict())
         self.ema.eval()
-        self.teachers = distil.Teachers(args.teacher, self.device) if args.teacher else None
         self.optimizer = optimizer(self.model, config)
 
     def tensor(self, array: np.ndarray) -> torch.Tensor:
@@ -108,10 +108,6 @@ class Trainer:
         """Weighted loss per residue of the batch, the plain sums of the tasks, and the residues."""
         mask = self.tensor(batch.mask)
         inside = mask.bool()
-        target = None
-        if self.teachers:
-            with self.autocast:
-                target = self.teachers.probabilities(self.tensor(batch.inputs), mask)
         # Some residues are hidden as X: regularises, and teaches what an unknown residue means.
         self.noise.apply(batch.inputs, self.rng)
         with self.autocast:
@@ -121,8 +117,8 @@ class Trainer:
         parts = net.losses(logits, *labels, smoothing=self.config.get("label_smoothing", 0.0))
         weights = self.config["loss"]
         total = sum(weights[name] * part for name, part in parts.items())
-        if target is not None:
-            soft = distil.losses(logits, {name: value[inside] for name, value in target.items()})
+        if batch.soft is not None:
+            soft = distil.losses(logits, self.tensor(batch.soft)[inside].float())
             share = self.config["distil"]
             total = (1 - share) * total + share * sum(weights[name] * part for name, part in soft.items())
         return total / len(logits), {name: part.item() for name, part in parts.items()}, len(logits)
@@ -233,9 +229,11 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(config["threads"])
     log = Log(args.out / "train.log")
-    splits = data.load(args.folder)
+    splits = data.load(args.folder, config.get("leave_out"))
     if "share" in config:
         splits = data.share_of(splits, config["share"])
+    if args.teacher:
+        distil.attach(args.teacher, splits.train + splits.negatives)
     log(event="data", **splits.report)
     trainer = Trainer(config, args)
     parameters = sum(p.numel() for p in trainer.model.parameters())

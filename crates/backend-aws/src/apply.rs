@@ -16,7 +16,7 @@ impl AwsBackend {
     pub(crate) async fn apply_change(&self, change: &Change) -> Result<(), StoreError> {
         let (id, tag) = (change.job.id(), rand::random::<[u8; 8]>());
         let result = match &change.result {
-            Some(result) => Some(self.put_result(&change.job, result).await?),
+            Some(result) => Some(self.put_result(&change.job, &result.bytes).await?),
             None => None,
         };
         let mut writes = vec![update(change, result, &tag)?];
@@ -26,6 +26,9 @@ impl AwsBackend {
             Written::Failed(_, None) => return Err(StoreError::NotFound),
             Written::Failed(_, Some(stored)) if is_ours(&stored, &tag) => {}
             Written::Failed(_, Some(stored)) => return Err(StoreError::Conflict(item::fence(&stored)?)),
+        }
+        if let Some(result) = &change.result {
+            self.note_reusable(&change.job, result).await;
         }
         if let Some(delay) = change.send {
             // One that could not be sent is the sweep's.
@@ -37,7 +40,7 @@ impl AwsBackend {
 
     /// Puts the result under its attempt and digest, where no other can be. It is seen once the job names it,
     /// and expires if that never comes. Returns its sort key.
-    async fn put_result(&self, job: &Job, result: &[u8]) -> Result<String, StoreError> {
+    pub(crate) async fn put_result(&self, job: &Job, result: &[u8]) -> Result<String, StoreError> {
         let digest = Sha256::digest(result);
         let sort = format!("R#{}#{}", job.status.attempt, hex(&digest[..8]));
         let mut item = with(key(job_partition(job.id()), &sort), [("result", bytes(pack(result)))]);

@@ -21,6 +21,8 @@ impl AwsBackend {
         let writes: Vec<_> = submissions.iter().map(|submission| self.create_one(submission)).collect();
         let outcomes: Vec<Outcome> = stream::iter(writes).buffered(WIDTH).collect().await;
         let made = submissions.iter().zip(&outcomes).filter(|(_, made)| matches!(made, Ok(Created::New)));
+        // What is finished already has no message.
+        let made = made.filter(|(submission, _)| submission.result.is_none());
         let messages: Vec<(Message, Duration)> = made
             .map(|(submission, _)| (Message::new(submission.job.id()), self.delay_of(submission)))
             .collect();
@@ -38,18 +40,27 @@ impl AwsBackend {
 
     async fn create_one(&self, submission: &Submission) -> Outcome {
         let job = &submission.job;
-        if !matches!(job.status.phase, Phase::Submitted { .. }) {
-            return Err(StoreError::Conflict(job.fence()));
-        }
         let tag: [u8; 8] = rand::random();
-        let record = Write::Put { item: item::new_job(job, &tag)?, condition: Some(Condition::absent()) };
-        match &submission.key {
+        let mut item = item::new_job(job, &tag)?;
+        match (&job.status.phase, &submission.result) {
+            (Phase::Submitted { .. }, None) => {}
+            (Phase::Finished { .. }, Some(result)) => {
+                item = item::with(item, [("result", item::text(self.put_result(job, &result.bytes).await?))]);
+            }
+            _ => return Err(StoreError::Conflict(job.fence())),
+        }
+        let record = Write::Put { item, condition: Some(Condition::absent()) };
+        let created = match &submission.key {
             None => match self.table.write(&[record]).await? {
                 Written::Done => Ok(Created::New),
                 Written::Failed(_, stored) => existing(stored, &tag),
             },
             Some(key) => self.create_with_key(job.id(), key, record, &tag).await,
+        };
+        if let (Ok(Created::New), Some(result)) = (&created, &submission.result) {
+            self.note_reusable(job, result).await;
         }
+        created
     }
 
     async fn create_with_key(&self, id: JobId, key: &IdempotencyKey, record: Write, tag: &[u8]) -> Outcome {

@@ -26,6 +26,7 @@ mod pack;
 mod queue;
 mod receipts;
 mod receiver;
+mod reuse;
 pub mod schema;
 mod store;
 mod table;

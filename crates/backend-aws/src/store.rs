@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, State, StoreError,
-    Submission, Summary, Timestamp,
+    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, ResultKey, State,
+    StoreError, Submission, Summary, Timestamp,
 };
 
 use crate::AwsBackend;
@@ -80,6 +80,10 @@ impl JobStore for AwsBackend {
             return if still { Err(lost()) } else { Ok(None) };
         };
         unpack("result", get_bytes(&found, "result")?).map(|bytes| Some(bytes.into()))
+    }
+
+    async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
+        self.reusable_of(keys).await
     }
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {

@@ -1,9 +1,9 @@
 //! Jobs as hashes and arguments: which field holds what.
 
-use bytes::Bytes;
 use pssp_jobs::job::Phase;
 use pssp_jobs::{
-    Change, Fence, IdempotencyKey, Job, JobId, Request, Status, StoreError, Submission, Summary, Timestamp,
+    Change, Fence, IdempotencyKey, Job, JobId, Outcome, Request, Status, StoreError, Submission, Summary,
+    Timestamp,
 };
 use redis::{Cmd, Value};
 use serde::Serialize;
@@ -108,15 +108,19 @@ pub(crate) fn known_key(value: &str) -> Result<KnownKey<'_>, StoreError> {
 }
 
 /// Arguments of `create.lua` for one submission.
-pub(crate) struct NewJob([String; 10]);
+pub(crate) struct NewJob {
+    texts: [String; 11],
+    result: Option<Outcome>,
+}
 
 impl NewJob {
     pub(crate) fn of(submission: &Submission, now: Timestamp) -> Result<Self, StoreError> {
         let job = &submission.job;
-        let Phase::Submitted { not_before, .. } = job.status.phase else {
-            return Err(StoreError::Conflict(job.fence()));
+        let delay = match (&job.status.phase, &submission.result) {
+            (Phase::Submitted { not_before, .. }, None) => delay_ms(not_before.since(now)),
+            (Phase::Finished { .. }, Some(_)) => String::new(),
+            _ => return Err(StoreError::Conflict(job.fence())),
         };
-        let delay = not_before.since(now).min(pssp_jobs::policy::MAX_DELAY);
         let id = job.id().to_string();
         let [name, value, expires] = match &submission.key {
             Some(given) => {
@@ -125,37 +129,47 @@ impl NewJob {
             }
             None => [const { String::new() }; 3],
         };
-        Ok(Self([
+        let texts = [
             id,
             job.head.owner.as_str().to_owned(),
             to_json(&job.head)?,
             status_text(&job.status)?,
             to_json(job.request.as_ref())?,
             millis(job.status.due_at),
-            delay.as_millis().to_string(),
+            delay,
             name,
             value,
             expires,
-        ]))
+            millis(job.status.expires_at),
+        ];
+        Ok(Self { texts, result: submission.result.clone() })
     }
 
     pub(crate) fn put(&self, command: &mut Cmd) {
-        command.arg(&self.0);
+        command.arg(&self.texts);
+        command.arg(self.result.as_ref().map_or(&b""[..], |result| &result.bytes));
+        command.arg(result_key(self.result.as_ref()));
     }
+}
+
+/// Under which key a result is found again; empty where it is not.
+fn result_key(result: Option<&Outcome>) -> String {
+    result.and_then(|result| result.key).map(|key| key.to_string()).unwrap_or_default()
 }
 
 impl Call for NewJob {
     type Answer = String;
 
     fn bytes(&self) -> usize {
-        self.0.iter().map(String::len).sum()
+        let result = self.result.as_ref().map_or(0, |result| result.bytes.len());
+        self.texts.iter().map(String::len).sum::<usize>() + result
     }
 }
 
 /// Arguments of `apply.lua` for one change.
 pub(crate) struct NewState {
     texts: [String; 6],
-    result: Option<Bytes>,
+    result: Option<Outcome>,
     delay: String,
 }
 
@@ -179,10 +193,10 @@ impl NewState {
     pub(crate) fn put(&self, command: &mut Cmd) {
         command.arg(&self.texts);
         match &self.result {
-            Some(result) => command.arg([b"=", result.as_ref()].concat()),
+            Some(result) => command.arg([b"=", result.bytes.as_ref()].concat()),
             None => command.arg(""),
         };
-        command.arg(&self.delay);
+        command.arg(&self.delay).arg(result_key(self.result.as_ref()));
     }
 }
 
@@ -190,7 +204,7 @@ impl Call for NewState {
     type Answer = String;
 
     fn bytes(&self) -> usize {
-        200 + self.texts[3].len() + self.result.as_ref().map_or(0, Bytes::len)
+        200 + self.texts[3].len() + self.result.as_ref().map_or(0, |result| result.bytes.len())
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, StoreError, Submission,
-    Summary, Timestamp,
+    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, ResultKey, StoreError,
+    Submission, Summary, Timestamp,
 };
 use redis::{Pipeline, RedisError, Value};
 
@@ -83,6 +83,24 @@ impl JobStore for RedisBackend {
             Value::BulkString(bytes) => Ok(Some(bytes.into())),
             _ => Ok(None),
         }
+    }
+
+    async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(STEP) {
+            let mut command = redis::cmd("MGET");
+            for key in keys {
+                command.arg(self.key(format_args!("reuse:{key}")));
+            }
+            let Value::Array(ids) = self.query(&command).await? else {
+                return Err(corrupt("answer", "MGET gave no list"));
+            };
+            found.extend(ids.into_iter().map(|id| match id {
+                Value::BulkString(id) => codec::id_of(&id),
+                _ => None,
+            }));
+        }
+        Ok(found)
     }
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {

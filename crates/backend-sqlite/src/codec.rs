@@ -1,10 +1,9 @@
 //! Jobs as rows: which column holds what.
 
-use bytes::Bytes;
 use pssp_jobs::job::Phase;
 use pssp_jobs::{
-    Change, DeadLetter, Head, IdempotencyKey, Job, JobId, Request, State, Status, StoreError, Submission,
-    Summary, Timestamp,
+    Change, DeadLetter, Head, IdempotencyKey, Job, JobId, Outcome, Request, State, Status, StoreError,
+    Submission, Summary, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -92,15 +91,19 @@ pub(crate) struct NewRow {
     pub(crate) head: String,
     pub(crate) status: StatusRow,
     pub(crate) request: String,
-    pub(crate) start_at: i64,
+    /// When its message becomes visible; one that is finished has none.
+    pub(crate) start_at: Option<i64>,
+    pub(crate) result: Option<Outcome>,
     pub(crate) key: Option<IdempotencyKey>,
 }
 
 impl NewRow {
     pub(crate) fn of(submission: &Submission) -> Result<Self, StoreError> {
         let job = &submission.job;
-        let Phase::Submitted { not_before, .. } = job.status.phase else {
-            return Err(StoreError::Conflict(job.fence()));
+        let start_at = match (&job.status.phase, &submission.result) {
+            (Phase::Submitted { not_before, .. }, None) => Some(not_before.as_millis()),
+            (Phase::Finished { .. }, Some(_)) => None,
+            _ => return Err(StoreError::Conflict(job.fence())),
         };
         let head: &Head = &job.head;
         Ok(Self {
@@ -109,7 +112,8 @@ impl NewRow {
             head: to_json(head)?,
             status: StatusRow::of(&job.status)?,
             request: to_json(job.request.as_ref())?,
-            start_at: not_before.as_millis(),
+            start_at,
+            result: submission.result.clone(),
             key: submission.key.clone(),
         })
     }
@@ -122,7 +126,7 @@ pub(crate) struct ChangeRow {
     pub(crate) from_state: State,
     pub(crate) from_attempt: i64,
     pub(crate) status: StatusRow,
-    pub(crate) result: Option<Bytes>,
+    pub(crate) result: Option<Outcome>,
     pub(crate) send_at: Option<i64>,
     pub(crate) letter: Option<(DeadLetter, i64)>,
 }

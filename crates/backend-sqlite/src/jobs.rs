@@ -1,7 +1,7 @@
 //! The statements on jobs, as operations of the writer. Each decides before it writes, so an answer
 //! that is an error leaves nothing behind.
 
-use pssp_jobs::{Created, Fence, IdempotencyKey, JobId, StoreError};
+use pssp_jobs::{Created, Fence, IdempotencyKey, JobId, Outcome, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::codec::{ChangeRow, IdBytes, NewRow, job_id, state_code, state_of};
@@ -60,7 +60,7 @@ pub(crate) fn keep(
     Ok(())
 }
 
-/// Inserts job, input, message and key.
+/// Inserts job, input, key, and message or result.
 pub(crate) fn create(tx: &mut Tx<'_>, row: &NewRow, now: i64) -> Result<Created<JobId>, Fault> {
     if let Some(key) = &row.key
         && let Some(target) = known(tx.db, KeyKind::Job, key, now)?
@@ -91,7 +91,12 @@ pub(crate) fn create(tx: &mut Tx<'_>, row: &NewRow, now: i64) -> Result<Created<
     tx.db
         .prepare_cached("INSERT INTO requests (seq, request) VALUES (?1, ?2)")?
         .execute(params![seq, row.request])?;
-    queue::put(tx, seq, id, row.start_at)?;
+    if let Some(start_at) = row.start_at {
+        queue::put(tx, seq, id, start_at)?;
+    }
+    if let Some(result) = &row.result {
+        put_result(tx.db, seq, result)?;
+    }
     if let Some(key) = &row.key {
         keep(tx.db, KeyKind::Job, key, id)?;
     }
@@ -125,9 +130,7 @@ pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
         return Err(why_not(tx.db, id)?.into());
     };
     if let Some(result) = &row.result {
-        tx.db
-            .prepare_cached("INSERT OR REPLACE INTO results (seq, result) VALUES (?1, ?2)")?
-            .execute(params![seq, result.as_ref()])?;
+        put_result(tx.db, seq, result)?;
     }
     match &row.letter {
         Some((letter, expires_at)) => dead::keep(tx.db, letter, *expires_at)?,
@@ -138,6 +141,12 @@ pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
         queue::put(tx, seq, id, at)?;
     }
     tx.changed(row.id);
+    Ok(())
+}
+
+fn put_result(db: &Connection, seq: i64, result: &Outcome) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO results (seq, result, key) VALUES (?1, ?2, ?3)")?
+        .execute(params![seq, result.bytes.as_ref(), result.key.map(|key| *key.as_bytes())])?;
     Ok(())
 }
 

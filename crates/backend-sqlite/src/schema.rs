@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(crate) const APPLICATION_ID: i32 = 0x7073_7370;
 
 /// One script a version; `user_version` counts those that have run. Released ones never change.
-pub(crate) const MIGRATIONS: &[&str] = &[V1];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
 
 // Integers stand in for ids inside the file: `seq` is short, grows, and keys the large columns and
 // the queue, so that a listing or a compare-and-set never reads an input or a result.
@@ -78,6 +78,12 @@ CREATE TABLE notice (one INTEGER PRIMARY KEY CHECK (one = 1), notice TEXT NOT NU
 -- One row that a health check writes to.
 CREATE TABLE health (one INTEGER PRIMARY KEY CHECK (one = 1), pinged INTEGER NOT NULL) STRICT;
 INSERT INTO health VALUES (1, 0);
+";
+
+// Under which key a result answers later jobs; NULL where it is not to be reused.
+const V2: &str = "
+ALTER TABLE results ADD COLUMN key BLOB;
+CREATE INDEX results_by_key ON results (key) WHERE key IS NOT NULL;
 ";
 
 /// What a file is, by its header.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, StoreError, Submission,
-    Summary, Timestamp,
+    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, ResultKey, StoreError,
+    Submission, Summary, Timestamp,
 };
 use rusqlite::{OptionalExtension, params};
 
@@ -117,6 +117,25 @@ impl JobStore for SqliteBackend {
                     .query_row([id], |row| row.get(0))
                     .optional()?;
                 Ok(found.map(Bytes::from))
+            })
+            .await
+    }
+
+    async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
+        let keys: Vec<ResultKey> = keys.iter().copied().take(MAX_BATCH).collect();
+        self.readers
+            .read(move |db| {
+                let mut select = db.prepare_cached(
+                    "SELECT jobs.id FROM results JOIN jobs USING (seq) WHERE results.key = ?1
+                     ORDER BY results.seq DESC LIMIT 1",
+                )?;
+                let mut found = Vec::with_capacity(keys.len());
+                for key in keys {
+                    let id: Option<IdBytes> =
+                        select.query_row([key.as_bytes()], |row| row.get(0)).optional()?;
+                    found.push(id.map(job_id));
+                }
+                Ok(found)
             })
             .await
     }

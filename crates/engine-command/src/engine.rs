@@ -162,6 +162,11 @@ impl Engine for CommandEngine {
         &self.method
     }
 
+    /// A program may read what its operator has changed since, or draw random numbers.
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
     fn predict(&self, sequence: &Sequence, cancel: &Cancel) -> Result<Prediction, EngineError> {
         if let Some(changed) = self.options.command.changed() {
             return Err(EngineError::System(changed));

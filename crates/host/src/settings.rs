@@ -35,6 +35,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Attempts, leases, back-off, times to live.
     pub policy: Policy,
+    /// Whether results of the built-in network answer later jobs that ask the same.
+    pub reuse: bool,
     /// What the API allows.
     pub api: ApiSettings,
     /// How much a worker does at once.

@@ -3,7 +3,7 @@
 //! ```text
 //!                   ┌── retry, release, lose_lease: attempt stays, the next claim adds 1 ──┐
 //!                   ▼                                                                      │
-//! submit ──► submitted ──claim──► running ──finish──► finished                             │
+//! submit ──► submitted ──claim──► running ──finish──► finished ◄── answered (reused)       │
 //!              │   ▲                 │ └────────────────────────────────────────────────────┘
 //!              │   └──redrive──┐     ├──fail, or attempts or deaths used up──► failed
 //!              └────cancel─────┼─────┴──cancel──► cancelled
@@ -211,6 +211,9 @@ pub struct Status {
     /// Attempts that ended with the death of their worker since submission (or redrive).
     #[serde(default)]
     pub deaths: u32,
+    /// Whether the result was there when the job was submitted: that of an earlier job.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
     /// When the current or last attempt began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -332,6 +335,7 @@ impl Job {
                 attempt: 0,
                 failures: 0,
                 deaths: 0,
+                reused: false,
                 started_at: None,
                 expires_at: None,
                 due_at: Some(not_before.plus(policy.resend_after)),
@@ -339,6 +343,21 @@ impl Job {
             head,
             request: Arc::new(request),
         }
+    }
+
+    /// The new job, finished at once with the result of an earlier one: no attempt is made.
+    #[must_use]
+    pub fn answered(&self, policy: &Policy) -> Self {
+        let now = self.head.created_at;
+        let mut job = self.terminal(Phase::Finished { at: now }, now, policy);
+        job.status.reused = true;
+        job
+    }
+
+    /// Whether it is new and not to start at once.
+    #[must_use]
+    pub fn is_delayed(&self) -> bool {
+        matches!(self.status.phase, Phase::Submitted { not_before, .. } if not_before > self.head.created_at)
     }
 
     /// The job's id.

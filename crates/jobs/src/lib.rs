@@ -3,6 +3,7 @@
 //! - [`job`]: [`Job`] and its states; transitions are pure functions that take the time
 //! - [`policy`]: bounds on attempts, leases, back-off and time to live
 //! - [`ports`]: the contracts that a backend fulfils ([`JobStore`], [`JobQueue`], [`JobReceiver`], …)
+//! - [`reuse`]: when the result of one job answers another
 //! - [`service`]: the use cases over those ports ([`Jobs`]): submit, claim, finish, cancel, sweep, …
 //! - [`memory`]: the in-memory backend for tests
 //! - `contract`: the promises as named cases that every backend runs (feature `testing`)
@@ -22,6 +23,7 @@ pub mod message;
 pub mod notice;
 pub mod policy;
 pub mod ports;
+pub mod reuse;
 pub mod service;
 pub mod time;
 
@@ -37,5 +39,6 @@ pub use ports::{
     IdempotencyKey, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Submission,
     Watcher,
 };
+pub use reuse::{Outcome, ResultKey};
 pub use service::Jobs;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -17,6 +17,7 @@ use crate::job::{Job, Phase, State, Summary};
 use crate::message::Message;
 use crate::notice::Notice;
 use crate::policy::MAX_DELAY;
+use crate::reuse::{Outcome, ResultKey};
 use crate::ports::{
     BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth, IdempotencyKey,
     JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Submission, Watcher,
@@ -38,6 +39,7 @@ pub struct MemoryBackend {
 struct Tables {
     jobs: BTreeMap<JobId, Job>,
     results: HashMap<JobId, Bytes>,
+    reusable: HashMap<ResultKey, JobId>,
     batches: HashMap<BatchId, Batch>,
     job_keys: Keys<JobId>,
     batch_keys: Keys<BatchId>,
@@ -121,15 +123,23 @@ impl Tables {
         if self.jobs.contains_key(&job.id()) {
             return Err(StoreError::Exists);
         }
-        let Phase::Submitted { not_before, .. } = job.status.phase else {
-            return Err(StoreError::Conflict(job.fence()));
-        };
+        match (&job.status.phase, &submission.result) {
+            (Phase::Submitted { not_before, .. }, None) => {
+                self.enqueue(Message::new(job.id()).encode(), *not_before);
+            }
+            (Phase::Finished { .. }, Some(result)) => self.keep(job.id(), result),
+            _ => return Err(StoreError::Conflict(job.fence())),
+        }
         if let Some(key) = &submission.key {
             self.job_keys.insert((key.owner.clone(), key.key.clone()), (key.clone(), job.id()));
         }
         self.jobs.insert(job.id(), job.clone());
-        self.enqueue(Message::new(job.id()).encode(), not_before);
         Ok(Created::New)
+    }
+
+    fn keep(&mut self, id: JobId, result: &Outcome) {
+        self.results.insert(id, result.bytes.clone());
+        self.reusable.extend(result.key.map(|key| (key, id)));
     }
 
     fn apply(&mut self, change: &Change, now: Timestamp) -> Result<(), StoreError> {
@@ -140,7 +150,7 @@ impl Tables {
         }
         stored.status = change.job.status.clone();
         if let Some(result) = &change.result {
-            self.results.insert(id, result.clone());
+            self.keep(id, result);
         }
         self.dead.remove(&id);
         if let (Phase::Failed { at, error }, Some(expires_at)) =
@@ -163,6 +173,7 @@ impl Tables {
 
     fn remove(&mut self, id: JobId) -> bool {
         self.results.remove(&id);
+        self.reusable.retain(|_, job| *job != id);
         self.dead.remove(&id);
         let body = Message::new(id).encode();
         self.queue.retain(|_, e| e.body != body);
@@ -211,6 +222,11 @@ impl JobStore for MemoryBackend {
 
     async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
         Ok(self.tables().results.get(&id).cloned())
+    }
+
+    async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
+        let tables = self.tables();
+        Ok(keys.iter().map(|key| tables.reusable.get(key).copied()).collect())
     }
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {

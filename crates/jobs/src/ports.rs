@@ -18,6 +18,7 @@ use crate::id::{BatchId, JobId, Owner};
 use crate::job::{Fence, Job, State, Summary};
 use crate::message::Message;
 use crate::notice::Notice;
+use crate::reuse::{Outcome, ResultKey};
 use crate::time::Timestamp;
 
 /// What differs between backends.
@@ -50,10 +51,12 @@ pub struct IdempotencyKey {
 /// A job to be created.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// The job, fresh from [`Job::submit`].
+    /// The job, fresh from [`Job::submit`] or [`Job::answered`].
     pub job: Job,
     /// The caller's key, if there was one.
     pub key: Option<IdempotencyKey>,
+    /// The result of a job that is finished already: there if and only if it is.
+    pub result: Option<Outcome>,
 }
 
 /// The outcome of a creation.
@@ -73,7 +76,7 @@ pub struct Change {
     /// The job as it shall be. Only [`Job::status`] is written.
     pub job: Job,
     /// The result, written in the same step (with finish).
-    pub result: Option<Bytes>,
+    pub result: Option<Outcome>,
     /// Send the job's message, to be delivered after this time.
     pub send: Option<Duration>,
 }
@@ -87,7 +90,7 @@ impl Change {
 
     /// … and the result in the same step.
     #[must_use]
-    pub fn with_result(self, result: Bytes) -> Self {
+    pub fn with_result(self, result: Outcome) -> Self {
         Self { result: Some(result), ..self }
     }
 
@@ -140,7 +143,8 @@ pub trait JobStore: Send + Sync {
     /// Creates jobs and sends their messages (delivered from their start time on). The answer has
     /// one outcome a submission, in order; each stands for itself. On `Ok(New)` the job is durable
     /// and its message sent, or will be re-sent by the sweep: a message that could not be sent is
-    /// not an error. Key and job are written together. An empty slice does nothing.
+    /// not an error. Key and job are written together. A job that is finished already is written with
+    /// its result, and has no message. An empty slice does nothing.
     ///
     /// Callers keep to [`Capabilities::max_create`]; more is an error of the caller.
     /// Not repeatable without a key: a job that exists is [`StoreError::Exists`].
@@ -155,6 +159,11 @@ pub trait JobStore: Send + Sync {
 
     /// The stored result of a finished job.
     async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError>;
+
+    /// The job that last finished with a result of this key, one answer a key, in order. A hint: it may
+    /// lag behind, and the job may be gone or another; callers read and compare. At most
+    /// [`Capabilities::max_create`] keys.
+    async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError>;
 
     /// Makes a transition durable if the job is still at `expect`, all of it or nothing: status,
     /// result, message, wake-up of watchers, and the dead letter that every failed job is (added on

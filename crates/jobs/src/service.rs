@@ -5,10 +5,13 @@
 
 mod callers;
 mod operators;
+mod reuse;
 mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use pssp_predict::Method;
 
 use crate::error::StoreError;
 use crate::id::{JobId, Owner};
@@ -110,6 +113,8 @@ pub struct Jobs {
     backend: Backend,
     clock: Arc<dyn Clock>,
     policy: Arc<Policy>,
+    /// Whose results answer more than one job.
+    reuse: Option<Arc<Method>>,
 }
 
 impl Jobs {
@@ -121,7 +126,7 @@ impl Jobs {
         policy.check()?;
         let resend_after = policy.resend_after.max(backend.store.capabilities().resend_after);
         let policy = Arc::new(Policy { resend_after, ..policy });
-        Ok(Self { backend, clock, policy })
+        Ok(Self { backend, clock, policy, reuse: None })
     }
 
     /// The time now.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use http::HeaderMap;
 use pssp_jobs::{Jobs, Owner};
 use pssp_predict::Method;
 use pssp_predict::sequence::CleanOptions;
@@ -116,6 +117,8 @@ pub struct Config {
     pub max_in_flight: usize,
     /// Requests that wait for a job, event streams and streams of results, at the same time.
     pub max_waits: usize,
+    /// Whether a stored result answers a job that asks the same of the same method, where there is one.
+    pub reuse: bool,
     /// Pause before a job of the classic `/run` may start: old clients expect to see it submitted.
     pub classic_delay: Duration,
     /// Most jobs that the classic list shows, newest first.
@@ -155,6 +158,7 @@ impl Default for Config {
             max_buffered_bytes: 128 << 20,
             max_in_flight: 16_384,
             max_waits: 4_096,
+            reuse: true,
             classic_delay: Duration::from_secs(1),
             classic_list: 1_000,
             allow_delete_all: false,
@@ -213,6 +217,15 @@ impl Shared {
 
     pub(crate) fn jobs(&self) -> &Jobs {
         &self.app.jobs
+    }
+
+    /// The use cases for a request that submits jobs: with reuse of results, unless its sender wants none.
+    pub(crate) fn submitting(&self, headers: &HeaderMap) -> Jobs {
+        let reuse = self.app.config.reuse && !crate::headers::wants_fresh(headers);
+        match self.app.methods.list() {
+            [method] if reuse => self.app.jobs.reusing(Some(method.clone())),
+            _ => self.app.jobs.clone(),
+        }
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -54,6 +54,12 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     }
 }
 
+/// Whether the caller wants no stored result (RFC 9111, 5.2.1.4).
+pub(crate) fn wants_fresh(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|v| v.to_str().ok());
+    values.flat_map(|v| v.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
+}
+
 /// Whether the caller has what `etag` names already.
 pub(crate) fn none_match(headers: &HeaderMap, etag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());

@@ -43,7 +43,11 @@ pub fn config(settings: &ApiSettings) -> Config {
 pub fn app(settings: &Settings, jobs: Jobs, methods: impl Into<Methods>, shutdown: CancellationToken) -> App {
     let metrics = telemetry::metrics();
     App {
-        config: config(&settings.api),
+        config: Config {
+            // A program of the operator may answer otherwise the next time.
+            reuse: settings.reuse && settings.engine == EngineSettings::Neural,
+            ..config(&settings.api)
+        },
         methods: methods.into(),
         metrics: Arc::new(move || metrics.render()),
         shutdown,

@@ -18,6 +18,7 @@ pub(crate) struct JobView<'a> {
     finished_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     attempts: u32,
+    reused: bool,
     name: Option<&'a str>,
     length: usize,
     /// Left out of lists, which do not read the input.
@@ -57,6 +58,7 @@ impl<'a> JobView<'a> {
             finished_at: status.finished_at(),
             expires_at: status.expires_at,
             attempts: status.attempt,
+            reused: status.reused,
             name: head.name.as_deref(),
             length: head.length,
             warnings: None,

@@ -52,6 +52,7 @@ fn host(
     jobs: Jobs,
     engine: Arc<dyn pssp_predict::Engine>,
 ) -> Host<impl Function + use<>> {
+    let jobs = crate::standalone::reusing(settings, &jobs, &*engine);
     let options = WorkerOptions { threads: settings.worker.threads };
     let worker = Worker::new(jobs.clone(), engine, options, CancellationToken::new());
     let function = OnLambda { worker, jobs: jobs.clone(), max_residues: settings.api.max_residues };

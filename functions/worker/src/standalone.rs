@@ -37,6 +37,7 @@ impl Standalone {
     pub fn new(settings: &Settings, jobs: Jobs, engine: Arc<dyn Engine>) -> anyhow::Result<Self> {
         let receiver =
             jobs.backend().receiver.clone().context("this backend has no queue that a worker can poll")?;
+        let jobs = reusing(settings, &jobs, &*engine);
         let give_back = CancellationToken::new();
         let options = WorkerOptions { threads: settings.worker.threads };
         let worker = Worker::new(jobs.clone(), engine, options, give_back.clone());
@@ -77,6 +78,11 @@ pub fn engine(settings: &EngineSettings) -> anyhow::Result<Arc<dyn Engine>> {
         EngineSettings::Neural => Arc::new(Neural::load().context("cannot load the model")?),
         EngineSettings::Command(command) => Arc::new(command_engine(command).context("PSSP_COMMAND")?),
     })
+}
+
+/// The use cases of a worker with this engine: its results answer later jobs, if they may.
+pub(crate) fn reusing(settings: &Settings, jobs: &Jobs, engine: &dyn Engine) -> Jobs {
+    jobs.reusing((settings.reuse && engine.is_repeatable()).then(|| engine.method().clone()))
 }
 
 fn command_engine(settings: &CommandSettings) -> anyhow::Result<CommandEngine> {

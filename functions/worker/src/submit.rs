@@ -72,7 +72,7 @@ impl Order {
             key: event,
         };
         let job = self.into_job(jobs, max_residues)?;
-        create(jobs, Submission { job, key: Some(key) }).await
+        create(jobs, jobs.recall_one(job, Some(key)).await).await
     }
 
     /// Digests all that is asked, field by field: only the same order again has the same digest.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pssp_jobs::{
-    Backend, Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, StoreError,
-    Submission, Summary, Timestamp,
+    Backend, Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, ResultKey,
+    StoreError, Submission, Summary, Timestamp,
 };
 
 /// Longer than an index was ever seen to lag under the suite's load.
@@ -46,6 +46,10 @@ impl JobStore for Lagging {
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {
         self.0.apply(change).await
+    }
+
+    async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
+        self.0.reusable(keys).await
     }
 
     async fn delete(&self, id: JobId) -> Result<bool, StoreError> {

@@ -1,12 +1,12 @@
--- Compare-and-set of job states, each change all or nothing. ARGV: now, then 8 for each change:
---   id owner expected-fence status due expires result delay-ms
+-- Compare-and-set of job states, each change all or nothing. ARGV: now, then 9 for each change:
+--   id owner expected-fence status due expires result delay-ms result-key
 -- ('' where there is none; the expected fence ends with a blank; a result is preceded by "=", so that
 -- an empty one is one). Answers for each: "ok", "gone", or the fence at which the job is instead.
 local now = clock(ARGV[1])
 local out, changed = {}, {}
 -- Index changes are collected and done in one call each. A job that changes twice counts once.
 local was, is, due, terminal = {}, {}, {}, {}
-for i = 2, #ARGV, 8 do
+for i = 2, #ARGV, 9 do
   local id, expected, status = ARGV[i], ARGV[i + 2], ARGV[i + 3]
   local job = P .. 'job:' .. id
   local found = redis.call('HGET', job, 'status')
@@ -20,6 +20,7 @@ for i = 2, #ARGV, 8 do
       redis.call('HSET', job, 'status', status)
     else
       redis.call('HSET', job, 'status', status, 'result', string.sub(result, 2))
+      reusable(ARGV[i + 8], id, expires)
     end
     if not was[id] then was[id] = before end
     is[id], due[id] = string.byte(status), ARGV[i + 4]

@@ -7,6 +7,7 @@
 --   owner:<name> zset    jobs of one owner, all of score 0: ordered by id
 --   expiry       zset    "j<id><owner>" and "l<id>" (letters), by expires_at (ms)
 --   dead         zset    dead letters, all of score 0: ordered by id
+--   reuse:<key>  string  the job that last finished with this result; a hint, which expires as the job does
 --   letter:<id>  string  a dead letter that belongs to no job
 --   queue        zset    messages by the time (ms) from which they may be delivered
 --   held         hash    message -> "<receipt>:<number of deliveries>"; receipt empty: nobody's
@@ -43,6 +44,11 @@ end
 -- Wakes one of those who wait. One token is enough: whoever takes it wakes the next if there is more.
 local function wake()
   if redis.call('LLEN', WAKE) == 0 then redis.call('RPUSH', WAKE, '1') end
+end
+
+-- Under which key the result of a job is found again, until when ('' key: under none).
+local function reusable(key, id, expires)
+  if key ~= '' then redis.call('SET', P .. 'reuse:' .. key, id, 'PXAT', expires) end
 end
 
 -- How often a message was delivered, from its entry in `held`.

@@ -9,3 +9,4 @@ mod limits;
 mod processes;
 mod queue;
 mod support;
+mod upgrade;

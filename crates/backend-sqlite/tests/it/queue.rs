@@ -140,11 +140,11 @@ async fn results_of_one_group_do_not_mix() {
     let fixture = Fixture::new(Options::default());
     let jobs = fixture.jobs();
     let job = submit(&jobs).await;
-    let submission = pssp_jobs::Submission { job: job.clone(), key: None };
+    let submission = pssp_jobs::Submission { job: job.clone(), key: None, result: None };
     let fresh = {
         let mut fresh = job.clone();
         fresh.head.id = pssp_jobs::JobId::new(jobs.now());
-        pssp_jobs::Submission { job: fresh, key: None }
+        pssp_jobs::Submission { job: fresh, key: None, result: None }
     };
     let outcomes = fixture.sqlite.create(&[submission.clone(), fresh, submission]).await;
     assert!(matches!(outcomes[0], Err(StoreError::Exists)));

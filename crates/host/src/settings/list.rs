@@ -149,6 +149,8 @@ pub const SETTINGS: &[Setting] = &[
         "How long after a job could have started its message is taken for lost and sent again."),
     setting(Group::Jobs, "PSSP_TTL", "7d", duration(MINUTE, Duration::from_hours(24 * 3650)),
         "How long finished, failed and cancelled jobs are kept, with their results."),
+    setting(Group::Jobs, "PSSP_REUSE", "true", Kind::Switch,
+        "Whether a sequence that the same model has predicted for the same caller is answered from the stored result. Results of a program of yours are never reused."),
     setting(Group::Jobs, "PSSP_KEY_TTL", "24h", duration(DAY, Duration::from_hours(24 * 365)),
         "How long an Idempotency-Key is remembered."),
 

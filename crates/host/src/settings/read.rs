@@ -30,6 +30,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             worker_addr: self.address("PSSP_WORKER_ADDR"),
             log: self.log(),
             policy: self.policy(),
+            reuse: self.switch("PSSP_REUSE"),
             api: self.api(),
             worker: self.worker(),
             engine: self.engine(),

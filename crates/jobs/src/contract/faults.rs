@@ -19,6 +19,7 @@ use crate::ports::{
     Backend, Capabilities, Change, Created, Delivery, Depth, JobReceiver, JobStore, ListQuery, Page, Receipt,
     Submission,
 };
+use crate::reuse::ResultKey;
 use crate::service::{Claim, Jobs, Key, Settled};
 use crate::time::Timestamp;
 
@@ -107,6 +108,10 @@ impl JobStore for Faulty {
 
     async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
         self.call(self.inner.store.result(id)).await
+    }
+
+    async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
+        self.call(self.inner.store.reusable(keys)).await
     }
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {

@@ -9,10 +9,15 @@ use crate::batch::{Batch, BatchItem};
 use crate::error::StoreError;
 use crate::id::{BatchId, JobId, Owner};
 use crate::job::{BatchRef, Job, State, Summary};
-use crate::ports::{Change, Created, ListQuery, Page, Submission};
+use crate::ports::{Change, Created, ListQuery, Page};
+
+/// Residues of the jobs that are made together, about: their results, where they are known, are held in
+/// memory meanwhile (some 10 bytes a residue).
+const GROUP_RESIDUES: usize = 1_000_000;
 
 impl Jobs {
-    /// Accepts one job, to be started from `delay` from now on. When this returns the job is durable.
+    /// Accepts one job, to be started from `delay` from now on, or finished at once where a result is
+    /// reused ([`Jobs::reusing`]). When this returns the job is durable.
     ///
     /// # Errors
     /// [`StoreError::KeyReused`]; [`JobsError::NotFound`] if the key led to a job that was deleted
@@ -25,7 +30,7 @@ impl Jobs {
         key: Option<Key>,
     ) -> Result<Accepted<Job>, JobsError> {
         let job = self.job(JobId::new(self.now()), owner, new, delay, None);
-        let submission = Submission { job, key: key.map(|k| self.idempotency(owner, k)) };
+        let submission = self.recall_one(job, key.map(|k| self.idempotency(owner, k))).await;
         let outcome = self.backend.store.create(std::slice::from_ref(&submission)).await.pop();
         match outcome.unwrap_or(Err(StoreError::NotFound))? {
             Created::New => Ok(Accepted { value: submission.job, replayed: false }),
@@ -93,18 +98,18 @@ impl Jobs {
     /// Makes the jobs that the batch names and that are not there yet.
     async fn fill(&self, batch: &Batch, records: Vec<Result<NewJob, BatchItem>>) -> Result<(), StoreError> {
         let planned = (0_u32..).zip(&batch.items).zip(records);
-        let submissions: Vec<Submission> = planned
+        let jobs: Vec<Job> = planned
             .filter_map(|((index, item), record)| match (item, record) {
                 (BatchItem::Job(id), Ok(new)) => {
                     let place = BatchRef { id: batch.id, index };
-                    let job = self.job(*id, &batch.owner, new, Duration::ZERO, Some(place));
-                    Some(Submission { job, key: None })
+                    Some(self.job(*id, &batch.owner, new, Duration::ZERO, Some(place)))
                 }
                 _ => None,
             })
             .collect();
-        for chunk in submissions.chunks(self.backend.store.capabilities().max_create.max(1)) {
-            for outcome in self.backend.store.create(chunk).await {
+        for group in groups(jobs, self.backend.store.capabilities().max_create) {
+            let submissions = self.recall(group).await;
+            for outcome in self.backend.store.create(&submissions).await {
                 match outcome {
                     Ok(_) | Err(StoreError::Exists) => {}
                     Err(error) => return Err(error),
@@ -208,4 +213,21 @@ impl Jobs {
             _ => Ok(false),
         }
     }
+}
+
+/// The jobs in order, in groups of at most `most` and of about [`GROUP_RESIDUES`].
+fn groups(jobs: Vec<Job>, most: usize) -> Vec<Vec<Job>> {
+    let mut groups: Vec<Vec<Job>> = Vec::new();
+    let mut residues = 0;
+    for job in jobs {
+        residues += job.head.length;
+        match groups.last_mut() {
+            Some(group) if group.len() < most && residues <= GROUP_RESIDUES => group.push(job),
+            _ => {
+                residues = job.head.length;
+                groups.push(vec![job]);
+            }
+        }
+    }
+    groups
 }

@@ -9,6 +9,7 @@ use crate::id::JobId;
 use crate::job::{Failure, Job, Phase, Refused};
 use crate::policy::MAX_DELAY;
 use crate::ports::Change;
+use crate::reuse::Outcome;
 
 impl Jobs {
     /// Tries to take the job for its next attempt. A lease that ran out is recorded as a lost worker
@@ -73,7 +74,10 @@ impl Jobs {
             return Err(StoreError::TooLarge(detail));
         }
         match job.finish(self.now(), &self.policy) {
-            Ok(next) => self.apply(&Change::new(job, next).with_result(result)).await,
+            Ok(next) => {
+                let outcome = Outcome { bytes: result, key: self.result_key(job) };
+                self.apply(&Change::new(job, next).with_result(outcome)).await
+            }
             Err(_) => Ok(Settled::Stale),
         }
     }

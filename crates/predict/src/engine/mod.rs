@@ -73,6 +73,12 @@ pub trait Engine: Send + Sync {
     /// What it is; the same in every result it makes.
     fn method(&self) -> &Method;
 
+    /// Whether the result of one job may answer another with the same sequence: so for every engine that
+    /// keeps this contract to the letter.
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     /// Predicts all properties for `sequence` (1 to 10,000 residues).
     ///
     /// # Errors

@@ -35,11 +35,12 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     ctx.board.admit(ctx.jobs()).await?;
     let key = headers::idempotency_key(request.headers())?;
+    let jobs = ctx.submitting(request.headers());
     let limit = Limit { bytes: ctx.config().max_batch_bytes, name: "max_batch_bytes" };
     let payload = Payload::read(&ctx, request, limit).await?;
     let HeldBatch { batch: parsed, held: _held } = input::parse_batch(&ctx, payload).await?;
     let key = key.map(|key| Key { key, digest: parsed.digest });
-    let accepted = ctx.jobs().submit_batch(&owner, parsed.records, key).await.map_err(gone)?;
+    let accepted = jobs.submit_batch(&owner, parsed.records, key).await.map_err(gone)?;
     let batch = accepted.value;
     if !accepted.replayed {
         metrics::counter!("pssp_jobs_submitted_total", "by" => "batch")

@@ -24,7 +24,7 @@ const DEFAULT_PAGE: usize = 50;
 /// Most jobs on a page.
 const MAX_PAGE: usize = 200;
 
-/// 202, or 201 with a job that is finished already (a replayed key, or `Prefer: wait`).
+/// 202, or 201 with a job that is finished already (a reused result, a replayed key, or `Prefer: wait`).
 pub(super) async fn create(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
@@ -34,18 +34,19 @@ pub(super) async fn create(
     ctx.board.admit(ctx.jobs()).await?;
     let key = headers::idempotency_key(request.headers())?;
     let wait = gateway.wait(request.headers(), ctx.config().max_wait);
+    let jobs = ctx.submitting(request.headers());
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await?;
     let key = key.map(|key| Key { key, digest: parsed.digest });
-    let accepted =
-        ctx.jobs().submit(&owner, parsed.job, std::time::Duration::ZERO, key).await.map_err(gone)?;
+    let accepted = jobs.submit(&owner, parsed.job, std::time::Duration::ZERO, key).await.map_err(gone)?;
     if !accepted.replayed {
         metrics::counter!("pssp_jobs_submitted_total", "by" => "single").increment(1);
+        metrics::counter!("pssp_results_reused_total").increment(accepted.value.status.reused.into());
     }
     let id = accepted.value.id();
     let awaited = match wait {
-        Some(_) => job::awaited(&ctx, &owner, id, wait).await?,
-        None => job::Awaited::at_once(accepted.value),
+        Some(_) if !accepted.value.state().is_terminal() => job::awaited(&ctx, &owner, id, wait).await?,
+        _ => job::Awaited::at_once(accepted.value),
     };
     let status = if awaited.job.state().is_terminal() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
     let mut response = (status, awaited.into_response(&ctx, &gateway)).into_response();

@@ -10,7 +10,7 @@ use pssp_api::Config;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::{
     Backend, Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, ManualClock, Page,
-    StoreError, Submission, Summary, Timestamp,
+    ResultKey, StoreError, Submission, Summary, Timestamp,
 };
 
 use crate::support::{NOBODY, Service, service, service_over, service_with};
@@ -147,6 +147,10 @@ impl JobStore for Failing {
     }
 
     async fn result(&self, _: JobId) -> Result<Option<Bytes>, StoreError> {
+        self.fail().await
+    }
+
+    async fn reusable(&self, _: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
         self.fail().await
     }
 

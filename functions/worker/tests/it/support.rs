@@ -11,7 +11,7 @@ use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::service::NewJob;
 use pssp_jobs::{
     Backend, Capabilities, Change, Clock, Created, Disposition, Handler, Job, JobId, JobStore, JobWatch,
-    Jobs, ListQuery, ManualClock, Message, Owner, Page, Policy, State, StoreError, Submission, Summary,
+    Jobs, ListQuery, ManualClock, Message, Owner, Page, Policy, ResultKey, State, StoreError, Submission, Summary,
     Timestamp, Watcher,
 };
 use pssp_predict::{Cancel, Engine, EngineError, Method, PROPERTIES, Prediction, Sequence, Track};
@@ -184,6 +184,10 @@ impl JobStore for Store {
 
     async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
         self.inner.result(id).await
+    }
+
+    async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
+        self.inner.reusable(keys).await
     }
 
     async fn delete(&self, id: JobId) -> Result<bool, StoreError> {

@@ -9,6 +9,7 @@ mod poison;
 mod queue;
 mod randomised;
 mod records;
+mod reuse;
 mod shutdown;
 
 pub use cancelled::*;
@@ -20,6 +21,7 @@ pub use poison::*;
 pub use queue::*;
 pub use randomised::*;
 pub use records::*;
+pub use reuse::*;
 pub use shutdown::*;
 
 /// The source of every file above, for [`case_names`](super::case_names).
@@ -33,5 +35,6 @@ pub(super) const SOURCES: &[&str] = &[
     include_str!("queue.rs"),
     include_str!("randomised.rs"),
     include_str!("records.rs"),
+    include_str!("reuse.rs"),
     include_str!("shutdown.rs"),
 ];

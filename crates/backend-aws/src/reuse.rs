@@ -1,0 +1,36 @@
+//! Which job a result is found with: an item a key, a hint that is written after the job has finished.
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use pssp_jobs::{Job, JobId, Outcome, ResultKey, StoreError};
+
+use crate::AwsBackend;
+use crate::item::{self, Item, expiry, get_text, text, with};
+
+/// Keys that are looked up at the same time.
+const WIDTH: usize = 32;
+
+impl AwsBackend {
+    /// Writes the hint. One that cannot be written is a result that will be computed again.
+    pub(crate) async fn note_reusable(&self, job: &Job, result: &Outcome) {
+        let (Some(key), Some(expires_at)) = (result.key, job.status.expires_at) else { return };
+        let item = with(key_of(key), [("leads_to", text(job.id().to_string()))]);
+        if let Err(error) = self.table.put(with(item, expiry(expires_at))).await {
+            let id = job.id();
+            tracing::debug!(job = %id, %error, "the result of job {id} will not be reused: {error}");
+        }
+    }
+
+    pub(crate) async fn reusable_of(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
+        let reads: Vec<_> = keys.iter().map(|key| self.look_up(*key)).collect();
+        stream::iter(reads).buffered(WIDTH).try_collect().await
+    }
+
+    async fn look_up(&self, key: ResultKey) -> Result<Option<JobId>, StoreError> {
+        let found = self.table.peek(key_of(key)).await?;
+        Ok(found.and_then(|item| get_text(&item, "leads_to").ok()?.parse().ok()))
+    }
+}
+
+fn key_of(key: ResultKey) -> Item {
+    item::key(format!("U#{key}"), "U")
+}

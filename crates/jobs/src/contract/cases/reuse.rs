@@ -1,0 +1,132 @@
+//! Reuse: a stored result answers a later job at once, and only where it may.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pssp_predict::Method;
+
+use crate::contract::{Harness, all_of, bytes, claim, jobs, named, new_job, owner, policy, receive, submit};
+use crate::id::Owner;
+use crate::job::{Failure, FailureClass, Job, State};
+use crate::ports::Depth;
+use crate::service::{Jobs, Key, Settled};
+
+fn method(version: &str) -> Option<Method> {
+    let [name, sha256] = ["net", "c0ffee"].map(str::to_owned);
+    Some(Method { name, version: version.to_owned(), sha256, citation: String::new() })
+}
+
+/// Finishes a job with this result.
+async fn finished(jobs: &Jobs, result: Bytes) -> Job {
+    let job = claim(jobs, submit(&jobs.reusing(None)).await.id()).await;
+    assert!(matches!(jobs.finish(&job, result).await.unwrap(), Settled::Done(_)));
+    job
+}
+
+/// The same again is finished at once, as a job of its own that lives on when the first is deleted.
+pub async fn a_stored_result_answers_the_same_again<H: Harness>(h: &mut H) {
+    let jobs = jobs(h).reusing(method("1"));
+    let first = finished(&jobs, bytes("the result")).await;
+    receive(h, 10).await;
+
+    let again = jobs.submit(&owner(), named("again"), Duration::ZERO, None).await.unwrap().value;
+    assert!(again.id() != first.id() && again.status.reused);
+    h.advance(Duration::from_secs(4)).await;
+    assert!(receive(h, 10).await.iter().all(|message| !message.body.contains(&again.id().to_string())));
+    assert!(jobs.delete(&owner(), first.id()).await.unwrap());
+    h.reopen().await;
+
+    let jobs = crate::contract::jobs(h).reusing(method("1"));
+    let stored = jobs.find(&owner(), again.id()).await.unwrap();
+    assert_eq!(stored, again, "as it was answered");
+    assert_eq!((stored.state(), stored.status.attempt), (State::Finished, 0));
+    assert_eq!(jobs.result(again.id()).await.unwrap(), "the result");
+    let listed = jobs.list(&all_of(owner(), 10)).await.unwrap().items;
+    assert_eq!(listed, [again.summary()]);
+    assert_eq!(jobs.backend().store.depth().await.unwrap(), Depth::default());
+    let far = jobs.now().plus(Duration::from_hours(1));
+    assert!(jobs.backend().store.overdue(far, policy().horizon(), 10).await.unwrap().is_empty());
+    assert!(jobs.cancel(&owner(), again.id()).await.is_err(), "finished is finished");
+    // It answers in turn.
+    let third = submit(&jobs).await;
+    assert!(third.status.reused && third.id() != again.id());
+}
+
+/// A result of another caller, method or sequence is none, nor one that is not wanted.
+pub async fn only_the_same_is_answered<H: Harness>(h: &mut H) {
+    let plain = jobs(h);
+    let jobs = plain.reusing(method("1"));
+    finished(&jobs, bytes("r")).await;
+    assert!(submit(&jobs).await.status.reused);
+
+    let other = Owner::new("another");
+    let theirs = jobs.submit(&other, new_job(), Duration::ZERO, None).await.unwrap().value;
+    assert_eq!(theirs.state(), State::Submitted);
+    assert_eq!(submit(&plain.reusing(method("2"))).await.state(), State::Submitted);
+    assert_eq!(submit(&plain).await.state(), State::Submitted);
+    let mut longer = new_job();
+    longer.request.sequence = "MKTAYIAKQRA".parse().unwrap();
+    let longer = jobs.submit(&owner(), longer, Duration::ZERO, None).await.unwrap().value;
+    assert_eq!(longer.state(), State::Submitted);
+    let delayed = jobs.submit(&owner(), new_job(), Duration::from_secs(1), None).await.unwrap().value;
+    assert_eq!(delayed.state(), State::Submitted, "its caller expects to see it wait");
+}
+
+/// What failed, was cancelled or deleted, or was stored without a method, answers nothing.
+pub async fn only_finished_jobs_answer<H: Harness>(h: &mut H) {
+    let plain = jobs(h);
+    let jobs = plain.reusing(method("1"));
+    let failed = claim(&jobs, submit(&jobs).await.id()).await;
+    jobs.fail(&failed, Failure::new(FailureClass::Method, "broke")).await.unwrap();
+    let cancelled = submit(&jobs).await;
+    jobs.cancel(&owner(), cancelled.id()).await.unwrap();
+    finished(&plain, bytes("of a program")).await;
+    let deleted = finished(&jobs, bytes("r")).await;
+    assert!(jobs.delete(&owner(), deleted.id()).await.unwrap());
+    assert_eq!(submit(&jobs).await.state(), State::Submitted);
+}
+
+/// A result is not handed on past its time, whether it is purged or not; an answer has a time of its own.
+pub async fn an_expired_result_answers_nothing<H: Harness>(h: &mut H) {
+    let jobs = jobs(h).reusing(method("1"));
+    finished(&jobs, bytes("r")).await;
+    h.advance(policy().ttl / 2).await;
+    let again = submit(&jobs).await;
+    assert!(again.status.reused);
+    assert_eq!(again.status.expires_at, Some(again.head.created_at.plus(policy().ttl)));
+    jobs.delete(&owner(), again.id()).await.unwrap();
+    h.advance(policy().ttl / 2 + Duration::from_secs(2)).await;
+    assert_eq!(submit(&jobs).await.state(), State::Submitted);
+}
+
+/// A repeated request finds its first job, answered or not; one key makes one job.
+pub async fn a_key_leads_to_the_answered_job<H: Harness>(h: &mut H) {
+    let jobs = jobs(h).reusing(method("1"));
+    finished(&jobs, bytes("r")).await;
+    let key = || Some(Key { key: "k".to_owned(), digest: [3; 32] });
+    let first = jobs.submit(&owner(), new_job(), Duration::ZERO, key()).await.unwrap();
+    assert!(first.value.status.reused && !first.replayed);
+    let second = jobs.submit(&owner(), new_job(), Duration::ZERO, key()).await.unwrap();
+    assert!(second.replayed);
+    assert_eq!(second.value, first.value);
+    assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 2);
+}
+
+/// Records of a batch are answered one by one, in their places.
+pub async fn a_batch_is_answered_record_by_record<H: Harness>(h: &mut H) {
+    let jobs = jobs(h).reusing(method("1"));
+    finished(&jobs, bytes("known")).await;
+    let mut unknown = new_job();
+    unknown.request.sequence = "GGGGGG".parse().unwrap();
+    let records = vec![Ok(new_job()), Ok(unknown), Ok(new_job())];
+    let batch = jobs.submit_batch(&owner(), records, None).await.unwrap().value;
+    let mut states = Vec::new();
+    for id in batch.jobs() {
+        let job = jobs.find(&owner(), id).await.unwrap();
+        assert_eq!(job.status.reused, job.state() == State::Finished);
+        states.push(job.state());
+    }
+    assert_eq!(states, [State::Finished, State::Submitted, State::Finished]);
+    let last = batch.jobs().last().unwrap();
+    assert_eq!(jobs.result(last).await.unwrap(), "known");
+}

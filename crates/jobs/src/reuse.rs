@@ -1,0 +1,92 @@
+//! Reuse: the result of one job may answer another that asks the same of the same method.
+//!
+//! A result is stored with a [`ResultKey`]. Whoever submits looks the key up; what it leads to is only a
+//! hint, so the job there is read and compared before its result is copied to a job of its own. Keys of
+//! different owners do not meet: an answer that comes at once would tell one caller what another has
+//! asked.
+
+use std::fmt;
+
+use bytes::Bytes;
+use pssp_predict::{Method, Sequence};
+use sha2::{Digest as _, Sha256};
+
+use crate::id::Owner;
+
+/// Under which a result is found again: a digest of owner, method (name, version, weights) and cleaned
+/// sequence.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ResultKey([u8; Self::BYTES]);
+
+impl ResultKey {
+    /// How long one is. Two that are the same by chance would do no harm, see [`crate::reuse`].
+    pub const BYTES: usize = 16;
+
+    /// The key of what `method` says of `sequence`, for jobs of `owner`.
+    #[must_use]
+    pub fn of(owner: &Owner, method: &Method, sequence: &Sequence) -> Self {
+        let mut digest = Sha256::new_with_prefix("result");
+        let parts = [owner.as_str(), &method.name, &method.version, &method.sha256, sequence.as_str()];
+        for part in parts {
+            // The length keeps `a` + `bc` apart from `ab` + `c`.
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        Self(std::array::from_fn(|i| digest[i]))
+    }
+
+    /// The bytes, for backends.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ResultKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ResultKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResultKey({self})")
+    }
+}
+
+/// A result on its way into the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its stored form.
+    pub bytes: Bytes,
+    /// Under which it is found again; nothing if it is not to be reused.
+    pub key: Option<ResultKey>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(owner: &str, [name, version, sha256]: [&str; 3], sequence: &str) -> ResultKey {
+        let [name, version, sha256] = [name, version, sha256].map(str::to_owned);
+        let method = Method { name, version, sha256, citation: String::new() };
+        ResultKey::of(&Owner::new(owner), &method, &sequence.parse().unwrap())
+    }
+
+    #[test]
+    fn everything_that_could_change_a_result_changes_its_key() {
+        let keys = [
+            key("a", ["net", "1", "ff"], "MKV"),
+            key("b", ["net", "1", "ff"], "MKV"),
+            key("a", ["other", "1", "ff"], "MKV"),
+            key("a", ["net", "2", "ff"], "MKV"),
+            key("a", ["net", "1", "fe"], "MKV"),
+            key("a", ["net", "1", "ff"], "MKVA"),
+            key("an", ["et", "1", "ff"], "MKV"),
+        ];
+        assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), keys.len());
+        assert_eq!(keys[0], key("a", ["net", "1", "ff"], "MKV"));
+        assert_eq!(keys[0].to_string().len(), 2 * ResultKey::BYTES);
+    }
+}

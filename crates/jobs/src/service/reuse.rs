@@ -1,0 +1,108 @@
+//! For callers and workers: results that answer more than one job.
+
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt as _};
+use pssp_predict::Method;
+
+use super::Jobs;
+use crate::error::StoreError;
+use crate::id::JobId;
+use crate::job::{Job, State};
+use crate::ports::{IdempotencyKey, Submission};
+use crate::reuse::{Outcome, ResultKey};
+
+/// Results that are read at the same time.
+const WIDTH: usize = 16;
+
+impl Jobs {
+    /// The same use cases, but results of `method` answer later jobs that ask the same of it: those that are
+    /// finished here are stored so, and those that are submitted are looked up. `None` does neither.
+    #[must_use]
+    pub fn reusing(&self, method: Option<Method>) -> Self {
+        Self { reuse: method.map(Arc::new), ..self.clone() }
+    }
+
+    /// What is to be created: the jobs as they are, or finished at once where a stored result answers them.
+    /// A job that is not to start at once is left as it is: its caller expects to see it wait.
+    ///
+    /// A look-up that fails is a job to be computed, not an error.
+    pub async fn recall(&self, jobs: Vec<Job>) -> Vec<Submission> {
+        let wanted: Vec<Option<ResultKey>> = jobs.iter().map(|job| self.wanted(job)).collect();
+        let keys: Vec<ResultKey> = wanted.iter().flatten().copied().collect();
+        let mut hints = self.hints(&keys).await.into_iter();
+        let lookups: Vec<_> = jobs
+            .into_iter()
+            .zip(wanted)
+            .map(|(job, key)| (job, key.zip(key.and_then(|_| hints.next().flatten()))))
+            .map(|(job, hint)| async move {
+                let found = match hint {
+                    Some((key, id)) => self.answer(&job, key, id).await,
+                    None => None,
+                };
+                self.submission(job, found)
+            })
+            .collect();
+        stream::iter(lookups).buffered(WIDTH).collect().await
+    }
+
+    /// The same for one job, which comes with a key.
+    pub async fn recall_one(&self, job: Job, key: Option<IdempotencyKey>) -> Submission {
+        let plain = Submission { job: job.clone(), key: None, result: None };
+        let submission = self.recall(vec![job]).await.pop().unwrap_or(plain);
+        Submission { key, ..submission }
+    }
+
+    /// The key of a result of this job, if it is to be reused.
+    pub(super) fn result_key(&self, job: &Job) -> Option<ResultKey> {
+        let method = self.reuse.as_deref()?;
+        Some(ResultKey::of(&job.head.owner, method, &job.request.sequence))
+    }
+
+    fn wanted(&self, job: &Job) -> Option<ResultKey> {
+        self.result_key(job).filter(|_| !job.is_delayed())
+    }
+
+    /// What the keys lead to, as far as the store can say.
+    async fn hints(&self, keys: &[ResultKey]) -> Vec<Option<JobId>> {
+        let mut hints = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(self.backend.store.capabilities().max_create.max(1)) {
+            match self.backend.store.reusable(chunk).await {
+                Ok(found) => hints.extend(found),
+                Err(error) => {
+                    missed(&error);
+                    hints.extend(chunk.iter().map(|_| None));
+                }
+            }
+        }
+        hints
+    }
+
+    /// The result of `id`, if that job really answers `job`.
+    async fn answer(&self, job: &Job, key: ResultKey, id: JobId) -> Option<Outcome> {
+        let read = async {
+            let Some(earlier) = self.backend.store.get(id).await? else { return Ok(None) };
+            let same =
+                earlier.head.owner == job.head.owner && earlier.request.sequence == job.request.sequence;
+            let stands = earlier.state() == State::Finished && !earlier.status.is_expired(self.now());
+            match same && stands {
+                true => self.backend.store.result(id).await,
+                false => Ok(None),
+            }
+        };
+        let found = read.await.unwrap_or_else(|error| {
+            missed(&error);
+            None
+        });
+        found.map(|bytes| Outcome { bytes, key: Some(key) })
+    }
+
+    fn submission(&self, job: Job, found: Option<Outcome>) -> Submission {
+        let job = if found.is_some() { job.answered(&self.policy) } else { job };
+        Submission { job, key: None, result: found }
+    }
+}
+
+fn missed(error: &StoreError) {
+    tracing::debug!(%error, "cannot look for a stored result, will compute: {error}");
+}
