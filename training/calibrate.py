@@ -22,6 +22,14 @@ import net
 import score
 
 
+#: Longest segments, residues; a longer one is two.
+LONGEST = {"H": 45, "E": 30}
+#: Spreads the counts of lengths over their neighbours: there are few thousand helices.
+SMOOTH = (0.1, 0.2, 0.4, 0.2, 0.1)
+#: What is tried for membrane segments: the cost of one, least lengths, and how much lengths weigh.
+CHOICES = {"enter": (0, 1024, 2048, 4096), "weight": (0.0, 0.5, 1.0), "helix": (9, 12, 15), "strand": (4, 5, 6)}
+
+
 def golden(loss, low: float, high: float, rounds: int = 24) -> float:
     """Minimum of a function with one valley (golden-section search)."""
     ratio = (5**0.5 - 1) / 2
@@ -38,21 +46,42 @@ def temperature(logits: np.ndarray, allowed: np.ndarray) -> float:
     return round(golden(lambda t: net.allowed_loss(x / t, sets).item(), 0.5, 2.5), 4)
 
 
-def membrane_rules(chains: list[data.Chain], tm_logits: list[np.ndarray], heat: float) -> dict:
-    """The rules with the best sum of residue MCC and share of chains with exactly the right segments."""
+def membrane_rules(chains: list[data.Chain], tm_logits: list[np.ndarray], heat: float, known: list[data.Chain]) -> dict:
+    """The rules with the best sum of residue MCC, share of membrane chains with exactly the right segments,
+    and share of other chains with none."""
     permille = [decode.quantise(decode.softmax(x.astype(np.float64) / heat)) for x in tm_logits]
-    chosen = vars(decode.Rules()).copy()
-    choices = {"tm_enter": (0, 1024, 2048, 4096), "tm_min_helix": (10, 12, 14), "tm_min_strand": (4, 5, 6)}
+    inside = np.array([bool(np.isin(c.tm, (score.HELIX, score.STRAND)).any()) for c in chains])
+    helices, strands = (length_costs(known, bits) for bits in (score.HELIX, score.STRAND))
 
-    def value(change: dict) -> float:
-        rules = decode.Rules(**{**chosen, **change})
-        table = [score.membrane_row(c, decode.membrane_segments(p, rules)) for c, p in zip(chains, permille)]
-        return score.membrane_mcc(table) + float(np.mean([row["exact"] for row in table]))
+    def rules(enter: int, helix: int, strand: int, weight: float) -> dict:
+        told = {"tm_helix": table(helices, helix, LONGEST["H"], weight), "tm_strand": table(strands, strand, LONGEST["E"], weight)}
+        return {"tm_enter": enter, **told}
 
-    for name, options in choices.items():  # one after the other: they hardly depend on each other
-        chosen[name] = max(options, key=lambda option: value({name: option}))
-    del chosen["dis_threshold"]
-    return chosen
+    def value(choice: dict) -> float:
+        made = decode.Rules(**rules(**choice))
+        rows = [score.membrane_row(c, decode.membrane_segments(p, made)) for c, p in zip(chains, permille)]
+        exact = np.array([row["exact"] for row in rows])
+        return score.membrane_mcc(rows) + float(exact[inside].mean()) + float(exact[~inside].mean())
+
+    chosen: dict = {"enter": 2048, "helix": 12, "strand": 5, "weight": 0.5}
+    for name, options in CHOICES.items():  # one after the other: they hardly depend on each other
+        chosen[name] = max(options, key=lambda option: value({**chosen, name: option}))
+    return rules(**chosen)
+
+
+def length_costs(chains: list[data.Chain], bits: int) -> np.ndarray:
+    """Cost of a segment of each length, 1/1024 nats, -log of how often `chains` have it; the most frequent
+    length costs nothing. Segments that are cut off by unknown residues or an end count as they are."""
+    text = lambda c: "".join("H" if x == bits else "_" for x in c.tm)  # noqa: E731
+    lengths = [b - a for c in chains for a, b in metrics.segments(text(c), "H")]
+    counts = np.bincount(np.minimum(lengths, LONGEST["H"]), minlength=LONGEST["H"] + 1) + 0.5
+    smooth = np.convolve(counts, SMOOTH, "same")
+    return -1024 * np.log(smooth / smooth.max())
+
+
+def table(costs: np.ndarray, least: int, most: int, weight: float) -> str:
+    """A table of `decode.Rules`."""
+    return f"{least}:" + ",".join(str(round(weight * float(cost))) for cost in costs[least : most + 1])
 
 
 def main() -> None:
@@ -84,7 +113,8 @@ def main() -> None:
     best = max(thresholds, key=thresholds.get)
     # One half keeps every label the more probable class; worth leaving only for a clear gain.
     chosen = best if thresholds[best] - thresholds[500] > 0.03 else 500
-    rules = {"dis_threshold": chosen, **membrane_rules(membrane, found, temperatures["tm"])}
+    known = [c for name in ("tm_pdbtm", "tm_tmbed") for c in sets[name]["train"]]
+    rules = {"dis_threshold": chosen, **membrane_rules(membrane, found, temperatures["tm"], known)}
     fitted = {"temperatures": temperatures, "rules": rules, "dis_mcc_by_threshold": thresholds}
     (args.run / "calibration.json").write_text(json.dumps(fitted, indent=1) + "\n")
     print(json.dumps(fitted))

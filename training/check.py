@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -65,13 +66,37 @@ def loss_of_one_class_is_cross_entropy() -> None:
 
 def membrane_segments_are_legal() -> None:
     rng = np.random.default_rng(2)
-    rules = decode.Rules(tm_min_helix=6, tm_min_strand=3, tm_enter=500)
+    rules = decode.Rules(tm_enter=500, tm_helix="6:900,0,0,40,80", tm_strand="3:0,10,0")
     for n in (1, 5, 60, 200):
         permille = decode.quantise(rng.dirichlet([0.3] * 6, n))
         spans = decode.membrane_segments(permille, rules)
         assert len(spans) == n and "HE" not in spans and "EH" not in spans
-        for letter, least in (("H", 6), ("E", 3)):
-            assert all(b - a >= least for a, b in metrics.segments(spans, letter)), spans
+        for letter, least, most in (("H", 6, 10), ("E", 3, 5)):
+            assert all(least <= b - a <= most for a, b in metrics.segments(spans, letter)), spans
+
+
+def segments_are_the_cheapest() -> None:
+    """Against all ways to label a short chain."""
+    rng = np.random.default_rng(5)
+    rules = decode.Rules(tm_enter=300, tm_helix="2:100,0,50", tm_strand="1:0,200")
+    tables = {"H": decode.lengths_of(rules.tm_helix), "E": decode.lengths_of(rules.tm_strand)}
+
+    def cost(spans: str, permille: np.ndarray) -> float:
+        total = 0
+        for letter, (least, costs) in tables.items():
+            for a, b in metrics.segments(spans, letter):
+                if not least <= b - a < least + len(costs):
+                    return np.inf
+                total += rules.tm_enter + costs[b - a - least]
+        if "HE" in spans or "EH" in spans:
+            return np.inf
+        column = {"H": permille[:, 0], "E": permille[:, 1], "_": 1000 - permille[:, 0] - permille[:, 1]}
+        return total + sum(int(decode.COST[column[s][i]]) for i, s in enumerate(spans))
+
+    for _ in range(20):
+        permille = decode.quantise(rng.dirichlet([0.3] * 6, 7))
+        cheapest = min(cost("".join(spans), permille) for spans in itertools.product("_HE", repeat=7))
+        assert cost(decode.membrane_segments(permille, rules), permille) == cheapest
 
 
 def scores_of_known_cases() -> None:
@@ -138,6 +163,7 @@ if __name__ == "__main__":
         export_keeps_the_network,
         loss_of_one_class_is_cross_entropy,
         membrane_segments_are_legal,
+        segments_are_the_cheapest,
         scores_of_known_cases,
         splits_do_not_move,
         noise_changes_what_it_should,

@@ -1,9 +1,9 @@
 """From the network's outputs to probabilities and labels; mirrored by `decode.rs` of the engine.
 
-Membrane segments are decoded by a Viterbi search over whole per-mille probabilities with integer
-costs, so that both implementations agree to the letter: outside any segment, in a helix of at
-least `tm_min_helix` residues, or in a strand of at least `tm_min_strand`; entering a segment costs
-`tm_enter`. Everything else is the most probable class, the first one where they tie.
+Membrane segments are decoded by a search over segments (Viterbi with explicit durations) on whole
+per-mille probabilities with integer costs, so that both implementations agree to the letter. A
+segment costs `tm_enter`, and what its length is worth; two segments never touch. Everything else is
+the most probable class, the first one where they tie.
 """
 
 from __future__ import annotations
@@ -25,9 +25,14 @@ class Rules:
     """What the labels depend on besides the probabilities; fitted on validation chains."""
 
     dis_threshold: int = 500  # per mille; at or above is disordered
-    tm_min_helix: int = 12
-    tm_min_strand: int = 5
-    tm_enter: int = 2048
+    tm_enter: int = 2048  # cost of a segment, 1/1024 nats
+    tm_helix: str = "12:" + ",".join(["0"] * 34)  # least length, and the cost of each from there on
+    tm_strand: str = "5:" + ",".join(["0"] * 26)
+
+    @classmethod
+    def read(cls, metadata: dict[str, str]) -> Rules:
+        """As `export.py` writes them."""
+        return cls(int(metadata["dis_threshold"]), int(metadata["tm_enter"]), metadata["tm_helix"], metadata["tm_strand"])
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -53,40 +58,43 @@ def membrane_segments(permille: np.ndarray, rules: Rules) -> str:
     """`H`, `E` or `_` (outside) for each residue; `permille` (n, 6) in the order of `ab.TM`."""
     n = len(permille)
     helix, strand = permille[:, ab.TM.index("H")], permille[:, ab.TM.index("E")]
-    if (np.maximum(helix, strand) <= 1000 - helix - strand).all():
+    outside = 1000 - helix - strand
+    if (np.maximum(helix, strand) <= outside).all():
         return "_" * n  # staying outside is cheapest everywhere: the search would say the same
-    costs = {"_": COST[1000 - helix - strand].tolist(), "H": COST[helix].tolist(), "E": COST[strand].tolist()}
-    h, e = rules.tm_min_helix, rules.tm_min_strand
-    # State 0 is outside, 1..h the residues of a helix (the last one repeats), then the strand's.
-    letters = "_" + "H" * h + "E" * e
-    helix_end, strand_end = h, h + e
-    best = [FORBIDDEN] * len(letters)
-    back = np.zeros((n, len(letters)), dtype=np.int16)
-    for i in range(n):
-        before = best if i else [0] + [FORBIDDEN] * (h + e)
-        best = [FORBIDDEN] * len(letters)
-        for state in range(len(letters)):
-            # Predecessors in a fixed order; the first of equals is kept.
-            if state == 0:
-                sources = ((0, 0), (helix_end, 0), (strand_end, 0))
-            elif state in (1, h + 1):
-                sources = ((0, rules.tm_enter),)
-            else:
-                sources = ((state - 1, 0),)
-            if state in (helix_end, strand_end):
-                sources += ((state, 0),)
-            cost, source = FORBIDDEN, 0
-            for previous, extra in sources:
-                if before[previous] + extra < cost:
-                    cost, source = before[previous] + extra, previous
-            best[state] = min(cost + costs[letters[state]][i], FORBIDDEN)
-            back[i, state] = source
-    state = min((0, helix_end, strand_end), key=lambda s: best[s])
-    labels = []
-    for i in range(n - 1, -1, -1):
-        labels.append(letters[state])
-        state = int(back[i, state])
+    kinds = []
+    for letter, share, text in (("H", helix, rules.tm_helix), ("E", strand, rules.tm_strand)):
+        least, costs = lengths_of(text)
+        inside = np.concatenate([[0], np.cumsum(COST[share])])
+        kinds.append((letter, np.arange(least, least + len(costs)), costs + rules.tm_enter, inside))
+    step = COST[outside].tolist()
+    # Cheapest way to have the first i residues done, the last of them outside or the end of a segment.
+    out, end = np.full(n + 1, FORBIDDEN), np.full(n + 1, FORBIDDEN)
+    last: list[tuple[str, int]] = [("_", 0)] * (n + 1)
+    out[0] = 0
+    for i in range(1, n + 1):
+        out[i] = min(out[i - 1], end[i - 1]) + step[i - 1]
+        for letter, lengths, price, inside in kinds:
+            fits = lengths[lengths <= i]
+            if len(fits):
+                total = out[i - fits] + price[: len(fits)] + inside[i] - inside[i - fits]
+                best = int(total.argmin())
+                if total[best] < end[i]:
+                    end[i], last[i] = total[best], (letter, int(fits[best]))
+    labels, i = [], n
+    in_segment = end[n] < out[n]
+    while i > 0:
+        letter, length = last[i] if in_segment else ("_", 1)
+        labels.append(letter * length)
+        i -= length
+        # Before a segment comes a residue outside; before one outside, whatever was cheaper.
+        in_segment = not in_segment and end[i] < out[i]
     return "".join(reversed(labels))
+
+
+def lengths_of(text: str) -> tuple[int, np.ndarray]:
+    """Least length of a segment, and what each length from there on costs, from `least:cost,cost,...`."""
+    least, costs = text.split(":")
+    return int(least), np.array([int(cost) for cost in costs.split(",")], dtype=np.int64)
 
 
 def letters(indices: np.ndarray, alphabet: str) -> str:

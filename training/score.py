@@ -149,7 +149,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     model, metadata = weights.read(args.model / "pssp-net.safetensors")
-    rules = decode.Rules(**{name: int(metadata[name]) for name in vars(decode.Rules())})
+    rules = decode.Rules.read(metadata)
 
     def run(chains: list[data.Chain]) -> list[dict]:
         return [decode.predict(out, rules) for out in evaluate.logits_of(model, chains)]

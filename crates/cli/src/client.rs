@@ -44,6 +44,7 @@ pub(crate) struct Client {
 }
 
 /// What is asked, apart from the address.
+#[derive(Clone)]
 pub(crate) struct Ask<'a> {
     pub(crate) method: Method,
     pub(crate) path: &'a str,

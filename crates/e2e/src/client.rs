@@ -7,6 +7,9 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Request;
 
+/// A header for submissions that a stored result may answer.
+pub const REUSE: (&str, &str) = ("cache-control", "max-age=604800");
+
 /// What came back.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -77,12 +80,16 @@ impl Client {
         &self.url
     }
 
-    /// One request; `None` if there was no answer.
+    /// One request; `None` if there was no answer. What is submitted is computed, even where a stored result
+    /// would answer, unless `headers` say otherwise.
     #[must_use]
     pub fn try_send(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
         let mut request = Request::builder().method(verb).uri(format!("{}{path}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if verb == "POST" && headers.iter().all(|(name, _)| *name != REUSE.0) {
+            request = request.header(REUSE.0, "no-cache");
         }
         let response = if body.is_empty() && matches!(verb, "GET" | "DELETE") {
             self.agent.run(request.body(()).unwrap())

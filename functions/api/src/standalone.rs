@@ -9,7 +9,6 @@ use pssp_host::server::{self, ServerOptions};
 use pssp_host::settings::{ApiSettings, EngineSettings};
 use pssp_host::{Settings, shutdown, telemetry};
 use pssp_jobs::{Jobs, SystemClock};
-use pssp_predict::Engine;
 use pssp_predict::engine::Neural;
 use tokio_util::sync::CancellationToken;
 
@@ -61,8 +60,8 @@ fn methods(engine: &EngineSettings) -> Methods {
     if *engine != EngineSettings::Neural {
         return Methods::default();
     }
-    Methods::lazy(|| match Neural::load() {
-        Ok(engine) => vec![engine.method().clone()],
+    Methods::lazy(|| match Neural::built_in() {
+        Ok(method) => vec![method],
         Err(error) => {
             tracing::error!(%error, "cannot load the model: {error}");
             Vec::new()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pssp_jobs::job::Request;
 use pssp_jobs::service::{Claim, NewJob};
 use pssp_jobs::{JobReceiver as _, Message, Owner};
+use pssp_predict::Method;
 
 use crate::faults::{Bench, bench};
 
@@ -28,6 +29,11 @@ fn result() -> Vec<u8> {
     (0..2500).map(next).collect()
 }
 
+fn method() -> Method {
+    let [name, version, sha256] = ["net", "1", "c0ffee"].map(str::to_owned);
+    Method { name, version, sha256, citation: String::new() }
+}
+
 fn counted<const N: usize>(calls: [(&str, u32); N]) -> BTreeMap<String, u32> {
     calls.into_iter().map(|(action, n)| (action.to_owned(), n)).collect()
 }
@@ -36,10 +42,12 @@ fn counted<const N: usize>(calls: [(&str, u32); N]) -> BTreeMap<String, u32> {
 #[tokio::test]
 async fn requests_of_the_plain_path_are_counted() {
     let Bench { place, proxy, jobs, backend } = bench().await;
+    let jobs = jobs.reusing(Some(method()));
     let before = place.sqs().requests();
     let job = jobs.submit(&Owner::public(), protein(), Duration::ZERO, None).await.unwrap().value;
     let (calls, submit) = proxy.take_counts();
-    assert_eq!(calls, counted([("PutItem", 1)]));
+    // The read is for a result that may be there already.
+    assert_eq!(calls, counted([("GetItem", 1), ("PutItem", 1)]));
 
     let delivery =
         backend.receive(1, Duration::from_secs(1), Duration::from_mins(1)).await.unwrap().pop().unwrap();
@@ -51,12 +59,18 @@ async fn requests_of_the_plain_path_are_counted() {
     jobs.finish(&running, result().into()).await.unwrap();
     backend.ack(delivery.receipt).await.unwrap();
     let (calls, finish) = proxy.take_counts();
-    assert_eq!(calls, counted([("PutItem", 1), ("UpdateItem", 1)]));
+    // One more for the key under which the result is found again.
+    assert_eq!(calls, counted([("PutItem", 2), ("UpdateItem", 1)]));
 
     jobs.find(&Owner::public(), job.id()).await.unwrap();
     jobs.result(job.id()).await.unwrap();
     let (calls, read) = proxy.take_counts();
     assert_eq!(calls, counted([("GetItem", 1), ("Query", 1)]));
+
+    let again = jobs.submit(&Owner::public(), protein(), Duration::ZERO, None).await.unwrap().value;
+    assert!(again.status.reused);
+    let (calls, reuse) = proxy.take_counts();
+    assert_eq!(calls, counted([("GetItem", 2), ("PutItem", 3), ("Query", 1)]));
 
     let mut queue = place.sqs().requests();
     for (action, n) in before {
@@ -67,10 +81,11 @@ async fn requests_of_the_plain_path_are_counted() {
         ["DeleteMessage", "ReceiveMessage", "SendMessageBatch"].map(|action| (action.to_owned(), 1));
     assert_eq!(queue, BTreeMap::from(expected));
     // The stand-in counts units as AWS documents them: a write unit a KB, indexes included, a read unit 4 KB.
-    assert_eq!(submit, units([("PutItem", 3.0)]));
+    assert_eq!(submit, units([("GetItem", 0.5), ("PutItem", 3.0)]));
     assert_eq!(claim, units([("GetItem", 1.0), ("UpdateItem", 4.0)]));
-    assert_eq!(finish, units([("PutItem", 3.0), ("UpdateItem", 3.0)]));
+    assert_eq!(finish, units([("PutItem", 4.0), ("UpdateItem", 3.0)]));
     assert_eq!(read, units([("GetItem", 1.0), ("Query", 1.0)]));
+    assert_eq!(reuse, units([("GetItem", 1.5), ("PutItem", 6.0), ("Query", 1.0)]));
 }
 
 fn units<const N: usize>(units: [(&str, f64); N]) -> BTreeMap<String, f64> {

@@ -48,6 +48,8 @@ pub(crate) struct Job {
     #[serde(default)]
     pub(crate) attempts: u32,
     #[serde(default)]
+    pub(crate) reused: bool,
+    #[serde(default)]
     pub(crate) error: Option<JobError>,
 }
 
@@ -66,6 +68,9 @@ impl fmt::Display for Job {
         )?;
         if self.attempts > 1 {
             write!(f, "  (attempt {})", self.attempts)?;
+        }
+        if self.reused {
+            f.write_str("  (reused)")?;
         }
         match &self.error {
             Some(JobError { class, detail }) => write!(f, "  {class:?}: {}", plain(detail)),

@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Take sequences that look like nucleotides
     #[arg(long)]
     force: bool,
+    /// Have it computed anew, even where a stored result would answer
+    #[arg(long)]
+    fresh: bool,
     /// Send this key, so that the same submission is the same job; random unless told
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -99,7 +102,10 @@ fn send(client: &Client, args: &Args, body: &[u8], many: bool) -> Result<Told, F
     let path = format!("{resource}{}{}", if query.is_empty() { "" } else { "?" }, query.join("&"));
     // With a key of its own, a submission that is sent twice (a lost answer) is accepted once.
     let key = args.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let ask = Ask::post(&path, "text/x-fasta", body).header("idempotency-key", key);
+    let mut ask = Ask::post(&path, "text/x-fasta", body).header("idempotency-key", key);
+    if args.fresh {
+        ask = ask.header("cache-control", "no-cache");
+    }
     let json = client.json(&ask)?;
     if many { batch(json) } else { job(json) }
 }

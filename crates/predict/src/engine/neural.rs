@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use self::weights::Weights;
+use self::weights::{Weights, WeightsError};
 use super::{Cancel, Engine, EngineError, Method};
 use crate::{Prediction, Sequence};
 
@@ -40,21 +40,22 @@ impl Neural {
         Self::from_safetensors(EMBEDDED)
     }
 
+    /// The method of that network, without making it ready: for those who only have to name it.
+    ///
+    /// # Errors
+    /// As for [`Neural::load`].
+    pub fn built_in() -> Result<Method, EngineError> {
+        method(EMBEDDED)
+    }
+
     /// A network in the layout that `training/export.py` writes.
     ///
     /// # Errors
     /// [`EngineError::Method`] if a tensor or an entry of the metadata is missing or has a shape
     /// that does not fit the others.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, EngineError> {
-        let weights =
-            Weights::parse(bytes).map_err(|e| EngineError::Method(format!("unusable model file: {e}")))?;
-        let method = Method {
-            name: weights.name.clone(),
-            version: weights.version.clone(),
-            sha256: hex(&Sha256::digest(bytes)),
-            citation: weights.citation.clone(),
-        };
-        Ok(Self { method, weights: Arc::new(weights) })
+        let weights = Weights::parse(bytes).map_err(|e| unusable(&e))?;
+        Ok(Self { method: method(bytes)?, weights: Arc::new(weights) })
     }
 }
 
@@ -68,6 +69,16 @@ impl Engine for Neural {
         decode::prediction(&self.weights.rules, &outputs, self.method.clone())
             .map_err(|e| EngineError::Method(e.to_string()))
     }
+}
+
+/// What a model file says of itself.
+fn method(bytes: &[u8]) -> Result<Method, EngineError> {
+    let [name, version, citation] = weights::told(bytes).map_err(|e| unusable(&e))?;
+    Ok(Method { name, version, sha256: hex(&Sha256::digest(bytes)), citation })
+}
+
+fn unusable(error: &WeightsError) -> EngineError {
+    EngineError::Method(format!("unusable model file: {error}"))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -25,6 +25,7 @@ mod plots;
 #[cfg(feature = "standalone")]
 mod program;
 mod results;
+mod reuse;
 mod service;
 mod validate;
 mod wait;

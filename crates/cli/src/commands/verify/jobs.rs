@@ -19,6 +19,7 @@ const FIELDS: &[&str] = &[
     "finished_at",
     "expires_at",
     "attempts",
+    "reused",
     "name",
     "length",
     "warnings",
@@ -33,6 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
     submits("POST /v1/jobs answers 202 with Location, Retry-After and the job", submit),
     submits("Prefer: wait holds the answer until the job is finished", wait),
     submits("a finished job tells its times in order, and when it expires", times),
+    submits("the same sequence again is answered at once by the stored result", reuse),
     submits("FASTA, plain text and forms are taken as well as JSON", bodies),
     submits("ETag and If-None-Match: 304 without a body", etag),
     submits("a list goes on where its cursor says, newest first", list),
@@ -97,6 +99,29 @@ fn times(p: &Probe) -> Verdict {
         last = Some(time);
     }
     Ok(ensure(job["attempts"].as_u64() >= Some(1), || format!("attempts is {}", job["attempts"]))?)
+}
+
+/// As a job of its own, marked, with the same result; also for another way to write the sequence.
+fn reuse(p: &Probe) -> Verdict {
+    let limits = p.get("/v1/limits")?.expect(&[200])?.json()?;
+    if limits["reuse_results"] == json!(false) {
+        return Err(Why::Skipped("results are not reused here".to_owned()));
+    }
+    let first = p.finished()?;
+    let body = request(&CHAIN.to_lowercase());
+    let ask = Ask::post("/v1/jobs", JSON, body.as_bytes()).header("cache-control", "max-age=604800");
+    let (answer, job) = p.submit(&ask)?;
+    answer.expect(&[201])?;
+    let id = text(&job, "id");
+    ensure(id != first, || "it is the earlier job itself".to_owned())?;
+    equal("status", &text(&job, "status"), &"finished")?;
+    equal("reused", &job["reused"], &json!(true))?;
+    // The first line has the job's id.
+    let result = |id: &str| {
+        let text = p.get(&format!("/v1/jobs/{id}/result.txt"))?.expect(&[200])?.text();
+        Ok::<_, String>(text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>())
+    };
+    Ok(ensure(result(id)? == result(first)?, || "its result is another".to_owned())?)
 }
 
 fn read(p: &Probe, id: &str) -> Result<Answer, String> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pssp_e2e::client::REUSE;
 use pssp_e2e::{Client, Home, pssp, until};
 use serde_json::json;
 
@@ -95,6 +96,29 @@ pub(crate) fn the_same_key_is_the_same_job(home: &mut dyn Home) {
     let _ = client.finished(ids.first().unwrap());
     assert!(matches!(submit(&client, UBIQUITIN).status, 200..=202));
     assert_eq!(submit(&client, "MKVLAAGIVG").status, 422);
+}
+
+pub(crate) fn the_same_again_is_answered_at_once(home: &mut dyn Home) {
+    let client = home.client();
+    let again = |sequence: &str| client.send("POST", "/v1/jobs", &[TEXT, REUSE], sequence.as_bytes());
+    let first = again(UBIQUITIN).expect(202).json()["id"].as_str().unwrap().to_owned();
+    let _ = client.finished(&first);
+    let answered = again(&UBIQUITIN.to_lowercase()).expect(201).json();
+    let id = answered["id"].as_str().unwrap();
+    assert!(id != first && answered["reused"] == true && answered["status"] == "finished", "{answered}");
+    let lines = |id: &str| {
+        let text = client.get(&format!("/v1/jobs/{id}/result.txt")).expect(200).text();
+        text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(id), lines(&first));
+    // Also of an answer, when the first is gone; of a batch; and never where it is not wanted.
+    assert_eq!(client.send("DELETE", &format!("/v1/jobs/{first}"), &[], b"").status, 204);
+    assert_eq!(again(UBIQUITIN).expect(201).json()["reused"], true);
+    let fasta = format!(">a\n{UBIQUITIN}\n>b\n{UBIQUITIN}\n");
+    let batch = client.send("POST", "/v1/batches", &[("content-type", "text/x-fasta"), REUSE], fasta.as_bytes());
+    assert_eq!(batch.expect(202).json()["counts"]["finished"], 2);
+    let anew = client.submit(UBIQUITIN);
+    assert_eq!(client.finished(&anew)["reused"], false);
 }
 
 pub(crate) fn lists_page_through_all_jobs(home: &mut dyn Home) {

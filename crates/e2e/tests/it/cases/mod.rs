@@ -30,7 +30,7 @@ macro_rules! cases {
 cases! {
     classic: a_classic_client_gets_its_result, classic_errors_say_what_to_do, classic_delete;
     jobs: a_job_from_submit_to_delete, every_format_and_plot, waiting_and_watching_end_with_the_job,
-        the_same_key_is_the_same_job, lists_page_through_all_jobs, cancelled_stays_cancelled,
+        the_same_key_is_the_same_job, the_same_again_is_answered_at_once, lists_page_through_all_jobs, cancelled_stays_cancelled,
         the_longest_chain, bad_input_creates_nothing, a_live_verification_passes;
     batches: a_batch_comes_back_in_order, a_gzipped_batch_with_a_bad_record;
     faults: a_killed_worker_loses_nothing, a_killed_api_loses_and_doubles_nothing,

@@ -49,12 +49,8 @@ impl Rules {
         Ok(Self {
             dis_threshold: threshold.try_into().map_err(|_| metadata("dis_threshold"))?,
             tm_columns: columns.and_then(|c| c.try_into().ok()).ok_or_else(|| metadata("tm"))?,
-            segments: membrane::Rules::new(
-                number("tm_min_helix")?,
-                number("tm_min_strand")?,
-                number("tm_enter")?,
-            )
-            .ok_or_else(|| metadata("tm_min_helix, tm_min_strand or tm_enter"))?,
+            segments: membrane::Rules::new(number("tm_enter")?, text("tm_helix")?, text("tm_strand")?)
+                .ok_or_else(|| metadata("tm_enter, tm_helix or tm_strand"))?,
         })
     }
 }

@@ -1,80 +1,54 @@
-//! Membrane segments of a chain: a search for the cheapest legal sequence of states (Viterbi).
+//! Membrane segments of a chain: a search for the cheapest legal sequence of segments (Viterbi with
+//! explicit durations).
 //!
-//! A residue is outside, in a helix or in a strand. A segment has at least its minimum length, two
-//! segments never touch, and entering one costs extra. Without these rules, the most probable
-//! class of each residue alone would give helices of two residues and helices cut in two.
-//! All numbers are whole, so the answer cannot depend on rounding.
+//! A residue is outside, in a helix or in a strand. A segment costs a fixed amount and what its length
+//! is worth, has a least and a greatest length, and two never touch. Without these rules, the most
+//! probable class of each residue alone would give helices of two residues, helices cut in two, and two
+//! helices as one. All numbers are whole, so the answer cannot depend on rounding.
 
-/// Cost of a path that is not allowed; far above any sum over 10,000 residues.
+/// Cost of what is not allowed; far above any sum over 10,000 residues.
 const FORBIDDEN: i64 = 1 << 40;
 
-/// Longest minimum length that a model file may ask for, residues.
-const LONGEST_MINIMUM: usize = 60;
+/// Longest segment that a model file may allow, residues: bounds the work for each residue.
+const LONGEST: usize = 100;
 
-/// The rules, and the costs they work with.
-///
-/// States: 0 is outside, `1..=min_helix` the residues of a helix, the last of which repeats, then
-/// `min_strand` states for a strand in the same way.
+/// The rules, and the costs they work with. Costs are in 1/1024 nats.
 #[derive(Debug)]
 pub(super) struct Rules {
-    min_helix: usize,
-    min_strand: usize,
-    /// Cost of entering a segment, in 1/1024 nats.
-    enter: i64,
+    /// Helix and strand, in the order of the columns of TM8.
+    kinds: [Kind; 2],
     /// Cost of each per-mille value, see [`cost`].
     cost: Vec<i64>,
 }
 
+/// One kind of segment.
+#[derive(Debug)]
+struct Kind {
+    letter: u8,
+    /// Least length, residues.
+    least: usize,
+    /// What a segment of each length costs, from the least one on.
+    price: Vec<i64>,
+}
+
+impl Kind {
+    /// From `least:cost,cost,…` and the cost of any segment.
+    fn parse(letter: u8, text: &str, enter: i64) -> Option<Self> {
+        let (least, costs) = text.split_once(':')?;
+        let least: usize = least.parse().ok()?;
+        let price: Vec<i64> =
+            costs.split(',').map(|cost| Some(i64::from(cost.parse::<i32>().ok()?) + enter)).collect::<Option<_>>()?;
+        (least >= 1 && least + price.len() <= LONGEST + 1).then_some(Self { letter, least, price })
+    }
+}
+
 impl Rules {
-    /// Minimum lengths in residues (2 to 60), `enter` in 1/1024 nats; nothing if out of range.
-    pub(super) fn new(min_helix: usize, min_strand: usize, enter: usize) -> Option<Self> {
-        let legal = 2..=LONGEST_MINIMUM;
-        (legal.contains(&min_helix) && legal.contains(&min_strand)).then_some(())?;
-        Some(Self {
-            min_helix,
-            min_strand,
-            enter: i32::try_from(enter).ok()?.into(),
-            cost: (0..=1000).map(cost).collect(),
-        })
-    }
-
-    fn helix_end(&self) -> usize {
-        self.min_helix
-    }
-
-    fn strand_end(&self) -> usize {
-        self.min_helix + self.min_strand
-    }
-
-    fn letter(&self, state: usize) -> u8 {
-        match state {
-            0 => b'_',
-            s if s <= self.helix_end() => b'H',
-            _ => b'E',
-        }
-    }
-
-    /// States from which `state` can be reached, with what the step costs, in a fixed order: of
-    /// equally cheap ways the first is taken.
-    fn sources(&self, state: usize) -> [Option<(usize, i64)>; 3] {
-        let (helix_end, strand_end) = (self.helix_end(), self.strand_end());
-        match state {
-            0 => [Some((0, 0)), Some((helix_end, 0)), Some((strand_end, 0))],
-            s if s == 1 || s == helix_end + 1 => [Some((0, self.enter)), None, None],
-            s if s == helix_end || s == strand_end => [Some((s - 1, 0)), Some((s, 0)), None],
-            s => [Some((s - 1, 0)), None, None],
-        }
-    }
-
-    /// The cheapest way into `state`, given what each state cost so far: cost and where from.
-    fn step(&self, state: usize, before: &[i64]) -> (i64, usize) {
-        let mut best = (FORBIDDEN, 0);
-        for (previous, extra) in self.sources(state).into_iter().flatten() {
-            if before[previous] + extra < best.0 {
-                best = (before[previous] + extra, previous);
-            }
-        }
-        best
+    /// The cost of any segment, and for helices and strands their least length with the cost of each length
+    /// from there on, as `least:cost,cost,…`; nothing if that is not understood.
+    pub(super) fn new(enter: usize, helix: &str, strand: &str) -> Option<Self> {
+        let enter = i32::try_from(enter).ok()?.into();
+        let kinds = [Kind::parse(b'H', helix, enter)?, Kind::parse(b'E', strand, enter)?];
+        Some(Self { kinds, cost: (0..=1000).map(cost).collect() })
     }
 }
 
@@ -84,45 +58,77 @@ fn cost(permille: u16) -> i64 {
     libm::round(-1024.0 * libm::log((f64::from(permille) + 0.5) / 1000.5)) as i64
 }
 
+/// The cheapest ways to have the first residues done.
+struct Way {
+    /// The last residue is outside.
+    out: i64,
+    /// The last residue ends a segment.
+    end: i64,
+    /// That segment: which kind, and its length.
+    last: (usize, usize),
+}
+
+impl Way {
+    fn cheaper_in_segment(&self) -> bool {
+        self.end < self.out
+    }
+}
+
 /// `H` helix, `E` strand or `_` outside for each residue. `tm8` holds rows of per-mille values that
 /// begin with helix and strand.
 pub(super) fn segments(rules: &Rules, tm8: &[Vec<u16>]) -> Vec<u8> {
-    let states = rules.strand_end() + 1;
-    let mut best = vec![FORBIDDEN; states];
-    best[0] = 0;
-    let mut back: Vec<u8> = Vec::with_capacity(tm8.len() * states);
-    for row in tm8 {
-        let outside = 1000 - row[0] - row[1];
-        let [helix, strand, outside] = [row[0], row[1], outside].map(|p| rules.cost[usize::from(p)]);
-        let mut next = vec![FORBIDDEN; states];
-        for (state, slot) in next.iter_mut().enumerate() {
-            let (cost, source) = rules.step(state, &best);
-            let emission = match rules.letter(state) {
-                b'H' => helix,
-                b'E' => strand,
-                _ => outside,
-            };
-            *slot = (cost + emission).min(FORBIDDEN);
-            back.push(u8::try_from(source).unwrap_or(0)); // at most 120 states
-        }
-        best = next;
+    let cost_of = |permille: u16| rules.cost[usize::from(permille)];
+    // Costs of the first residues, all of them inside.
+    let inside: [Vec<i64>; 2] = std::array::from_fn(|kind| {
+        let mut sums = vec![0];
+        sums.extend(tm8.iter().scan(0, |sum, row| {
+            *sum += cost_of(row[kind]);
+            Some(*sum)
+        }));
+        sums
+    });
+    let mut ways = vec![Way { out: 0, end: FORBIDDEN, last: (0, 0) }];
+    for (i, row) in (1..).zip(tm8) {
+        let before = &ways[i - 1];
+        let out = before.out.min(before.end) + cost_of(1000 - row[0] - row[1]);
+        let (end, last) = cheapest_end(rules, &inside, &ways, i);
+        ways.push(Way { out, end, last });
     }
-    trace_back(rules, &best, &back)
+    trace_back(rules, &ways)
 }
 
-/// Follows the cheapest complete path back from the last residue.
-fn trace_back(rules: &Rules, best: &[i64], back: &[u8]) -> Vec<u8> {
-    let states = best.len();
-    let ends = [0, rules.helix_end(), rules.strand_end()];
-    let mut state = ends.into_iter().min_by_key(|&s| best[s]).unwrap_or(0);
-    let mut labels: Vec<u8> = (back.chunks_exact(states).rev())
-        .map(|row| {
-            let label = rules.letter(state);
-            state = usize::from(row[state]);
-            label
-        })
-        .collect();
-    labels.reverse();
+/// The cheapest segment that ends with residue `i`, counted from 1; of equally cheap ones a helix before
+/// a strand, and the shortest.
+fn cheapest_end(rules: &Rules, inside: &[Vec<i64>; 2], ways: &[Way], i: usize) -> (i64, (usize, usize)) {
+    let mut best = (FORBIDDEN, (0, 0));
+    for (kind, (rule, sums)) in rules.kinds.iter().zip(inside).enumerate() {
+        for (length, price) in (rule.least..=i).zip(&rule.price) {
+            let total = ways[i - length].out + price + sums[i] - sums[i - length];
+            if total < best.0 {
+                best = (total, (kind, length));
+            }
+        }
+    }
+    best
+}
+
+/// Follows the cheapest complete way back from the last residue.
+fn trace_back(rules: &Rules, ways: &[Way]) -> Vec<u8> {
+    let mut i = ways.len() - 1;
+    let mut in_segment = ways[i].cheaper_in_segment();
+    let mut labels = vec![b'_'; i];
+    while i > 0 {
+        let length = if in_segment {
+            let (kind, length) = ways[i].last;
+            labels[i - length..i].fill(rules.kinds[kind].letter);
+            length
+        } else {
+            1
+        };
+        i -= length;
+        // Before a segment comes a residue outside; before one outside, whatever was cheaper.
+        in_segment = !in_segment && ways[i].cheaper_in_segment();
+    }
     labels
 }
 
@@ -131,7 +137,7 @@ mod tests {
     use super::*;
 
     fn check(helix: &[u16], expected: &str) {
-        let rules = Rules::new(4, 3, 1024).unwrap();
+        let rules = Rules::new(1024, "4:0,0,0,0,0,0,0", "3:0").unwrap();
         let rows: Vec<Vec<u16>> = helix.iter().map(|&p| vec![p, 0]).collect();
         assert_eq!(String::from_utf8(segments(&rules, &rows)).unwrap(), expected);
     }
@@ -140,6 +146,7 @@ mod tests {
     fn too_short_a_helix_is_dropped() {
         check(&[10, 10, 990, 990, 10, 10, 10], "_______");
         check(&[990, 990], "__");
+        check(&[], "");
     }
 
     #[test]
@@ -153,12 +160,71 @@ mod tests {
     }
 
     #[test]
+    fn too_long_a_helix_is_two() {
+        let mut row = [990; 15];
+        row[6] = 700;
+        check(&row, "HHHHHH_HHHHHHHH");
+    }
+
+    #[test]
+    fn lengths_have_their_price() {
+        let rules = Rules::new(0, "3:9000,0,9000", "3:0").unwrap();
+        let rows: Vec<Vec<u16>> = [1, 700, 999, 999, 700, 400, 1].iter().map(|&p| vec![p, 0]).collect();
+        assert_eq!(segments(&rules, &rows), b"_HHHH__");
+    }
+
+    /// Every way to label a short chain is no cheaper.
+    #[test]
+    fn nothing_is_cheaper() {
+        let rules = Rules::new(300, "2:100,0,50", "1:0,200").unwrap();
+        for seed in 0..40_u32 {
+            let number = |i: u32| (seed * 7919 + i * 104_729 + i * i * 31) % 1001;
+            let rows: Vec<Vec<u16>> = (0..7)
+                .map(|i| {
+                    let helix = number(i);
+                    let strand = (1000 - helix) * number(i + 50) / 1000;
+                    [helix, strand].map(|p| u16::try_from(p).unwrap()).to_vec()
+                })
+                .collect();
+            let found = cost_of(&rules, &rows, &segments(&rules, &rows));
+            let all = (0..3_usize.pow(7)).map(|n| {
+                let labels: Vec<u8> = (0..7).map(|i| b"_HE"[n / 3_usize.pow(i) % 3]).collect();
+                cost_of(&rules, &rows, &labels)
+            });
+            assert_eq!(found, all.min().unwrap(), "{rows:?}");
+        }
+    }
+
+    fn cost_of(rules: &Rules, rows: &[Vec<u16>], labels: &[u8]) -> i64 {
+        let mut total = 0;
+        for (row, label) in rows.iter().zip(labels) {
+            let permille = match label {
+                b'H' => row[0],
+                b'E' => row[1],
+                _ => 1000 - row[0] - row[1],
+            };
+            total += cost(permille);
+        }
+        let runs: Vec<&[u8]> = labels.chunk_by(|a, b| a == b).collect();
+        for run in &runs {
+            if let Some(kind) = rules.kinds.iter().find(|kind| kind.letter == run[0]) {
+                let length = run.len().checked_sub(kind.least);
+                total += length.and_then(|length| kind.price.get(length)).unwrap_or(&FORBIDDEN);
+            }
+        }
+        let touch = runs.windows(2).any(|pair| pair[0][0] != b'_' && pair[1][0] != b'_');
+        total + if touch { FORBIDDEN } else { 0 }
+    }
+
+    #[test]
     fn costs_are_those_of_the_training_code() {
         assert_eq!([0, 1, 500, 999, 1000].map(cost), [7784, 6659, 709, 1, 0]);
     }
 
     #[test]
     fn senseless_rules_are_refused() {
-        assert!(Rules::new(1, 5, 0).is_none() && Rules::new(12, 61, 0).is_none());
+        for helix in ["", "4", "4:", "4:x", "0:1", "100:1,2", "-1:3"] {
+            assert!(Rules::new(0, helix, "3:0").is_none(), "{helix}");
+        }
     }
 }

@@ -35,9 +35,6 @@ pub(super) struct Block {
 /// The whole network in single precision, packed for this machine's vectors.
 #[derive(Debug)]
 pub(super) struct Weights {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) citation: String,
     pub(super) width: usize,
     pub(super) outputs: usize,
     pub(super) blocks: Vec<Block>,
@@ -79,9 +76,6 @@ impl Weights {
         let mut out_bias = file.tensor("out.bias", &[OUTPUTS])?;
         out_bias.resize(out.outputs(), 0.0);
         Ok(Self {
-            name: file.text("name")?.to_owned(),
-            version: file.text("version")?.to_owned(),
-            citation: file.text("citation")?.to_owned(),
             width,
             outputs: OUTPUTS,
             blocks,
@@ -105,6 +99,13 @@ impl Weights {
     pub(super) fn reach(&self) -> usize {
         self.blocks.iter().map(|b| b.taps.len() / 2 * b.dilation).max().unwrap_or(0)
     }
+}
+
+/// Name, version and citation in a model file.
+pub(super) fn told(bytes: &[u8]) -> Result<[String; 3], WeightsError> {
+    let file = File::open(bytes)?;
+    let [name, version, citation] = ["name", "version", "citation"].map(|key| file.text(key).map(str::to_owned));
+    Ok([name?, version?, citation?])
 }
 
 /// An error about the metadata entry `key`.
