@@ -47,7 +47,7 @@ def temperature(logits: np.ndarray, allowed: np.ndarray) -> float:
 
 
 def membrane_rules(chains: list[data.Chain], tm_logits: list[np.ndarray], heat: float, known: list[data.Chain]) -> dict:
-    """The rules with the best sum of residue MCC, share of membrane chains with exactly the right segments,
+    """Of `chains` with these outputs, and lengths as in `known`: the rules with the best sum of residue MCC, share of membrane chains with exactly the right segments,
     and share of other chains with none."""
     permille = [decode.quantise(decode.softmax(x.astype(np.float64) / heat)) for x in tm_logits]
     inside = np.array([bool(np.isin(c.tm, (score.HELIX, score.STRAND)).any()) for c in chains])
@@ -67,6 +67,16 @@ def membrane_rules(chains: list[data.Chain], tm_logits: list[np.ndarray], heat: 
     for name, options in CHOICES.items():  # one after the other: they hardly depend on each other
         chosen[name] = max(options, key=lambda option: value({**chosen, name: option}))
     return rules(**chosen)
+
+
+def membrane(model: net.Net, sets: dict[str, dict[str, list[data.Chain]]], leave_out: int | None = None) -> dict:
+    """Temperature and rules of the membrane head, fitted on validation chains. Lengths of segments are those
+    of the training chains, without the fold `leave_out`."""
+    chains = sets["tm_pdbtm"]["val"] + sets["tm_tmbed"]["val"] + sets["tm_negative"]["val"]
+    found = [x[:, ab.OUT_TM] for x in evaluate.logits_of(model, chains)]
+    heat = temperature(np.concatenate(found), np.concatenate([c.tm for c in chains]))
+    known = [c for name in ("tm_pdbtm", "tm_tmbed") for c in sets[name]["train"] if c.extra["fold"] != leave_out]
+    return {"temperature": heat, "rules": membrane_rules(chains, found, heat, known)}
 
 
 def length_costs(chains: list[data.Chain], bits: int) -> np.ndarray:
@@ -89,7 +99,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--run", type=Path, default=Path("run"))
     args = parser.parse_args()
-    saved = torch.load(args.run / "ema.pt", weights_only=True)
+    saved = torch.load(args.run / "best.pt", weights_only=True)
     torch.set_num_threads(saved["config"]["threads"])
     model = net.build(saved["config"])
     model.load_state_dict(saved["weights"])
@@ -105,16 +115,14 @@ def main() -> None:
     dis = np.concatenate([c.dis for c in ss3])
     pair = np.stack([out3[:, ab.OUT_DIS], np.zeros(len(out3), np.float32)], 1)
     temperatures["dis"] = temperature(pair, np.where(dis == 1, 1, 2).astype(np.uint8))
-    membrane = sets["tm_pdbtm"]["val"] + sets["tm_tmbed"]["val"] + sets["tm_negative"]["val"]
-    found = [x[:, ab.OUT_TM] for x in evaluate.logits_of(model, membrane)]
-    temperatures["tm"] = temperature(np.concatenate(found), np.concatenate([c.tm for c in membrane]))
+    of_membrane = membrane(model, sets)
+    temperatures["tm"] = of_membrane["temperature"]
     disordered = decode.sigmoid(out3[:, ab.OUT_DIS] / temperatures["dis"])
     thresholds = {t: round(metrics.mcc(disordered >= t / 1000, dis == 1), 4) for t in range(150, 601, 50)}
     best = max(thresholds, key=thresholds.get)
     # One half keeps every label the more probable class; worth leaving only for a clear gain.
     chosen = best if thresholds[best] - thresholds[500] > 0.03 else 500
-    known = [c for name in ("tm_pdbtm", "tm_tmbed") for c in sets[name]["train"]]
-    rules = {"dis_threshold": chosen, **membrane_rules(membrane, found, temperatures["tm"], known)}
+    rules = {"dis_threshold": chosen, **of_membrane["rules"]}
     fitted = {"temperatures": temperatures, "rules": rules, "dis_mcc_by_threshold": thresholds}
     (args.run / "calibration.json").write_text(json.dumps(fitted, indent=1) + "\n")
     print(json.dumps(fitted))

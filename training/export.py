@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("run"))
     parser.add_argument("--model", type=Path, default=Path(__file__).parent.parent / "model")
     args = parser.parse_args()
-    saved = torch.load(args.run / "ema.pt", weights_only=True)
+    saved = torch.load(args.run / "best.pt", weights_only=True)
     config = saved["config"]
     fitted = {"temperatures": {h: 1.0 for h in ("ss", "acc", "dis", "tm")}, "rules": {}}
     if (args.run / "calibration.json").exists():
@@ -82,7 +82,7 @@ def main() -> None:
         "acc": ab.ACC,
         "tm": ab.TM,
         "outputs": "ss8[0:8] acc[8:11] rsa[11] dis[12] tm[13:19]",
-        "snapshots": ",".join(map(str, saved.get("averaged", [saved["step"]]))),  # steps; more than one: their mean
+        "step": str(saved["step"]),
         "temperatures": json.dumps(fitted["temperatures"]),  # already in the last layer
         "dis_mcc_by_threshold": json.dumps(fitted.get("dis_mcc_by_threshold", {})),
         **{name: str(value) for name, value in vars(rules).items()},

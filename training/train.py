@@ -4,11 +4,10 @@ The learning rate warms up, stays constant, and falls linearly to zero over the 
 `decay_share` of the steps. `--max-minutes` starts that decay earlier where the machine is slower
 than planned; the steps that were really done are written to `run/schedule.json`, and
 `--schedule run/schedule.json` repeats exactly those. Weights are averaged (EMA); the average is
-what is validated and saved: `run/ema.pt` is the latest, `run/ema-<step>.pt` the snapshot of each
-validation, for `average.py`, and `run/best.pt` the one with the lowest loss of secondary structure
-on validation chains. A run that no longer improves may be interrupted: the snapshots stay.
+what is validated and saved: `run/ema.pt` is the latest, and `run/best.pt` the one with the lowest loss
+of secondary structure on validation chains. A run that no longer improves may be interrupted.
 
-With `--teacher run-1/ema.pt run-2/ema.pt ...` it learns from these networks as well (`distil.py`).
+With `--teacher run-1/best.pt run-2/best.pt ...` it learns from these networks as well (`distil.py`).
 What a configuration may ask for beyond `conv-cpu.json` is in the README.
 """
 
@@ -215,7 +214,7 @@ def run(trainer: Trainer, splits: data.Splits, args: argparse.Namespace, log: Lo
             if step % args.validate_every == 0 or step == schedule.steps:
                 scores = evaluate.quick(trainer.ema, splits.held_out)
                 log(event="validation", step=step, seconds=round(elapsed(), 1), **scores)
-                for name in ["ema.pt", f"ema-{step}.pt"] + ["best.pt"] * best.better(scores["ss_loss"]):
+                for name in ["ema.pt"] + ["best.pt"] * best.better(scores["ss_loss"]):
                     trainer.save(args.out / name, step, elapsed())
         passes += 1
     trainer.save(args.out / "ema.pt", step, elapsed())

@@ -2,12 +2,14 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use pssp_predict::Method;
 use pssp_predict::format::Format;
 
 use super::{OfJob, extension};
 use crate::app::Ctx;
 use crate::auth::Caller;
+use crate::headers::METHOD;
 use crate::negotiate;
 use crate::problem::Problem;
 use crate::render::Finished;
@@ -24,9 +26,17 @@ pub(super) async fn read(
     let job = ctx.jobs().find(&owner, id).await?;
     let finished = Finished::read(&ctx, job).await?;
     let length = finished.prediction.len();
+    let mut headers = file_headers(format, &id.to_string());
+    headers.extend(method_header(finished.prediction.method()));
     // Some hundred bytes are written for each residue.
     let body = ctx.cpu.run_if_large(length * 100, move || finished.write(format)).await??;
-    Ok((file_headers(format, &id.to_string()), body).into_response())
+    Ok((headers, body).into_response())
+}
+
+/// Method, version and weights, beside every format: not all have room for them.
+fn method_header(method: &Method) -> Option<(HeaderName, HeaderValue)> {
+    let told = format!("{} {} sha256:{}", method.name, method.version, method.sha256);
+    Some((METHOD, HeaderValue::try_from(told).ok()?))
 }
 
 /// Shown by a browser, and saved under a name that says what it is.

@@ -20,6 +20,8 @@ async fn by_suffix() {
         assert_eq!(answer.header("content-type"), Some(format.media_type()));
         let disposition = format!("inline; filename=\"{id}.{}\"", format.extension());
         assert_eq!(answer.header("content-disposition"), Some(&*disposition));
+        let method = format!("pssp-test 1 sha256:{}", "0".repeat(64));
+        assert_eq!(answer.header("x-pssp-method"), Some(&*method));
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     }
     service.get(&format!("/v1/jobs/{id}/result.pdf")).await.problem(404, "not-found");

@@ -30,9 +30,10 @@ impl Matrix {
         let panel = 2 * lanes;
         let padded = outputs.next_multiple_of(panel);
         let mut packed = vec![0.0; padded * inputs];
-        for (i, row) in values.chunks_exact(outputs).enumerate() {
-            for (o, &value) in row.iter().enumerate() {
-                packed[(o / panel * inputs + i) * panel + o % panel] = value;
+        for (p, packed) in packed.chunks_exact_mut(panel * inputs).enumerate() {
+            let columns = p * panel..outputs.min((p + 1) * panel);
+            for (row, packed) in values.chunks_exact(outputs).zip(packed.chunks_exact_mut(panel)) {
+                packed[..columns.len()].copy_from_slice(&row[columns.clone()]);
             }
         }
         Self { inputs, outputs: padded, panel, packed }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 use safetensors::{Dtype, SafeTensors};
 
 use super::decode::Rules;
@@ -144,8 +145,11 @@ impl<'a> File<'a> {
                 expected: shape.to_vec(),
             });
         }
-        let halves = view.data().as_chunks::<2>().0;
-        Ok(halves.iter().map(|&half| f16::from_le_bytes(half).to_f32()).collect())
+        let halves: Vec<f16> = view.data().as_chunks::<2>().0.iter().map(|&half| f16::from_le_bytes(half)).collect();
+        let mut values = vec![0.0; halves.len()];
+        // Exact, by instructions for it where the machine has them: a start is to take milliseconds.
+        halves.convert_to_f32_slice(&mut values);
+        Ok(values)
     }
 
     fn block(&self, i: usize, dilation: usize, width: usize, kernel: usize) -> Result<Block, WeightsError> {
