@@ -16,7 +16,12 @@ impl AwsBackend {
     pub(crate) async fn apply_change(&self, change: &Change) -> Result<(), StoreError> {
         let (id, tag) = (change.job.id(), rand::random::<[u8; 8]>());
         let result = match &change.result {
-            Some(result) => Some(self.put_result(&change.job, &result.bytes).await?),
+            // The hint with the result: before the job is seen finished, whoever asks again then finds it.
+            Some(result) => {
+                let hint = self.note_reusable(&change.job, result);
+                let (put, ()) = tokio::join!(self.put_result(&change.job, &result.bytes), hint);
+                Some(put?)
+            }
             None => None,
         };
         let mut writes = vec![update(change, result, &tag)?];
@@ -26,9 +31,6 @@ impl AwsBackend {
             Written::Failed(_, None) => return Err(StoreError::NotFound),
             Written::Failed(_, Some(stored)) if is_ours(&stored, &tag) => {}
             Written::Failed(_, Some(stored)) => return Err(StoreError::Conflict(item::fence(&stored)?)),
-        }
-        if let Some(result) = &change.result {
-            self.note_reusable(&change.job, result).await;
         }
         if let Some(delay) = change.send {
             // One that could not be sent is the sweep's.

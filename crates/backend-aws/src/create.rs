@@ -40,27 +40,30 @@ impl AwsBackend {
 
     async fn create_one(&self, submission: &Submission) -> Outcome {
         let job = &submission.job;
+        // Before a result is written for a job that will not be: the key may have made one.
+        if let (Some(key), Some(_)) = (&submission.key, &submission.result)
+            && let Some(stored) = self.table.get(keys::key_of(Kind::Job, key)).await?
+            && let Some(id) = keys::known(&stored, key, self.clock.now())?
+        {
+            return Ok(Created::Existing(id));
+        }
         let tag: [u8; 8] = rand::random();
         let mut item = item::new_job(job, &tag)?;
         match (&job.status.phase, &submission.result) {
             (Phase::Submitted { .. }, None) => {}
             (Phase::Finished { .. }, Some(result)) => {
-                item = item::with(item, [("result", item::text(self.put_result(job, &result.bytes).await?))]);
+                item = item::with(item, [("result", item::text(self.put_result(job, result).await?))]);
             }
             _ => return Err(StoreError::Conflict(job.fence())),
         }
         let record = Write::Put { item, condition: Some(Condition::absent()) };
-        let created = match &submission.key {
+        match &submission.key {
             None => match self.table.write(&[record]).await? {
                 Written::Done => Ok(Created::New),
                 Written::Failed(_, stored) => existing(stored, &tag),
             },
             Some(key) => self.create_with_key(job.id(), key, record, &tag).await,
-        };
-        if let (Ok(Created::New), Some(result)) = (&created, &submission.result) {
-            self.note_reusable(job, result).await;
         }
-        created
     }
 
     async fn create_with_key(&self, id: JobId, key: &IdempotencyKey, record: Write, tag: &[u8]) -> Outcome {

@@ -1,4 +1,4 @@
-//! Which job a result is found with: an item a key, a hint that is written after the job has finished.
+//! Which job a result is found with: an item a key, a hint that is written just before the job has finished.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use pssp_jobs::{Job, JobId, Outcome, ResultKey, StoreError};
@@ -26,7 +26,7 @@ impl AwsBackend {
     }
 
     async fn look_up(&self, key: ResultKey) -> Result<Option<JobId>, StoreError> {
-        let found = self.table.peek(key_of(key)).await?;
+        let found = self.table.get(key_of(key)).await?;
         Ok(found.and_then(|item| get_text(&item, "leads_to").ok()?.parse().ok()))
     }
 }

@@ -93,12 +93,6 @@ impl Table {
         Ok(call.send().await.map_err(|error| self.error(error))?.item)
     }
 
-    /// One item, perhaps a stale one, at half the price.
-    pub(crate) async fn peek(&self, key: Item) -> Result<Option<Item>, StoreError> {
-        let call = self.client.get_item().table_name(&self.name).set_key(Some(key));
-        Ok(call.send().await.map_err(|error| self.error(error))?.item)
-    }
-
     /// Writes all or nothing. One write goes alone: a transaction costs twice as much.
     pub(crate) async fn write(&self, writes: &[Write]) -> Result<Written, StoreError> {
         check_limits(writes)?;

@@ -1,5 +1,6 @@
 //! Jobs as hashes and arguments: which field holds what.
 
+use bytes::Bytes;
 use pssp_jobs::job::Phase;
 use pssp_jobs::{
     Change, Fence, IdempotencyKey, Job, JobId, Outcome, Request, Status, StoreError, Submission, Summary,
@@ -110,7 +111,7 @@ pub(crate) fn known_key(value: &str) -> Result<KnownKey<'_>, StoreError> {
 /// Arguments of `create.lua` for one submission.
 pub(crate) struct NewJob {
     texts: [String; 11],
-    result: Option<Outcome>,
+    result: Option<Bytes>,
 }
 
 impl NewJob {
@@ -147,21 +148,15 @@ impl NewJob {
 
     pub(crate) fn put(&self, command: &mut Cmd) {
         command.arg(&self.texts);
-        command.arg(self.result.as_ref().map_or(&b""[..], |result| &result.bytes));
-        command.arg(result_key(self.result.as_ref()));
+        command.arg(self.result.as_deref().unwrap_or_default());
     }
-}
-
-/// Under which key a result is found again; empty where it is not.
-fn result_key(result: Option<&Outcome>) -> String {
-    result.and_then(|result| result.key).map(|key| key.to_string()).unwrap_or_default()
 }
 
 impl Call for NewJob {
     type Answer = String;
 
     fn bytes(&self) -> usize {
-        let result = self.result.as_ref().map_or(0, |result| result.bytes.len());
+        let result = self.result.as_ref().map_or(0, Bytes::len);
         self.texts.iter().map(String::len).sum::<usize>() + result
     }
 }
@@ -196,7 +191,8 @@ impl NewState {
             Some(result) => command.arg([b"=", result.bytes.as_ref()].concat()),
             None => command.arg(""),
         };
-        command.arg(&self.delay).arg(result_key(self.result.as_ref()));
+        let key = self.result.as_ref().and_then(|result| result.key);
+        command.arg(&self.delay).arg(key.map(|key| key.to_string()).unwrap_or_default());
     }
 }
 

@@ -88,14 +88,12 @@ impl JobStore for RedisBackend {
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
         for keys in keys.chunks(STEP) {
-            let mut command = redis::cmd("MGET");
+            // Not `MGET`, which a user that was made for an earlier release need not have.
+            let mut commands = Pipeline::with_capacity(keys.len());
             for key in keys {
-                command.arg(self.key(format_args!("reuse:{key}")));
+                commands.cmd("GET").arg(self.key(format_args!("reuse:{key}")));
             }
-            let Value::Array(ids) = self.query(&command).await? else {
-                return Err(corrupt("answer", "MGET gave no list"));
-            };
-            found.extend(ids.into_iter().map(|id| match id {
+            found.extend(self.query_all(&commands).await?.into_iter().map(|id| match id {
                 Value::BulkString(id) => codec::id_of(&id),
                 _ => None,
             }));

@@ -1,5 +1,6 @@
 //! Jobs as rows: which column holds what.
 
+use bytes::Bytes;
 use pssp_jobs::job::Phase;
 use pssp_jobs::{
     Change, DeadLetter, Head, IdempotencyKey, Job, JobId, Outcome, Request, State, Status, StoreError,
@@ -93,7 +94,7 @@ pub(crate) struct NewRow {
     pub(crate) request: String,
     /// When its message becomes visible; one that is finished has none.
     pub(crate) start_at: Option<i64>,
-    pub(crate) result: Option<Outcome>,
+    pub(crate) result: Option<Bytes>,
     pub(crate) key: Option<IdempotencyKey>,
 }
 

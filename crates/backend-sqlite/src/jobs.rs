@@ -1,7 +1,7 @@
 //! The statements on jobs, as operations of the writer. Each decides before it writes, so an answer
 //! that is an error leaves nothing behind.
 
-use pssp_jobs::{Created, Fence, IdempotencyKey, JobId, Outcome, StoreError};
+use pssp_jobs::{Created, Fence, IdempotencyKey, JobId, ResultKey, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::codec::{ChangeRow, IdBytes, NewRow, job_id, state_code, state_of};
@@ -95,7 +95,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, row: &NewRow, now: i64) -> Result<Created<
         queue::put(tx, seq, id, start_at)?;
     }
     if let Some(result) = &row.result {
-        put_result(tx.db, seq, result)?;
+        put_result(tx.db, seq, result, None)?;
     }
     if let Some(key) = &row.key {
         keep(tx.db, KeyKind::Job, key, id)?;
@@ -130,7 +130,7 @@ pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
         return Err(why_not(tx.db, id)?.into());
     };
     if let Some(result) = &row.result {
-        put_result(tx.db, seq, result)?;
+        put_result(tx.db, seq, &result.bytes, result.key)?;
     }
     match &row.letter {
         Some((letter, expires_at)) => dead::keep(tx.db, letter, *expires_at)?,
@@ -144,9 +144,9 @@ pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
     Ok(())
 }
 
-fn put_result(db: &Connection, seq: i64, result: &Outcome) -> rusqlite::Result<()> {
+fn put_result(db: &Connection, seq: i64, result: &[u8], key: Option<ResultKey>) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO results (seq, result, key) VALUES (?1, ?2, ?3)")?
-        .execute(params![seq, result.bytes.as_ref(), result.key.map(|key| *key.as_bytes())])?;
+        .execute(params![seq, result, key.map(|key| *key.as_bytes())])?;
     Ok(())
 }
 

@@ -17,11 +17,11 @@ use crate::job::{Job, Phase, State, Summary};
 use crate::message::Message;
 use crate::notice::Notice;
 use crate::policy::MAX_DELAY;
-use crate::reuse::{Outcome, ResultKey};
 use crate::ports::{
     BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth, IdempotencyKey,
     JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Submission, Watcher,
 };
+use crate::reuse::ResultKey;
 use crate::time::{Clock, Timestamp};
 
 /// How often a waiting receiver looks whether a delayed message has come due.
@@ -127,7 +127,9 @@ impl Tables {
             (Phase::Submitted { not_before, .. }, None) => {
                 self.enqueue(Message::new(job.id()).encode(), *not_before);
             }
-            (Phase::Finished { .. }, Some(result)) => self.keep(job.id(), result),
+            (Phase::Finished { .. }, Some(result)) => {
+                self.results.insert(job.id(), result.clone());
+            }
             _ => return Err(StoreError::Conflict(job.fence())),
         }
         if let Some(key) = &submission.key {
@@ -135,11 +137,6 @@ impl Tables {
         }
         self.jobs.insert(job.id(), job.clone());
         Ok(Created::New)
-    }
-
-    fn keep(&mut self, id: JobId, result: &Outcome) {
-        self.results.insert(id, result.bytes.clone());
-        self.reusable.extend(result.key.map(|key| (key, id)));
     }
 
     fn apply(&mut self, change: &Change, now: Timestamp) -> Result<(), StoreError> {
@@ -150,7 +147,8 @@ impl Tables {
         }
         stored.status = change.job.status.clone();
         if let Some(result) = &change.result {
-            self.keep(id, result);
+            self.results.insert(id, result.bytes.clone());
+            self.reusable.extend(result.key.map(|key| (key, id)));
         }
         self.dead.remove(&id);
         if let (Phase::Failed { at, error }, Some(expires_at)) =

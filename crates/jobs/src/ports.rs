@@ -56,7 +56,7 @@ pub struct Submission {
     /// The caller's key, if there was one.
     pub key: Option<IdempotencyKey>,
     /// The result of a job that is finished already: there if and only if it is.
-    pub result: Option<Outcome>,
+    pub result: Option<Bytes>,
 }
 
 /// The outcome of a creation.

@@ -1,32 +1,34 @@
 //! Reuse: the result of one job may answer another that asks the same of the same method.
 //!
 //! A result is stored with a [`ResultKey`]. Whoever submits looks the key up; what it leads to is only a
-//! hint, so the job there is read and compared before its result is copied to a job of its own. Keys of
-//! different owners do not meet: an answer that comes at once would tell one caller what another has
+//! hint, so the job there is read and compared before its result is copied to a job of its own. A copy has
+//! no key: what is handed on was computed no longer ago than results are kept. Keys of different owners do not meet: an answer that comes at once would tell one caller what another has
 //! asked.
 
 use std::fmt;
 
 use bytes::Bytes;
+use pssp_predict::engine::BEHAVIOUR;
 use pssp_predict::{Method, Sequence};
 use sha2::{Digest as _, Sha256};
 
 use crate::id::Owner;
 
-/// Under which a result is found again: a digest of owner, method (name, version, weights) and cleaned
-/// sequence.
+/// Under which a result is found again: a digest of owner, method (name, version, weights, and how this build
+/// behaves) and cleaned sequence.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ResultKey([u8; Self::BYTES]);
 
 impl ResultKey {
-    /// How long one is. Two that are the same by chance would do no harm, see [`crate::reuse`].
+    /// How long one is: by chance no two are the same.
     pub const BYTES: usize = 16;
 
     /// The key of what `method` says of `sequence`, for jobs of `owner`.
     #[must_use]
     pub fn of(owner: &Owner, method: &Method, sequence: &Sequence) -> Self {
         let mut digest = Sha256::new_with_prefix("result");
-        let parts = [owner.as_str(), &method.name, &method.version, &method.sha256, sequence.as_str()];
+        let method = [method.name.as_str(), &method.version, &method.sha256, BEHAVIOUR];
+        let parts = [owner.as_str()].into_iter().chain(method).chain([sequence.as_str()]);
         for part in parts {
             // The length keeps `a` + `bc` apart from `ab` + `c`.
             digest.update((part.len() as u64).to_le_bytes());

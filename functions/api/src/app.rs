@@ -221,10 +221,15 @@ impl Shared {
 
     /// The use cases for a request that submits jobs: with reuse of results, unless its sender wants none.
     pub(crate) fn submitting(&self, headers: &HeaderMap) -> Jobs {
-        let reuse = self.app.config.reuse && !crate::headers::wants_fresh(headers);
+        let method = self.reused_method().filter(|_| !crate::headers::wants_fresh(headers));
+        self.app.jobs.reusing(method.cloned())
+    }
+
+    /// Whose results are reused, if any are.
+    pub(crate) fn reused_method(&self) -> Option<&Method> {
         match self.app.methods.list() {
-            [method] if reuse => self.app.jobs.reusing(Some(method.clone())),
-            _ => self.app.jobs.clone(),
+            [method] if self.app.config.reuse => Some(method),
+            _ => None,
         }
     }
 

@@ -55,10 +55,13 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     }
 }
 
-/// Whether the caller wants no stored result (RFC 9111, 5.2.1.4).
+/// Whether the caller wants no stored result (RFC 9111, 5.2.1): browsers say `max-age=0` for it as well.
 pub(crate) fn wants_fresh(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|v| v.to_str().ok());
-    values.flat_map(|v| v.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
+    values.flat_map(|v| v.split(',')).any(|directive| {
+        let directive = directive.trim();
+        ["no-cache", "no-store", "max-age=0"].iter().any(|fresh| directive.eq_ignore_ascii_case(fresh))
+    })
 }
 
 /// Whether the caller has what `etag` names already.

@@ -208,7 +208,8 @@ pub(crate) fn compression() -> CompressionLayer<impl Predicate> {
 
 /// Which pages of other origins may call; `None` without any.
 pub(crate) fn cors(origins: &[String]) -> Option<CorsLayer> {
-    let exposed = ["location", "etag", "retry-after", "x-request-id", "idempotent-replayed", "link", "x-pssp-method"];
+    let exposed =
+        ["location", "etag", "retry-after", "x-request-id", "idempotent-replayed", "link", "x-pssp-method"];
     let list = origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
     let allowed = match origins {
         [] => return None,

@@ -117,6 +117,7 @@ async fn create(jobs: &Jobs, submission: Submission) -> Result<Job, Refusal> {
     match outcome.unwrap_or(Err(StoreError::NotFound)) {
         Ok(Created::New) => {
             metrics::counter!("pssp_jobs_submitted_total", "by" => "event").increment(1);
+            metrics::counter!("pssp_results_reused_total").increment(submission.job.status.reused.into());
             Ok(submission.job)
         }
         // The same order, so the same owner.

@@ -1,10 +1,10 @@
--- Creates jobs with their keys, and with messages or results. ARGV: now, then 13 for each job:
+-- Creates jobs with their keys, and with messages or results. ARGV: now, then 12 for each job:
 --   id owner head status request due delay-ms key-name key-value key-expires ('' name: no key)
---   expires result result-key ('' expires: waits for a worker; else it is finished already)
+--   expires result ('' expires: waits for a worker; else it is finished already)
 -- Answers for each: "new", "exists", "reused", or the id that the key led to.
 local now = clock(ARGV[1])
 local out, submitted, queue, owners, expiring = {}, {}, {}, {}, {}
-for i = 2, #ARGV, 13 do
+for i = 2, #ARGV, 12 do
   local id, owner, key, value = ARGV[i], ARGV[i + 1], ARGV[i + 7], ARGV[i + 8]
   local job = P .. 'job:' .. id
   local known = known_key(key, value, now)
@@ -24,7 +24,6 @@ for i = 2, #ARGV, 13 do
     else
       redis.call('HSET', job, 'result', ARGV[i + 11])
       redis.call('PEXPIREAT', job, expires)
-      reusable(ARGV[i + 12], id, expires)
       expiring[#expiring + 1] = expires
       expiring[#expiring + 1] = 'j' .. id .. owner
     end

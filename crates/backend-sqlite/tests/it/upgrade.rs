@@ -24,6 +24,7 @@ async fn a_file_of_schema_1_goes_on() {
     Connection::open(&path).unwrap().execute_batch(BACK_TO_1).unwrap();
     upgrade::read(&upgrade::jobs(Backend::of(open()), clock.clone()), &clock).await;
     let db = Connection::open(&path).unwrap();
-    let keyed = db.query_row("SELECT count(*) FROM results WHERE key IS NULL", [], |row| row.get::<_, i64>(0));
+    let keyed =
+        db.query_row("SELECT count(*) FROM results WHERE key IS NULL", [], |row| row.get::<_, i64>(0));
     assert_eq!(keyed.unwrap(), 7, "results without a key, which answer nothing");
 }

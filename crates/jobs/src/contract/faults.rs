@@ -30,6 +30,8 @@ pub struct Faulty {
     rate: f64,
     /// Answers to transitions that will be lost, after which calls fail by chance alone.
     lost_answers: AtomicUsize,
+    /// Look-ups of results fail.
+    blind: bool,
 }
 
 enum Fault {
@@ -47,7 +49,13 @@ impl Faulty {
     #[must_use]
     pub fn wrap(inner: &Backend, rate: f64, seed: u64) -> Backend {
         let rng = Mutex::new(StdRng::seed_from_u64(seed));
-        let faulty = Arc::new(Self { inner: inner.clone(), rng, rate, lost_answers: AtomicUsize::new(0) });
+        let faulty = Arc::new(Self {
+            inner: inner.clone(),
+            rng,
+            rate,
+            lost_answers: AtomicUsize::new(0),
+            blind: false,
+        });
         Backend { store: faulty.clone(), receiver: Some(faulty), ..inner.clone() }
     }
 
@@ -55,7 +63,17 @@ impl Faulty {
     #[must_use]
     pub fn losing_answers(inner: &Backend, n: usize) -> Backend {
         let rng = Mutex::new(StdRng::seed_from_u64(0));
-        let faulty = Self { inner: inner.clone(), rng, rate: 0.0, lost_answers: AtomicUsize::new(n) };
+        let lost_answers = AtomicUsize::new(n);
+        let faulty = Self { inner: inner.clone(), rng, rate: 0.0, lost_answers, blind: false };
+        Backend { store: Arc::new(faulty), ..inner.clone() }
+    }
+
+    /// Wraps the store of `inner`: no result is ever found again.
+    #[must_use]
+    pub fn without_look_ups(inner: &Backend) -> Backend {
+        let rng = Mutex::new(StdRng::seed_from_u64(0));
+        let lost_answers = AtomicUsize::new(0);
+        let faulty = Self { inner: inner.clone(), rng, rate: 0.0, lost_answers, blind: true };
         Backend { store: Arc::new(faulty), ..inner.clone() }
     }
 
@@ -111,6 +129,9 @@ impl JobStore for Faulty {
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
+        if self.blind {
+            return Err(unavailable());
+        }
         self.call(self.inner.store.reusable(keys)).await
     }
 

@@ -12,8 +12,8 @@ use crate::job::{BatchRef, Job, State, Summary};
 use crate::ports::{Change, Created, ListQuery, Page};
 
 /// Residues of the jobs that are made together, about: their results, where they are known, are held in
-/// memory meanwhile (some 10 bytes a residue).
-const GROUP_RESIDUES: usize = 1_000_000;
+/// memory meanwhile (up to 25 bytes a residue).
+const GROUP_RESIDUES: usize = 200_000;
 
 impl Jobs {
     /// Accepts one job, to be started from `delay` from now on, or finished at once where a result is
@@ -230,4 +230,36 @@ fn groups(jobs: Vec<Job>, most: usize) -> Vec<Vec<Job>> {
         }
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Request;
+    use crate::policy::Policy;
+    use crate::time::Timestamp;
+
+    fn job(length: usize) -> Job {
+        let now = Timestamp::from_millis(1);
+        let (id, owner) = (JobId::new(now), Owner::public());
+        let head = crate::job::Head { id, owner, created_at: now, name: None, batch: None, length };
+        let sequence = "MKV".parse().expect("a sequence");
+        let request = Request { input: String::new(), sequence, edits: Vec::new(), warnings: Vec::new() };
+        Job::submit(head, request, Duration::ZERO, &Policy::default())
+    }
+
+    #[test]
+    fn groups_are_bounded_and_keep_the_order() {
+        let sizes = |lengths: &[usize], most| -> Vec<usize> {
+            let jobs: Vec<Job> = lengths.iter().map(|&length| job(length)).collect();
+            let ids: Vec<JobId> = jobs.iter().map(Job::id).collect();
+            let groups = groups(jobs, most);
+            assert_eq!(groups.iter().flatten().map(Job::id).collect::<Vec<_>>(), ids);
+            groups.iter().map(Vec::len).collect()
+        };
+        assert!(sizes(&[], 3).is_empty());
+        assert_eq!(sizes(&[10; 7], 3), [3, 3, 1]);
+        let half = GROUP_RESIDUES / 2;
+        assert_eq!(sizes(&[half, half, 1, half, GROUP_RESIDUES * 2, 1], 100), [2, 2, 1, 1]);
+    }
 }

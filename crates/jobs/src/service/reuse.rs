@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 use pssp_predict::Method;
 
@@ -10,7 +11,7 @@ use crate::error::StoreError;
 use crate::id::JobId;
 use crate::job::{Job, State};
 use crate::ports::{IdempotencyKey, Submission};
-use crate::reuse::{Outcome, ResultKey};
+use crate::reuse::ResultKey;
 
 /// Results that are read at the same time.
 const WIDTH: usize = 16;
@@ -34,10 +35,10 @@ impl Jobs {
         let lookups: Vec<_> = jobs
             .into_iter()
             .zip(wanted)
-            .map(|(job, key)| (job, key.zip(key.and_then(|_| hints.next().flatten()))))
+            .map(|(job, key)| (job, key.and_then(|_| hints.next().flatten())))
             .map(|(job, hint)| async move {
                 let found = match hint {
-                    Some((key, id)) => self.answer(&job, key, id).await,
+                    Some(id) => self.answer(&job, id).await,
                     None => None,
                 };
                 self.submission(job, found)
@@ -79,7 +80,7 @@ impl Jobs {
     }
 
     /// The result of `id`, if that job really answers `job`.
-    async fn answer(&self, job: &Job, key: ResultKey, id: JobId) -> Option<Outcome> {
+    async fn answer(&self, job: &Job, id: JobId) -> Option<Bytes> {
         let read = async {
             let Some(earlier) = self.backend.store.get(id).await? else { return Ok(None) };
             let same =
@@ -90,19 +91,23 @@ impl Jobs {
                 false => Ok(None),
             }
         };
-        let found = read.await.unwrap_or_else(|error| {
+        read.await.unwrap_or_else(|error| {
             missed(&error);
             None
-        });
-        found.map(|bytes| Outcome { bytes, key: Some(key) })
+        })
     }
 
-    fn submission(&self, job: Job, found: Option<Outcome>) -> Submission {
+    fn submission(&self, job: Job, found: Option<Bytes>) -> Submission {
         let job = if found.is_some() { job.answered(&self.policy) } else { job };
         Submission { job, key: None, result: found }
     }
 }
 
 fn missed(error: &StoreError) {
-    tracing::debug!(%error, "cannot look for a stored result, will compute: {error}");
+    // What passes is known elsewhere; what does not (a right that is missing, say) nobody would notice.
+    if error.is_temporary() {
+        tracing::debug!(%error, "cannot look for a stored result, will compute: {error}");
+    } else {
+        tracing::warn!(%error, "cannot look for a stored result, will compute: {error}");
+    }
 }

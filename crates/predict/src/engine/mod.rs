@@ -9,7 +9,7 @@ use crate::{Prediction, Sequence};
 
 mod neural;
 
-pub use neural::Neural;
+pub use neural::{BEHAVIOUR, Neural};
 
 /// Which method made a result: enough to make it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

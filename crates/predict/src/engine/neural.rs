@@ -24,6 +24,11 @@ use crate::{Prediction, Sequence};
 const EMBEDDED: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/pssp-net.safetensors"));
 
+/// Digest of what this build predicts for a fixed chain. A test holds it, so whatever changes results, the
+/// weights or the code around them, changes it.
+pub const BEHAVIOUR: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/digest.txt")).trim_ascii_end();
+
 /// The neural network engine. Cheap to clone: clones share the weights.
 #[derive(Debug, Clone)]
 pub struct Neural {

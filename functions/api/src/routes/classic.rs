@@ -79,10 +79,9 @@ pub(super) async fn run(
     request: Request,
 ) -> Result<String, Problem> {
     ctx.board.admit(ctx.jobs()).await?;
-    let jobs = ctx.submitting(request.headers());
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await.map_err(Problem::classic)?;
-    let accepted = jobs.submit(&owner, parsed.job, ctx.config().classic_delay, None).await?;
+    let accepted = ctx.jobs().submit(&owner, parsed.job, ctx.config().classic_delay, None).await?;
     metrics::counter!("pssp_jobs_submitted_total", "by" => "classic").increment(1);
     Ok(format!("Job {} submitted to the queue\n", accepted.value.id()))
 }

@@ -40,7 +40,7 @@ pub(super) async fn limits(State(ctx): State<Ctx>) -> Json<Value> {
         "result_ttl_s": policy.ttl.as_secs(),
         "idempotency_key_ttl_s": policy.key_ttl.as_secs(),
         "max_attempts": policy.max_failures,
-        "reuse_results": ctx.config().reuse,
+        "reuse_results": ctx.reused_method().is_some(),
         "formats": formats,
     }))
 }

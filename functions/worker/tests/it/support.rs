@@ -11,8 +11,8 @@ use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::service::NewJob;
 use pssp_jobs::{
     Backend, Capabilities, Change, Clock, Created, Disposition, Handler, Job, JobId, JobStore, JobWatch,
-    Jobs, ListQuery, ManualClock, Message, Owner, Page, Policy, ResultKey, State, StoreError, Submission, Summary,
-    Timestamp, Watcher,
+    Jobs, ListQuery, ManualClock, Message, Owner, Page, Policy, ResultKey, State, StoreError, Submission,
+    Summary, Timestamp, Watcher,
 };
 use pssp_predict::{Cancel, Engine, EngineError, Method, PROPERTIES, Prediction, Sequence, Track};
 use pssp_worker::{Worker, WorkerOptions};

@@ -205,5 +205,9 @@ impl Probe {
 /// Checks look at jobs on their way, so none is answered by an earlier result unless it says so itself.
 fn computed_anew<'a>(ask: &Ask<'a>) -> Ask<'a> {
     let told = ask.headers.iter().any(|(name, _)| *name == "cache-control");
-    if told || ask.method != Method::POST { ask.clone() } else { ask.clone().header("cache-control", "no-cache") }
+    if told || ask.method != Method::POST {
+        ask.clone()
+    } else {
+        ask.clone().header("cache-control", "no-cache")
+    }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use pssp_predict::Method;
 
+use crate::contract::faults::Faulty;
 use crate::contract::{Harness, all_of, bytes, claim, jobs, named, new_job, owner, policy, receive, submit};
 use crate::id::Owner;
 use crate::job::{Failure, FailureClass, Job, State};
-use crate::ports::Depth;
+use crate::ports::{Change, Depth};
+use crate::reuse::{Outcome, ResultKey};
 use crate::service::{Jobs, Key, Settled};
 
 fn method(version: &str) -> Option<Method> {
@@ -47,9 +49,37 @@ pub async fn a_stored_result_answers_the_same_again<H: Harness>(h: &mut H) {
     let far = jobs.now().plus(Duration::from_hours(1));
     assert!(jobs.backend().store.overdue(far, policy().horizon(), 10).await.unwrap().is_empty());
     assert!(jobs.cancel(&owner(), again.id()).await.is_err(), "finished is finished");
-    // It answers in turn.
-    let third = submit(&jobs).await;
-    assert!(third.status.reused && third.id() != again.id());
+    // A copy answers nobody: what is handed on shall not renew itself for ever.
+    assert_eq!(submit(&jobs).await.state(), State::Submitted);
+}
+
+/// A job that the key leads to by mistake answers nothing.
+pub async fn a_hint_to_another_job_is_none<H: Harness>(h: &mut H) {
+    let jobs = jobs(h).reusing(method("1"));
+    let wanted = new_job().request.sequence;
+    let key = Some(ResultKey::of(&owner(), &method("1").unwrap(), &wanted));
+    let mut longer = new_job();
+    longer.request.sequence = "MKTAYIAKQRA".parse().unwrap();
+    let another = (owner(), longer);
+    let theirs = (Owner::new("another"), new_job());
+    for (owner, new) in [another, theirs] {
+        let id = jobs.submit(&owner, new, Duration::ZERO, None).await.unwrap().value.id();
+        let running = claim(&jobs, id).await;
+        let done = running.finish(jobs.now(), &policy()).unwrap();
+        let change = Change::new(&running, done).with_result(Outcome { bytes: bytes("no"), key });
+        jobs.backend().store.apply(&change).await.unwrap();
+        let stored = jobs.backend().store.reusable(&[key.unwrap()]).await.unwrap();
+        assert_eq!(stored, [Some(id)], "the hint is there");
+        assert_eq!(submit(&jobs).await.state(), State::Submitted);
+    }
+}
+
+/// A look-up that fails is a job to be computed.
+pub async fn a_failing_look_up_is_no_error<H: Harness>(h: &mut H) {
+    let plain = jobs(h);
+    finished(&plain.reusing(method("1")), bytes("r")).await;
+    let blind = Jobs::new(Faulty::without_look_ups(&h.backend()), h.clock(), policy()).unwrap();
+    assert_eq!(submit(&blind.reusing(method("1"))).await.state(), State::Submitted);
 }
 
 /// A result of another caller, method or sequence is none, nor one that is not wanted.
@@ -94,7 +124,6 @@ pub async fn an_expired_result_answers_nothing<H: Harness>(h: &mut H) {
     let again = submit(&jobs).await;
     assert!(again.status.reused);
     assert_eq!(again.status.expires_at, Some(again.head.created_at.plus(policy().ttl)));
-    jobs.delete(&owner(), again.id()).await.unwrap();
     h.advance(policy().ttl / 2 + Duration::from_secs(2)).await;
     assert_eq!(submit(&jobs).await.state(), State::Submitted);
 }

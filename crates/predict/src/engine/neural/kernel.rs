@@ -155,6 +155,15 @@ mod tests {
         check(Arch::new().dispatch(Lanes), Matrix::add_product);
     }
 
+    /// The machine may have wider ones, which are taken otherwise.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_machine_with_avx2_gets_the_same_bits() {
+        if let Some(avx2) = pulp::x86::V3::try_new() {
+            check(8, |matrix, x, out| avx2.vectorize(AddProduct { matrix, x, out }));
+        }
+    }
+
     #[test]
     fn a_machine_without_vectors_gets_the_same_bits() {
         check(1, |matrix, x, out| AddProduct { matrix, x, out }.with_simd(pulp::Scalar));

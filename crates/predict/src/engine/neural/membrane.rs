@@ -36,8 +36,10 @@ impl Kind {
     fn parse(letter: u8, text: &str, enter: i64) -> Option<Self> {
         let (least, costs) = text.split_once(':')?;
         let least: usize = least.parse().ok()?;
-        let price: Vec<i64> =
-            costs.split(',').map(|cost| Some(i64::from(cost.parse::<i32>().ok()?) + enter)).collect::<Option<_>>()?;
+        let price: Vec<i64> = costs
+            .split(',')
+            .map(|cost| Some(i64::from(cost.parse::<i32>().ok()?) + enter))
+            .collect::<Option<_>>()?;
         (least >= 1 && least + price.len() <= LONGEST + 1).then_some(Self { letter, least, price })
     }
 }

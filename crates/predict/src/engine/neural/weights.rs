@@ -105,7 +105,8 @@ impl Weights {
 /// Name, version and citation in a model file.
 pub(super) fn told(bytes: &[u8]) -> Result<[String; 3], WeightsError> {
     let file = File::open(bytes)?;
-    let [name, version, citation] = ["name", "version", "citation"].map(|key| file.text(key).map(str::to_owned));
+    let [name, version, citation] =
+        ["name", "version", "citation"].map(|key| file.text(key).map(str::to_owned));
     Ok([name?, version?, citation?])
 }
 
@@ -145,7 +146,8 @@ impl<'a> File<'a> {
                 expected: shape.to_vec(),
             });
         }
-        let halves: Vec<f16> = view.data().as_chunks::<2>().0.iter().map(|&half| f16::from_le_bytes(half)).collect();
+        let halves: Vec<f16> =
+            view.data().as_chunks::<2>().0.iter().map(|&half| f16::from_le_bytes(half)).collect();
         let mut values = vec![0.0; halves.len()];
         // Exact, by instructions for it where the machine has them: a start is to take milliseconds.
         halves.convert_to_f32_slice(&mut values);
