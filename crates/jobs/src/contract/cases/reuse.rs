@@ -57,7 +57,7 @@ pub async fn a_stored_result_answers_the_same_again<H: Harness>(h: &mut H) {
 pub async fn a_hint_to_another_job_is_none<H: Harness>(h: &mut H) {
     let jobs = jobs(h).reusing(method("1"));
     let wanted = new_job().request.sequence;
-    let key = Some(ResultKey::of(&owner(), &method("1").unwrap(), &wanted));
+    let key = ResultKey::of(&owner(), &method("1").unwrap(), &wanted);
     let mut longer = new_job();
     longer.request.sequence = "MKTAYIAKQRA".parse().unwrap();
     let another = (owner(), longer);
@@ -66,9 +66,9 @@ pub async fn a_hint_to_another_job_is_none<H: Harness>(h: &mut H) {
         let id = jobs.submit(&owner, new, Duration::ZERO, None).await.unwrap().value.id();
         let running = claim(&jobs, id).await;
         let done = running.finish(jobs.now(), &policy()).unwrap();
-        let change = Change::new(&running, done).with_result(Outcome { bytes: bytes("no"), key });
+        let change = Change::new(&running, done).with_result(Outcome { bytes: bytes("no"), key: Some(key) });
         jobs.backend().store.apply(&change).await.unwrap();
-        let stored = jobs.backend().store.reusable(&[key.unwrap()]).await.unwrap();
+        let stored = jobs.backend().store.reusable(&[key]).await.unwrap();
         assert_eq!(stored, [Some(id)], "the hint is there");
         assert_eq!(submit(&jobs).await.state(), State::Submitted);
     }

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_machine_with_avx2_gets_the_same_bits() {
         if let Some(avx2) = pulp::x86::V3::try_new() {
-            check(8, |matrix, x, out| avx2.vectorize(AddProduct { matrix, x, out }));
+            check(8, |matrix, x, out| Simd::vectorize(avx2, AddProduct { matrix, x, out }));
         }
     }
 
