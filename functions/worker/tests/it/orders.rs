@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use pssp_jobs::notice::Level;
 use pssp_jobs::service::{JobsError, Key, NewJob};
-use pssp_jobs::{Disposition, Job, JobId, ListQuery, Notice, Owner, Request, State};
-use pssp_worker::{Order, Refusal};
+use pssp_jobs::{Disposition, Handler, Job, JobId, ListQuery, Message, Notice, Owner, Request, State};
+use pssp_predict::Engine;
+use pssp_worker::{Order, Refusal, Worker, WorkerOptions};
 
 use crate::support::{Bed, Fake};
 
@@ -146,4 +147,20 @@ async fn an_event_whose_job_was_deleted_does_not_bring_it_back() {
     let refusal = submit(&bed, "1", order("ACDEFGHIKL")).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Jobs(JobsError::NotFound)), "{refusal}");
     assert!(jobs_of(&bed, "public").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_order_that_was_answered_before_is_answered_at_once() {
+    let bed = Bed::new(Fake::quick());
+    let jobs = bed.jobs.reusing(Some(bed.engine.method().clone()));
+    let options = WorkerOptions { threads: 1 };
+    let worker = Worker::new(jobs.clone(), bed.engine.clone(), options, bed.give_back.clone());
+    let ask = |event: &str| order("acdefghikl").submit(&jobs, event.to_owned(), MAX);
+    let first = ask("1").await.unwrap();
+    assert_eq!(worker.handle(Message::new(first.id())).await, Disposition::Ack);
+    let again = ask("2").await.unwrap();
+    assert!(again.id() != first.id() && again.status.reused && again.state() == State::Finished);
+    assert_eq!(ask("2").await.unwrap().id(), again.id(), "the event came twice");
+    assert_eq!(jobs.result(again.id()).await.unwrap(), jobs.result(first.id()).await.unwrap());
+    assert_eq!(bed.engine.calls(), 1);
 }
