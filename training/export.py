@@ -7,6 +7,7 @@ cases (fixed sequences with this framework's probabilities), and copies the log 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -90,6 +91,9 @@ def main() -> None:
     args.model.mkdir(exist_ok=True)
     weights.write(args.model / "pssp-net.safetensors", weights.tensors(model), metadata)
     exported, _ = weights.read(args.model / "pssp-net.safetensors")
+    digest = hashlib.sha256((args.model / "pssp-net.safetensors").read_bytes()).hexdigest()
+    method = {name: metadata[name] for name in ("name", "version")} | {"sha256": digest, "citation": metadata["citation"]}
+    (args.model / "method.json").write_text(json.dumps(method, indent=1) + "\n")
     parity(args.model / "parity.json", exported, rules)
     for name in ("train.log", "schedule.json"):
         if (args.run / name).exists():

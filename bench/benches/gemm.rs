@@ -17,9 +17,9 @@ const RESIDUES: usize = 4000;
 const TURNS: usize = 15;
 
 /// The shape of the shipped network (`model/MODEL_CARD.md`); the ratio is only right for it.
-const WIDTH: usize = 128;
+const WIDTH: usize = 160;
 const KERNEL: usize = 5;
-const BLOCKS: usize = 10;
+const BLOCKS: usize = 12;
 const OUTPUTS: usize = 19;
 
 /// Two operations for each weight that a residue meets. Softmax, decoding and padding count as

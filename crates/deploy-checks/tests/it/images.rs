@@ -100,3 +100,20 @@ fn the_redis_image_has_a_version_of_its_own() {
     assert_eq!(image(&object("test", "Deployment", "db")).1, version);
     assert!(text("docker/docker-compose.yml").contains(&format!("${{DB_VERSION:-{version}}}")));
 }
+
+/// What our code includes from outside its crate is let into the images' build.
+#[test]
+fn builds_get_the_model_files_that_they_include() {
+    let allowed = text(".dockerignore");
+    let allows = |file: &str| {
+        let kind = file.rsplit_once('.').map_or("", |(_, kind)| kind);
+        allowed.lines().any(|line| line == format!("!model/{file}") || line == format!("!model/*.{kind}"))
+    };
+    let code = text("crates/predict/src/engine/neural.rs");
+    let included: Vec<&str> =
+        code.split("/../../model/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(included.contains(&"pssp-net.safetensors"), "{included:?}");
+    for file in included {
+        assert!(allows(file), ".dockerignore keeps model/{file} out of the build");
+    }
+}

@@ -24,6 +24,9 @@ use crate::{Prediction, Sequence};
 const EMBEDDED: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/pssp-net.safetensors"));
 
+/// What that file says of itself, with its digest (written by `training/export.py`; a test compares).
+const METHOD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/method.json"));
+
 /// Digest of what this build predicts for a fixed chain. A test holds it, so whatever changes results, the
 /// weights or the code around them, changes it.
 pub const BEHAVIOUR: &str =
@@ -45,12 +48,14 @@ impl Neural {
         Self::from_safetensors(EMBEDDED)
     }
 
-    /// The method of that network, without making it ready: for those who only have to name it.
+    /// The method of that network, for those who only have to name it: its weights need not be in their
+    /// program.
     ///
     /// # Errors
     /// As for [`Neural::load`].
     pub fn built_in() -> Result<Method, EngineError> {
-        method(EMBEDDED)
+        serde_json::from_str(METHOD)
+            .map_err(|e| EngineError::Method(format!("unusable model/method.json: {e}")))
     }
 
     /// A network in the layout that `training/export.py` writes.

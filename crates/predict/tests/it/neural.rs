@@ -151,6 +151,7 @@ fn the_method_names_the_weights() {
     assert_eq!(method.name, "pssp-conv");
     assert!(method.sha256.len() == 64 && method.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
     assert_eq!(predict("MKV").method(), method);
+    assert_eq!(Neural::built_in().expect("model/method.json is sound"), *method);
 }
 
 #[test]
