@@ -1,4 +1,4 @@
-"""Fits what is fitted after training, on validation chains only: `python calibrate.py DATA --run run`.
+"""Fits what is fitted after training, on validation chains only: `python calibrate.py DATA --networks run/best.pt`.
 
 One temperature a head (minimises the loss, so it cannot change which class is most probable),
 the disorder threshold (one half, unless another has a clearly better MCC), and the lengths and cost of membrane segments.
@@ -16,6 +16,7 @@ import torch
 import alphabets as ab
 import data
 import decode
+import distil
 import evaluate
 import metrics
 import net
@@ -39,17 +40,24 @@ def golden(loss, low: float, high: float, rounds: int = 24) -> float:
     return (low + high) / 2
 
 
-def temperature(logits: np.ndarray, allowed: np.ndarray) -> float:
-    """Temperature of a softmax head that minimises the loss of `allowed` bit sets."""
+def temperature(logits: list[np.ndarray], allowed: np.ndarray) -> float:
+    """Temperature of a softmax head, the same for all networks, that minimises the loss of `allowed` bit
+    sets under the mean of their probabilities."""
     known = allowed != 0
-    x, sets = torch.from_numpy(logits[known]), torch.from_numpy(allowed[known])
-    return round(golden(lambda t: net.allowed_loss(x / t, sets).item(), 0.5, 2.5), 4)
+    outputs, sets = [x[known].astype(np.float64) for x in logits], allowed[known].astype(np.int64)
+    member = (sets[:, None] >> np.arange(outputs[0].shape[1])) & 1
+
+    def loss(heat: float) -> float:
+        mean = sum(decode.softmax(x / heat) for x in outputs) / len(outputs)
+        return float(-np.log(np.maximum((mean * member).sum(1), 1e-12)).mean())
+
+    return round(golden(loss, 0.5, 2.5), 4)
 
 
-def membrane_rules(chains: list[data.Chain], tm_logits: list[np.ndarray], heat: float, known: list[data.Chain]) -> dict:
-    """Of `chains` with these outputs, and lengths as in `known`: the rules with the best sum of residue MCC, share of membrane chains with exactly the right segments,
+def membrane_rules(chains: list[data.Chain], shares: list[np.ndarray], known: list[data.Chain]) -> dict:
+    """Of `chains` with these probabilities, and lengths as in `known`: the rules with the best sum of residue MCC, share of membrane chains with exactly the right segments,
     and share of other chains with none."""
-    permille = [decode.quantise(decode.softmax(x.astype(np.float64) / heat)) for x in tm_logits]
+    permille = [decode.quantise(p) for p in shares]
     inside = np.array([bool(np.isin(c.tm, (score.HELIX, score.STRAND)).any()) for c in chains])
     helices, strands = (length_costs(known, bits) for bits in (score.HELIX, score.STRAND))
 
@@ -69,14 +77,21 @@ def membrane_rules(chains: list[data.Chain], tm_logits: list[np.ndarray], heat: 
     return rules(**chosen)
 
 
-def membrane(model: net.Net, sets: dict[str, dict[str, list[data.Chain]]], leave_out: int | None = None) -> dict:
+def joined(models: list[net.Net], chains: list[data.Chain]) -> list[np.ndarray]:
+    """Raw outputs (residues, 19) of each network over all `chains`."""
+    return [np.concatenate(evaluate.logits_of(model, chains)) for model in models]
+
+
+def membrane(models: list[net.Net], sets: dict[str, dict[str, list[data.Chain]]], leave_out: int | None = None) -> dict:
     """Temperature and rules of the membrane head, fitted on validation chains. Lengths of segments are those
     of the training chains, without the fold `leave_out`."""
     chains = sets["tm_pdbtm"]["val"] + sets["tm_tmbed"]["val"] + sets["tm_negative"]["val"]
-    found = [x[:, ab.OUT_TM] for x in evaluate.logits_of(model, chains)]
-    heat = temperature(np.concatenate(found), np.concatenate([c.tm for c in chains]))
+    outputs = [x[:, ab.OUT_TM] for x in joined(models, chains)]
+    heat = temperature(outputs, np.concatenate([c.tm for c in chains]))
+    mean = sum(decode.softmax(x.astype(np.float64) / heat) for x in outputs) / len(outputs)
+    shares = np.split(mean, np.cumsum([len(c) for c in chains])[:-1])
     known = [c for name in ("tm_pdbtm", "tm_tmbed") for c in sets[name]["train"] if c.extra["fold"] != leave_out]
-    return {"temperature": heat, "rules": membrane_rules(chains, found, heat, known)}
+    return {"temperature": heat, "rules": membrane_rules(chains, shares, known)}
 
 
 def length_costs(chains: list[data.Chain], bits: int) -> np.ndarray:
@@ -97,34 +112,35 @@ def table(costs: np.ndarray, least: int, most: int, weight: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--run", type=Path, default=Path("run"))
+    parser.add_argument("--networks", type=Path, nargs="+", default=[Path("run/best.pt")], help="checkpoints to be shipped")
+    parser.add_argument("--out", type=Path, default=Path("run"))
+    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    saved = torch.load(args.run / "best.pt", weights_only=True)
-    torch.set_num_threads(saved["config"]["threads"])
-    model = net.build(saved["config"])
-    model.load_state_dict(saved["weights"])
+    torch.set_num_threads(args.threads)
+    models = [distil.load(path) for path in args.networks]
     sets = data.read_sets(args.folder)
     ss3, ss8 = sets["ss3_disorder"]["val"], sets["ss8_acc"]["val"]
-    out3, out8 = (np.concatenate(evaluate.logits_of(model, chains)) for chains in (ss3, ss8))
+    out3, out8 = joined(models, ss3), joined(models, ss8)
     temperatures = {}
     allowed = np.concatenate([c.ss for c in ss3 + ss8])
-    temperatures["ss"] = temperature(np.concatenate([out3, out8])[:, ab.OUT_SS8], allowed)
+    both = [np.concatenate(pair)[:, ab.OUT_SS8] for pair in zip(out3, out8, strict=True)]
+    temperatures["ss"] = temperature(both, allowed)
     rsa = np.concatenate([np.full(len(c), np.nan, np.float32) if c.rsa is None else c.rsa for c in ss8])
     classes = np.where(np.isnan(rsa), 0, 1 << ((rsa > ab.ACC_LIMITS[0]).astype(int) + (rsa > ab.ACC_LIMITS[1])))
-    temperatures["acc"] = temperature(out8[:, ab.OUT_ACC], classes.astype(np.uint8))
+    temperatures["acc"] = temperature([x[:, ab.OUT_ACC] for x in out8], classes.astype(np.uint8))
     dis = np.concatenate([c.dis for c in ss3])
-    pair = np.stack([out3[:, ab.OUT_DIS], np.zeros(len(out3), np.float32)], 1)
-    temperatures["dis"] = temperature(pair, np.where(dis == 1, 1, 2).astype(np.uint8))
-    of_membrane = membrane(model, sets)
+    pairs = [np.stack([x[:, ab.OUT_DIS], np.zeros(len(x), np.float32)], 1) for x in out3]
+    temperatures["dis"] = temperature(pairs, np.where(dis == 1, 1, 2).astype(np.uint8))
+    of_membrane = membrane(models, sets)
     temperatures["tm"] = of_membrane["temperature"]
-    disordered = decode.sigmoid(out3[:, ab.OUT_DIS] / temperatures["dis"])
+    disordered = np.mean([decode.sigmoid(x[:, ab.OUT_DIS] / temperatures["dis"]) for x in out3], 0)
     thresholds = {t: round(metrics.mcc(disordered >= t / 1000, dis == 1), 4) for t in range(150, 601, 50)}
     best = max(thresholds, key=thresholds.get)
     # One half keeps every label the more probable class; worth leaving only for a clear gain.
     chosen = best if thresholds[best] - thresholds[500] > 0.03 else 500
     rules = {"dis_threshold": chosen, **of_membrane["rules"]}
     fitted = {"temperatures": temperatures, "rules": rules, "dis_mcc_by_threshold": thresholds}
-    (args.run / "calibration.json").write_text(json.dumps(fitted, indent=1) + "\n")
+    (args.out / "calibration.json").write_text(json.dumps(fitted, indent=1) + "\n")
     print(json.dumps(fitted))
 
 

@@ -110,6 +110,17 @@ def lengths(table: str) -> tuple[int, int]:
     return least, least + len(costs) - 1
 
 
+def networks_rows(metadata: dict[str, str], parameters: list[int]) -> str:
+    """One line a network: what it was trained as, its shape and size."""
+    told = zip(*(metadata[key].split(";") for key in ("trained_as", "width", "kernel", "dilations")), parameters, strict=True)
+    lines = []
+    for name, width, kernel, dilations, count in told:
+        steps = [int(d) for d in dilations.split(",")]
+        reach = int(kernel) // 2 * sum(steps)
+        lines.append(f"| {name} | {len(steps)} | {width} | {kernel} | {', '.join(map(str, steps))} | {reach} | {count:,} |")
+    return "\n".join(lines)
+
+
 def steps_text(schedule: dict, step: str) -> str:
     """How long was trained, and what was taken of it."""
     done = schedule.get("stopped", schedule["steps"])
@@ -123,29 +134,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, default=Path(__file__).parent.parent / "model")
     parser.add_argument("--hardware", default="2 cores of an AMD EPYC (AVX-512, bfloat16), no GPU, shared with other work")
+    parser.add_argument("--teacher-minutes", type=int, default=26, help="what `make teachers` allowed each")
     args = parser.parse_args()
     scores = json.loads((args.model / "scores.json").read_text())
     schedule = json.loads((args.model / "schedule.json").read_text())
     log = [json.loads(line) for line in (args.model / "train.log").read_text().splitlines()]
     start = next(line for line in log if line["event"] == "start")
     cross = scores["cross_validation"]
-    _, metadata = weights.read(args.model / "pssp-net.safetensors")
+    models, metadata = weights.read(args.model / "pssp-net.safetensors")
+    parameters = [sum(p.numel() for p in model.parameters()) for model in models]
     config, report, labelled = start["config"], scores["data"], scores["data"]["train"]["labelled_residues"]
     acc = scores["held_out_clusters"]["accessibility"]
-    dilations = config["dilations"]
     text = string.Template(TEMPLATE.read_text()).substitute(
         name=metadata["name"],
         version=metadata["version"],
-        width=config["width"],
-        blocks=len(dilations),
-        kernel=config["kernel"],
-        dilations=", ".join(map(str, dilations)),
-        reach=config["kernel"] // 2 * sum(dilations),
-        parameters=f"{start['parameters']:,}",
+        networks=networks_rows(metadata, parameters),
+        reach=max(config["kernel"] // 2 * sum(map(int, d.split(","))) for d in metadata["dilations"].split(";")),
+        parameters=f"{sum(parameters):,}",
         size=f"{(args.model / 'pssp-net.safetensors').stat().st_size / 1e6:.1f}",
         torch=start["torch"],
         seed=config["seed"],
-        steps=steps_text(schedule, metadata["step"]),
+        steps=steps_text(schedule, metadata["step"].split(";")[0]),
         epochs=schedule["epochs"],
         minutes=round(schedule["seconds"] / 60),
         hardware=args.hardware,
@@ -167,6 +176,7 @@ def main() -> None:
         signal_chains=cross["signal_peptides"]["chains"],
         signal=percent(cross["signal_peptides"]["with_segment"]),
         teachers=len(cross["folds"]),
+        teacher_minutes=args.teacher_minutes,
         folds=", ".join(f"0{f['fold']}" for f in cross["folds"]),
         validation_fold=f"0{data.VALIDATION_FOLD}",
         distil=round(100 * config.get("distil", 0)),

@@ -48,13 +48,17 @@ def batches_equal_single_sequences() -> None:
 
 def export_keeps_the_network() -> None:
     model = random_net()
-    metadata = {"width": "32", "kernel": "5", "dilations": "1,2,4"}
+    metadata = {"width": "32;32", "kernel": "5;5", "dilations": "1,2,4;1,2,4"}
     with tempfile.TemporaryDirectory() as folder:
-        weights.write(Path(folder) / "net", weights.tensors(model), metadata)
+        weights.write(Path(folder) / "net", weights.tensors([model, model]), metadata)
         again, _ = weights.read(Path(folder) / "net")
     chain = Chain("MKVLAAGIVGLLLAQW", "x")
-    close = [evaluate.logits_of(m, [chain])[0] for m in (model, again)]
-    np.testing.assert_allclose(*close, atol=0.02)
+    close = [evaluate.logits_of(m, [chain])[0] for m in (model, *again)]
+    assert len(close) == 3
+    np.testing.assert_allclose(close[0], close[1], atol=0.02)
+    np.testing.assert_array_equal(close[1], close[2])
+    alone, both = (evaluate.probabilities_of(m, [chain])[0] for m in ([model], [model, model]))
+    np.testing.assert_allclose(alone, both)
 
 
 def loss_of_one_class_is_cross_entropy() -> None:

@@ -43,13 +43,13 @@ def main() -> None:
     folds = []
     for path in args.checkpoints:
         model, config = distil.load(path), torch.load(path, weights_only=True)["config"]
-        fitted = calibrate.membrane(model, sets, config["leave_out"])
+        fitted = calibrate.membrane([model], sets, config["leave_out"])
         rules = decode.Rules(**fitted["rules"])
         left_out = fold_of(sets, config["leave_out"])
         for chain, out in zip(left_out, evaluate.logits_of(model, left_out), strict=True):
             out[:, ab.OUT_TM] /= fitted["temperature"]
             chains.append(chain)
-            found.append(decode.predict(out, rules))
+            found.append(decode.predict(decode.probabilities([out]), rules))
         folds.append({"fold": config["leave_out"], "network": config["name"], "seed": config["seed"]} | fitted)
         print(json.dumps({"fold": config["leave_out"], "chains": len(left_out)}), flush=True)
     scores = {"folds": folds, **membrane(chains, found)}

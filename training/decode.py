@@ -1,4 +1,4 @@
-"""From the network's outputs to probabilities and labels; mirrored by `decode.rs` of the engine.
+"""From the networks' outputs to probabilities and labels; mirrored by `decode.rs` of the engine.
 
 Membrane segments are decoded by a search over segments (Viterbi with explicit durations) on whole
 per-mille probabilities with integer costs, so that both implementations agree to the letter. A
@@ -101,13 +101,24 @@ def letters(indices: np.ndarray, alphabet: str) -> str:
     return "".join(alphabet[i] for i in indices)
 
 
-def predict(out: np.ndarray, rules: Rules) -> dict:
-    """Probabilities (n, classes) and labels of every property from the outputs (n, 19)."""
-    out = out.astype(np.float64)
-    ss8, acc, tm = softmax(out[:, ab.OUT_SS8]), softmax(out[:, ab.OUT_ACC]), softmax(out[:, ab.OUT_TM])
+def probabilities(outputs: list[np.ndarray]) -> np.ndarray:
+    """Mean probabilities (n, 19) of the raw outputs (n, 19) of several networks, each in its place."""
+    total = np.zeros(outputs[0].shape, dtype=np.float64)
+    for out in outputs:
+        out = out.astype(np.float64)
+        for head in (ab.OUT_SS8, ab.OUT_ACC, ab.OUT_TM):
+            total[:, head] += softmax(out[:, head])
+        for single in (ab.OUT_RSA, ab.OUT_DIS):
+            total[:, single] += sigmoid(out[:, single])
+    return total / len(outputs)
+
+
+def predict(p: np.ndarray, rules: Rules) -> dict:
+    """Probabilities (n, classes) and labels of every property from the mean probabilities (n, 19)."""
+    ss8, acc, tm = p[:, ab.OUT_SS8], p[:, ab.OUT_ACC], p[:, ab.OUT_TM]
     columns = [[i for i, s in enumerate(ab.SS8) if ab.SS8_TO_SS3[s] == three] for three in ab.SS3]
     ss3 = np.stack([ss8[:, c].sum(1) for c in columns], 1)
-    dis = sigmoid(out[:, ab.OUT_DIS])
+    dis = p[:, ab.OUT_DIS]
     permille = quantise(tm)
     spans = membrane_segments(permille, rules)
     outside = [i for i, s in enumerate(ab.TM) if s not in "HE"]
@@ -118,7 +129,7 @@ def predict(out: np.ndarray, rules: Rules) -> dict:
         "p_acc": acc,
         "p_tm": tm,
         "p_dis": dis,
-        "rsa": sigmoid(out[:, ab.OUT_RSA]),
+        "rsa": p[:, ab.OUT_RSA],
         "ss3": letters(quantise(ss3).argmax(1), ab.SS3),
         "ss8": letters(quantise(ss8).argmax(1), ab.SS8),
         "acc": letters(quantise(acc).argmax(1), ab.ACC),

@@ -7,6 +7,7 @@ import torch
 
 import alphabets as ab
 import data
+import decode
 import metrics
 import net
 
@@ -36,6 +37,12 @@ def logits_of(model: net.Net, chains: list[data.Chain], residues: int = 16384) -
         for i, chain in enumerate(group):
             found[id(chain)] = out[i, : len(chain)].copy()
     return [found[id(chain)] for chain in chains]
+
+
+def probabilities_of(models: list[net.Net], chains: list[data.Chain]) -> list[np.ndarray]:
+    """Mean probabilities (length, 19) of each chain, in the order given."""
+    outputs = zip(*(logits_of(model, chains) for model in models), strict=True)
+    return [decode.probabilities(list(of_chain)) for of_chain in outputs]
 
 
 def ss3_of(p8: np.ndarray) -> np.ndarray:

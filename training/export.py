@@ -1,4 +1,4 @@
-"""Turns a checkpoint into `model/`: `python export.py --run run --model ../model`.
+"""Turns checkpoints into `model/`: `python export.py --networks run/best.pt --model ../model`.
 
 Writes the half-precision weights with everything the engine needs in their metadata, the parity
 cases (fixed sequences with this framework's probabilities), and copies the log and the schedule.
@@ -17,6 +17,7 @@ import torch
 
 import alphabets as ab
 import decode
+import distil
 import evaluate
 import net
 import weights
@@ -47,10 +48,10 @@ def fold_temperatures(model: net.Net, temperatures: dict[str, float]) -> None:
             model.out.bias[rows] /= temperatures[head]
 
 
-def parity(path: Path, model: net.Net, rules: decode.Rules) -> None:
+def parity(path: Path, models: list[net.Net], rules: decode.Rules) -> None:
     cases = []
     for name, sequence in PARITY.items():
-        found = decode.predict(evaluate.logits_of(model, [Chain(sequence, name)])[0], rules)
+        found = decode.predict(evaluate.probabilities_of(models, [Chain(sequence, name)])[0], rules)
         probabilities = {k: np.round(v, 5).tolist() for k, v in found.items() if isinstance(v, np.ndarray)}
         labels = {k: v for k, v in found.items() if isinstance(v, str)}
         cases.append({"name": name, "sequence": sequence, "labels": labels, **probabilities})
@@ -59,37 +60,38 @@ def parity(path: Path, model: net.Net, rules: decode.Rules) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--run", type=Path, default=Path("run"))
+    parser.add_argument("--networks", type=Path, nargs="+", default=[Path("run/best.pt")], help="the first names the model")
+    parser.add_argument("--run", type=Path, default=Path("run"), help="calibration, log and schedule")
     parser.add_argument("--model", type=Path, default=Path(__file__).parent.parent / "model")
     args = parser.parse_args()
-    saved = torch.load(args.run / "best.pt", weights_only=True)
-    config = saved["config"]
-    fitted = {"temperatures": {h: 1.0 for h in ("ss", "acc", "dis", "tm")}, "rules": {}}
-    if (args.run / "calibration.json").exists():
-        fitted = json.loads((args.run / "calibration.json").read_text())
-    model = net.build(config)
-    model.load_state_dict(saved["weights"])
-    fold_temperatures(model, fitted["temperatures"])
+    saved = [torch.load(path, weights_only=True) for path in args.networks]
+    config = saved[0]["config"]
+    fitted = json.loads((args.run / "calibration.json").read_text())
+    models = [distil.load(path) for path in args.networks]
+    for model in models:
+        fold_temperatures(model, fitted["temperatures"])
+    listed = lambda told: ";".join(str(told(one["config"])) for one in saved)  # noqa: E731
     rules = decode.Rules(**fitted["rules"])
     metadata = {
         "name": config["name"],
         "version": config["version"],
         "citation": CITATION.format(version=config["version"]),
-        "width": str(config["width"]),
-        "kernel": str(config["kernel"]),
-        "dilations": ",".join(map(str, config["dilations"])),
+        "width": listed(lambda c: c["width"]),
+        "kernel": listed(lambda c: c["kernel"]),
+        "dilations": listed(lambda c: ",".join(map(str, c["dilations"]))),
         "inputs": ab.INPUTS,
         "ss8": ab.SS8,
         "acc": ab.ACC,
         "tm": ab.TM,
         "outputs": "ss8[0:8] acc[8:11] rsa[11] dis[12] tm[13:19]",
-        "step": str(saved["step"]),
+        "step": ";".join(str(one["step"]) for one in saved),
+        "trained_as": listed(lambda c: f"{c['name']} seed {c['seed']}"),
         "temperatures": json.dumps(fitted["temperatures"]),  # already in the last layer
         "dis_mcc_by_threshold": json.dumps(fitted.get("dis_mcc_by_threshold", {})),
         **{name: str(value) for name, value in vars(rules).items()},
     }
     args.model.mkdir(exist_ok=True)
-    weights.write(args.model / "pssp-net.safetensors", weights.tensors(model), metadata)
+    weights.write(args.model / "pssp-net.safetensors", weights.tensors(models), metadata)
     exported, _ = weights.read(args.model / "pssp-net.safetensors")
     digest = hashlib.sha256((args.model / "pssp-net.safetensors").read_bytes()).hexdigest()
     method = {name: metadata[name] for name in ("name", "version")} | {"sha256": digest, "citation": metadata["citation"]}

@@ -149,11 +149,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    model, metadata = weights.read(args.model / "pssp-net.safetensors")
+    models, metadata = weights.read(args.model / "pssp-net.safetensors")
     rules = decode.Rules.read(metadata)
 
     def run(chains: list[data.Chain]) -> list[dict]:
-        return [decode.predict(out, rules) for out in evaluate.logits_of(model, chains)]
+        return [decode.predict(p, rules) for p in evaluate.probabilities_of(models, chains)]
 
     splits = data.load(args.folder)
     held = splits.held_out

@@ -1,7 +1,9 @@
 """Reads and writes the exported model: a safetensors file of half-precision weights.
 
-Layout, chosen for the Rust engine: every matrix is stored input-major, so that one input's
-weights to all outputs lie next to each other.
+A file holds one network or several, whose probabilities are averaged: the names of the tensors of
+network n begin with `n.`, and `width`, `kernel` and `dilations` of the metadata have an entry for each, with
+`;` between them. Layout, chosen for the Rust engine: every matrix is stored input-major, so that one
+input's weights to all outputs lie next to each other.
 
     embed               (21, width)          one row a residue class, in the order of `inputs`
     block.<i>.wide      (kernel, width, width)   tap, input, output
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +28,12 @@ import torch
 import net
 
 
-def tensors(model: net.Net) -> dict[str, np.ndarray]:
+def tensors(models: list[net.Net]) -> dict[str, np.ndarray]:
     """The layout above, float32."""
+    return {f"{n}.{name}": array for n, model in enumerate(models) for name, array in of_network(model).items()}
+
+
+def of_network(model: net.Net) -> dict[str, np.ndarray]:
     get = lambda t: t.detach().to(torch.float32).contiguous().numpy()  # noqa: E731
     found = {"embed": get(model.embed.weight)}
     for i, block in enumerate(model.blocks):
@@ -52,8 +59,8 @@ def write(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -
     Path(path).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(body))
 
 
-def read(path: Path) -> tuple[net.Net, dict[str, str]]:
-    """The network as the Rust engine sees it (half-precision weights, computed in float32)."""
+def read(path: Path) -> tuple[list[net.Net], dict[str, str]]:
+    """The networks as the Rust engine sees them (half-precision weights, computed in float32)."""
     raw = Path(path).read_bytes()
     size = struct.unpack("<Q", raw[:8])[0]
     header = json.loads(raw[8 : 8 + size])
@@ -65,8 +72,18 @@ def read(path: Path) -> tuple[net.Net, dict[str, str]]:
         array = np.frombuffer(body[begin:end], dtype="<f2").reshape(header[name]["shape"])
         return torch.from_numpy(array.astype(np.float32))
 
-    dilations = [int(d) for d in metadata["dilations"].split(",")]
-    config = {"width": int(metadata["width"]), "kernel": int(metadata["kernel"]), "dilations": dilations, "dropout": 0.0}
+    shapes = zip(*(metadata[name].split(";") for name in ("width", "kernel", "dilations")), strict=True)
+    models = []
+    for n, (width, kernel, dilations) in enumerate(shapes):
+        shape = {"width": int(width), "kernel": int(kernel), "dilations": [int(d) for d in dilations.split(",")]}
+        models.append(network(shape, lambda name, n=n: tensor(f"{n}.{name}")))
+    return models, metadata
+
+
+def network(shape: dict, tensor: Callable[[str], torch.Tensor]) -> net.Net:
+    """A network of this shape with the tensors of these names."""
+    dilations = shape["dilations"]
+    config = shape | {"dropout": 0.0}
     model = net.build(config)
     state = {"embed.weight": tensor("embed")}
     for i in range(len(dilations)):
@@ -77,4 +94,4 @@ def read(path: Path) -> tuple[net.Net, dict[str, str]]:
     for name in ("hidden", "out"):
         state[f"{name}.weight"], state[f"{name}.bias"] = tensor(name).t(), tensor(f"{name}.bias")
     model.load_state_dict(state)
-    return model.eval(), metadata
+    return model.eval()

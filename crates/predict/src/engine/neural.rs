@@ -1,7 +1,7 @@
 //! The default engine: a residual stack of dilated 1-D convolutions, weights inside the binary.
 //!
-//! It reads nothing but the sequence: no alignment, no templates, no files. One network predicts
-//! all six properties; `training/` made it, `model/MODEL_CARD.md` says from what and how good it
+//! It reads nothing but the sequence: no alignment, no templates, no files. A network predicts all six
+//! properties, or several do and their probabilities are averaged, as the model file says; `training/` made it, `model/MODEL_CARD.md` says from what and how good it
 //! is. Results are the same to the bit on every machine: each sum is taken in one fixed order with
 //! correctly rounded fused multiply-adds, whatever the vector width, and exponentials come from a
 //! portable implementation instead of the platform's.
@@ -75,8 +75,13 @@ impl Engine for Neural {
     }
 
     fn predict(&self, sequence: &Sequence, cancel: &Cancel) -> Result<Prediction, EngineError> {
-        let outputs = forward::run(&self.weights, sequence.residues(), cancel)?;
-        decode::prediction(&self.weights.rules, &outputs, self.method.clone())
+        let nets = &self.weights.nets;
+        let mut sums = vec![0.0; sequence.len() * weights::OUTPUTS];
+        for net in nets {
+            decode::add_probabilities(&forward::run(net, sequence.residues(), cancel)?, &mut sums);
+        }
+        let count = u8::try_from(nets.len()).unwrap_or(u8::MAX);
+        decode::prediction(&self.weights.rules, &sums, count, self.method.clone())
             .map_err(|e| EngineError::Method(e.to_string()))
     }
 }

@@ -55,28 +55,44 @@ impl Rules {
     }
 }
 
-/// Puts a prediction together from raw outputs, 19 for each residue.
+/// Raw outputs of one network, 19 for each residue, to probabilities in their places: `sums` grows by them.
+pub(super) fn add_probabilities(outputs: &[f32], sums: &mut [f32]) {
+    for (row, sums) in outputs.chunks_exact(OUTPUTS).zip(sums.chunks_exact_mut(OUTPUTS)) {
+        for head in [SS8, ACC, TM] {
+            for (sum, p) in sums[head.clone()].iter_mut().zip(softmax(&row[head])) {
+                *sum += p;
+            }
+        }
+        for single in [RSA, DIS] {
+            sums[single] += sigmoid(row[single]);
+        }
+    }
+}
+
+/// Puts a prediction together from the probabilities of `nets` networks, summed: 19 for each residue.
 pub(super) fn prediction(
     rules: &Rules,
-    outputs: &[f32],
+    sums: &[f32],
+    nets: u8,
     method: Method,
 ) -> Result<Prediction, MalformedPrediction> {
-    let rows = || outputs.chunks_exact(OUTPUTS);
-    let ss8: Vec<Vec<f32>> = rows().map(|row| softmax(&row[SS8])).collect();
-    let ss3 = ss8.iter().map(|p| quantise(&three_states(p)));
-    let acc = rows().map(|row| quantise(&softmax(&row[ACC])));
-    let tm8: Vec<Vec<u16>> =
-        rows().map(|row| spread(&quantise(&softmax(&row[TM])), rules.tm_columns)).collect();
+    let mean = |sum: &f32| sum / f32::from(nets);
+    let mean: Vec<f32> = sums.iter().map(mean).collect();
+    let rows = || mean.chunks_exact(OUTPUTS);
+    let ss3 = rows().map(|row| quantise(&three_states(&row[SS8])));
+    let ss8 = rows().map(|row| quantise(&row[SS8]));
+    let acc = rows().map(|row| quantise(&row[ACC]));
+    let tm8: Vec<Vec<u16>> = rows().map(|row| spread(&quantise(&row[TM]), rules.tm_columns)).collect();
     let spans = membrane::segments(&rules.segments, &tm8);
     let tracks = vec![
         most_probable(Property::Ss3, &ss3.collect::<Vec<_>>()),
-        most_probable(Property::Ss8, &ss8.iter().map(|p| quantise(p)).collect::<Vec<_>>()),
+        most_probable(Property::Ss8, &ss8.collect::<Vec<_>>()),
         most_probable(Property::Acc, &acc.collect::<Vec<_>>()),
-        disorder(rules, rows().map(|row| sigmoid(row[DIS]))),
+        disorder(rules, rows().map(|row| row[DIS])),
         tm2_track(&spans, &tm8),
         tm8_track(&spans, &tm8),
     ];
-    let rsa = rows().map(|row| permille(sigmoid(row[RSA]))).collect();
+    let rsa = rows().map(|row| permille(row[RSA])).collect();
     Prediction::new(method, tracks, rsa)
 }
 

@@ -5,41 +5,41 @@
 //! convolution, as in training, and each residue's sums have a fixed order: nothing depends on the
 //! length, except within reach of an end.
 
-use super::weights::{Block, Weights};
+use super::weights::{Block, Net};
 use crate::{Cancel, EngineError};
 
 /// Residues whose intermediate rows are computed together; they stay in the second-level cache.
 /// A multiple of the kernel's rows.
 const STRIP: usize = 96;
 
-/// Raw outputs, [`Weights::outputs`] numbers for each of `residues` (letters, upper case).
+/// Raw outputs, [`Net::outputs`] numbers for each of `residues` (letters, upper case).
 ///
 /// # Errors
 /// [`EngineError::Cancelled`] soon after `cancel` is set.
-pub(super) fn run(weights: &Weights, residues: &[u8], cancel: &Cancel) -> Result<Vec<f32>, EngineError> {
-    let width = weights.width;
-    let mut h: Vec<f32> = residues.iter().flat_map(|&aa| weights.embedding(aa)).copied().collect();
-    let reach = weights.reach();
+pub(super) fn run(net: &Net, residues: &[u8], cancel: &Cancel) -> Result<Vec<f32>, EngineError> {
+    let width = net.width;
+    let mut h: Vec<f32> = residues.iter().flat_map(|&aa| net.embedding(aa)).copied().collect();
+    let reach = net.reach();
     // relu(h) between margins of zeros, which stand for what is outside the chain.
     let mut active = vec![0.0; (residues.len() + 2 * reach) * width];
-    for block in &weights.blocks {
+    for block in &net.blocks {
         for (a, &value) in active[reach * width..].iter_mut().zip(&h) {
             *a = relu(value);
         }
-        add_block(weights, block, &active, &mut h, cancel)?;
+        add_block(net, block, &active, &mut h, cancel)?;
     }
-    Ok(head(weights, &h))
+    Ok(head(net, &h))
 }
 
 /// `h += B relu(A active + a) + b`, strip by strip.
 fn add_block(
-    weights: &Weights,
+    net: &Net,
     block: &Block,
     active: &[f32],
     h: &mut [f32],
     cancel: &Cancel,
 ) -> Result<(), EngineError> {
-    let (width, reach) = (weights.width, weights.reach());
+    let (width, reach) = (net.width, net.reach());
     let mut inner = Vec::with_capacity(STRIP * width);
     for (strip, h) in h.chunks_mut(STRIP * width).enumerate() {
         if cancel.is_cancelled() {
@@ -62,19 +62,19 @@ fn add_block(
 }
 
 /// `W2 relu(W1 relu(h) + w1) + w2`, without the padding of the packed matrices.
-fn head(weights: &Weights, h: &[f32]) -> Vec<f32> {
-    let (width, outputs) = (weights.width, weights.outputs);
+fn head(net: &Net, h: &[f32]) -> Vec<f32> {
+    let (width, outputs) = (net.width, net.outputs);
     let mut found = Vec::with_capacity(h.len() / width * outputs);
     let (mut hidden, mut out) = (Vec::new(), Vec::new());
     for strip in h.chunks(STRIP * width) {
         let rows = strip.len() / width;
         let active: Vec<f32> = strip.iter().copied().map(relu).collect();
-        repeat(&weights.hidden_bias, rows, &mut hidden);
-        weights.hidden.add_product(&active, &mut hidden);
+        repeat(&net.hidden_bias, rows, &mut hidden);
+        net.hidden.add_product(&active, &mut hidden);
         hidden.iter_mut().for_each(|value| *value = relu(*value));
-        repeat(&weights.out_bias, rows, &mut out);
-        weights.out.add_product(&hidden, &mut out);
-        for row in out.chunks_exact(weights.out.outputs()) {
+        repeat(&net.out_bias, rows, &mut out);
+        net.out.add_product(&hidden, &mut out);
+        for row in out.chunks_exact(net.out.outputs()) {
             found.extend_from_slice(&row[..outputs]);
         }
     }

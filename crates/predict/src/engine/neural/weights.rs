@@ -33,9 +33,9 @@ pub(super) struct Block {
     pub(super) mix_bias: Vec<f32>,
 }
 
-/// The whole network in single precision, packed for this machine's vectors.
+/// One network in single precision, packed for this machine's vectors.
 #[derive(Debug)]
-pub(super) struct Weights {
+pub(super) struct Net {
     pub(super) width: usize,
     pub(super) outputs: usize,
     pub(super) blocks: Vec<Block>,
@@ -43,53 +43,12 @@ pub(super) struct Weights {
     pub(super) hidden_bias: Vec<f32>,
     pub(super) out: Matrix,
     pub(super) out_bias: Vec<f32>,
-    pub(super) rules: Rules,
     embed: Vec<f32>,
     /// Embedding row of each byte; letters that the network does not know share that of `X`.
     row_of: [usize; 256],
 }
 
-impl Weights {
-    /// Reads a model file; see `training/weights.py` for the layout.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let file = File::open(bytes)?;
-        let (width, kernel) = (file.number("width")?, file.number("kernel")?);
-        // The kernel's vectors fill whole panels only if the width is a multiple of them.
-        if !width.is_multiple_of(32) || width == 0 {
-            return Err(metadata("width"));
-        }
-        if kernel % 2 == 0 {
-            return Err(metadata("kernel"));
-        }
-        let dilations: Vec<usize> = (file.text("dilations")?.split(','))
-            .map(|d| d.parse().map_err(|_| metadata("dilations")))
-            .collect::<Result<_, _>>()?;
-        let blocks = (dilations.iter().enumerate())
-            .map(|(i, &dilation)| file.block(i, dilation, width, kernel))
-            .collect::<Result<_, _>>()?;
-        let inputs = file.text("inputs")?.as_bytes();
-        let unknown = inputs.iter().position(|&aa| aa == b'X').ok_or_else(|| metadata("inputs"))?;
-        let mut row_of = [unknown; 256];
-        for (row, &aa) in inputs.iter().enumerate() {
-            row_of[usize::from(aa)] = row;
-        }
-        let out = Matrix::pack(&file.tensor("out", &[width, OUTPUTS])?, width, OUTPUTS);
-        let mut out_bias = file.tensor("out.bias", &[OUTPUTS])?;
-        out_bias.resize(out.outputs(), 0.0);
-        Ok(Self {
-            width,
-            outputs: OUTPUTS,
-            blocks,
-            hidden: Matrix::pack(&file.tensor("hidden", &[width, width])?, width, width),
-            hidden_bias: file.tensor("hidden.bias", &[width])?,
-            out,
-            out_bias,
-            rules: Rules::read(|key| file.text(key), |key| file.number(key))?,
-            embed: file.tensor("embed", &[inputs.len(), width])?,
-            row_of,
-        })
-    }
-
+impl Net {
     /// Embedding (`width` numbers) of a residue's letter.
     pub(super) fn embedding(&self, aa: u8) -> &[f32] {
         let row = self.row_of[usize::from(aa)];
@@ -99,6 +58,24 @@ impl Weights {
     /// How many residues to each side the widest convolution looks.
     pub(super) fn reach(&self) -> usize {
         self.blocks.iter().map(|b| b.taps.len() / 2 * b.dilation).max().unwrap_or(0)
+    }
+}
+
+/// What a model file holds: networks whose probabilities are averaged, and the rules of the labels.
+#[derive(Debug)]
+pub(super) struct Weights {
+    /// At least one.
+    pub(super) nets: Vec<Net>,
+    pub(super) rules: Rules,
+}
+
+impl Weights {
+    /// Reads a model file; see `training/weights.py` for the layout.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let file = File::open(bytes)?;
+        let nets =
+            (0..file.text("width")?.split(';').count()).map(|n| file.net(n)).collect::<Result<_, _>>()?;
+        Ok(Self { nets, rules: Rules::read(|key| file.text(key), |key| file.number(key))? })
     }
 }
 
@@ -137,6 +114,50 @@ impl<'a> File<'a> {
         self.text(key)?.parse().map_err(|_| metadata(key))
     }
 
+    /// The entry of network `n` in a list with `;` between them.
+    fn entry(&self, n: usize, key: &str) -> Result<&str, WeightsError> {
+        self.text(key)?.split(';').nth(n).ok_or_else(|| metadata(key))
+    }
+
+    fn net(&self, n: usize) -> Result<Net, WeightsError> {
+        let number = |key: &str| self.entry(n, key)?.parse::<usize>().map_err(|_| metadata(key));
+        let (width, kernel) = (number("width")?, number("kernel")?);
+        // The kernel's vectors fill whole panels only if the width is a multiple of them.
+        if !width.is_multiple_of(32) || width == 0 {
+            return Err(metadata("width"));
+        }
+        if kernel % 2 == 0 {
+            return Err(metadata("kernel"));
+        }
+        let dilations: Vec<usize> = (self.entry(n, "dilations")?.split(','))
+            .map(|d| d.parse().map_err(|_| metadata("dilations")))
+            .collect::<Result<_, _>>()?;
+        let blocks = (dilations.iter().enumerate())
+            .map(|(i, &dilation)| self.block(&format!("{n}.block.{i}"), dilation, width, kernel))
+            .collect::<Result<_, _>>()?;
+        let inputs = self.text("inputs")?.as_bytes();
+        let unknown = inputs.iter().position(|&aa| aa == b'X').ok_or_else(|| metadata("inputs"))?;
+        let mut row_of = [unknown; 256];
+        for (row, &aa) in inputs.iter().enumerate() {
+            row_of[usize::from(aa)] = row;
+        }
+        let tensor = |name: &str, shape: &[usize]| self.tensor(&format!("{n}.{name}"), shape);
+        let out = Matrix::pack(&tensor("out", &[width, OUTPUTS])?, width, OUTPUTS);
+        let mut out_bias = tensor("out.bias", &[OUTPUTS])?;
+        out_bias.resize(out.outputs(), 0.0);
+        Ok(Net {
+            width,
+            outputs: OUTPUTS,
+            blocks,
+            hidden: Matrix::pack(&tensor("hidden", &[width, width])?, width, width),
+            hidden_bias: tensor("hidden.bias", &[width])?,
+            out,
+            out_bias,
+            embed: tensor("embed", &[inputs.len(), width])?,
+            row_of,
+        })
+    }
+
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
         let view = self.tensors.tensor(name)?;
         if view.dtype() != Dtype::F16 || view.shape() != shape {
@@ -154,15 +175,15 @@ impl<'a> File<'a> {
         Ok(values)
     }
 
-    fn block(&self, i: usize, dilation: usize, width: usize, kernel: usize) -> Result<Block, WeightsError> {
-        let wide = self.tensor(&format!("block.{i}.wide"), &[kernel, width, width])?;
-        let mix = self.tensor(&format!("block.{i}.mix"), &[width, width])?;
+    fn block(&self, name: &str, dilation: usize, width: usize, kernel: usize) -> Result<Block, WeightsError> {
+        let wide = self.tensor(&format!("{name}.wide"), &[kernel, width, width])?;
+        let mix = self.tensor(&format!("{name}.mix"), &[width, width])?;
         Ok(Block {
             dilation,
             taps: wide.chunks_exact(width * width).map(|tap| Matrix::pack(tap, width, width)).collect(),
-            wide_bias: self.tensor(&format!("block.{i}.wide.bias"), &[width])?,
+            wide_bias: self.tensor(&format!("{name}.wide.bias"), &[width])?,
             mix: Matrix::pack(&mix, width, width),
-            mix_bias: self.tensor(&format!("block.{i}.mix.bias"), &[width])?,
+            mix_bias: self.tensor(&format!("{name}.mix.bias"), &[width])?,
         })
     }
 }
