@@ -99,7 +99,7 @@ def barrels_text(score: dict) -> str:
             "so TM8 `E` hardly\n  occurs. Their strands do show in SS3 and SS8. There were few to learn from."
         )
     return (
-        f"- Beta barrels are recognised in part (residue MCC {mcc:.2f}, every strand found in {100 * found:.0f} % of {chains} held-out\n"
+        f"- Beta barrels are hardly recognised (residue MCC {mcc:.2f}, every strand found in {100 * found:.0f} % of {chains} held-out\n"
         "  barrels): there were few to learn from."
     )
 

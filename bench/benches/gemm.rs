@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p pssp-bench --bench gemm` prints both rates and their ratio. The product is
 //! `ndarray`'s, whose kernels are those of the crate `matrixmultiply` (AVX2 with FMA; no AVX-512), on
-//! the shape of one block: residues x (kernel * width) x width. Both are measured in turns and the
+//! the shape of one block: residues x (kernel * width) x width. Against a crate with AVX-512 kernels (`faer`), too large to
+//! be a dependency for this alone, docs/operations.md has a figure. Both are measured in turns and the
 //! quickest turn of each counts, so that other load on the machine matters as little as it can.
 
 use std::hint::black_box;
@@ -16,17 +17,20 @@ use pssp_predict::{Cancel, Engine, Sequence};
 const RESIDUES: usize = 4000;
 const TURNS: usize = 15;
 
-/// The shape of the shipped network (`model/MODEL_CARD.md`); the ratio is only right for it.
-const WIDTH: usize = 160;
+/// Channels and blocks of the shipped networks (`model/MODEL_CARD.md`); the ratio is only right for them.
+const NETWORKS: [(usize, usize); 2] = [(160, 12), (128, 10)];
 const KERNEL: usize = 5;
-const BLOCKS: usize = 12;
 const OUTPUTS: usize = 19;
+/// Channels of the product that is compared with.
+const WIDTH: usize = NETWORKS[0].0;
 
 /// Two operations for each weight that a residue meets. Softmax, decoding and padding count as
 /// nothing, although the time of inference holds them.
-const fn network_operations() -> usize {
-    let block = WIDTH * WIDTH * (KERNEL + 1);
-    2 * RESIDUES * (BLOCKS * block + WIDTH * WIDTH + WIDTH * OUTPUTS)
+fn network_operations() -> usize {
+    let weights = |(width, blocks): (usize, usize)| {
+        blocks * width * width * (KERNEL + 1) + width * width + width * OUTPUTS
+    };
+    2 * RESIDUES * NETWORKS.into_iter().map(weights).sum::<usize>()
 }
 
 /// Seconds that `work` takes.
