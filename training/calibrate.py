@@ -1,4 +1,4 @@
-"""Fits what is fitted after training, on validation chains only: `python calibrate.py DATA --networks run/best.pt`.
+"""Fits what is fitted after training, on validation chains only: `python calibrate.py DATA --networks run-0/best.pt run-4/best.pt`.
 
 One temperature a head (minimises the loss, so it cannot change which class is most probable),
 the disorder threshold (one half, unless another has a clearly better MCC), and the lengths and cost of membrane segments.
@@ -112,7 +112,7 @@ def table(costs: np.ndarray, least: int, most: int, weight: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--networks", type=Path, nargs="+", default=[Path("run/best.pt")], help="checkpoints to be shipped")
+    parser.add_argument("--networks", type=Path, nargs="+", required=True, help="checkpoints to be shipped")
     parser.add_argument("--out", type=Path, default=Path("run"))
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()

@@ -1,7 +1,7 @@
-"""Turns checkpoints into `model/`: `python export.py --networks run/best.pt --model ../model`.
+"""Turns checkpoints into `model/`: `python export.py --networks run-0/best.pt run-4/best.pt --version 0.2.0`.
 
 Writes the half-precision weights with everything the engine needs in their metadata, the parity
-cases (fixed sequences with this framework's probabilities), and copies the log and the schedule.
+cases (fixed sequences with this framework's probabilities), and copies logs and schedules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import net
 import weights
 from data import Chain
 
-CITATION = "pssp-conv {version}: see model/MODEL_CARD.md for the data, scores and limits"
+CITATION = "{name} {version}: see model/MODEL_CARD.md for the data, scores and limits"
 
 #: Fixed sequences: single residue, short peptides, ubiquitin, bacteriorhodopsin with X's, and the
 #: sequence from the classic service's manual.
@@ -60,12 +60,13 @@ def parity(path: Path, models: list[net.Net], rules: decode.Rules) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--networks", type=Path, nargs="+", default=[Path("run/best.pt")], help="the first names the model")
-    parser.add_argument("--run", type=Path, default=Path("run"), help="calibration, log and schedule")
+    parser.add_argument("--networks", type=Path, nargs="+", required=True, help="checkpoints, each beside its log and schedule")
+    parser.add_argument("--run", type=Path, default=Path("run"), help="where the calibration is")
+    parser.add_argument("--name", default="pssp-conv")
+    parser.add_argument("--version", required=True)
     parser.add_argument("--model", type=Path, default=Path(__file__).parent.parent / "model")
     args = parser.parse_args()
     saved = [torch.load(path, weights_only=True) for path in args.networks]
-    config = saved[0]["config"]
     fitted = json.loads((args.run / "calibration.json").read_text())
     models = [distil.load(path) for path in args.networks]
     for model in models:
@@ -73,9 +74,9 @@ def main() -> None:
     listed = lambda told: ";".join(str(told(one["config"])) for one in saved)  # noqa: E731
     rules = decode.Rules(**fitted["rules"])
     metadata = {
-        "name": config["name"],
-        "version": config["version"],
-        "citation": CITATION.format(version=config["version"]),
+        "name": args.name,
+        "version": args.version,
+        "citation": CITATION.format(name=args.name, version=args.version),
         "width": listed(lambda c: c["width"]),
         "kernel": listed(lambda c: c["kernel"]),
         "dilations": listed(lambda c: ",".join(map(str, c["dilations"]))),
@@ -97,9 +98,9 @@ def main() -> None:
     method = {name: metadata[name] for name in ("name", "version")} | {"sha256": digest, "citation": metadata["citation"]}
     (args.model / "method.json").write_text(json.dumps(method, indent=1) + "\n")
     parity(args.model / "parity.json", exported, rules)
-    for name in ("train.log", "schedule.json"):
-        if (args.run / name).exists():
-            shutil.copy(args.run / name, args.model / name)
+    for n, path in enumerate(args.networks):
+        shutil.copy(path.parent / "train.log", args.model / f"train-{n}.log")
+        shutil.copy(path.parent / "schedule.json", args.model / f"schedule-{n}.json")
     print((args.model / "pssp-net.safetensors").stat().st_size, "bytes")
 
 

@@ -18,7 +18,7 @@ const RESIDUES: usize = 4000;
 const TURNS: usize = 15;
 
 /// Channels and blocks of the shipped networks (`model/MODEL_CARD.md`); the ratio is only right for them.
-const NETWORKS: [(usize, usize); 2] = [(160, 12), (128, 10)];
+const NETWORKS: [(usize, usize); 2] = [(128, 10), (128, 10)];
 const KERNEL: usize = 5;
 const OUTPUTS: usize = 19;
 /// Channels of the product that is compared with.

@@ -126,6 +126,7 @@ fn every_bad_value_stops_the_start_and_is_named() {
         ("PSSP_BACKOFF_CAP", "10ms"), // shorter than the first wait
         ("PSSP_RESEND_AFTER", "0s"),
         ("PSSP_TTL", "1s"),
+        ("PSSP_REUSE", "sometimes"),
         ("PSSP_KEY_TTL", "1h"),
         ("PSSP_GRACE", "-5s"),
         ("PSSP_DRAIN_DELAY", "1h"),
