@@ -152,6 +152,12 @@ fn the_method_names_the_weights() {
     assert!(method.sha256.len() == 64 && method.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
     assert_eq!(predict("MKV").method(), method);
     assert_eq!(Neural::built_in().expect("model/method.json is sound"), *method);
+    let file = include_bytes!("../../../../model/pssp-net.safetensors");
+    assert_eq!(
+        Neural::from_safetensors(file).expect("a model").method(),
+        method,
+        "digest and names of the file itself"
+    );
 }
 
 #[test]
