@@ -1,6 +1,6 @@
 """Writes `MODEL_CARD.md` from what was measured: `python card.py --model ../model`.
 
-Every number in the card comes from `scores.json`, `schedule.json` and the training log; a new
+Every number in the card comes from `scores.json`, the schedules and the training logs; a new
 training makes a new card without anybody editing it.
 """
 

@@ -1,7 +1,7 @@
 """What several networks say on average: `python ensemble.py DATA run-1/best.pt run-2/best.pt ...`.
 
 Prints the validation scores of each network and of the mean of their probabilities. To make one
-network of it, train a student: `python train.py DATA --config config/conv-distilled.json --teacher
+network of it, train a student: `python train.py DATA --config config/student.json --teacher
 run-1/best.pt run-2/best.pt ...`. Only validation chains are looked at.
 """
 

@@ -122,7 +122,7 @@ impl JobStore for SqliteBackend {
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
-        let keys: Vec<ResultKey> = keys.iter().copied().take(MAX_BATCH).collect();
+        let keys = keys.to_vec();
         self.readers
             .read(move |db| {
                 let mut select = db.prepare_cached(

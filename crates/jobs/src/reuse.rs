@@ -2,8 +2,8 @@
 //!
 //! A result is stored with a [`ResultKey`]. Whoever submits looks the key up; what it leads to is only a
 //! hint, so the job there is read and compared before its result is copied to a job of its own. A copy has
-//! no key: what is handed on was computed no longer ago than results are kept. Keys of different owners do not meet: an answer that comes at once would tell one caller what another has
-//! asked.
+//! no key: what is handed on was computed no longer ago than results are kept. Keys of different owners do
+//! not meet: an answer that comes at once would tell one caller what another has asked.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! What the handlers need, and what an operator may set.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -18,38 +18,6 @@ use crate::cpu::Cpu;
 /// Renders the process' metrics as Prometheus text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-type FindMethods = Box<dyn FnOnce() -> Vec<Method> + Send>;
-
-/// A list of methods, made when it is first asked for: reading a model takes milliseconds that a start
-/// need not wait for. Cheap to clone.
-#[derive(Clone)]
-pub struct Methods(Arc<LazyLock<Vec<Method>, FindMethods>>);
-
-impl Methods {
-    /// What `find` returns, which is asked at most once.
-    pub fn lazy(find: impl FnOnce() -> Vec<Method> + Send + 'static) -> Self {
-        Self(Arc::new(LazyLock::new(Box::new(find))))
-    }
-
-    /// The methods.
-    #[must_use]
-    pub fn list(&self) -> &[Method] {
-        &self.0
-    }
-}
-
-impl From<Vec<Method>> for Methods {
-    fn from(methods: Vec<Method>) -> Self {
-        Self::lazy(move || methods)
-    }
-}
-
-impl Default for Methods {
-    fn default() -> Self {
-        Vec::new().into()
-    }
-}
-
 /// Everything that the handlers need.
 #[derive(Clone)]
 pub struct App {
@@ -58,7 +26,7 @@ pub struct App {
     /// What an operator may set.
     pub config: Config,
     /// The methods that the workers run; shown to callers.
-    pub methods: Methods,
+    pub methods: Arc<[Method]>,
     /// What `/metrics` answers.
     pub metrics: RenderMetrics,
     /// Cancelled when the process begins to shut down: `/readyz` says so, and waits and event
@@ -75,7 +43,7 @@ impl App {
         Self {
             jobs,
             config: Config::default(),
-            methods: Methods::default(),
+            methods: Arc::default(),
             metrics: Arc::new(String::new),
             shutdown: CancellationToken::new(),
             version: crate::VERSION.to_owned(),
@@ -227,7 +195,7 @@ impl Shared {
 
     /// Whose results are reused, if any are.
     pub(crate) fn reused_method(&self) -> Option<&Method> {
-        match self.app.methods.list() {
+        match &*self.app.methods {
             [method] if self.app.config.reuse => Some(method),
             _ => None,
         }

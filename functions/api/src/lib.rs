@@ -30,7 +30,7 @@ pub mod routes;
 pub mod standalone;
 mod view;
 
-pub use app::{ApiKey, App, Config, Methods};
+pub use app::{ApiKey, App, Config};
 pub use gateway::Gateway;
 pub use routes::{Access, ROUTES, router};
 

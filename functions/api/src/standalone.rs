@@ -9,10 +9,11 @@ use pssp_host::server::{self, ServerOptions};
 use pssp_host::settings::{ApiSettings, EngineSettings};
 use pssp_host::{Settings, shutdown, telemetry};
 use pssp_jobs::{Jobs, SystemClock};
+use pssp_predict::Method;
 use pssp_predict::engine::Neural;
 use tokio_util::sync::CancellationToken;
 
-use crate::{ApiKey, App, Config, Methods};
+use crate::{ApiKey, App, Config};
 
 /// What the settings say, with the rest as by default.
 #[must_use]
@@ -39,7 +40,7 @@ pub fn config(settings: &ApiSettings) -> Config {
 
 /// An app as the settings say. `methods` are those that the workers run.
 #[must_use]
-pub fn app(settings: &Settings, jobs: Jobs, methods: impl Into<Methods>, shutdown: CancellationToken) -> App {
+pub fn app(settings: &Settings, jobs: Jobs, methods: Vec<Method>, shutdown: CancellationToken) -> App {
     let metrics = telemetry::metrics();
     App {
         config: Config {
@@ -54,19 +55,13 @@ pub fn app(settings: &Settings, jobs: Jobs, methods: impl Into<Methods>, shutdow
     }
 }
 
-/// The methods of this build, read from the model when somebody asks for them. A program of the
-/// operator is known where it runs, which is seldom here: none is named then.
-fn methods(engine: &EngineSettings) -> Methods {
-    if *engine != EngineSettings::Neural {
-        return Methods::default();
+/// The methods of this build. A program of the operator is known where it runs, which is seldom here: none
+/// is named then.
+fn methods(engine: &EngineSettings) -> anyhow::Result<Vec<Method>> {
+    match engine {
+        EngineSettings::Neural => Ok(vec![Neural::built_in()?]),
+        EngineSettings::Command(_) => Ok(Vec::new()),
     }
-    Methods::lazy(|| match Neural::built_in() {
-        Ok(method) => vec![method],
-        Err(error) => {
-            tracing::error!(%error, "cannot load the model: {error}");
-            Vec::new()
-        }
-    })
 }
 
 /// The whole program, wherever it runs.
@@ -88,7 +83,7 @@ async fn lambda(settings: &Settings) -> anyhow::Result<()> {
     let clock = Arc::new(SystemClock);
     let backend = pssp_backends::open_lazily(settings.backend.as_str(), clock.clone()).await?;
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
-    let app = app(settings, jobs, methods(&settings.engine), CancellationToken::new());
+    let app = app(settings, jobs, methods(&settings.engine)?, CancellationToken::new());
     let config = Config {
         streaming: false,
         max_answer_bytes: Some(http::MAX_ANSWER),
@@ -122,7 +117,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         let clock = Arc::new(SystemClock);
         let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
         let jobs = Jobs::new(opening.await?, clock, settings.policy.clone())?;
-        later.set(crate::router(app(settings, jobs, methods(&settings.engine), shutdown.clone())));
+        later.set(crate::router(app(settings, jobs, methods(&settings.engine)?, shutdown.clone())));
         tracing::info!(addr = %settings.addr, "listening on http://{}", settings.addr);
         anyhow::Ok(())
     };

@@ -24,34 +24,26 @@ impl Jobs {
         Self { reuse: method.map(Arc::new), ..self.clone() }
     }
 
-    /// What is to be created: the jobs as they are, or finished at once where a stored result answers them.
-    /// A job that is not to start at once is left as it is: its caller expects to see it wait.
+    /// What is to be created, of at most as many jobs as one creation takes: the jobs as they are, or finished
+    /// at once where a stored result answers them. A job that is not to start at once is left as it is: its
+    /// caller expects to see it wait.
     ///
     /// A look-up that fails is a job to be computed, not an error.
     pub async fn recall(&self, jobs: Vec<Job>) -> Vec<Submission> {
         let wanted: Vec<Option<ResultKey>> = jobs.iter().map(|job| self.wanted(job)).collect();
         let keys: Vec<ResultKey> = wanted.iter().flatten().copied().collect();
         let mut hints = self.hints(&keys).await.into_iter();
-        let lookups: Vec<_> = jobs
-            .into_iter()
-            .zip(wanted)
-            .map(|(job, key)| (job, key.and_then(|_| hints.next().flatten())))
-            .map(|(job, hint)| async move {
-                let found = match hint {
-                    Some(id) => self.answer(&job, id).await,
-                    None => None,
-                };
-                self.submission(job, found)
-            })
-            .collect();
-        stream::iter(lookups).buffered(WIDTH).collect().await
+        let hints = wanted.iter().map(|key| key.and_then(|_| hints.next().flatten()));
+        let submissions: Vec<_> =
+            jobs.into_iter().zip(hints).map(|(job, hint)| self.submission(job, None, hint)).collect();
+        stream::iter(submissions).buffered(WIDTH).collect().await
     }
 
     /// The same for one job, which comes with a key.
     pub async fn recall_one(&self, job: Job, key: Option<IdempotencyKey>) -> Submission {
-        let plain = Submission { job: job.clone(), key: None, result: None };
-        let submission = self.recall(vec![job]).await.pop().unwrap_or(plain);
-        Submission { key, ..submission }
+        let wanted: Vec<ResultKey> = self.wanted(&job).into_iter().collect();
+        let hint = self.hints(&wanted).await.pop().flatten();
+        self.submission(job, key, hint).await
     }
 
     /// The key of a result of this job, if it is to be reused.
@@ -64,19 +56,15 @@ impl Jobs {
         self.result_key(job).filter(|_| !job.is_delayed())
     }
 
-    /// What the keys lead to, as far as the store can say.
+    /// What the keys lead to, as far as the store can say; nothing where it cannot.
     async fn hints(&self, keys: &[ResultKey]) -> Vec<Option<JobId>> {
-        let mut hints = Vec::with_capacity(keys.len());
-        for chunk in keys.chunks(self.backend.store.capabilities().max_create.max(1)) {
-            match self.backend.store.reusable(chunk).await {
-                Ok(found) => hints.extend(found),
-                Err(error) => {
-                    missed(&error);
-                    hints.extend(chunk.iter().map(|_| None));
-                }
-            }
+        if keys.is_empty() {
+            return Vec::new();
         }
-        hints
+        self.backend.store.reusable(keys).await.unwrap_or_else(|error| {
+            missed(&error);
+            Vec::new()
+        })
     }
 
     /// The result of `id`, if that job really answers `job`.
@@ -97,9 +85,14 @@ impl Jobs {
         })
     }
 
-    fn submission(&self, job: Job, found: Option<Bytes>) -> Submission {
-        let job = if found.is_some() { job.answered(&self.policy) } else { job };
-        Submission { job, key: None, result: found }
+    /// The job, finished at once if the one that the hint leads to answers it.
+    async fn submission(&self, job: Job, key: Option<IdempotencyKey>, hint: Option<JobId>) -> Submission {
+        let result = match hint {
+            Some(id) => self.answer(&job, id).await,
+            None => None,
+        };
+        let job = if result.is_some() { job.answered(&self.policy) } else { job };
+        Submission { job, key, result }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The default engine: a residual stack of dilated 1-D convolutions, weights inside the binary.
 //!
 //! It reads nothing but the sequence: no alignment, no templates, no files. A network predicts all six
-//! properties, or several do and their probabilities are averaged, as the model file says; `training/` made it, `model/MODEL_CARD.md` says from what and how good it
+//! properties, or several do and their probabilities are averaged, as the model file says;
+//! `training/` made it, `model/MODEL_CARD.md` says from what and how good it
 //! is. Results are the same to the bit on every machine: each sum is taken in one fixed order with
 //! correctly rounded fused multiply-adds, whatever the vector width, and exponentials come from a
 //! portable implementation instead of the platform's.

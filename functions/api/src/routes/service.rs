@@ -22,9 +22,7 @@ pub(super) async fn methods(State(ctx): State<Ctx>) -> Json<Value> {
             json!({ "key": property.key(), "code": property.code(), "title": property.title(), "alphabet": alphabet })
         })
         .collect();
-    Json(
-        json!({ "methods": ctx.app.methods.list(), "properties": properties, "ss3_reduction": SS3_REDUCTION }),
-    )
+    Json(json!({ "methods": &*ctx.app.methods, "properties": properties, "ss3_reduction": SS3_REDUCTION }))
 }
 
 pub(super) async fn limits(State(ctx): State<Ctx>) -> Json<Value> {
