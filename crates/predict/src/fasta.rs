@@ -31,6 +31,7 @@ use std::io::{self, BufRead};
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::one_line;
 use crate::sequence::{
     CleanOptions, Cleaned, ErrorCode, InputError, InputErrors, Place, Warning, WarningCode, clean_at,
     not_utf8,
@@ -43,7 +44,7 @@ pub use batch::{Batch, BatchOptions, Ids, Meta, ReadError, read_all};
 use lines::{Bounded, Lines};
 
 /// Bytes of a header that are kept.
-pub const MAX_HEADER_BYTES: usize = 1_000;
+pub const MAX_HEADER_BYTES: usize = crate::name::MAX_BYTES;
 
 /// Bytes of a record's sequence lines that are kept, unless told otherwise.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
@@ -61,8 +62,8 @@ impl Header {
     /// Parses the text after `>`. Control characters become blanks, so a header stays one line.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let text = text.replace(char::is_control, " ");
-        let text = text.trim();
+        let line = one_line(text);
+        let text = line.trim();
         let (id, description) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let some = |part: &str| (!part.is_empty()).then(|| part.to_owned());
         Self { id: some(id), description: some(description.trim()) }
@@ -213,7 +214,7 @@ impl<R: BufRead> Reader<R> {
             line: begin.line,
             header: begin.header,
             raw: body.text.into_bytes(),
-            problem: problem.map(|p| p.in_record(Some(index + 1))),
+            problem: problem.map(|p| p.in_record(index + 1)),
             warnings,
         }
     }

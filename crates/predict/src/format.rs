@@ -14,6 +14,7 @@
 use std::fmt;
 use std::io;
 
+use crate::name::one_line;
 use crate::sequence::{Edit, Warning};
 use crate::{Prediction, Property, Sequence};
 
@@ -141,7 +142,7 @@ impl Entry<'_> {
     fn title(&self) -> String {
         let name = self.name.filter(|name| *name != self.id);
         let title = name.map_or_else(|| self.id.to_owned(), |name| format!("{} {name}", self.id));
-        one_line(&title)
+        one_line(&title).into_owned()
     }
 
     /// The columns of residue `i` (from 0) that most formats start with: position and residue.
@@ -257,13 +258,8 @@ impl<W: io::Write> Writer<W> {
     }
 }
 
-/// Text with its control characters (line ends and tabs too) as blanks.
-fn one_line(text: &str) -> String {
-    text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
-}
-
 /// Name and version of the method, as in the first line of PSIPRED's formats.
 fn method_name(entry: &Entry<'_>) -> String {
     let method = entry.prediction.method();
-    one_line(&format!("{} {}", method.name, method.version))
+    one_line(&format!("{} {}", method.name, method.version)).into_owned()
 }

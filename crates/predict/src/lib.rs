@@ -8,12 +8,14 @@
 //! - [`Property`] and [`PROPERTIES`]: what is predicted, with its alphabet
 //! - [`Prediction`]: labels and probabilities of every property, and its compact stored form
 //! - [`Engine`]: whatever turns a sequence into a prediction
+//! - [`name`]: the one rule for names of jobs and records
 //! - [`format`](mod@format): the result formats (classic text, ss2, horiz, JSON, TSV, CSV, FASTA)
 //! - [`plot`]: the amino-acid frequency chart and the track plot, as SVG and PNG
 
 pub mod engine;
 pub mod fasta;
 pub mod format;
+pub mod name;
 pub mod plot;
 pub mod prediction;
 pub mod property;

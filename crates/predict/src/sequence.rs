@@ -18,12 +18,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 mod clean;
+mod edit;
+mod fault;
 mod scan;
-mod told;
 
 pub use clean::{CleanOptions, Cleaned, clean, clean_single};
 pub(crate) use clean::{Place, clean_at, empty_body, not_utf8};
-pub use told::{Edit, EditKind, ErrorCode, InputError, InputErrors, MAX_ERRORS, Warning, WarningCode};
+pub use edit::{Edit, EditKind, Warning, WarningCode};
+pub use fault::{ErrorCode, InputError, InputErrors, MAX_ERRORS};
 
 /// The letters of a [`Sequence`]: the 20 amino acids, alphabetically, and `X` for any other residue.
 pub const RESIDUES: &[u8; 21] = b"ACDEFGHIKLMNPQRSTVWYX";

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{Entry, one_line};
+use super::Entry;
+use crate::name::one_line;
 use crate::sequence::NotASequence;
 use crate::{PROPERTIES, Property, Sequence};
 
@@ -103,7 +104,7 @@ fn check_labels(labels: &str, line: usize, property: Property, expected: usize) 
 }
 
 pub(super) fn write(entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
-    let header = entry.header.map_or_else(|| entry.title(), one_line);
+    let header = entry.header.map_or_else(|| entry.title(), |header| one_line(header).into_owned());
     writeln!(out, ">{header}\n{}", entry.sequence)?;
     for track in entry.prediction.tracks() {
         writeln!(out, "{}", track.text())?;

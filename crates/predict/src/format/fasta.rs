@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{Entry, one_line};
+use super::Entry;
+use crate::name::one_line;
 
 const LINE: usize = 60;
 

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::io;
 
-use super::{Entry, one_line};
+use super::Entry;
 use crate::Property;
+use crate::name::one_line;
 
 const COLUMNS: [&str; 13] =
     ["id", "pos", "aa", "ss3", "p_h", "p_e", "p_c", "ss8", "acc", "dis", "p_dis", "tm2", "tm8"];
@@ -17,8 +18,7 @@ pub(super) struct Dialect {
 }
 
 /// Tab-separated values; tabs and line ends inside a value become blanks, as TSV cannot have them.
-pub(super) const TSV: Dialect =
-    Dialect { separator: "\t", line_end: "\n", quote: |text| Cow::Owned(one_line(text)) };
+pub(super) const TSV: Dialect = Dialect { separator: "\t", line_end: "\n", quote: one_line };
 
 /// Comma-separated values after RFC 4180, so with CRLF.
 pub(super) const CSV: Dialect = Dialect { separator: ",", line_end: "\r\n", quote: quote_csv };

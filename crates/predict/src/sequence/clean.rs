@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::edit::{Edit, Warning, WarningCode};
+use super::fault::{ErrorCode, InputError, InputErrors, MAX_ERRORS};
 use super::scan::{Scan, is_zero_width, scan};
-use super::told::{Edit, ErrorCode, InputError, InputErrors, MAX_ERRORS, Warning, WarningCode};
 use super::{NotASequence, Sequence};
 use crate::fasta::{self, Header};
 
@@ -102,7 +103,7 @@ pub fn clean_single(raw: &[u8], options: &CleanOptions) -> Result<(Option<Header
     if let Some(Ok(second)) = records.next() {
         return Err(several_records().at(second.line, None).into());
     }
-    let cleaned = record.clean(options).map_err(without_record)?;
+    let cleaned = record.clean(options).map_err(|errors| errors.in_record(None))?;
     Ok((record.header, cleaned))
 }
 
@@ -169,12 +170,6 @@ fn first_visible(raw: &[u8]) -> Option<usize> {
 fn line_ends(bytes: &[u8]) -> usize {
     let crlf = bytes.windows(2).filter(|pair| pair == b"\r\n").count();
     bytes.iter().filter(|b| matches!(b, b'\n' | b'\r')).count() - crlf
-}
-
-/// A single sequence has no record numbers to tell.
-fn without_record(errors: InputErrors) -> InputErrors {
-    let errors: Vec<InputError> = errors.into_iter().map(|e| e.in_record(None)).collect();
-    InputErrors::from_vec(errors).unwrap_or_else(|| empty_body().into())
 }
 
 pub(crate) fn empty_body() -> InputError {

@@ -1,6 +1,7 @@
 //! The single pass over an input's characters that [`clean`](super::clean()) is made of.
 
-use super::told::{Edit, EditKind, ErrorCode, InputError, MAX_ERRORS};
+use super::edit::{Edit, EditKind};
+use super::fault::{ErrorCode, InputError, MAX_ERRORS};
 
 /// Edits that are only counted; the index is that in [`Scan::counts`].
 const COUNTED: [EditKind; 6] = [

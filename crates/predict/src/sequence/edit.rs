@@ -1,0 +1,143 @@
+//! What the reader did to an input that it took: edits and warnings.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Positions named in the sentence of an edit; all of them are in [`Edit::positions`].
+const POSITIONS_IN_MESSAGE: usize = 5;
+
+/// What was done to the input, once for each kind (and replaced letter) with a count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The kind of edit.
+    pub kind: EditKind,
+    /// How many characters (numbers, for [`EditKind::NumberRemoved`]) it was done to.
+    pub count: usize,
+    /// The letter that was replaced, upper case; only for [`EditKind::Replaced`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<char>,
+    /// Where, in the cleaned sequence from 1; only for [`EditKind::Replaced`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub positions: Vec<usize>,
+    /// The same as a sentence for people.
+    pub message: String,
+}
+
+/// Kinds of edit, in the order in which they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditKind {
+    /// Letters made upper case.
+    UpperCased,
+    /// Spaces and tabs removed. Line ends are layout and not told.
+    WhiteSpaceRemoved,
+    /// Byte-order marks, non-breaking and other special spaces, zero-width characters removed.
+    InvisibleRemoved,
+    /// Gaps (`-` and `.`) removed.
+    GapRemoved,
+    /// Whole numeric tokens removed (`GenBank` numbering).
+    NumberRemoved,
+    /// The `*` at the end removed.
+    StopRemoved,
+    /// A letter that is not one of the 20 amino acids became `X`.
+    Replaced,
+}
+
+impl Edit {
+    /// An edit of `count` characters that needs no position.
+    pub(crate) fn counted(kind: EditKind, count: usize) -> Self {
+        let (unit, what) = match kind {
+            EditKind::UpperCased => ("letter", "made upper case"),
+            EditKind::WhiteSpaceRemoved => ("space", "removed"),
+            EditKind::InvisibleRemoved => ("special or invisible space", "removed"),
+            EditKind::GapRemoved => ("gap", "removed"),
+            EditKind::NumberRemoved => ("number", "removed (sequence numbering)"),
+            EditKind::StopRemoved => ("stop (*)", "removed at the end"),
+            EditKind::Replaced => ("letter", "replaced by X"),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        Self {
+            kind,
+            count,
+            from: None,
+            positions: Vec::new(),
+            message: format!("{count} {unit}{plural} {what}"),
+        }
+    }
+
+    /// Letters `from` that became `X` at `positions` (from 1) of the cleaned sequence.
+    pub(crate) fn replaced(from: u8, positions: Vec<usize>) -> Self {
+        let from = char::from(from);
+        let named = positions.iter().take(POSITIONS_IN_MESSAGE);
+        let mut places = named.map(usize::to_string).collect::<Vec<_>>().join(", ");
+        if positions.len() > POSITIONS_IN_MESSAGE {
+            places += &format!(" and {} more", positions.len() - POSITIONS_IN_MESSAGE);
+        }
+        let plural = if positions.len() == 1 { "" } else { "s" };
+        let verb = if from == 'X' { "kept" } else { "replaced by X" };
+        Self {
+            kind: EditKind::Replaced,
+            count: positions.len(),
+            from: Some(from),
+            message: format!("{from} ({}) {verb} at position{plural} {places}", stands_for(from)),
+            positions,
+        }
+    }
+}
+
+/// What the letters beyond the 20 stand for (IUPAC-IUB 1983; U and O were added later).
+const fn stands_for(letter: char) -> &'static str {
+    match letter {
+        'B' => "aspartate or asparagine",
+        'Z' => "glutamate or glutamine",
+        'J' => "leucine or isoleucine",
+        'U' => "selenocysteine",
+        'O' => "pyrrolysine",
+        _ => "unknown residue",
+    }
+}
+
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Something odd about the input that does not stop the prediction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Its kind.
+    pub code: WarningCode,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// Kinds of warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// Fewer than 5 residues: computed, but hardly meaningful.
+    ShortSequence,
+    /// An earlier record of the batch has the same id.
+    DuplicateId,
+    /// The record has no id.
+    MissingId,
+    /// The header was longer than is kept.
+    HeaderCut,
+    /// Comment lines (`;`) were left out.
+    CommentIgnored,
+}
+
+impl Warning {
+    /// A warning of this kind.
+    pub fn new(code: WarningCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
