@@ -5,16 +5,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
+use pssp_jobs::intake::{Gunzip, gunzip};
 
 use crate::args::InputArgs;
 use crate::exit::Failure;
 
 /// Remedy where there is nothing to read.
 const NO_INPUT: &str = "give a FASTA file, a sequence, or - to read stdin";
-
-/// The first bytes of a gzip stream (RFC 1952).
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
 /// One source of sequences.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +89,8 @@ pub(crate) fn sources(args: &InputArgs) -> Result<Vec<Source>, Failure> {
 }
 
 fn unpack(mut raw: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Send>> {
-    if raw.fill_buf()?.starts_with(GZIP_MAGIC) {
-        return Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(raw))));
+    if Gunzip::is_begun_by(raw.fill_buf()?) {
+        return Ok(Box::new(BufReader::with_capacity(1 << 16, gunzip(raw))));
     }
     Ok(raw)
 }

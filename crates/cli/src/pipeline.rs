@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use pssp_predict::fasta::{Reader, Record};
-use pssp_predict::sequence::{CleanOptions, Cleaned, InputErrors};
+use pssp_jobs::intake::{NumberedRecord, Records, Rules};
+use pssp_predict::sequence::{Cleaned, InputErrors};
 use pssp_predict::{Cancel, Engine, EngineError, Prediction};
 
 use crate::exit::Failure;
@@ -47,7 +47,9 @@ pub(crate) struct Place {
 /// How to predict.
 pub(crate) struct Options {
     pub(crate) threads: usize,
-    pub(crate) clean: CleanOptions,
+    pub(crate) rules: Rules,
+    /// Accept what looks like nucleotides.
+    pub(crate) force: bool,
 }
 
 struct Ticket {
@@ -56,7 +58,7 @@ struct Ticket {
     outcome: Receiver<Outcome>,
 }
 
-type Work = (Record, SyncSender<Outcome>);
+type Work = (NumberedRecord, SyncSender<Outcome>);
 
 /// Predicts every record of `sources` and hands the outcomes to `take` in order.
 ///
@@ -74,9 +76,9 @@ pub(crate) fn run(
     let (work_in, work) = sync_channel::<Work>(threads);
     let work = Mutex::new(work);
     thread::scope(|scope| {
-        scope.spawn(move || read(sources, &ticket_in, &work_in));
+        scope.spawn(move || read(sources, &options.rules, &ticket_in, &work_in));
         for _ in 0..threads {
-            scope.spawn(|| predict_all(&work, engine, &options.clean, &cancel));
+            scope.spawn(|| predict_all(&work, engine, options, &cancel));
         }
         let written = write(sources, &tickets, &mut take);
         // The reader stops at its next ticket, the threads at their next check.
@@ -88,9 +90,15 @@ pub(crate) fn run(
     })
 }
 
-fn read(sources: &[Source], tickets: &SyncSender<Result<Ticket, Failure>>, work: &SyncSender<Work>) {
+fn read(
+    sources: &[Source],
+    rules: &Rules,
+    tickets: &SyncSender<Result<Ticket, Failure>>,
+    work: &SyncSender<Work>,
+) {
     for (index, source) in sources.iter().enumerate() {
-        let read = source.open().and_then(|input| read_one(index, source, input, tickets, work));
+        let opened = source.open().map(|input| Records::new(input, rules));
+        let read = opened.and_then(|records| read_one(index, source, records, tickets, work));
         match read {
             Ok(true) => {}
             Ok(false) => return,
@@ -106,16 +114,16 @@ fn read(sources: &[Source], tickets: &SyncSender<Result<Ticket, Failure>>, work:
 fn read_one(
     index: usize,
     source: &Source,
-    input: impl BufRead,
+    records: Records<impl BufRead>,
     tickets: &SyncSender<Result<Ticket, Failure>>,
     work: &SyncSender<Work>,
 ) -> Result<bool, Failure> {
     let mut empty = true;
-    for record in Reader::new(input) {
+    for record in records {
         let record = record.map_err(|e: io::Error| source.unreadable(&e))?;
         empty = false;
-        let header = record.header.clone().unwrap_or_default();
-        let place = Place { number: record.number(), id: header.id, description: header.description };
+        let header = record.record.header.clone().unwrap_or_default();
+        let place = Place { number: record.record.number(), id: header.id, description: header.description };
         let (sender, outcome) = sync_channel(1);
         let ticket = Ticket { source: index, place, outcome };
         if tickets.send(Ok(ticket)).is_err() || work.send((record, sender)).is_err() {
@@ -128,19 +136,19 @@ fn read_one(
     Ok(true)
 }
 
-fn predict_all(work: &Mutex<Receiver<Work>>, engine: &dyn Engine, clean: &CleanOptions, cancel: &Cancel) {
+fn predict_all(work: &Mutex<Receiver<Work>>, engine: &dyn Engine, options: &Options, cancel: &Cancel) {
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((record, sender)) = next else { return };
         // A panic on one chain is that chain's failure and not the end of the others.
-        let outcome = catch_unwind(AssertUnwindSafe(|| predict(&record, engine, clean, cancel)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| predict(&record, engine, options, cancel)))
             .unwrap_or_else(|_| Outcome::Failed("the method crashed on it".to_owned()));
         let _ = sender.send(outcome); // the writer may have stopped
     }
 }
 
-fn predict(record: &Record, engine: &dyn Engine, clean: &CleanOptions, cancel: &Cancel) -> Outcome {
-    let cleaned = match record.clean(clean) {
+fn predict(record: &NumberedRecord, engine: &dyn Engine, options: &Options, cancel: &Cancel) -> Outcome {
+    let cleaned = match record.clean(&options.rules, options.force) {
         Ok(cleaned) => cleaned,
         Err(errors) => return Outcome::Refused(errors),
     };

@@ -1,5 +1,6 @@
 //! Jobs: what they are, how they change state, where they may be kept, and what is promised.
 //!
+//! - [`intake`]: from what a caller sends to a job to be submitted, the same on every way in
 //! - [`job`]: [`Job`] and its states; transitions are pure functions that take the time
 //! - [`policy`]: bounds on attempts, leases, back-off and time to live
 //! - [`ports`]: the contracts that a backend fulfils ([`JobStore`], [`JobQueue`], [`JobReceiver`], …)
@@ -14,9 +15,11 @@
 pub mod batch;
 #[cfg(feature = "testing")]
 pub mod contract;
+pub mod digest;
 pub mod error;
 pub mod hub;
 pub mod id;
+pub mod intake;
 pub mod job;
 pub mod memory;
 pub mod message;
@@ -28,6 +31,7 @@ pub mod service;
 pub mod time;
 
 pub use batch::{Batch, BatchItem};
+pub use digest::FieldDigest;
 pub use error::StoreError;
 pub use id::{BatchId, JobId, Owner};
 pub use job::{Failure, FailureClass, Fence, Head, Job, Refused, Request, State, Status, Summary};

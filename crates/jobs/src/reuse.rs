@@ -10,8 +10,8 @@ use std::fmt;
 use bytes::Bytes;
 use pssp_predict::engine::BEHAVIOUR;
 use pssp_predict::{Method, Sequence};
-use sha2::{Digest as _, Sha256};
 
+use crate::digest::FieldDigest;
 use crate::id::Owner;
 
 /// Under which a result is found again: a digest of owner, method (name, version, weights, and how this build
@@ -26,15 +26,9 @@ impl ResultKey {
     /// The key of what `method` says of `sequence`, for jobs of `owner`.
     #[must_use]
     pub fn of(owner: &Owner, method: &Method, sequence: &Sequence) -> Self {
-        let mut digest = Sha256::new_with_prefix("result");
         let method = [method.name.as_str(), &method.version, &method.sha256, BEHAVIOUR];
-        let parts = [owner.as_str()].into_iter().chain(method).chain([sequence.as_str()]);
-        for part in parts {
-            // The length keeps `a` + `bc` apart from `ab` + `c`.
-            digest.update((part.len() as u64).to_le_bytes());
-            digest.update(part);
-        }
-        let digest: [u8; 32] = digest.finalize().into();
+        let fields = [owner.as_str()].into_iter().chain(method).chain([sequence.as_str()]);
+        let digest = fields.fold(FieldDigest::with_prefix("result"), FieldDigest::bytes).finish();
         Self(std::array::from_fn(|i| digest[i]))
     }
 
@@ -68,6 +62,8 @@ pub struct Outcome {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
     fn key(owner: &str, [name, version, sha256]: [&str; 3], sequence: &str) -> ResultKey {
@@ -90,5 +86,14 @@ mod tests {
         assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), keys.len());
         assert_eq!(keys[0], key("a", ["net", "1", "ff"], "MKV"));
         assert_eq!(keys[0].to_string().len(), 2 * ResultKey::BYTES);
+    }
+
+    /// Results are found again across an upgrade.
+    #[test]
+    fn the_bytes_of_a_key_stay_the_same() {
+        let field = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+        let fields = ["a", "net", "1", "ff", BEHAVIOUR, "MKV"].map(field).concat();
+        let digest = Sha256::digest([&b"result"[..], &fields].concat());
+        assert_eq!(key("a", ["net", "1", "ff"], "MKV").as_bytes(), &digest[..ResultKey::BYTES]);
     }
 }

@@ -4,6 +4,7 @@
 //! decided anew from what the winner wrote.
 
 mod callers;
+mod events;
 mod operators;
 mod reuse;
 mod workers;

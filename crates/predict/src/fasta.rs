@@ -135,6 +135,13 @@ impl<R: BufRead> Reader<R> {
         Self { lines: Lines::new(inner), index: 0, max_record_bytes }
     }
 
+    /// The same, where the first record is the one at `index` (from 0) of a larger input.
+    #[must_use]
+    pub const fn numbered_from(mut self, index: usize) -> Self {
+        self.index = index;
+        self
+    }
+
     /// The same, where the input begins on `line` (from 1) of a larger one.
     #[must_use]
     pub(crate) fn starting_at(mut self, line: usize) -> Self {

@@ -1,19 +1,20 @@
-//! What the handlers need, and what an operator may set.
+//! What the handlers need: the [`App`] that a program puts together, and the state around it.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::HeaderMap;
-use pssp_jobs::{Jobs, Owner};
+use pssp_jobs::Jobs;
+use pssp_jobs::intake::Intake;
 use pssp_predict::Method;
-use pssp_predict::sequence::CleanOptions;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Keys;
-use crate::board::Board;
+use crate::buffers::Buffers;
+use crate::config::Config;
 use crate::cpu::Cpu;
+use crate::headers;
+use crate::keys::Keys;
 
 /// Renders the process' metrics as Prometheus text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -51,120 +52,20 @@ impl App {
     }
 }
 
-/// A key that lets its owner in.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    /// Whose jobs its jobs are.
-    pub owner: Owner,
-    /// The secret.
-    pub key: String,
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiKey({}, ...)", self.owner.as_str())
-    }
-}
-
-/// What an operator may set.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Longest sequence, in residues.
-    pub max_residues: usize,
-    /// Most records of a batch.
-    pub max_batch_records: usize,
-    /// Largest body of a request that is no batch, in bytes, also after unpacking gzip.
-    pub max_body_bytes: usize,
-    /// Largest body of a batch, in bytes, also after unpacking gzip.
-    pub max_batch_bytes: usize,
-    /// Bodies of all requests together that are held in memory, a batch counted twice for what is made
-    /// of it; beyond that new ones get a 503.
-    pub max_buffered_bytes: usize,
-    /// Requests in hand at the same time (not counting streams that have begun); beyond that new
-    /// ones get a 503.
-    pub max_in_flight: usize,
-    /// Requests that wait for a job, event streams and streams of results, at the same time.
-    pub max_waits: usize,
-    /// Whether a stored result answers a job that asks the same of the same method, where there is one.
-    pub reuse: bool,
-    /// Pause before a job of the classic `/run` may start: old clients expect to see it submitted.
-    pub classic_delay: Duration,
-    /// Most jobs that the classic list shows, newest first.
-    pub classic_list: usize,
-    /// Whether the classic `jobid=ALL` may delete everything.
-    pub allow_delete_all: bool,
-    /// Who may call; nobody listed means everybody, as the owner `public`.
-    pub api_keys: Vec<ApiKey>,
-    /// What lets the operator in (`/v1/admin`); nobody where there is none.
-    pub admin_key: Option<ApiKey>,
-    /// Origins whose pages may call (CORS); none by default, `*` for all.
-    pub cors_origins: Vec<String>,
-    /// How long a request may take, without the time that it asked to wait.
-    pub request_timeout: Duration,
-    /// The same for the submission of a batch.
-    pub batch_timeout: Duration,
-    /// How long a sender may pause within a body.
-    pub body_idle: Duration,
-    /// Longest time that `Prefer: wait` may ask for.
-    pub max_wait: Duration,
-    /// Whether answers go out in pieces. Where they do not (a gateway collects them), an event stream is
-    /// answered with what is new, if need be after a wait, and the client connects again.
-    pub streaming: bool,
-    /// Largest answer, in bytes as sent; for a gateway that collects answers and has a limit.
-    pub max_answer_bytes: Option<usize>,
-    /// How often an event stream shows that it lives.
-    pub sse_heartbeat: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            max_residues: 10_000,
-            max_batch_records: 10_000,
-            max_body_bytes: 1 << 20,
-            max_batch_bytes: 32 << 20,
-            max_buffered_bytes: 128 << 20,
-            max_in_flight: 16_384,
-            max_waits: 4_096,
-            reuse: true,
-            classic_delay: Duration::from_secs(1),
-            classic_list: 1_000,
-            allow_delete_all: false,
-            api_keys: Vec::new(),
-            admin_key: None,
-            cors_origins: Vec::new(),
-            request_timeout: Duration::from_secs(30),
-            batch_timeout: Duration::from_mins(2),
-            body_idle: Duration::from_secs(10),
-            max_wait: Duration::from_secs(20),
-            streaming: true,
-            max_answer_bytes: None,
-            sse_heartbeat: Duration::from_secs(15),
-        }
-    }
-}
-
-impl Config {
-    pub(crate) fn clean(&self, force: bool) -> CleanOptions {
-        CleanOptions { max_residues: self.max_residues, force }
-    }
-}
-
-/// The app with what belongs to its running: the state of every handler.
+/// The state of the handlers: the app, and what is made of its configuration once.
 pub(crate) struct Shared {
     pub(crate) app: App,
     pub(crate) keys: Keys,
     pub(crate) admin: Keys,
-    pub(crate) board: Board,
+    pub(crate) intake: Intake,
     pub(crate) cpu: Cpu,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) waits: Arc<Semaphore>,
-    /// In units of [`crate::body::UNIT`] bytes.
-    pub(crate) buffers: Arc<Semaphore>,
+    pub(crate) buffers: Buffers,
     pub(crate) started: Instant,
 }
 
-/// How handlers take it.
+/// The state as handlers take it.
 pub(crate) type Ctx = Arc<Shared>;
 
 impl Shared {
@@ -173,11 +74,11 @@ impl Shared {
         Arc::new(Self {
             keys: Keys::new(&config.api_keys),
             admin: Keys::new(config.admin_key.as_slice()),
-            board: Board::default(),
+            intake: Intake::new(config.rules()),
             cpu: Cpu::new(),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             waits: Arc::new(Semaphore::new(config.max_waits)),
-            buffers: Arc::new(Semaphore::new(config.max_buffered_bytes / crate::body::UNIT)),
+            buffers: Buffers::new(config.max_buffered_bytes),
             started: Instant::now(),
             app,
         })
@@ -189,7 +90,7 @@ impl Shared {
 
     /// The use cases for a request that submits jobs: with reuse of results, unless its sender wants none.
     pub(crate) fn submitting(&self, headers: &HeaderMap) -> Jobs {
-        let method = self.reused_method().filter(|_| !crate::headers::wants_fresh(headers));
+        let method = self.reused_method().filter(|_| !headers::wants_fresh(headers));
         self.app.jobs.reusing(method.cloned())
     }
 

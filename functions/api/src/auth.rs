@@ -1,4 +1,4 @@
-//! Who calls: by `Authorization: Bearer` or `X-Api-Key` where keys are configured.
+//! Who calls: known by `Authorization: Bearer` or `X-Api-Key` where keys are configured.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
@@ -6,9 +6,8 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use pssp_jobs::Owner;
-use sha2::{Digest, Sha256};
 
-use crate::app::{ApiKey, Ctx};
+use crate::app::Ctx;
 use crate::problem::{Kind, Problem};
 
 /// The caller of a request, put there by [`require`].
@@ -23,35 +22,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The keys that let callers in, as digests: comparing those tells nothing about the keys by its time.
-pub(crate) struct Keys(Vec<([u8; 32], Owner)>);
-
-impl Keys {
-    pub(crate) fn new(keys: &[ApiKey]) -> Self {
-        Self(keys.iter().map(|k| (digest(&k.key), k.owner.clone())).collect())
-    }
-
-    fn is_open(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Always looks at every key, and at every byte of its digest.
-    fn owner_of(&self, key: &str) -> Option<Owner> {
-        let asked = digest(key);
-        let differs = |known: &[u8; 32]| known.iter().zip(&asked).fold(0, |all, (a, b)| all | (a ^ b));
-        let found = self.0.iter().fold(None, |found, (known, owner)| match differs(known) {
-            0 => Some(owner),
-            _ => found,
-        });
-        found.cloned()
-    }
-}
-
-fn digest(key: &str) -> [u8; 32] {
-    Sha256::digest(key.as_bytes()).into()
-}
-
-/// Lets in who has a key, or everybody where there are none, and notes who it is.
+/// Lets callers with a key in (everybody where no keys are configured) and adds the [`Caller`] to the request.
 pub(crate) async fn require(
     State(ctx): State<Ctx>,
     mut request: Request,

@@ -1,21 +1,19 @@
-//! Bodies: read within limits, told apart by content type, unpacked from gzip.
+//! Bodies: read within limits, unpacked from gzip, with what their content type says.
 
 use std::io::{self, Read};
 
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
-use flate2::read::MultiGzDecoder;
 use futures::StreamExt;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
-use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
+use pssp_jobs::intake;
+use pssp_predict::sequence::{ErrorCode, InputError};
 
 use crate::app::Ctx;
-use crate::problem::{Fault, Kind, Problem, echo};
-
-/// Buffers are counted in pieces of so many bytes.
-pub(crate) const UNIT: usize = 4096;
+use crate::buffers::Share;
+use crate::problem::{Kind, Problem, echo};
 
 /// What is sent, in error texts.
 const FORMS: &str = "application/json, text/x-fasta, text/plain, application/x-www-form-urlencoded, \
@@ -43,43 +41,79 @@ pub(crate) struct Payload {
     pub(crate) parts: Parts,
     pub(crate) media: Media,
     pub(crate) bytes: Bytes,
-    /// Its share of what may be held in memory; given back with it.
-    held: OwnedSemaphorePermit,
+    /// The limit that the body was read within.
+    pub(crate) limit: Limit,
+    /// Its share of the memory for bodies.
+    held: Share,
 }
 
 impl Payload {
     /// Reads the body of `request`.
     pub(crate) async fn read(ctx: &Ctx, request: Request, limit: Limit) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let (media, zipped_media) = media(&parts.headers)?;
-        let zipped = zipped_media || is_gzip(&parts.headers)?;
+        let content = ContentType::of(&parts.headers)?;
+        let zipped = content.gzip || is_gzip(&parts.headers)?;
         declared_length(&parts.headers, limit)?;
         let (packed, mut held) = collect(ctx, body, limit).await?;
         let bytes = if zipped {
-            let bytes = ctx.cpu.run(move || gunzip(&packed, limit)).await??;
-            held.merge(hold(ctx, bytes.len())?);
+            let bytes = ctx.cpu.run(move || gunzip(&packed, limit, limit.bytes)).await??;
+            held.merge(ctx.buffers.hold(bytes.len())?);
             bytes
         } else {
             packed
         };
-        Ok(Self { parts, media, bytes, held })
+        content.check(&bytes)?;
+        Ok(Self { parts, media: content.media, bytes, limit, held })
     }
 
-    /// The body alone, to be looked at on another thread.
-    pub(crate) fn into_bytes(self) -> (Bytes, OwnedSemaphorePermit) {
+    /// The body with its share of the memory for bodies.
+    pub(crate) fn into_bytes(self) -> (Bytes, Share) {
         (self.bytes, self.held)
     }
 }
 
-/// What the content type says, and whether it says gzip. Nothing said: a sequence or FASTA.
-fn media(headers: &HeaderMap) -> Result<(Media, bool), Problem> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else {
-        return Ok((Media::Text, false));
-    };
-    let text = value.to_str().map_err(|_| unsupported("an unreadable Content-Type"))?;
-    let mut parts = text.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let media = match essence.as_str() {
+/// What `Content-Type` says.
+struct ContentType {
+    media: Media,
+    /// Whether the type is that of a gzip file.
+    gzip: bool,
+    /// An encoding other than UTF-8 in which ASCII text has the same bytes.
+    charset: Option<String>,
+}
+
+impl ContentType {
+    /// Without the header: a sequence or FASTA.
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let Some(value) = headers.get(header::CONTENT_TYPE) else {
+            return Ok(Self { media: Media::Text, gzip: false, charset: None });
+        };
+        let text = value.to_str().map_err(|_| unsupported("an unreadable Content-Type"))?;
+        let mut parts = text.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let (media, gzip) = media(&essence)?;
+        let charset = parts.find_map(|p| p.to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
+        let charset = match charset.as_deref().map(|c| c.trim_matches('"')) {
+            None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => None,
+            Some(other) if extends_ascii(other) => Some(other.to_owned()),
+            Some(other) => return Err(unsupported(&format!("charset {}", echo(other)))),
+        };
+        Ok(Self { media, gzip, charset })
+    }
+
+    /// Refuses text in another encoding than UTF-8, unless it has the same bytes in both.
+    fn check(&self, bytes: &[u8]) -> Result<(), Problem> {
+        match &self.charset {
+            Some(charset) if !bytes.is_ascii() => {
+                Err(unsupported(&format!("text beyond ASCII in charset {}", echo(charset))))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a media type stands for, and whether it is that of a gzip file.
+fn media(essence: &str) -> Result<(Media, bool), Problem> {
+    let media = match essence {
         ""
         | "text/plain"
         | "text/x-fasta"
@@ -97,11 +131,14 @@ fn media(headers: &HeaderMap) -> Result<(Media, bool), Problem> {
         }
         other => return Err(unsupported(&format!("Content-Type {}", echo(other)))),
     };
-    let charset = parts.find_map(|p| p.to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
-    match charset.as_deref().map(|c| c.trim_matches('"')) {
-        None | Some("utf-8" | "utf8" | "us-ascii") => Ok((media, false)),
-        Some(other) => Err(unsupported(&format!("charset {}", echo(other)))),
-    }
+    Ok((media, false))
+}
+
+/// Whether ASCII text has the same bytes in this encoding.
+fn extends_ascii(charset: &str) -> bool {
+    ["iso-8859-", "iso8859-", "iso_8859-", "latin", "windows-125", "cp125"]
+        .iter()
+        .any(|family| charset.starts_with(family))
 }
 
 fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
@@ -134,8 +171,8 @@ fn declared_length(headers: &HeaderMap, limit: Limit) -> Result<(), Problem> {
     }
 }
 
-async fn collect(ctx: &Ctx, body: Body, limit: Limit) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
-    let mut held = hold(ctx, 1)?;
+async fn collect(ctx: &Ctx, body: Body, limit: Limit) -> Result<(Bytes, Share), Problem> {
+    let mut held = ctx.buffers.hold(1)?;
     let mut bytes = BytesMut::new();
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = next_chunk(ctx, &mut chunks).await? {
@@ -143,9 +180,9 @@ async fn collect(ctx: &Ctx, body: Body, limit: Limit) -> Result<(Bytes, OwnedSem
             return Err(too_large(limit));
         }
         bytes.extend_from_slice(&chunk);
-        let missing = bytes.len().saturating_sub(held.num_permits() * UNIT);
+        let missing = bytes.len().saturating_sub(held.bytes());
         if missing > 0 {
-            held.merge(hold(ctx, missing)?);
+            held.merge(ctx.buffers.hold(missing)?);
         }
     }
     Ok((bytes.freeze(), held))
@@ -160,19 +197,12 @@ async fn next_chunk(ctx: &Ctx, chunks: &mut axum::body::BodyDataStream) -> Resul
     }
 }
 
-/// Takes a share of the memory for bodies; there is no waiting for one, as all might wait for each other.
-pub(crate) fn hold(ctx: &Ctx, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-    let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-    let full = |_: TryAcquireError| Problem::overloaded("too much is being sent at the moment");
-    ctx.buffers.clone().try_acquire_many_owned(units).map_err(full)
-}
-
-/// Unpacks, but never more than the limit: a small bomb makes no large buffer.
-fn gunzip(packed: &[u8], limit: Limit) -> Result<Bytes, Problem> {
+/// Unpacks, but no more than `most` bytes of the limit: a small bomb makes no large buffer.
+pub(crate) fn gunzip(packed: &[u8], limit: Limit, most: usize) -> Result<Bytes, Problem> {
     let mut unpacked = Vec::new();
-    let mut reader = MultiGzDecoder::new(packed).take(limit.bytes as u64 + 1);
+    let mut reader = intake::gunzip(packed).take(most as u64 + 1);
     reader.read_to_end(&mut unpacked).map_err(|e| bad_gzip(&e))?;
-    if unpacked.len() > limit.bytes {
+    if unpacked.len() > most {
         return Err(Problem::too_large("the unpacked body", limit.bytes, "bytes", limit.name));
     }
     Ok(unpacked.into())
@@ -181,5 +211,5 @@ fn gunzip(packed: &[u8], limit: Limit) -> Result<Bytes, Problem> {
 fn bad_gzip(error: &io::Error) -> Problem {
     let hint = "pack it with gzip, or leave the encoding out";
     Problem::new(Kind::Unparsable, "the body is said to be gzip and cannot be unpacked")
-        .with_fault(Fault::new("bad_gzip", error.to_string(), hint))
+        .with_fault(InputError::new(ErrorCode::BadGzip, error.to_string(), hint))
 }

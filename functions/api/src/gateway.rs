@@ -1,4 +1,4 @@
-//! What a gateway in front of us says of a request, and what it asks of our answers.
+//! What a gateway in front of the service says of a request, and what it asks of the answers.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -9,19 +9,21 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, header};
+use http_body_util::LengthLimitError;
 use tokio::time::Instant;
 
 use crate::app::Ctx;
 use crate::headers;
+use crate::paths;
 use crate::problem::{Kind, Problem};
 
 /// What is kept of the time for reading a job and writing the answer, after a wait.
 const AFTER_WAIT: Duration = Duration::from_secs(1);
 
-/// What the host says of a request, among its extensions; a server of our own says nothing.
+/// What the host says of a request, among its extensions. Behind `pssp-host`'s own server it says nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Gateway {
-    /// What callers have to put before our paths; every link begins with it.
+    /// What callers have to put before the paths of the API; every link begins with it.
     pub prefix: String,
     /// When the answer must be there.
     pub answer_by: Option<Instant>,
@@ -42,7 +44,7 @@ impl Gateway {
         extensions.get().cloned().unwrap_or_default()
     }
 
-    /// A path of ours as the caller reaches it.
+    /// A path of the API as the caller reaches it.
     pub(crate) fn link(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
     }
@@ -63,12 +65,13 @@ impl Gateway {
     }
 }
 
-/// Collects every answer, for a gateway that takes none in pieces: one that is too large, not whole in
-/// time or broken off becomes a problem. The outermost layer, so that packed answers count as packed.
+/// Collects every answer, for a gateway that takes none in pieces. An answer that is too large, not whole in
+/// time or broken off becomes a problem. This is the outermost layer, so that compressed answers count as
+/// compressed.
 pub(crate) async fn collect(State(ctx): State<Ctx>, request: Request, next: Next) -> Response {
     let Some(most) = ctx.config().max_answer_bytes else { return next.run(request).await };
     let gateway = Gateway::of(request.extensions());
-    let is_modern = request.uri().path().starts_with("/v1/");
+    let is_v1 = paths::is_v1(request.uri().path());
     let (parts, body) = next.run(request).await.into_parts();
     if body.size_hint().exact().is_some_and(|size| size <= most as u64) {
         return Response::from_parts(parts, body);
@@ -88,7 +91,7 @@ pub(crate) async fn collect(State(ctx): State<Ctx>, request: Request, next: Next
     };
     let mut response = problem.clone().into_response();
     response.extensions_mut().remove::<Problem>();
-    problem.write(&mut response, request_id, is_modern);
+    problem.write(&mut response, request_id, is_v1);
     for name in ["x-request-id", "x-content-type-options"] {
         if let Some(value) = parts.headers.get(name) {
             response.headers_mut().insert(name, value.clone());
@@ -99,8 +102,7 @@ pub(crate) async fn collect(State(ctx): State<Ctx>, request: Request, next: Next
 }
 
 fn is_too_long(error: &axum::Error) -> bool {
-    let source = std::error::Error::source(error);
-    source.is_some_and(|source| source.to_string().contains("length limit"))
+    std::error::Error::source(error).is_some_and(|source| source.is::<LengthLimitError>())
 }
 
 fn too_long(most: usize) -> Problem {

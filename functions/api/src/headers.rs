@@ -7,6 +7,7 @@ use pssp_jobs::job::Phase;
 use pssp_jobs::{Job, Timestamp};
 
 use crate::problem::{Kind, Problem};
+pub(crate) use crate::retry_after::seconds;
 
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -21,8 +22,8 @@ const MAX_KEY: usize = 255;
 /// Longest `Retry-After` for a job that is on its way.
 const MAX_POLL: Duration = Duration::from_secs(30);
 
-/// How long the caller would wait (RFC 7240), cut to `max`; nothing if it does not say, or says
-/// something else: a preference is never an error.
+/// How long the caller would wait (`Prefer: wait=N`, RFC 7240), cut to `max`; `None` if the header is missing
+/// or says something else: a preference is never an error.
 pub(crate) fn wait(headers: &HeaderMap, max: Duration) -> Option<Duration> {
     let values = headers.get_all(PREFER).iter().filter_map(|v| v.to_str().ok());
     let mut preferences = values.flat_map(|v| v.split([',', ';']));
@@ -72,16 +73,10 @@ pub(crate) fn none_match(headers: &HeaderMap, etag: &str) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-/// Whole seconds, at least 1, for `Retry-After`.
-pub(crate) fn seconds(after: Duration) -> HeaderValue {
-    let whole = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-    HeaderValue::from(whole.max(1))
-}
-
 /// When to look again at a job that is not terminal.
 pub(crate) fn poll_again(job: &Job, now: Timestamp) -> Duration {
     match job.status.phase {
-        // One that may start only later, after back-off or on the classic face.
+        // A job that may start only later: after back-off, or one of the classic `/run`.
         Phase::Submitted { not_before, .. } => not_before.since(now).min(MAX_POLL),
         _ => Duration::ZERO,
     }
@@ -108,13 +103,6 @@ mod tests {
         for nothing in ["wait=0", "wait=-1", "wait=x", "wait", "", "await=3", "wait=99999999999999999999999"]
         {
             assert_eq!(prefer(&[nothing]), None, "{nothing}");
-        }
-    }
-
-    #[test]
-    fn seconds_round_up() {
-        for (ms, text) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (30_000, "30")] {
-            assert_eq!(seconds(Duration::from_millis(ms)), text);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What happens to every request: id, span and log line, metrics, limits, panics, and the writing
-//! down of problems.
+//! What happens to every request: id, span and log line, metrics, limits, panics, and the writing of problems.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -16,9 +15,11 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::app::{Config, Ctx};
+use crate::app::Ctx;
+use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::headers;
+use crate::paths;
 use crate::problem::{Kind, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,49 +43,49 @@ const REFUSED_EARLY: [StatusCode; 8] = [
 /// Longest request id taken from a caller.
 const MAX_REQUEST_ID: usize = 128;
 
-/// The outermost layer of ours around every route and fallback.
+/// Around every route and fallback: span, log line, metrics, and the problem as the body of its response.
 pub(crate) async fn observe(State(ctx): State<Ctx>, request: Request, next: Next) -> Response {
-    let seen = Seen::new(&request);
+    let info = RequestInfo::new(&request);
     let span = tracing::info_span!(
         "request",
-        method = seen.method,
-        route = seen.route,
-        request_id = seen.request_id,
+        method = info.method,
+        route = info.route,
+        request_id = info.request_id,
     );
-    let mut open = Open { seen: Some(&seen), span: span.clone() };
+    let mut on_drop = ReportOnDrop { info: Some(&info), span: span.clone() };
     let mut response = guarded(&ctx, request, next).instrument(span.clone()).await;
-    open.seen = None;
-    seen.write_down(&mut response);
-    span.in_scope(|| seen.report(response.status()));
+    on_drop.info = None;
+    info.complete(&mut response);
+    span.in_scope(|| info.report(response.status()));
     response
 }
 
-/// A request under way. If its caller leaves, all of it is dropped, and this tells of it.
-struct Open<'a> {
-    seen: Option<&'a Seen>,
+/// Reports a request that is dropped before its answer, because its caller left.
+struct ReportOnDrop<'a> {
+    info: Option<&'a RequestInfo>,
     span: tracing::Span,
 }
 
-impl Drop for Open<'_> {
+impl Drop for ReportOnDrop<'_> {
     fn drop(&mut self) {
-        if let (Some(seen), Ok(left)) = (self.seen, StatusCode::from_u16(CALLER_LEFT)) {
-            self.span.in_scope(|| seen.report(left));
+        if let (Some(info), Ok(left)) = (self.info, StatusCode::from_u16(CALLER_LEFT)) {
+            self.span.in_scope(|| info.report(left));
         }
     }
 }
 
-/// What is known of a request before it is dealt with.
-struct Seen {
+/// What is known of a request before it is handled.
+struct RequestInfo {
     method: &'static str,
     route: String,
     request_id: String,
-    is_modern: bool,
+    is_v1: bool,
     /// Whether a body follows the head, on a connection that could be used again after it.
     sends_body: bool,
     since: Instant,
 }
 
-impl Seen {
+impl RequestInfo {
     fn new(request: &Request) -> Self {
         let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let path = request.uri().path();
@@ -92,15 +93,16 @@ impl Seen {
             method: verb(request.method()),
             route: route.unwrap_or("unmatched").to_owned(),
             request_id: request_id(request),
-            is_modern: path == "/v1" || path.starts_with("/v1/"),
+            is_v1: paths::is_v1(path),
             sends_body: request.version() <= Version::HTTP_11 && !request.body().is_end_stream(),
             since: Instant::now(),
         }
     }
 
-    fn write_down(&self, response: &mut Response) {
+    /// Writes a problem as the body, and the headers that every response has.
+    fn complete(&self, response: &mut Response) {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            problem.write(response, &self.request_id, self.is_modern);
+            problem.write(response, &self.request_id, self.is_v1);
         }
         let refused_early = self.sends_body && REFUSED_EARLY.contains(&response.status());
         let headers = response.headers_mut();
@@ -135,9 +137,9 @@ fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
-/// Sheds load, bounds the time, and turns a panic into an answer.
+/// Refuses a request when too many are in hand, bounds its time, and turns a panic into an answer.
 async fn guarded(ctx: &Ctx, request: Request, next: Next) -> Response {
-    // Probes are answered when it is busiest, or the busy are taken for dead.
+    // Probes are answered however many requests are in hand, or a busy process would be taken for a dead one.
     let permit = (!is_probe(request.uri().path())).then(|| ctx.in_flight.try_acquire());
     if let Some(Err(_)) = permit {
         return Problem::overloaded("too many requests at the moment").into_response();
@@ -156,11 +158,11 @@ async fn guarded(ctx: &Ctx, request: Request, next: Next) -> Response {
 
 /// How long it may take until the answer begins.
 fn deadline(config: &Config, request: &Request) -> Duration {
-    let patience = patience(config, request);
-    Gateway::of(request.extensions()).left().map_or(patience, |left| left.min(patience))
+    let allowed = allowed_time(config, request);
+    Gateway::of(request.extensions()).left().map_or(allowed, |left| left.min(allowed))
 }
 
-fn patience(config: &Config, request: &Request) -> Duration {
+fn allowed_time(config: &Config, request: &Request) -> Duration {
     if request.method() == Method::POST && request.uri().path() == "/v1/batches" {
         return config.batch_timeout;
     }
@@ -174,7 +176,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
     Problem::internal(&std::io::Error::other(format!("a handler panicked: {text}")))
 }
 
-/// The caller's id if it is short and harmless, else the gateway's or one of ours.
+/// The id that the caller gives if it is short and harmless, else that of the gateway or a new one.
 fn request_id(request: &Request) -> String {
     let harmless = |id: &&str| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&b);
@@ -185,7 +187,7 @@ fn request_id(request: &Request) -> String {
     given.map_or_else(own, str::to_owned)
 }
 
-/// The verb as a label: unknown ones are one, so that callers cannot make labels up.
+/// The method as a label. All unknown methods have one label, so that callers cannot make labels up.
 fn verb(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -199,25 +201,37 @@ fn verb(method: &Method) -> &'static str {
     }
 }
 
-/// Packs large answers. Not those with an `ETag`: a strong one names the exact bytes.
+/// Compresses large answers. Not those with an `ETag`: a strong one names the exact bytes.
 pub(crate) fn compression() -> CompressionLayer<impl Predicate> {
     let untagged =
         |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key(header::ETAG);
     CompressionLayer::new().compress_when(DefaultPredicate::new().and(untagged))
 }
 
-/// Which pages of other origins may call; `None` without any.
+/// Headers of answers that pages of other origins may read.
+const EXPOSED: [&str; 10] = [
+    "content-disposition",
+    "etag",
+    "idempotent-replayed",
+    "link",
+    "location",
+    "preference-applied",
+    "pssp-skipped",
+    "retry-after",
+    "x-pssp-method",
+    "x-request-id",
+];
+
+/// Lets pages of `origins` call; `None` without any. `*` among them stands for all.
 pub(crate) fn cors(origins: &[String]) -> Option<CorsLayer> {
-    let exposed =
-        ["location", "etag", "retry-after", "x-request-id", "idempotent-replayed", "link", "x-pssp-method"];
     let list = origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
     let allowed = match origins {
         [] => return None,
-        [any] if any == "*" => AllowOrigin::any(),
+        all if all.iter().any(|origin| origin == "*") => AllowOrigin::any(),
         _ => AllowOrigin::list(list),
     };
     // Mirrored, since `*` does not cover Authorization.
     let headers = AllowHeaders::mirror_request();
     let layer = CorsLayer::new().allow_origin(allowed).allow_methods(Any).allow_headers(headers);
-    Some(layer.expose_headers(exposed.map(HeaderName::from_static)))
+    Some(layer.expose_headers(EXPOSED.map(HeaderName::from_static)))
 }

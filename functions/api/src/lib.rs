@@ -1,13 +1,13 @@
 //! The API function of pssp: [`router`] makes an [`axum::Router`] of an [`App`].
 //!
-//! Two faces on one service: the classic routes at the root, whose clients keep working, and the
-//! modern ones under `/v1`. `openapi.json` describes both.
+//! Two APIs on one service: the classic API at the root, whose clients keep working, and the v1 API under
+//! `/v1`. `openapi.json` describes both.
 //!
-//! - [`app`]: what the handlers need ([`App`]), and what an operator may set ([`Config`])
+//! - [`app`]: what the handlers need ([`App`]); `config`: what an operator may set ([`Config`])
 //! - [`routes`]: one file a resource, and [`ROUTES`], the list of them
-//! - `problem`: every error, as RFC 9457 (modern face) or as text (classic face)
+//! - `problem`: every error, as RFC 9457 (v1 API) or as text (classic API)
 //! - `body`, `input`, `negotiate`, `headers`: from a request to what it asks for
-//! - [`Gateway`]: what a gateway in front of us says of a request
+//! - [`Gateway`]: what a gateway in front of the service says of a request
 //! - `layers`: what happens to every request: id, log line, metrics, limits, panics
 //!
 //! The handlers know no backend and no host; what only the program needs lies behind the feature
@@ -15,22 +15,27 @@
 
 pub mod app;
 mod auth;
-mod board;
 mod body;
+mod buffers;
+mod config;
 mod cpu;
 mod gateway;
 mod headers;
 mod input;
+mod keys;
 mod layers;
 mod negotiate;
+mod paths;
 mod problem;
 mod render;
+mod retry_after;
 pub mod routes;
 #[cfg(feature = "standalone")]
 pub mod standalone;
 mod view;
 
-pub use app::{ApiKey, App, Config};
+pub use app::App;
+pub use config::{ApiKey, Config};
 pub use gateway::Gateway;
 pub use routes::{Access, ROUTES, router};
 

@@ -3,6 +3,7 @@
 use http::{HeaderMap, header};
 use pssp_predict::format::{FORMATS, Format};
 
+use crate::input::Fields;
 use crate::problem::{Kind, Problem};
 
 /// The format of an answer: `asked` by suffix or query, else by `Accept` among all formats, where
@@ -18,9 +19,12 @@ pub(crate) fn format(headers: &HeaderMap, asked: Option<Format>, default: Format
     best(&ranges, default).ok_or_else(not_acceptable)
 }
 
-/// The format of `?format=`.
-pub(crate) fn by_name(name: &str) -> Result<Format, Problem> {
-    Format::from_extension(name).ok_or_else(not_acceptable)
+/// The format that a caller names: in the query (`?format=ss2`), else as the extension of the path.
+pub(crate) fn named(query: &Fields, extension: Option<&str>) -> Result<Option<Format>, Problem> {
+    match query.text("format")? {
+        Some(name) => Format::from_extension(&name).map(Some).ok_or_else(not_acceptable),
+        None => Ok(extension.and_then(Format::from_extension)),
+    }
 }
 
 fn not_acceptable() -> Problem {

@@ -1,7 +1,7 @@
-//! Every error that a caller can get: RFC 9457 on the modern face, text on the classic one.
+//! Every error that a caller can get: RFC 9457 in the v1 API, text in the classic API.
 //!
-//! A handler returns a [`Problem`]; it travels as an extension of the response until the outermost
-//! layer, which knows the request's id and face, writes it down.
+//! A handler returns a [`Problem`]. It travels as an extension of the response until the outermost layer,
+//! which knows the id of the request and the API that it belongs to, writes it as the body.
 
 mod kind;
 
@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use pssp_jobs::intake::{IntakeError, Paused};
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{Refused, StoreError};
-use pssp_predict::sequence::{InputError, InputErrors};
-use serde::Serialize;
+use pssp_predict::name;
+use pssp_predict::sequence::{ErrorCode, InputError, InputErrors};
 use serde_json::{Map, Value, json};
 
+use crate::retry_after;
 pub(crate) use kind::Kind;
 
 /// When to try again where nothing better is known.
@@ -23,46 +25,11 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 /// When to try again after the store failed or was full.
 const RETRY_STORE: Duration = Duration::from_secs(5);
 
-/// Longest text of the caller's that an error repeats, in characters.
+/// When to try again where nobody knows how long a pause of intake lasts.
+const RETRY_PAUSED: Duration = Duration::from_mins(5);
+
+/// The most characters of the caller's text that an error repeats.
 const MAX_ECHO: usize = 200;
-
-/// One fault of the input: what, where, and what to do about it.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Fault {
-    code: &'static str,
-    detail: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    record: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column: Option<usize>,
-    hint: String,
-}
-
-impl Fault {
-    pub(crate) fn new(code: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
-        let (detail, hint) = (detail.into(), hint.into());
-        Self { code, detail, record: None, line: None, column: None, hint }
-    }
-
-    pub(crate) fn at(self, line: usize, column: usize) -> Self {
-        Self { line: Some(line), column: Some(column), ..self }
-    }
-}
-
-impl From<&InputError> for Fault {
-    fn from(error: &InputError) -> Self {
-        Self {
-            code: error.code.as_str(),
-            detail: error.detail.clone(),
-            record: error.record,
-            line: error.line,
-            column: error.column,
-            hint: error.hint.clone(),
-        }
-    }
-}
 
 /// An error on its way to the caller.
 #[derive(Debug, Clone)]
@@ -72,7 +39,7 @@ pub(crate) struct Problem(Box<Parts>);
 struct Parts {
     kind: Kind,
     detail: String,
-    faults: Vec<Fault>,
+    faults: Vec<InputError>,
     retry_after: Option<Duration>,
     headers: HeaderMap,
     extra: Map<String, Value>,
@@ -85,13 +52,13 @@ impl Problem {
         Self(Box::new(Parts { kind, detail: detail.into(), faults, retry_after: None, headers, extra }))
     }
 
-    /// A fault of ours: told to the operator in full, to the caller not at all.
+    /// An error of the service: logged in full, not shown to the caller.
     pub(crate) fn internal(error: &dyn Error) -> Self {
         tracing::error!(error = %chain(error), "request failed: {}", chain(error));
         Self::new(Kind::Internal, "the fault is ours and has been logged; quote the request id")
     }
 
-    /// No job here by this id (or not one of this caller's).
+    /// There is no job of this id, or it belongs to another owner.
     pub(crate) fn no_job() -> Self {
         Self::new(Kind::NotFound, "no job of yours has this id; ids are UUIDs")
     }
@@ -102,7 +69,7 @@ impl Problem {
             .with_extra("limit", json!({ "name": name, "value": limit }))
     }
 
-    /// Too much is going on; the same again may go through later.
+    /// Over a limit on load; the same request may succeed later.
     pub(crate) fn overloaded(what: &str) -> Self {
         Self::new(Kind::Overloaded, what).with_retry_after(RETRY_SOON)
     }
@@ -112,7 +79,7 @@ impl Problem {
         self
     }
 
-    pub(crate) fn with_fault(mut self, fault: Fault) -> Self {
+    pub(crate) fn with_fault(mut self, fault: InputError) -> Self {
         self.0.faults.push(fault);
         self
     }
@@ -131,7 +98,7 @@ impl Problem {
         self.0.kind == kind
     }
 
-    /// The same as the classic face tells it: what is not a protein is a plain 400 there.
+    /// The same for the classic API, where what is no protein sequence is a plain 400.
     pub(crate) fn classic(mut self) -> Self {
         if self.0.kind == Kind::InvalidInput {
             self.0.kind = Kind::Unparsable;
@@ -139,7 +106,7 @@ impl Problem {
         self
     }
 
-    /// Adds its body and headers to `response`.
+    /// Writes this problem as the body and the headers of `response`.
     pub(crate) fn write(self, response: &mut Response, request_id: &str, as_json: bool) {
         let retry_after = self.0.retry_after;
         let (content_type, body) = if as_json {
@@ -152,7 +119,7 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(after) = retry_after {
-            headers.insert(header::RETRY_AFTER, crate::headers::seconds(after));
+            headers.insert(header::RETRY_AFTER, retry_after::seconds(after));
         }
         headers.extend(self.0.headers);
         *response.body_mut() = body.into();
@@ -172,7 +139,7 @@ impl Problem {
     }
 
     fn text(&self) -> String {
-        // The detail tells the first fault with its place already.
+        // The detail holds the first fault with its place already.
         let others = self.0.faults.iter().skip(1);
         let lines = others.map(|fault| format!("{}; {}\n", fault.detail, fault.hint));
         format!("{}\n{}", self.0.detail, lines.collect::<String>())
@@ -190,8 +157,38 @@ impl IntoResponse for Problem {
 impl From<InputErrors> for Problem {
     fn from(errors: InputErrors) -> Self {
         let mut problem = Self::new(Kind::InvalidInput, errors.to_string());
-        problem.0.faults = errors.as_slice().iter().map(Fault::from).collect();
+        problem.0.faults = errors.into();
         problem
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            IntakeError::Input(errors) => errors.into(),
+            IntakeError::Name(fault) => {
+                Self::too_large("the name", name::MAX_BYTES, "bytes", "max_name_bytes").with_fault(fault)
+            }
+            IntakeError::TooManyRecords { max, first } => {
+                Self::too_large("the batch", max, "records", "max_batch_records").with_fault(first)
+            }
+            IntakeError::Empty => {
+                let fault =
+                    InputError::new(ErrorCode::EmptyBody, "there is no record", "send at least one record");
+                Self::new(Kind::InvalidInput, detail).with_fault(fault)
+            }
+            IntakeError::NoneUsable { errors, .. } => {
+                errors.into_iter().fold(Self::new(Kind::InvalidInput, detail), Self::with_fault)
+            }
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<Paused> for Problem {
+    fn from(paused: Paused) -> Self {
+        Self::new(Kind::Maintenance, paused.to_string()).with_retry_after(paused.left.unwrap_or(RETRY_PAUSED))
     }
 }
 
@@ -231,7 +228,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// The caller's own words, cut to a length fit for an error.
+/// Text of the caller as an error repeats it: on one line, and cut.
 pub(crate) fn echo(text: &str) -> String {
     let mut shown: String =
         text.chars().take(MAX_ECHO).map(|c| if c.is_control() { ' ' } else { c }).collect();

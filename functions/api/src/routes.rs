@@ -8,11 +8,12 @@ use http::Uri;
 use http::request::Parts;
 use pssp_jobs::{BatchId, JobId};
 use pssp_predict::format::FORMATS;
+use tower::util::MapRequest;
 
 use crate::app::{App, Ctx, Shared};
 use crate::body::Limit;
 use crate::problem::{Kind, Problem};
-use crate::{auth, gateway, layers};
+use crate::{auth, gateway, layers, paths};
 
 mod batch_results;
 mod batches;
@@ -30,7 +31,7 @@ mod validate;
 
 use Verb::{Delete, Get, Post, Put};
 
-/// A verb that one of our routes has. `HEAD` works wherever `GET` does.
+/// The methods that routes have. `HEAD` works wherever `GET` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     /// `GET`
@@ -57,7 +58,7 @@ impl Verb {
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody: it tells nothing of anybody's.
+    /// Everybody: it shows nothing of any owner.
     Open,
     /// Callers with a key, where keys are configured.
     Keyed,
@@ -162,7 +163,7 @@ pub fn router(app: App) -> Router {
             router = router.route(&path, route.method_router(&ctx));
         }
     }
-    let router = router
+    let service = router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::disable()) // `body` has limits of its own
@@ -170,10 +171,12 @@ pub fn router(app: App) -> Router {
         .layer(layers::compression())
         .layer(from_fn_with_state(ctx.clone(), gateway::collect))
         .with_state(ctx);
-    match cors {
-        Some(cors) => router.layer(cors),
-        None => router,
-    }
+    let service = match cors {
+        Some(cors) => service.layer(cors),
+        None => service,
+    };
+    // A layer of the router itself would come after its choice of a route.
+    Router::new().fallback_service(MapRequest::new(service, paths::without_extra_slashes))
 }
 
 async fn no_route() -> Problem {
@@ -184,10 +187,10 @@ async fn no_method() -> Problem {
     Problem::new(Kind::MethodNotAllowed, "this route has other verbs; the Allow header lists them")
 }
 
-/// The job that a path names. What is no UUID names none.
-struct OfJob(JobId);
+/// The id of the job that a path names. What is no UUID names no job.
+struct JobPath(JobId);
 
-impl<S: Send + Sync> FromRequestParts<S> for OfJob {
+impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -197,10 +200,10 @@ impl<S: Send + Sync> FromRequestParts<S> for OfJob {
     }
 }
 
-/// The batch that a path names.
-struct OfBatch(BatchId);
+/// The id of the batch that a path names.
+struct BatchPath(BatchId);
 
-impl<S: Send + Sync> FromRequestParts<S> for OfBatch {
+impl<S: Send + Sync> FromRequestParts<S> for BatchPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {

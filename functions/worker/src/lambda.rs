@@ -7,16 +7,17 @@ use async_trait::async_trait;
 use pssp_host::Settings;
 use pssp_host::lambda::event::Submit;
 use pssp_host::lambda::worker::{Function, Host};
+use pssp_jobs::intake::{Intake, Rules};
 use pssp_jobs::{Handler, Jobs, SystemClock};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Order, Worker, WorkerOptions};
+use crate::{SubmitEvent, Worker, WorkerOptions};
 
 struct OnLambda {
     worker: Worker,
     jobs: Jobs,
-    max_residues: usize,
+    intake: Intake,
 }
 
 #[async_trait]
@@ -31,9 +32,9 @@ impl Function for OnLambda {
 
     async fn submit(&self, event: Submit) -> anyhow::Result<Value> {
         let key = format!("event {} {}", event.source, event.id);
-        let order: Order = serde_json::from_value(event.data)
+        let data: SubmitEvent = serde_json::from_value(event.data)
             .context("the data of the event must be an object of sequence, name and owner")?;
-        let job = order.submit(&self.jobs, key, self.max_residues).await?;
+        let job = data.submit(&self.jobs, key, &self.intake).await?;
         tracing::info!(job = %job.id(), "event {} of {} submitted job {}", event.id, event.source, job.id());
         Ok(json!({ "job": job.id() }))
     }
@@ -55,6 +56,8 @@ fn host(
     let jobs = crate::standalone::reusing(settings, &jobs, &*engine);
     let options = WorkerOptions { threads: settings.worker.threads };
     let worker = Worker::new(jobs.clone(), engine, options, CancellationToken::new());
-    let function = OnLambda { worker, jobs: jobs.clone(), max_residues: settings.api.max_residues };
+    let rules =
+        Rules { max_residues: settings.api.max_residues, max_records: settings.api.max_batch_records };
+    let function = OnLambda { worker, jobs: jobs.clone(), intake: Intake::new(rules) };
     Host::new(jobs, function, settings.worker.slots)
 }

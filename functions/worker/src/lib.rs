@@ -22,7 +22,7 @@ pub mod standalone;
 mod submit;
 
 use pool::Pool;
-pub use submit::{Order, Refusal};
+pub use submit::{SubmitError, SubmitEvent};
 
 /// How much a worker does at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use pssp_host::{Settings, program};
+use pssp_jobs::intake::Rules;
 use pssp_predict::format::{self, Entry, FORMATS, Format};
 use pssp_predict::sequence::CleanOptions;
 
@@ -71,7 +72,8 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let options = Options {
         threads: args.threads.map_or_else(cores, usize::from),
-        clean: CleanOptions { max_residues: args.max_residues, force: args.force },
+        rules: Rules { max_residues: args.max_residues, max_records: usize::MAX },
+        force: args.force,
     };
     let mut run =
         Run { ui, writer, progress: ui.progress(args.output.output.is_none()), tally: Tally::default() };

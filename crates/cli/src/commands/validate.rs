@@ -1,6 +1,6 @@
 //! `pssp validate`: what cleaning would do, without predicting anything.
 
-use pssp_predict::fasta::{Reader, Record};
+use pssp_jobs::intake::{NumberedRecord, Records, Rules};
 use pssp_predict::sequence::{CleanOptions, Cleaned, InputErrors};
 use serde::{Deserialize, Serialize};
 
@@ -45,11 +45,9 @@ struct Verdict<'a> {
 
 /// Runs it. Exits with 2 if a record would be refused.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
-    let options = CleanOptions { max_residues: args.max_residues, force: args.force };
     let mut exit = Exit::Ok;
     for source in input::sources(&args.input)? {
-        let valid =
-            if args.remote { remote(&source, args, global, ui)? } else { local(&source, &options, ui)? };
+        let valid = if args.remote { remote(&source, args, global, ui)? } else { local(&source, args, ui)? };
         if !valid {
             exit = Exit::Input;
         }
@@ -57,12 +55,13 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     Ok(exit)
 }
 
-fn local(source: &Source, options: &CleanOptions, ui: Ui) -> Result<bool, Failure> {
+fn local(source: &Source, args: &Args, ui: Ui) -> Result<bool, Failure> {
+    let rules = Rules { max_residues: args.max_residues, max_records: usize::MAX };
     let (mut all_valid, mut empty) = (true, true);
-    for record in Reader::new(source.open()?) {
+    for record in Records::new(source.open()?, &rules) {
         let record = record.map_err(|e| source.unreadable(&e))?;
         empty = false;
-        all_valid &= tell(source, &record, &record.clean(options), ui)?;
+        all_valid &= tell(source, &record, &record.clean(&rules, args.force), ui)?;
     }
     if empty {
         return Err(Failure::usage(format!("{source}: no sequence in it"), "send at least one record"));
@@ -72,15 +71,15 @@ fn local(source: &Source, options: &CleanOptions, ui: Ui) -> Result<bool, Failur
 
 fn tell(
     source: &Source,
-    record: &Record,
+    record: &NumberedRecord,
     outcome: &Result<Cleaned, InputErrors>,
     ui: Ui,
 ) -> Result<bool, Failure> {
-    let id = record.id();
+    let id = record.record.id();
     let valid = outcome.is_ok();
     if ui.json {
         let (cleaned, errors) = (outcome.as_ref().ok(), outcome.as_ref().err());
-        let (source, record) = (source.to_string(), record.number());
+        let (source, record) = (source.to_string(), record.record.number());
         ui.json(&Verdict { source, record, id, valid, cleaned, errors })?;
         return Ok(valid);
     }

@@ -47,6 +47,8 @@ pub enum ErrorCode {
     BadForm,
     /// Another text encoding or compression than the one that is expected.
     BadEncoding,
+    /// What is said to be gzip and cannot be unpacked.
+    BadGzip,
     /// A known format, or ordinary words, instead of a plain sequence or FASTA.
     ForeignFormat,
     /// A mark between two chains, or the end of a record, inside a sequence.
@@ -76,6 +78,7 @@ impl ErrorCode {
             Self::MissingField => "missing_field",
             Self::BadForm => "bad_form",
             Self::BadEncoding => "bad_encoding",
+            Self::BadGzip => "bad_gzip",
             Self::ForeignFormat => "foreign_format",
             Self::SeveralChains => "several_chains",
         }

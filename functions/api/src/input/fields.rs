@@ -2,27 +2,37 @@
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Request};
+use bytes::Bytes;
 use http::request::Parts;
+use pssp_jobs::intake::{Draft, Gunzip};
+use pssp_predict::sequence::{ErrorCode, InputError, InputErrors};
 
-use super::Draft;
-use crate::body::{Media, Payload};
-use crate::problem::{Fault, Kind, Problem, echo};
+use crate::app::Ctx;
+use crate::body::{Media, Payload, gunzip};
+use crate::buffers::Share;
+use crate::problem::{Kind, Problem, echo};
 
-/// Most fields of a form; ours have three.
-const MAX_FIELDS: usize = 32;
+/// The most fields of a form. A batch may be sent as one file a part.
+const MAX_FIELDS: usize = 1_000;
 
-/// Names under which forms send the sequence: the classic one and the modern one.
+/// Names under which forms send the sequence: that of the classic API and that of the v1 API.
 const SEQUENCE: [&str; 2] = ["seq", "sequence"];
 
-/// Fields in the order in which they came. Values are bytes: a sequence in a wrong encoding is told
-/// by the cleaner, with its place.
+/// Fields in the order in which they came. Values are bytes: the cleaner says where a sequence is in a wrong
+/// encoding.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fields(Vec<(String, Vec<u8>)>);
+pub(crate) struct Fields(Vec<(String, Bytes)>);
+
+/// The fields of a form with their share of the memory for bodies.
+pub(crate) struct Form {
+    pub(crate) fields: Fields,
+    pub(crate) held: Share,
+}
 
 impl Fields {
     /// The first field of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_slice())
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| &value[..])
     }
 
     /// The same as text.
@@ -62,22 +72,40 @@ impl Fields {
 
     /// What a form asks for as one job.
     pub(crate) fn into_draft(self) -> Result<Draft, Problem> {
-        let (name, force) = (self.text("name")?, self.switch("force")?);
-        let is_sequence = |field: &(String, Vec<u8>)| SEQUENCE.contains(&field.0.as_str());
-        let Some((_, input)) = self.0.into_iter().find(is_sequence) else {
+        let name = self.text("name")?;
+        let (mut parts, force) = self.into_parts()?;
+        match parts.len() {
+            0 | 1 => Ok(Draft { name, input: parts.pop().unwrap_or_default().into(), force }),
+            several => Err(several_sequences(several)),
+        }
+    }
+
+    /// The sequences of a form, in order, and whether what looks like nucleotides is accepted. Fields without
+    /// text do not count: a page sends its empty text field beside the file.
+    pub(crate) fn into_parts(self) -> Result<(Vec<Bytes>, bool), Problem> {
+        let force = self.switch("force")?;
+        let is_sequence = |field: &(String, Bytes)| SEQUENCE.contains(&field.0.as_str());
+        if !self.0.iter().any(is_sequence) {
             return Err(no_sequence());
-        };
-        Ok(Draft { name, input, force })
+        }
+        let parts = self.0.into_iter().filter(is_sequence).map(|(_, value)| value);
+        Ok((parts.filter(|value| !value.trim_ascii().is_empty()).collect(), force))
     }
 }
 
 fn no_sequence() -> Problem {
     let hint = "send seq=..., or a FASTA file as the body with the header Content-Type: text/x-fasta";
-    Problem::new(Kind::Unparsable, "the form has no field seq").with_fault(Fault::new(
-        "missing_field",
+    Problem::new(Kind::Unparsable, "the form has no field seq").with_fault(InputError::new(
+        ErrorCode::MissingField,
         "seq (or sequence) is missing",
         hint,
     ))
+}
+
+fn several_sequences(count: usize) -> Problem {
+    let detail = format!("{count} fields seq (or sequence) where one sequence is expected");
+    let hint = "send several sequences to /v1/batches";
+    InputErrors::from(InputError::new(ErrorCode::SeveralRecords, detail, hint)).into()
 }
 
 /// The fields of the query.
@@ -86,28 +114,37 @@ pub(crate) fn query(parts: &Parts) -> Result<Fields, Problem> {
 }
 
 /// The fields of a form.
-pub(crate) async fn parse_form(payload: Payload) -> Result<Fields, Problem> {
+pub(crate) async fn parse_form(ctx: &Ctx, payload: Payload) -> Result<Form, Problem> {
     match payload.media {
-        Media::Multipart => multipart(payload).await,
-        _ => urlencoded(&payload.bytes),
+        Media::Multipart => multipart(ctx, payload).await,
+        _ => {
+            let (bytes, held) = payload.into_bytes();
+            Ok(Form { fields: urlencoded(&bytes)?, held })
+        }
     }
 }
 
-async fn multipart(payload: Payload) -> Result<Fields, Problem> {
-    let parts = payload.parts.clone();
-    let (bytes, _held) = payload.into_bytes();
+async fn multipart(ctx: &Ctx, payload: Payload) -> Result<Form, Problem> {
+    let (parts, limit) = (payload.parts.clone(), payload.limit);
+    let (bytes, mut held) = payload.into_bytes();
+    let mut left = limit.bytes;
     let request = Request::from_parts(parts, Body::from(bytes));
     let mut form = Multipart::from_request(request, &()).await.map_err(|e| bad_form(&e.body_text()))?;
     let mut fields = Fields::default();
     while let Some(field) = form.next_field().await.map_err(|e| bad_form(&e.body_text()))? {
         let name = field.name().unwrap_or_default().to_owned();
-        let value = field.bytes().await.map_err(|e| bad_form(&e.body_text()))?;
-        fields.0.push((name, value.to_vec()));
+        let mut value = field.bytes().await.map_err(|e| bad_form(&e.body_text()))?;
+        if Gunzip::is_begun_by(&value) {
+            value = ctx.cpu.run(move || gunzip(&value, limit, left)).await??;
+            held.merge(ctx.buffers.hold(value.len())?);
+        }
+        left = left.saturating_sub(value.len());
+        fields.0.push((name, value));
         if fields.0.len() > MAX_FIELDS {
             return Err(too_many_fields());
         }
     }
-    Ok(fields)
+    Ok(Form { fields, held })
 }
 
 fn bad_form(detail: &str) -> Problem {
@@ -128,7 +165,7 @@ fn urlencoded(bytes: &[u8]) -> Result<Fields, Problem> {
     let field = |pair: &[u8]| {
         let at = pair.iter().position(|&b| b == b'=').unwrap_or(pair.len());
         let name = String::from_utf8_lossy(&decode(&pair[..at])).into_owned();
-        (name, decode(pair.get(at + 1..).unwrap_or_default()))
+        (name, decode(pair.get(at + 1..).unwrap_or_default()).into())
     };
     Ok(Fields(pairs.into_iter().map(field).collect()))
 }
@@ -165,6 +202,6 @@ mod tests {
         assert!(!fields.switch("absent").unwrap());
         assert!(fields.switch("seq").is_err());
         assert_eq!(urlencoded(b"seq=%ff").unwrap().get("seq"), Some(&b"\xff"[..]));
-        assert!(urlencoded("a=1&".repeat(33).as_bytes()).is_err());
+        assert!(urlencoded("a=1&".repeat(MAX_FIELDS + 1).as_bytes()).is_err());
     }
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::batches::Counts;
 use super::result::file_headers;
-use super::{OfBatch, extension};
+use super::{BatchPath, extension};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::Ctx;
@@ -36,12 +36,11 @@ const SKIPPED: HeaderName = HeaderName::from_static("pssp-skipped");
 pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    OfBatch(id): OfBatch,
+    BatchPath(id): BatchPath,
     parts: Parts,
 ) -> Result<Response, Problem> {
     let query = input::query(&parts)?;
-    let named = query.text("format")?.map(|name| negotiate::by_name(&name)).transpose()?;
-    let asked = named.or_else(|| extension(&parts.uri).and_then(Format::from_extension));
+    let asked = negotiate::named(&query, extension(&parts.uri))?;
     let format = negotiate::format(&parts.headers, asked, Format::Ndjson)?;
     let partial = query.switch("partial")?;
     let batch = ctx.jobs().batch(&owner, id).await?;

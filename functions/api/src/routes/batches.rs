@@ -10,7 +10,7 @@ use pssp_jobs::{Batch, BatchId, BatchItem, JobId, State as JobState};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::OfBatch;
+use super::BatchPath;
 use super::jobs::{gone, location, replayed};
 use crate::app::Ctx;
 use crate::auth::Caller;
@@ -33,7 +33,7 @@ pub(super) async fn create(
     gateway: Gateway,
     request: Request,
 ) -> Result<Response, Problem> {
-    ctx.board.admit(ctx.jobs()).await?;
+    ctx.intake.admit(ctx.jobs()).await?;
     let key = headers::idempotency_key(request.headers())?;
     let jobs = ctx.submitting(request.headers());
     let limit = Limit { bytes: ctx.config().max_batch_bytes, name: "max_batch_bytes" };
@@ -55,7 +55,7 @@ pub(super) async fn create(
 pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    OfBatch(id): OfBatch,
+    BatchPath(id): BatchPath,
     gateway: Gateway,
     parts: Parts,
 ) -> Result<Response, Problem> {

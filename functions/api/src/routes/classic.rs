@@ -1,9 +1,12 @@
-//! The classic face at the root: the texts and shapes that old clients know.
+//! The classic API at the root: the texts and shapes that old clients know.
+
+use std::convert::Infallible;
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
+use http::request::Parts;
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{Job, JobId, ListQuery, Notice, Owner, State as JobState, Status, Summary, Timestamp};
 use pssp_predict::plot;
@@ -54,7 +57,7 @@ jobid=ALL deletes all of them where the operator allows it.
 ";
 
 pub(super) async fn index(State(ctx): State<Ctx>) -> String {
-    let notice = ctx.board.notice(ctx.jobs()).await;
+    let notice = ctx.intake.notices.notice(ctx.jobs()).await;
     notice.as_ref().map(announce).unwrap_or_default() + INDEX
 }
 
@@ -78,7 +81,7 @@ pub(super) async fn run(
     Caller(owner): Caller,
     request: Request,
 ) -> Result<String, Problem> {
-    ctx.board.admit(ctx.jobs()).await?;
+    ctx.intake.admit(ctx.jobs()).await?;
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await.map_err(Problem::classic)?;
     let accepted = ctx.jobs().submit(&owner, parsed.job, ctx.config().classic_delay, None).await?;
@@ -125,9 +128,9 @@ fn status(status: &Status) -> &'static str {
 pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    Path(id): Path<String>,
+    id: ClassicId,
 ) -> Result<Json<Value>, Problem> {
-    let Some(job) = find(&ctx, &owner, &id).await? else {
+    let Some(job) = find(&ctx, &owner, id.job).await? else {
         return Ok(Json(json!({})));
     };
     let mut body = json!({
@@ -158,11 +161,28 @@ fn result(finished: &Finished) -> Value {
     result
 }
 
-/// The job, unless there is none of this id (whatever the id looks like).
-async fn find(ctx: &Ctx, owner: &Owner, id: &str) -> Result<Option<Job>, Problem> {
-    let Ok(id) = id.parse::<JobId>() else {
-        return Ok(None);
-    };
+/// The id in a path, whatever it looks like: old clients know no error for it.
+pub(super) struct ClassicId {
+    /// As an error repeats it.
+    shown: String,
+    /// `None` where it is no UUID, and so names no job.
+    job: Option<JobId>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ClassicId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        // A path that is not UTF-8 once it is decoded is rejected.
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let id = path.map_or_else(|_| String::new(), |Path(id)| id);
+        Ok(Self { job: id.parse().ok(), shown: echo(&id) })
+    }
+}
+
+/// The job, unless there is none of this id.
+async fn find(ctx: &Ctx, owner: &Owner, id: Option<JobId>) -> Result<Option<Job>, Problem> {
+    let Some(id) = id else { return Ok(None) };
     match ctx.jobs().find(owner, id).await {
         Ok(job) => Ok(Some(job)),
         Err(JobsError::NotFound | JobsError::Expired(_)) => Ok(None),
@@ -173,15 +193,18 @@ async fn find(ctx: &Ctx, owner: &Owner, id: &str) -> Result<Option<Job>, Problem
 pub(super) async fn download(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    Path(id): Path<String>,
+    id: ClassicId,
 ) -> Result<Response, Problem> {
-    let job = find(&ctx, &owner, &id).await?.filter(|job| job.state() == JobState::Finished);
-    let Some(job) = job else {
-        return Err(Problem::new(
-            Kind::NotFound,
-            format!("no image for job {}: it is not finished", echo(&id)),
-        ));
+    let no_image = |why: &str| Problem::new(Kind::NotFound, format!("no image for job {}: {why}", id.shown));
+    let Some(job) = find(&ctx, &owner, id.job).await? else {
+        return Err(no_image("there is no job of yours with this id"));
     };
+    match job.state() {
+        JobState::Finished => {}
+        JobState::Submitted | JobState::Running => return Err(no_image("it is not finished")),
+        JobState::Failed => return Err(no_image("it failed")),
+        JobState::Cancelled => return Err(no_image("it was cancelled")),
+    }
     let id = job.id();
     let image = ctx.cpu.run(move || plot::png(&plot::composition_svg(&job.request.sequence))).await?;
     let image = image.map_err(|e| Problem::internal(&e))?;
@@ -196,7 +219,7 @@ pub(super) async fn delete(
     request: Request,
 ) -> Result<String, Problem> {
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
-    let id = job_id(payload).await?;
+    let id = job_id(&ctx, payload).await?;
     if id == "ALL" {
         delete_all(&ctx, &owner).await?;
     } else if let Ok(id) = id.parse::<JobId>() {
@@ -206,10 +229,10 @@ pub(super) async fn delete(
 }
 
 /// From the form, or from the query: some clients send no body with DELETE.
-async fn job_id(payload: Payload) -> Result<String, Problem> {
+async fn job_id(ctx: &Ctx, payload: Payload) -> Result<String, Problem> {
     let query: Fields = input::query(&payload.parts)?;
     let form = match payload.media {
-        Media::Form | Media::Multipart => input::parse_form(payload).await?.text("jobid")?,
+        Media::Form | Media::Multipart => input::parse_form(ctx, payload).await?.fields.text("jobid")?,
         Media::Json | Media::Text => None,
     };
     let id = form.map_or_else(|| query.text("jobid"), |id| Ok(Some(id)))?;

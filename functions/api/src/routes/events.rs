@@ -7,19 +7,22 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{Job, JobId, Owner, Watcher};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::OfJob;
+use super::JobPath;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::gateway::Gateway;
 use crate::headers::LAST_EVENT_ID;
 use crate::problem::Problem;
 use crate::view::{self, JobView};
+
+/// Whether a proxy (nginx, and others that follow it) may hold an answer back until more of it is there.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// How long a client should wait before it connects again.
 const RECONNECT: Duration = Duration::from_secs(2);
@@ -33,7 +36,7 @@ const HOLD: Duration = Duration::from_secs(20);
 pub(super) async fn watch(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    OfJob(id): OfJob,
+    JobPath(id): JobPath,
     gateway: Gateway,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -48,10 +51,13 @@ pub(super) async fn watch(
     let keep_alive = KeepAlive::new().interval(ctx.config().sse_heartbeat);
     let (streaming, hold) = (ctx.config().streaming, gateway.cap(HOLD));
     let events = Events { ctx, gateway, owner, id, watcher, seen, first: true, done: false, _permit: permit };
-    if !streaming {
-        return Ok(events.held(hold).await);
-    }
-    Ok(Sse::new(stream::unfold(events, Events::next).fuse()).keep_alive(keep_alive).into_response())
+    let mut response = if streaming {
+        Sse::new(stream::unfold(events, Events::next).fuse()).keep_alive(keep_alive).into_response()
+    } else {
+        events.held(hold).await
+    };
+    response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    Ok(response)
 }
 
 struct Events {

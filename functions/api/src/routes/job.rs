@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pssp_jobs::{Job, JobId, Owner};
 
-use super::OfJob;
+use super::JobPath;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::gateway::Gateway;
@@ -68,7 +68,7 @@ impl Awaited {
 pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    OfJob(id): OfJob,
+    JobPath(id): JobPath,
     gateway: Gateway,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -87,7 +87,7 @@ pub(super) async fn read(
 pub(super) async fn cancel(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    OfJob(id): OfJob,
+    JobPath(id): JobPath,
     gateway: Gateway,
 ) -> Result<Response, Problem> {
     let cancelled = ctx.jobs().cancel(&owner, id).await?;
@@ -99,7 +99,7 @@ pub(super) async fn cancel(
 pub(super) async fn delete(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    OfJob(id): OfJob,
+    JobPath(id): JobPath,
 ) -> Result<StatusCode, Problem> {
     ctx.jobs().delete(&owner, id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -31,7 +31,7 @@ pub(super) async fn create(
     gateway: Gateway,
     request: Request,
 ) -> Result<Response, Problem> {
-    ctx.board.admit(ctx.jobs()).await?;
+    ctx.intake.admit(ctx.jobs()).await?;
     let key = headers::idempotency_key(request.headers())?;
     let wait = gateway.wait(request.headers(), ctx.config().max_wait);
     let jobs = ctx.submitting(request.headers());

@@ -19,7 +19,7 @@ pub(super) async fn post(State(ctx): State<Ctx>, request: Request) -> Result<Jso
         bad(format!("send a notice as JSON with text, level, from, until, pause_intake: {e}"))
     })?;
     notice.check(ctx.jobs().now()).map_err(|e| bad(e.to_string()))?;
-    ctx.board.post(ctx.jobs(), Some(&notice)).await?;
+    ctx.intake.notices.post(ctx.jobs(), Some(&notice)).await?;
     let (text, level, paused) = (&notice.text, notice.level.as_str(), notice.pause_intake);
     tracing::info!(level, pause_intake = paused, "notice posted: {text}");
     Ok(Json(serde_json::json!(notice)))
@@ -27,7 +27,7 @@ pub(super) async fn post(State(ctx): State<Ctx>, request: Request) -> Result<Jso
 
 /// 204 whether or not there was one.
 pub(super) async fn clear(State(ctx): State<Ctx>) -> Result<StatusCode, Problem> {
-    ctx.board.post(ctx.jobs(), None).await?;
+    ctx.intake.notices.post(ctx.jobs(), None).await?;
     tracing::info!("notice cleared");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,7 +8,7 @@ use http::header;
 use http::request::Parts;
 use pssp_predict::plot::{self, PlotError};
 
-use super::{OfJob, extension};
+use super::{JobPath, extension};
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::input;
@@ -40,7 +40,7 @@ impl FromStr for Kind {
 pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    OfJob(id): OfJob,
+    JobPath(id): JobPath,
     parts: Parts,
 ) -> Result<Response, Problem> {
     let kind: Kind = input::query(&parts)?.parsed("kind", "tracks or composition")?.unwrap_or_default();

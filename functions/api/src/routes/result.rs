@@ -2,14 +2,16 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pssp_predict::Method;
 use pssp_predict::format::Format;
 
-use super::{OfJob, extension};
+use super::{JobPath, extension};
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::headers::METHOD;
+use crate::input;
 use crate::negotiate;
 use crate::problem::Problem;
 use crate::render::Finished;
@@ -17,12 +19,11 @@ use crate::render::Finished;
 pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-    OfJob(id): OfJob,
-    uri: Uri,
-    headers: HeaderMap,
+    JobPath(id): JobPath,
+    parts: Parts,
 ) -> Result<Response, Problem> {
-    let asked = extension(&uri).and_then(Format::from_extension);
-    let format = negotiate::format(&headers, asked, Format::Json)?;
+    let asked = negotiate::named(&input::query(&parts)?, extension(&parts.uri))?;
+    let format = negotiate::format(&parts.headers, asked, Format::Json)?;
     let job = ctx.jobs().find(&owner, id).await?;
     let finished = Finished::read(&ctx, job).await?;
     let length = finished.prediction.len();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::health;
 use crate::app::Ctx;
-use crate::input::MAX_NAME;
+use pssp_predict::name;
 
 pub(super) async fn methods(State(ctx): State<Ctx>) -> Json<Value> {
     let properties: Vec<Value> = PROPERTIES
@@ -33,7 +33,7 @@ pub(super) async fn limits(State(ctx): State<Ctx>) -> Json<Value> {
         "max_batch_records": config.max_batch_records,
         "max_body_bytes": config.max_body_bytes,
         "max_batch_bytes": config.max_batch_bytes,
-        "max_name_bytes": MAX_NAME,
+        "max_name_bytes": name::MAX_BYTES,
         "max_wait_s": config.max_wait.as_secs(),
         "result_ttl_s": policy.ttl.as_secs(),
         "idempotency_key_ttl_s": policy.key_ttl.as_secs(),
@@ -46,7 +46,7 @@ pub(super) async fn limits(State(ctx): State<Ctx>) -> Json<Value> {
 /// Answers even where the store does not: that is what one wants to know then.
 pub(super) async fn status(State(ctx): State<Ctx>) -> Json<Value> {
     let depth = health::depth(&ctx).await;
-    let notices: Vec<Notice> = ctx.board.notice(ctx.jobs()).await.into_iter().collect();
+    let notices: Vec<Notice> = ctx.intake.notices.notice(ctx.jobs()).await.into_iter().collect();
     let status = match depth {
         _ if ctx.is_draining() => "draining",
         Some(_) => "ok",

@@ -1,28 +1,33 @@
-//! Orders that come by event.
+//! Jobs that events ask for.
 
 use std::time::Duration;
 
 use futures::future::join_all;
+use pssp_jobs::intake::{Intake, IntakeError, Rules};
 use pssp_jobs::notice::Level;
 use pssp_jobs::service::{JobsError, Key, NewJob};
 use pssp_jobs::{Disposition, Handler, Job, JobId, ListQuery, Message, Notice, Owner, Request, State};
 use pssp_predict::Engine;
-use pssp_worker::{Order, Refusal, Worker, WorkerOptions};
+use pssp_worker::{SubmitError, SubmitEvent, Worker, WorkerOptions};
 
 use crate::support::{Bed, Fake};
 
 const MAX: usize = 50;
 
-fn order(sequence: &str) -> Order {
-    Order { sequence: sequence.to_owned(), name: None, owner: None }
+fn intake() -> Intake {
+    Intake::new(Rules { max_residues: MAX, max_records: 1 })
 }
 
-fn order_of(name: &str, owner: &str) -> Order {
-    Order { name: Some(name.to_owned()), owner: Some(owner.to_owned()), ..order("ACDEFGHIKL") }
+fn order(sequence: &str) -> SubmitEvent {
+    SubmitEvent { sequence: sequence.to_owned(), name: None, owner: None }
 }
 
-async fn submit(bed: &Bed, event: &str, order: Order) -> Result<Job, Refusal> {
-    order.submit(&bed.jobs, event.to_owned(), MAX).await
+fn order_of(name: &str, owner: &str) -> SubmitEvent {
+    SubmitEvent { name: Some(name.to_owned()), owner: Some(owner.to_owned()), ..order("ACDEFGHIKL") }
+}
+
+async fn submit(bed: &Bed, event: &str, order: SubmitEvent) -> Result<Job, SubmitError> {
+    order.submit(&bed.jobs, event.to_owned(), &intake()).await
 }
 
 async fn jobs_of(bed: &Bed, owner: &str) -> Vec<JobId> {
@@ -47,9 +52,9 @@ async fn an_order_names_neither_owner_nor_job_unless_it_wants_to() {
     let fasta = submit(&bed, "1", order(">sp|P1 a protein\nACDEF\nGHIKL*")).await.unwrap();
     assert_eq!((fasta.head.owner.clone(), fasta.head.name.as_deref()), (Owner::public(), Some("sp|P1")));
     assert_eq!(fasta.request.sequence.to_string(), "ACDEFGHIKL");
-    let named = Order { name: Some("mine".to_owned()), ..order(">P2\nACDEFGHIKL") };
+    let named = SubmitEvent { name: Some("mine".to_owned()), ..order(">P2\nACDEFGHIKL") };
     assert_eq!(submit(&bed, "2", named).await.unwrap().head.name.as_deref(), Some("mine"));
-    let nobody = Order { owner: Some(String::new()), ..order("ACDEFGHIKL") };
+    let nobody = SubmitEvent { owner: Some(String::new()), ..order("ACDEFGHIKL") };
     let job = submit(&bed, "3", nobody).await.unwrap();
     assert_eq!((job.head.owner, job.head.name), (Owner::public(), None));
 }
@@ -65,7 +70,7 @@ async fn what_is_no_protein_or_too_long_is_refused_and_takes_no_id() {
         (&long, "50"),
     ] {
         let refusal = submit(&bed, "1", order(bad)).await.unwrap_err();
-        assert!(matches!(&refusal, Refusal::Input(_)), "{bad:?}: {refusal}");
+        assert!(matches!(&refusal, SubmitError::Refused(IntakeError::Input(_))), "{bad:?}: {refusal}");
         assert!(refusal.to_string().contains(told), "{bad:?}: {refusal}");
     }
     assert!(jobs_of(&bed, "public").await.is_empty());
@@ -76,7 +81,7 @@ async fn what_is_no_protein_or_too_long_is_refused_and_takes_no_id() {
 async fn a_name_is_checked_before_anything_is_made() {
     let bed = Bed::new(Fake::quick());
     let long = submit(&bed, "1", order_of(&"x".repeat(100_000), "alice")).await;
-    assert!(matches!(long, Err(Refusal::Name)), "{long:?}");
+    assert!(matches!(long, Err(SubmitError::Refused(IntakeError::Name(_)))), "{long:?}");
     assert!(jobs_of(&bed, "alice").await.is_empty());
     let job = submit(&bed, "1", order_of(" two\nlines ", "alice")).await.unwrap();
     assert_eq!(job.head.name.as_deref(), Some("two lines"));
@@ -90,7 +95,7 @@ async fn a_paused_intake_takes_no_orders_until_it_goes_on() {
     let notice = Notice { text, level: Level::Warning, from: None, until, pause_intake: true };
     bed.jobs.post(Some(&notice)).await.unwrap();
     let refusal = submit(&bed, "1", order("ACDEFGHIKL")).await.unwrap_err();
-    assert!(matches!(&refusal, Refusal::Paused(text) if text == "moving house"), "{refusal}");
+    assert!(matches!(&refusal, SubmitError::Paused(paused) if paused.text == "moving house"), "{refusal}");
     assert!(jobs_of(&bed, "public").await.is_empty());
     bed.clock.advance(Duration::from_secs(61));
     submit(&bed, "1", order("ACDEFGHIKL")).await.unwrap();
@@ -114,13 +119,13 @@ async fn the_same_event_again_makes_no_second_job() {
 async fn another_order_under_the_same_id_is_refused() {
     let bed = Bed::new(Fake::quick());
     let job = submit(&bed, "shop 7", order_of("mine", "alice")).await.unwrap();
-    let sequence = Order { sequence: "MKTAYIAKQR".to_owned(), ..order_of("mine", "alice") };
-    let unnamed = Order { name: None, ..order_of("mine", "alice") };
+    let sequence = SubmitEvent { sequence: "MKTAYIAKQR".to_owned(), ..order_of("mine", "alice") };
+    let unnamed = SubmitEvent { name: None, ..order_of("mine", "alice") };
     for other in
         [sequence, unnamed, order_of("yours", "alice"), order_of("mine", "bob"), order_of("", "minealice")]
     {
         let refusal = submit(&bed, "shop 7", other.clone()).await.unwrap_err();
-        assert!(matches!(&refusal, Refusal::Reused(id) if id == "shop 7"), "{other:?}: {refusal}");
+        assert!(matches!(&refusal, SubmitError::Reused(id) if id == "shop 7"), "{other:?}: {refusal}");
         assert!(refusal.to_string().contains("\"shop 7\" came before"), "{refusal}");
     }
     assert_eq!(jobs_of(&bed, "alice").await, [job.id()]);
@@ -145,7 +150,7 @@ async fn an_event_whose_job_was_deleted_does_not_bring_it_back() {
     let job = submit(&bed, "1", order("ACDEFGHIKL")).await.unwrap();
     assert!(bed.jobs.delete(&Owner::public(), job.id()).await.unwrap());
     let refusal = submit(&bed, "1", order("ACDEFGHIKL")).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::Jobs(JobsError::NotFound)), "{refusal}");
+    assert!(matches!(refusal, SubmitError::Jobs(JobsError::NotFound)), "{refusal}");
     assert!(jobs_of(&bed, "public").await.is_empty());
 }
 
@@ -155,7 +160,8 @@ async fn an_order_that_was_answered_before_is_answered_at_once() {
     let jobs = bed.jobs.reusing(Some(bed.engine.method().clone()));
     let options = WorkerOptions { threads: 1 };
     let worker = Worker::new(jobs.clone(), bed.engine.clone(), options, bed.give_back.clone());
-    let ask = |event: &str| order("acdefghikl").submit(&jobs, event.to_owned(), MAX);
+    let intake = intake();
+    let ask = |event: &str| order("acdefghikl").submit(&jobs, event.to_owned(), &intake);
     let first = ask("1").await.unwrap();
     assert_eq!(worker.handle(Message::new(first.id())).await, Disposition::Ack);
     let again = ask("2").await.unwrap();

@@ -1,0 +1,128 @@
+//! Intake: from what a caller sends to a job to be submitted.
+//!
+//! Every way in goes through this module: the routes of the API, the events of other systems and the command
+//! line. So the same text is read, checked and named in the same way, and refused in the same words,
+//! wherever it comes from.
+//!
+//! - [`Rules`]: what is accepted; [`Rules::job`] takes one sequence, [`Rules::batch`] and [`Rules::list`] many
+//! - [`Records`]: the records of a FASTA input one by one
+//! - [`Intake`]: the rules with the pause that an operator may set ([`NoticeCache`])
+//! - [`gunzip`]: unpacks what is sent as gzip
+
+mod batch;
+mod error;
+
+mod gzip;
+mod notice_cache;
+mod records;
+
+use pssp_predict::fasta::MAX_RECORD_BYTES;
+use pssp_predict::name;
+use pssp_predict::sequence::{CleanOptions, Cleaned, clean_single};
+
+pub use batch::{Listed, ParsedBatch};
+pub use error::{IntakeError, Paused};
+pub use gzip::{Gunzip, gunzip};
+pub use notice_cache::NoticeCache;
+pub use records::{NumberedRecord, Records};
+
+use crate::digest::FieldDigest;
+use crate::job::Request;
+use crate::service::{Jobs, NewJob};
+
+/// Bytes of a FASTA record that are kept for each residue: blanks, numbering and line ends included.
+const BYTES_PER_RESIDUE: usize = 16;
+
+/// What is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// The most residues of a sequence.
+    pub max_residues: usize,
+    /// The most records of a batch.
+    pub max_records: usize,
+}
+
+/// One sequence as it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// The name that the caller gives; without one, that of the FASTA header, if there is one.
+    pub name: Option<String>,
+    /// The text: bare residues or a FASTA record.
+    pub input: Vec<u8>,
+    /// Whether a sequence that looks like nucleotides is accepted.
+    pub force: bool,
+}
+
+/// A job ready to be submitted, and the digest of the request.
+#[derive(Debug, Clone)]
+pub struct ParsedJob {
+    /// The job.
+    pub job: NewJob,
+    /// Digest of name, text and options as they came, for an idempotency key.
+    pub digest: [u8; 32],
+}
+
+/// The rules, and the notice by which an operator may pause intake: one for a process.
+#[derive(Debug)]
+pub struct Intake {
+    /// What is accepted.
+    pub rules: Rules,
+    /// The operator's notice.
+    pub notices: NoticeCache,
+}
+
+impl Intake {
+    /// An intake with these rules that has read no notice yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, notices: NoticeCache::default() }
+    }
+
+    /// Refuses new jobs while intake is paused.
+    ///
+    /// # Errors
+    /// [`Paused`].
+    pub async fn admit(&self, jobs: &Jobs) -> Result<(), Paused> {
+        let Some(notice) = self.notices.notice(jobs).await else { return Ok(()) };
+        match notice.pause(jobs.now()) {
+            Some(left) => Err(Paused { text: notice.text, left }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Rules {
+    /// How a sequence is cleaned.
+    #[must_use]
+    pub const fn clean(&self, force: bool) -> CleanOptions {
+        CleanOptions { max_residues: self.max_residues, force }
+    }
+
+    /// Bytes of a FASTA record that are kept.
+    fn record_bytes(&self) -> usize {
+        self.max_residues.saturating_mul(BYTES_PER_RESIDUE).max(MAX_RECORD_BYTES)
+    }
+
+    /// Checks and cleans one sequence.
+    ///
+    /// # Errors
+    /// [`IntakeError::Name`] and [`IntakeError::Input`].
+    pub fn job(&self, draft: Draft) -> Result<ParsedJob, IntakeError> {
+        let Draft { name, input, force } = draft;
+        let name = name.map(|name| name::clean(&name)).transpose().map_err(IntakeError::Name)?.flatten();
+        let (header, cleaned) = clean_single(&input, &self.clean(force))?;
+        let digest = FieldDigest::of("job").flag(force).optional(name.as_deref()).bytes(&input).finish();
+        let name = name.or_else(|| header.and_then(|header| header.id));
+        Ok(ParsedJob { job: new_job(name, input, cleaned), digest })
+    }
+}
+
+fn new_job(name: Option<String>, input: Vec<u8>, cleaned: Cleaned) -> NewJob {
+    let Cleaned { sequence, edits, warnings } = cleaned;
+    NewJob { name, request: Request { input: text(input), sequence, edits, warnings } }
+}
+
+/// The input as text. The cleaner accepts nothing but UTF-8, so nothing is replaced.
+fn text(input: Vec<u8>) -> String {
+    String::from_utf8(input).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}

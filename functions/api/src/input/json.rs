@@ -1,0 +1,244 @@
+//! The JSON forms of a job and of a batch.
+
+use std::fmt;
+
+use pssp_jobs::intake::{Draft, Listed};
+use pssp_predict::sequence::{ErrorCode, InputError};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::problem::{Kind, Problem, echo};
+
+/// UTF-8's byte-order mark, which some programs write at the beginning of a file.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// The most entries that are read of a list, far above any limit that an operator would set: a small `{}` of
+/// the body is a much larger record in memory.
+const MAX_LISTED: usize = 100_000;
+
+/// One job.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JobForm {
+    sequence: String,
+    name: Option<String>,
+    #[serde(default)]
+    options: Options,
+}
+
+/// What a caller may choose.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    /// Accept what looks like nucleotides.
+    force: bool,
+}
+
+/// A batch with options; without any, the list alone will do.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchForm {
+    records: Entries,
+    #[serde(default)]
+    options: Options,
+}
+
+/// The job that a body asks for.
+pub(super) fn job(bytes: &[u8]) -> Result<Draft, Problem> {
+    let text = utf8(bytes)?;
+    // The parser would also take a list of the values of the fields; a list is rather a batch.
+    if is_list(text) {
+        let fault = InputError::new(
+            ErrorCode::BadJson,
+            "a list, where one job is expected",
+            "send a list to /v1/batches",
+        );
+        return Err(Problem::new(Kind::Unparsable, "the body is a list").with_fault(fault.at(1, 1)));
+    }
+    let form: JobForm = parse(text)?;
+    Ok(Draft { name: form.name, input: form.sequence.into_bytes(), force: form.options.force })
+}
+
+/// The entries of a batch, and whether what looks like nucleotides is accepted.
+pub(super) fn batch(bytes: &[u8]) -> Result<(Vec<Listed>, bool), Problem> {
+    let text = utf8(bytes)?;
+    if is_list(text) {
+        let Entries(entries) = parse(text)?;
+        return Ok((entries, false));
+    }
+    let BatchForm { records: Entries(entries), options } = parse(text)?;
+    Ok((entries, options.force))
+}
+
+fn is_list(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"[")
+}
+
+/// The text without a byte-order mark, unless it is in another encoding. JSON begins with two characters of
+/// ASCII, so that a NUL among the first two bytes tells UTF-16 or UTF-32 (RFC 4627, section 3).
+fn utf8(bytes: &[u8]) -> Result<&[u8], Problem> {
+    let encoding = match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, _, ..] | [_, 0, 0, 0, ..] => "UTF-32",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => "UTF-16",
+        _ => return Ok(bytes.strip_prefix(BOM).unwrap_or(bytes)),
+    };
+    let fault =
+        InputError::new(ErrorCode::BadEncoding, format!("the body is {encoding}"), "send JSON in UTF-8");
+    Err(not_expected(fault.at(1, 1)))
+}
+
+/// Parses JSON; the error says where it is wrong.
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(text).map_err(|error| {
+        let detail = echo(&error.to_string());
+        let fault = InputError::new(ErrorCode::BadJson, detail, "see /openapi.json for the fields");
+        not_expected(fault.at(error.line(), error.column().max(1)))
+    })
+}
+
+fn not_expected(fault: InputError) -> Problem {
+    Problem::new(Kind::Unparsable, "the body is not the JSON that is expected here").with_fault(fault)
+}
+
+/// The entries of a list.
+struct Entries(Vec<Listed>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ListVisitor)
+    }
+}
+
+struct ListVisitor;
+
+impl<'de> Visitor<'de> for ListVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of {name, sequence}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = list.next_element::<Entry>()? {
+            if entries.len() == MAX_LISTED {
+                return Err(A::Error::custom(format_args!("more than {MAX_LISTED} records")));
+            }
+            entries.push(entry.into_listed());
+        }
+        Ok(Entries(entries))
+    }
+}
+
+/// An entry of a list: an object, or something else. What is wrong with one entry does not sink the others.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Object(Object),
+    Other(IgnoredAny),
+}
+
+impl Entry {
+    fn into_listed(self) -> Listed {
+        let other = |detail: String| Listed::Other {
+            detail,
+            hint: "send an object with sequence and, if you like, name, both text".to_owned(),
+        };
+        match self {
+            Self::Object(Object { fault: Some(fault), .. }) => other(fault),
+            Self::Object(Object { name, sequence, .. }) => {
+                Listed::Record { name, sequence: sequence.unwrap_or_default() }
+            }
+            Self::Other(_) => other("this entry is no record".to_owned()),
+        }
+    }
+}
+
+/// The fields of a record, with the first fault among them.
+#[derive(Default)]
+struct Object {
+    name: Option<String>,
+    sequence: Option<String>,
+    fault: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object {name, sequence}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let (mut object, mut seen) = (Object::default(), [false; 2]);
+        while let Some(field) = map.next_key::<String>()? {
+            let (slot, seen) = match field.as_str() {
+                "name" => (&mut object.name, &mut seen[0]),
+                "sequence" => (&mut object.sequence, &mut seen[1]),
+                other => {
+                    map.next_value::<IgnoredAny>()?;
+                    object.fault.get_or_insert_with(|| format!("the field {:?} is unknown", echo(other)));
+                    continue;
+                }
+            };
+            let fault = match (map.next_value()?, std::mem::replace(seen, true)) {
+                (_, true) => "is there twice",
+                (Value::Text(text), false) => {
+                    *slot = text;
+                    continue;
+                }
+                (Value::Other(_), false) => "is not text",
+            };
+            object.fault.get_or_insert_with(|| format!("the field {field:?} {fault}"));
+        }
+        Ok(object)
+    }
+}
+
+/// The value of a field that must be text, or null.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Text(Option<String>),
+    Other(IgnoredAny),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_told_apart() {
+        let list = br#"[{"name": "a", "sequence": "MKV"}, {"name": null}, {"id": 1, "sequence": "MKV"},
+            {"sequence": 5}, {"sequence": "A", "sequence": "C"}, null, "MKV", [], {"sequence": {"id": []}}]"#;
+        let (entries, force) = batch(list).unwrap();
+        assert!(!force);
+        let told: Vec<String> = entries
+            .into_iter()
+            .map(|entry| match entry {
+                Listed::Record { name, sequence } => format!("{name:?} {sequence}"),
+                Listed::Other { detail, .. } => detail,
+            })
+            .collect();
+        let expected = [
+            "Some(\"a\") MKV",
+            "None ",
+            "the field \"id\" is unknown",
+            "the field \"sequence\" is not text",
+            "the field \"sequence\" is there twice",
+            "this entry is no record",
+            "this entry is no record",
+            "this entry is no record",
+            "the field \"sequence\" is not text",
+        ];
+        assert_eq!(told, expected);
+    }
+}

@@ -1,0 +1,23 @@
+//! The value of `Retry-After`.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+
+/// Whole seconds, at least 1, for `Retry-After`.
+pub(crate) fn seconds(after: Duration) -> HeaderValue {
+    let whole = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    HeaderValue::from(whole.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_round_up() {
+        for (ms, text) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (30_000, "30")] {
+            assert_eq!(seconds(Duration::from_millis(ms)), text);
+        }
+    }
+}
