@@ -2,24 +2,24 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use pssp_jobs::job::Phase;
-use pssp_jobs::{Change, DeadLetter, Job, JobId, Message, State, StoreError};
+use pssp_jobs::{Change, DeadLetter, JobId, Message, State, Status, StoreError};
 use sha2::{Digest as _, Sha256};
 
 use crate::AwsBackend;
 use crate::dead;
 use crate::item::{self, Item, bytes, expiry, fitting, get_bytes, job_partition, key, text, with};
 use crate::keys::hex;
-use crate::pack::pack;
+use crate::pack::plain;
 use crate::table::{Condition, Write, Written};
 
 impl AwsBackend {
     pub(crate) async fn apply_change(&self, change: &Change) -> Result<(), StoreError> {
-        let (id, tag) = (change.job.id(), rand::random::<[u8; 8]>());
+        let (id, tag) = (change.id, rand::random::<[u8; 8]>());
         let result = match &change.result {
-            // The hint with the result: before the job is seen finished, whoever asks again then finds it.
+            // The hint goes with the result. Whoever asks again after the job is seen finished finds it.
             Some(result) => {
-                let hint = self.note_reusable(&change.job, result);
-                let (put, ()) = tokio::join!(self.put_result(&change.job, &result.bytes), hint);
+                let hint = self.note_reusable(id, &change.status, result);
+                let (put, ()) = tokio::join!(self.put_result(id, &change.status, &result.bytes), hint);
                 Some(put?)
             }
             None => None,
@@ -42,11 +42,17 @@ impl AwsBackend {
 
     /// Puts the result under its attempt and digest, where no other can be. It is seen once the job names it,
     /// and expires if that never comes. Returns its sort key.
-    pub(crate) async fn put_result(&self, job: &Job, result: &[u8]) -> Result<String, StoreError> {
+    pub(crate) async fn put_result(
+        &self,
+        id: JobId,
+        status: &Status,
+        result: &[u8],
+    ) -> Result<String, StoreError> {
         let digest = Sha256::digest(result);
-        let sort = format!("R#{}#{}", job.status.attempt, hex(&digest[..8]));
-        let mut item = with(key(job_partition(job.id()), &sort), [("result", bytes(pack(result)))]);
-        if let Some(at) = job.status.expires_at {
+        let sort = format!("R#{}#{}", status.attempt, hex(&digest[..8]));
+        // The stored form of a result is compressed already.
+        let mut item = with(key(job_partition(id), &sort), [("result", bytes(plain(result)))]);
+        if let Some(at) = status.expires_at {
             item = with(item, expiry(at));
         }
         self.table.put(fitting("the result", item)?).await?;
@@ -60,14 +66,14 @@ fn is_ours(stored: &Item, tag: &[u8]) -> bool {
 
 /// The update of the job's item.
 fn update(change: &Change, result: Option<String>, tag: &[u8]) -> Result<Write, StoreError> {
-    let (mut set, remove) = item::status_attributes(change.job.id(), &change.job.status)?;
+    let (mut set, remove) = item::status_attributes(change.id, &change.status)?;
     set.push(("tag", bytes(tag)));
     set.extend(result.map(|sort| ("result", text(sort))));
     let mut condition = Condition::new("#state = :was AND #attempt = :of");
     condition.values.push((":was".to_owned(), text(change.expect.state.as_str())));
     condition.values.push((":of".to_owned(), item::number(change.expect.attempt)));
     let expression = expression(&mut condition, set, &remove);
-    Ok(Write::Update { key: item::job_key(change.job.id()), expression, condition })
+    Ok(Write::Update { key: item::job_key(change.id), expression, condition })
 }
 
 /// `SET #state = :state, … REMOVE #due_at, …`; every name by a stand-in of its own, since many are reserved.
@@ -90,8 +96,8 @@ fn expression(
 
 /// The dead letter that comes with a job's failure, and goes when it leaves that state.
 fn letter(change: &Change) -> Result<Option<Write>, StoreError> {
-    let id: JobId = change.job.id();
-    match (&change.job.status.phase, change.job.status.expires_at) {
+    let id = change.id;
+    match (&change.status.phase, change.status.expires_at) {
         (Phase::Failed { at, error }, Some(expires_at)) => {
             let reason = error.detail.clone();
             let letter = DeadLetter { id, job: Some(id), at: *at, reason, body: None };

@@ -48,11 +48,14 @@ impl AwsBackend {
             return Ok(Created::Existing(id));
         }
         let tag: [u8; 8] = rand::random();
-        let mut item = item::new_job(job, &tag)?;
+        let mut item = item::new_job(submission, &tag)?;
         match (&job.status.phase, &submission.result) {
             (Phase::Submitted { .. }, None) => {}
             (Phase::Finished { .. }, Some(result)) => {
-                item = item::with(item, [("result", item::text(self.put_result(job, result).await?))]);
+                item = item::with(
+                    item,
+                    [("result", item::text(self.put_result(job.id(), &job.status, result).await?))],
+                );
             }
             _ => return Err(StoreError::Conflict(job.fence())),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use pssp_jobs::{Depth, JobId, ListQuery, Page, State, StoreError, Summary, Timestamp};
+use pssp_jobs::{Depth, Job, JobId, ListQuery, Page, State, StoreError, Timestamp};
 
 use crate::AwsBackend;
 use crate::error::corrupt;
@@ -25,7 +25,7 @@ const WIDTH: usize = 8;
 const COUNTED_PAGES: usize = 4;
 
 impl AwsBackend {
-    pub(crate) async fn list_page(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+    pub(crate) async fn list_page(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
         let limit = query.limit.clamp(1, STEP);
         // With a filter a look may give few or none: looks are bounded, and the page says where the next begins.
         let look = if query.state.is_some() { limit.max(LOOK) } else { limit };
@@ -34,10 +34,10 @@ impl AwsBackend {
         loop {
             let (found, more) = self.owned(query.owner.as_str(), before, look).await?;
             let seen = found.len();
-            for (n, summary) in found.into_iter().enumerate() {
-                before = Some(summary.head.id);
-                if query.state.is_none_or(|state| summary.status.state() == state) {
-                    items.push(summary);
+            for (n, job) in found.into_iter().enumerate() {
+                before = Some(job.id());
+                if query.state.is_none_or(|state| job.state() == state) {
+                    items.push(job);
                 }
                 if items.len() == limit {
                     let left = more || n + 1 < seen;
@@ -60,7 +60,7 @@ impl AwsBackend {
         owner: &str,
         before: Option<JobId>,
         limit: usize,
-    ) -> Result<(Vec<Summary>, bool), StoreError> {
+    ) -> Result<(Vec<Job>, bool), StoreError> {
         let mut call = self.table.client.query().table_name(&self.table.name).index_name(BY_OWNER.name);
         call = call
             .expression_attribute_names("#owner", "owner")
@@ -73,7 +73,7 @@ impl AwsBackend {
         let call = call.key_condition_expression(condition).scan_index_forward(false).limit(amount(limit));
         let answer = call.send().await.map_err(|error| self.table.error(error))?;
         let more = answer.last_evaluated_key().is_some();
-        let found = answer.items().iter().map(item::summary).collect::<Result<_, _>>()?;
+        let found = answer.items().iter().map(item::job).collect::<Result<_, _>>()?;
         Ok((found, more))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use pssp_jobs::{Fence, Head, Job, JobId, Request, State, Status, StoreError, Summary, Timestamp};
+use pssp_jobs::{Fence, Head, Job, JobId, Request, State, Status, StoreError, Submission, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,9 +20,9 @@ pub(crate) const MAX_ITEM: usize = 400 << 10;
 /// What an item has beside its one large attribute, at most.
 pub(crate) const MAX_SMALL: usize = 1 << 10;
 
-/// What is kept of a job's item for what it grows by: its lease, its times, its result's name, why it failed.
-/// A job that filled its item could be created and then never be claimed, nor even failed.
-const GROWTH: usize = 8 << 10;
+/// Room in a job's item for what is added later: its lease, times, the name of its result, the errors of its
+/// attempts. A job that filled its item could be created and then never be claimed, nor even failed.
+const GROWTH: usize = 32 << 10;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -158,8 +158,9 @@ pub(crate) fn status_attributes(id: JobId, status: &Status) -> Result<Attributes
     Ok((set, remove))
 }
 
-/// A job as it is created. `tag` is random: by it a writer knows its own work again.
-pub(crate) fn new_job(job: &Job, tag: &[u8]) -> Result<Item, StoreError> {
+/// A job as it is created. `tag` is random: by it a writer recognises its own work.
+pub(crate) fn new_job(submission: &Submission, tag: &[u8]) -> Result<Item, StoreError> {
+    let job = &submission.job;
     let (status, _) = status_attributes(job.id(), &job.status)?;
     let item = with(
         job_key(job.id()),
@@ -167,7 +168,7 @@ pub(crate) fn new_job(job: &Job, tag: &[u8]) -> Result<Item, StoreError> {
             ("id", text(job.id().to_string())),
             ("owner", text(job.head.owner.as_str())),
             ("head", text(to_json(&job.head)?)),
-            ("request", bytes(pack(to_json(job.request.as_ref())?.as_bytes()))),
+            ("request", bytes(pack(to_json(submission.request.as_ref())?.as_bytes()))),
             ("tag", bytes(tag)),
         ],
     );
@@ -175,15 +176,13 @@ pub(crate) fn new_job(job: &Job, tag: &[u8]) -> Result<Item, StoreError> {
 }
 
 pub(crate) fn job(item: &Item) -> Result<Job, StoreError> {
-    let Summary { head, status } = summary(item)?;
-    let request = unpack("request of a job", get_bytes(item, "request")?)?;
-    let request: Request = from_json("request of a job", &request)?;
-    Ok(Job { head, status, request: Arc::new(request) })
+    let head: Head = from_json("head of a job", get_text(item, "head")?.as_bytes())?;
+    Ok(Job { head, status: status(item)? })
 }
 
-pub(crate) fn summary(item: &Item) -> Result<Summary, StoreError> {
-    let head: Head = from_json("head of a job", get_text(item, "head")?.as_bytes())?;
-    Ok(Summary { head, status: status(item)? })
+pub(crate) fn request(item: &Item) -> Result<Arc<Request>, StoreError> {
+    let request = unpack("request of a job", get_bytes(item, "request")?)?;
+    from_json("request of a job", &request).map(Arc::new)
 }
 
 pub(crate) fn status(item: &Item) -> Result<Status, StoreError> {
@@ -201,7 +200,7 @@ mod tests {
     use pssp_jobs::{Failure, FailureClass, Owner, Policy};
     use std::time::Duration;
 
-    fn sample(input: String) -> Job {
+    fn sample(input: String) -> Submission {
         let now = Timestamp::from_millis(1_700_000_000_123);
         let head = Head {
             id: JobId::new(now),
@@ -210,16 +209,19 @@ mod tests {
             name: None,
             batch: None,
             length: 4,
+            warnings: Vec::new(),
         };
-        let sequence = "MKTA".parse().unwrap();
-        let request = Request { input, sequence, edits: Vec::new(), warnings: Vec::new() };
-        Job::submit(head, request, Duration::ZERO, &Policy::default())
+        let request = Arc::new(Request::new(input, "MKTA".parse().unwrap(), Vec::new()));
+        let job = Job::submit(head, Duration::ZERO, &Policy::default());
+        Submission { job, request, key: None, result: None }
     }
 
     #[test]
     fn jobs_survive_and_terminal_ones_leave_the_index() {
         let before = sample("mkta".to_owned());
         let item = new_job(&before, &[1; 8]).unwrap();
+        assert_eq!(request(&item).unwrap(), before.request);
+        let before = before.job;
         assert_eq!(job(&item).unwrap(), before);
         assert_eq!(job_of(&item).unwrap(), before.id());
         assert!(item.contains_key("due_key") && !item.contains_key(TTL));
@@ -268,10 +270,16 @@ mod tests {
         let (before, policy) = (sample(noise(taken)), Policy::default());
         let item = new_job(&before, &[0; 8]).unwrap();
         assert!(size(&item) > MAX_ITEM - 2 * GROWTH, "the search ended far from the limit");
-        let now = before.head.created_at;
-        let claimed = before.claim(now, &policy, uuid::Uuid::new_v4()).unwrap();
-        let why = Failure::new(FailureClass::Method, "x".repeat(4_000));
-        for job in [claimed.fail(now, &policy, why).unwrap(), claimed] {
+        let now = before.job.head.created_at;
+        let mut claimed = before.job.claim(now, &policy, uuid::Uuid::new_v4()).unwrap();
+        // The worst that attempts can leave: each byte of an error escaped in JSON.
+        let why = || Failure::new(FailureClass::Method, "\u{1}".repeat(2_000));
+        for _ in 1..policy.max_failures {
+            let retried = claimed.retry(now, &policy, 0.0, why()).unwrap();
+            let later = now.plus(policy.backoff_cap);
+            claimed = retried.claim(later, &policy, uuid::Uuid::new_v4()).unwrap();
+        }
+        for job in [claimed.fail(now, &policy, why()).unwrap(), claimed] {
             let (set, _) = status_attributes(job.id(), &job.status).unwrap();
             assert!(size(&with(item.clone(), set)) <= MAX_ITEM, "{}", job.state());
         }

@@ -19,8 +19,13 @@ pub(crate) fn pack(bytes: &[u8]) -> Vec<u8> {
     let deflated = encoder.write_all(bytes).and_then(|()| encoder.finish());
     match deflated {
         Ok(deflated) if deflated.len() <= bytes.len() => deflated,
-        _ => [&[PLAIN], bytes].concat(),
+        _ => plain(bytes),
     }
+}
+
+/// Stored as it is, for what is compressed already.
+pub(crate) fn plain(bytes: &[u8]) -> Vec<u8> {
+    [&[PLAIN], bytes].concat()
 }
 
 pub(crate) fn unpack(what: &str, packed: &[u8]) -> Result<Vec<u8>, StoreError> {

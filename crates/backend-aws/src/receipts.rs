@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub(crate) const MAX_HIDDEN: Duration = Duration::from_hours(12);
 
 /// For how long a handle is known after its time.
-const KEPT: Duration = Duration::from_hours(1);
+const KEPT_TIME: Duration = Duration::from_hours(1);
 
 /// How many handles are known at most. Those of a process that settles what it receives are few.
 const MOST: usize = 50_000;
@@ -27,11 +27,11 @@ struct Held {
 
 /// What is known of a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum HandleState {
     /// Ours; it may be hidden for so much longer.
     Ours(Duration),
-    /// Its time is over: somebody else may have the message.
-    Over,
+    /// Its time is over: another worker may have the message.
+    Expired,
     /// Not received here.
     Unknown,
 }
@@ -45,19 +45,19 @@ impl Receipts {
         let mut held = self.lock();
         if held.len() >= MOST {
             let now = Instant::now();
-            held.retain(|_, held| held.until + KEPT > now);
+            held.retain(|_, held| held.until + KEPT_TIME > now);
         }
         if held.len() < MOST {
             held.insert(handle.to_owned(), Held { since, until: since + visibility });
         }
     }
 
-    pub(crate) fn standing(&self, handle: &str) -> Standing {
+    pub(crate) fn state_of(&self, handle: &str) -> HandleState {
         let now = Instant::now();
         match self.lock().get(handle) {
-            None => Standing::Unknown,
-            Some(held) if held.until <= now => Standing::Over,
-            Some(held) => Standing::Ours(MAX_HIDDEN.saturating_sub(now.duration_since(held.since))),
+            None => HandleState::Unknown,
+            Some(held) if held.until <= now => HandleState::Expired,
+            Some(held) => HandleState::Ours(MAX_HIDDEN.saturating_sub(now.duration_since(held.since))),
         }
     }
 
@@ -86,16 +86,16 @@ mod tests {
         let receipts = Receipts::default();
         let hour = Duration::from_hours(1);
         receipts.add("h", Instant::now(), hour);
-        assert_eq!(receipts.standing("h"), Standing::Ours(MAX_HIDDEN));
+        assert_eq!(receipts.state_of("h"), HandleState::Ours(MAX_HIDDEN));
         tokio::time::advance(hour / 2).await;
         receipts.extend("h", Instant::now(), hour);
         tokio::time::advance(hour - Duration::from_secs(1)).await;
         let left = MAX_HIDDEN - hour * 3 / 2 + Duration::from_secs(1);
-        assert_eq!(receipts.standing("h"), Standing::Ours(left));
+        assert_eq!(receipts.state_of("h"), HandleState::Ours(left));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(receipts.standing("h"), Standing::Over);
+        assert_eq!(receipts.state_of("h"), HandleState::Expired);
         receipts.remove("h");
-        assert_eq!(receipts.standing("h"), Standing::Unknown);
+        assert_eq!(receipts.state_of("h"), HandleState::Unknown);
     }
 
     #[tokio::test(start_paused = true)]
@@ -105,7 +105,7 @@ mod tests {
             receipts.add(&n.to_string(), Instant::now(), Duration::from_secs(1));
         }
         assert_eq!(receipts.lock().len(), MOST);
-        tokio::time::advance(KEPT * 2).await;
+        tokio::time::advance(KEPT_TIME * 2).await;
         receipts.add("new", Instant::now(), Duration::from_secs(1));
         assert_eq!(receipts.lock().len(), 1);
     }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::AwsBackend;
 use crate::queue::{TEN, seconds};
-use crate::receipts::Standing;
+use crate::receipts::HandleState;
 
 /// The most messages of one receive.
 const MOST: usize = 1000;
@@ -57,7 +57,7 @@ impl JobReceiver for AwsBackend {
 
     async fn ack(&self, receipt: Receipt) -> Result<(), StoreError> {
         let handle = receipt.token();
-        if self.receipts.standing(handle) != Standing::Over {
+        if self.receipts.state_of(handle) != HandleState::Expired {
             let call = self.queue.client.delete_message().queue_url(&self.queue.url).receipt_handle(handle);
             if let Err(error) = call.send().await
                 && !is_gone(error.code())
@@ -71,10 +71,10 @@ impl JobReceiver for AwsBackend {
 
     async fn retry(&self, receipt: Receipt, after: Duration) -> Result<(), StoreError> {
         let handle = receipt.token();
-        match self.receipts.standing(handle) {
-            Standing::Over => {}
-            Standing::Ours(left) => drop(self.hide(handle, after.min(MAX_DELAY).min(left)).await?),
-            Standing::Unknown => drop(self.hide(handle, after.min(MAX_DELAY)).await?),
+        match self.receipts.state_of(handle) {
+            HandleState::Expired => {}
+            HandleState::Ours(left) => drop(self.hide(handle, after.min(MAX_DELAY).min(left)).await?),
+            HandleState::Unknown => drop(self.hide(handle, after.min(MAX_DELAY)).await?),
         }
         self.receipts.remove(handle);
         Ok(())
@@ -82,10 +82,10 @@ impl JobReceiver for AwsBackend {
 
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<bool, StoreError> {
         let (handle, since) = (receipt.token(), Instant::now());
-        let visibility = match self.receipts.standing(handle) {
-            Standing::Over => return Ok(false),
-            Standing::Ours(left) => visibility.min(MAX_DELAY * 2).min(left),
-            Standing::Unknown => visibility.min(MAX_DELAY * 2),
+        let visibility = match self.receipts.state_of(handle) {
+            HandleState::Expired => return Ok(false),
+            HandleState::Ours(left) => visibility.min(MAX_DELAY * 2).min(left),
+            HandleState::Unknown => visibility.min(MAX_DELAY * 2),
         };
         let ours = self.hide(handle, visibility).await?;
         if ours {
@@ -123,6 +123,7 @@ impl AwsBackend {
                 receives: receives.and_then(|times| times.parse().ok()).unwrap_or(1),
                 body: message.body.unwrap_or_default(),
                 receipt: Receipt::new(handle),
+                record: None,
             })
         });
         Ok(deliveries.collect())

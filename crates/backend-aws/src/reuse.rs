@@ -1,7 +1,7 @@
 //! Which job a result is found with: an item a key, a hint that is written just before the job has finished.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use pssp_jobs::{Job, JobId, Outcome, ResultKey, StoreError};
+use pssp_jobs::{JobId, ResultKey, Status, StoreError, StoredResult};
 
 use crate::AwsBackend;
 use crate::item::{self, Item, expiry, get_text, text, with};
@@ -11,11 +11,10 @@ const WIDTH: usize = 32;
 
 impl AwsBackend {
     /// Writes the hint. One that cannot be written is a result that will be computed again.
-    pub(crate) async fn note_reusable(&self, job: &Job, result: &Outcome) {
-        let (Some(key), Some(expires_at)) = (result.key, job.status.expires_at) else { return };
-        let item = with(key_of(key), [("leads_to", text(job.id().to_string()))]);
+    pub(crate) async fn note_reusable(&self, id: JobId, status: &Status, result: &StoredResult) {
+        let (Some(key), Some(expires_at)) = (result.key, status.expires_at) else { return };
+        let item = with(key_of(key), [("leads_to", text(id.to_string()))]);
         if let Err(error) = self.table.put(with(item, expiry(expires_at))).await {
-            let id = job.id();
             tracing::debug!(job = %id, %error, "the result of job {id} will not be reused: {error}");
         }
     }

@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, ResultKey, State,
-    StoreError, Submission, Summary, Timestamp,
+    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
+    State, StoreError, Submission, Timestamp,
 };
 
 use crate::AwsBackend;
@@ -36,6 +36,7 @@ impl JobStore for AwsBackend {
             max_result_bytes: MAX_ITEM - MAX_SMALL,
             // SQS loses no messages and delivers within a second, and what is sent again is sent again rarely.
             resend_after: Duration::from_secs(2),
+            settles_messages: false,
         }
     }
 
@@ -43,43 +44,26 @@ impl JobStore for AwsBackend {
         self.create_all(submissions).await
     }
 
-    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.table.get(job_key(id)).await?.as_ref().map(item::job).transpose()
+    async fn read(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError> {
+        if include.result {
+            return self.read_with_result(id, include).await;
+        }
+        let names: &[&'static str] =
+            if include.request { &["head", "status", "request"] } else { &["head", "status"] };
+        let found = self.table.get_some(job_key(id), names).await?;
+        found.map(|item| record(&item, include, None)).transpose()
     }
 
-    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+    async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         // DynamoDB refuses a batch that names a key twice.
         let mut wanted = ids.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
         let reads = wanted.chunks(READ).map(|ids| self.read_many(ids));
-        let found: Vec<Vec<(JobId, Summary)>> =
+        let found: Vec<Vec<(JobId, Job)>> =
             stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(READ_WIDTH).try_collect().await?;
-        let found: HashMap<JobId, Summary> = found.into_iter().flatten().collect();
+        let found: HashMap<JobId, Job> = found.into_iter().flatten().collect();
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
-    }
-
-    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
-        let items = self.job_and_results(id).await?;
-        let Some(job) = items.iter().find(|item| sort_of(item) == "J") else { return Ok(None) };
-        let status = item::status(job)?;
-        if status.state() != State::Finished || status.is_expired(self.clock.now()) {
-            return Ok(None);
-        }
-        let sort = get_text(job, "result")?;
-        let found = match items.iter().find(|item| sort_of(item) == sort) {
-            Some(found) => Some(found.clone()),
-            // Written between the look at it and that at the job: DynamoDB reads a range item by item.
-            None => self.table.get(key(job_partition(id), sort)).await?,
-        };
-        let Some(found) = found else {
-            // Unless the job has just gone together with it, it should be there.
-            let named = self.table.get(job_key(id)).await?;
-            let still = named.is_some_and(|job| get_text(&job, "result").is_ok_and(|named| named == sort));
-            let lost = || corrupt("result", "the job names one that is not there");
-            return if still { Err(lost()) } else { Ok(None) };
-        };
-        unpack("result", get_bytes(&found, "result")?).map(|bytes| Some(bytes.into()))
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
@@ -91,7 +75,7 @@ impl JobStore for AwsBackend {
     }
 
     async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
-        let items = self.job_and_results(id).await?;
+        let items = self.job_and_results(id, false).await?;
         if !items.iter().any(|item| sort_of(item) == "J") {
             return Ok(false);
         }
@@ -107,7 +91,7 @@ impl JobStore for AwsBackend {
         Ok(matches!(written, Written::Done))
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
         self.list_page(query).await
     }
 
@@ -140,18 +124,54 @@ fn sort_of(item: &Item) -> &str {
     get_text(item, SORT).unwrap_or_default()
 }
 
+/// The record in a job's item.
+fn record(item: &Item, include: Include, result: Option<Bytes>) -> Result<Record, StoreError> {
+    let request = include.request.then(|| item::request(item)).transpose()?;
+    Ok(Record { job: item::job(item)?, request, result })
+}
+
 impl AwsBackend {
+    /// A job with its result, by one query: both are in the job's partition.
+    async fn read_with_result(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError> {
+        let items = self.job_and_results(id, include.request).await?;
+        let Some(job) = items.iter().find(|item| sort_of(item) == "J") else { return Ok(None) };
+        let status = item::status(job)?;
+        if status.state() != State::Finished || status.is_expired(self.clock.now()) {
+            return record(job, include, None).map(Some);
+        }
+        let sort = get_text(job, "result")?;
+        let found = match items.iter().find(|item| sort_of(item) == sort) {
+            Some(found) => Some(found.clone()),
+            // Written between the read of its place and that of the job: DynamoDB reads a range item by item.
+            None => self.table.get(key(job_partition(id), sort)).await?,
+        };
+        let Some(found) = found else {
+            // Unless the job has just gone together with it, it should be there.
+            let named = self.table.get(job_key(id)).await?;
+            let still = named.is_some_and(|job| get_text(&job, "result").is_ok_and(|named| named == sort));
+            let lost = || corrupt("result", "the job names one that is not there");
+            return if still { Err(lost()) } else { Ok(None) };
+        };
+        let result = unpack("result", get_bytes(&found, "result")?)?;
+        record(job, include, Some(result.into())).map(Some)
+    }
+
     /// All items of a job: itself, before its results.
-    async fn job_and_results(&self, id: JobId) -> Result<Vec<Item>, StoreError> {
+    async fn job_and_results(&self, id: JobId, request: bool) -> Result<Vec<Item>, StoreError> {
+        let projection =
+            if request { "sk, #head, #status, #result, #request" } else { "sk, #head, #status, #result" };
         let query = self.table.client.query().table_name(&self.table.name).consistent_read(true);
-        let mut pages = query
+        let mut query = query
             .key_condition_expression("pk = :job")
             .expression_attribute_values(":job", item::text(job_partition(id)))
-            .projection_expression("sk, #status, #result")
+            .projection_expression(projection)
+            .expression_attribute_names("#head", "head")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#result", "result")
-            .into_paginator()
-            .send();
+            .expression_attribute_names("#result", "result");
+        if request {
+            query = query.expression_attribute_names("#request", "request");
+        }
+        let mut pages = query.into_paginator().send();
         let mut items = Vec::new();
         while let Some(page) = pages.next().await {
             items.extend(page.map_err(|error| self.table.error(error))?.items.unwrap_or_default());
@@ -160,7 +180,7 @@ impl AwsBackend {
     }
 
     /// At most [`READ`] distinct jobs, without their inputs.
-    async fn read_many(&self, ids: &[JobId]) -> Result<Vec<(JobId, Summary)>, StoreError> {
+    async fn read_many(&self, ids: &[JobId]) -> Result<Vec<(JobId, Job)>, StoreError> {
         let keys = ids.iter().map(|id| job_key(*id)).collect();
         let mut wanted = Some(
             KeysAndAttributes::builder()
@@ -182,7 +202,7 @@ impl AwsBackend {
             let call = self.table.client.batch_get_item().request_items(&self.table.name, request);
             let answer = call.send().await.map_err(|error| self.table.error(error))?;
             for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                found.push((item::job_of(&item)?, item::summary(&item)?));
+                found.push((item::job_of(&item)?, item::job(&item)?));
             }
             wanted = answer.unprocessed_keys.unwrap_or_default().remove(&self.table.name);
         }

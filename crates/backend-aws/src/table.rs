@@ -93,6 +93,21 @@ impl Table {
         Ok(call.send().await.map_err(|error| self.error(error))?.item)
     }
 
+    /// Some attributes of one item, never stale ones.
+    pub(crate) async fn get_some(
+        &self,
+        key: Item,
+        names: &[&'static str],
+    ) -> Result<Option<Item>, StoreError> {
+        let call = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
+        let stand_ins: Vec<String> = names.iter().map(|name| format!("#{name}")).collect();
+        let mut call = call.projection_expression(stand_ins.join(", "));
+        for (stand_in, name) in stand_ins.iter().zip(names) {
+            call = call.expression_attribute_names(stand_in, *name);
+        }
+        Ok(call.send().await.map_err(|error| self.error(error))?.item)
+    }
+
     /// Writes all or nothing. One write goes alone: a transaction costs twice as much.
     pub(crate) async fn write(&self, writes: &[Write]) -> Result<Written, StoreError> {
         check_limits(writes)?;

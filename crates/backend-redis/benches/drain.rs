@@ -21,7 +21,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use pssp_jobs::job::Request;
 use pssp_jobs::service::{Claim, NewJob};
 use pssp_jobs::{Backend, Delivery, Jobs, Message, Owner, Policy, SystemClock};
 use server::Server;
@@ -117,17 +116,17 @@ fn rate(count: usize, began: Instant) -> f64 {
     count as f64 / began.elapsed().as_secs_f64()
 }
 
-fn request(residues: usize) -> Request {
+fn new_job(residues: usize) -> NewJob {
     let input: String = "MKTAYIAKQRQISFVKSHFSRQ".chars().cycle().take(residues).collect();
-    Request { sequence: input.parse().unwrap(), input, edits: Vec::new(), warnings: Vec::new() }
+    NewJob::from(input.parse::<pssp_predict::Sequence>().unwrap())
 }
 
 async fn submit(jobs: &Jobs, count: usize, residues: usize) {
-    let request = request(residues);
+    let new = new_job(residues);
     let mut left = count;
     while left > 0 {
         let now = left.min(1000);
-        let records = (0..now).map(|_| Ok(NewJob { name: None, request: request.clone() }));
+        let records = (0..now).map(|_| Ok(new.clone()));
         jobs.submit_batch(&Owner::public(), records.collect(), None).await.unwrap();
         left -= now;
     }
@@ -138,7 +137,7 @@ async fn drain(jobs: &Jobs, count: usize, workers: Workers, result: usize) {
     let receivers = (0..workers.receivers).map(|_| {
         let (jobs, done) = (jobs.clone(), done.clone());
         tokio::spawn(async move {
-            let receiver = jobs.backend().receiver.clone().unwrap();
+            let receiver = jobs.receiver().unwrap();
             while done.load(Ordering::Relaxed) < count {
                 let wait = Duration::from_millis(100);
                 let deliveries = receiver.receive(workers.slots, wait, Duration::from_mins(1)).await.unwrap();
@@ -154,12 +153,10 @@ async fn drain(jobs: &Jobs, count: usize, workers: Workers, result: usize) {
 
 async fn work(jobs: &Jobs, delivery: Delivery, result: usize) {
     let message = Message::decode(&delivery.body).unwrap();
-    let Claim::Claimed(job) = jobs.claim(message.job).await.unwrap() else {
+    let Claim::Claimed(job) = jobs.claim_delivered(message, delivery.record).await.unwrap() else {
         panic!("{} is not free", message.job);
     };
     jobs.finish(&job, vec![b'r'; result].into()).await.unwrap();
-    let receiver = jobs.backend().receiver.as_ref().unwrap();
-    receiver.ack(delivery.receipt).await.unwrap();
 }
 
 /// Milliseconds from a submit on an idle service until one who waits has seen it finished.
@@ -167,7 +164,7 @@ async fn idle(jobs: &Jobs) -> f64 {
     let worker = tokio::spawn({
         let jobs = jobs.clone();
         async move {
-            let receiver = jobs.backend().receiver.clone().unwrap();
+            let receiver = jobs.receiver().unwrap();
             loop {
                 let wait = Duration::from_secs(20);
                 for delivery in receiver.receive(1, wait, Duration::from_mins(1)).await.unwrap() {
@@ -179,7 +176,7 @@ async fn idle(jobs: &Jobs) -> f64 {
     let mut times = Vec::new();
     for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        let new = NewJob { name: None, request: request(22) };
+        let new = new_job(22);
         let began = Instant::now();
         let job = jobs.submit(&Owner::public(), new, Duration::ZERO, None).await.unwrap().value;
         jobs.wait(&Owner::public(), job.id(), Duration::from_mins(1)).await.unwrap();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use pssp_jobs::job::Phase;
 use pssp_jobs::{
-    Change, Fence, IdempotencyKey, Job, JobId, Outcome, Request, Status, StoreError, Submission, Summary,
+    Change, Fence, IdempotencyKey, Job, JobId, Record, Request, Status, StoreError, StoredResult, Submission,
     Timestamp,
 };
 use redis::{Cmd, Value};
@@ -52,16 +52,27 @@ pub(crate) fn fields<const N: usize>(value: Value) -> Result<Option<[Vec<u8>; N]
     texts.map(Some).map_err(|_| corrupt("answer", "another number of fields"))
 }
 
-/// `head`, `status` and `request` as read.
-pub(crate) fn job([head, status, request]: [Vec<u8>; 3]) -> Result<Job, StoreError> {
-    let Summary { head, status } = summary([head, status])?;
-    let request: Request = from_json("request of a job", &request)?;
-    Ok(Job { head, status, request: Arc::new(request) })
+/// The bytes of a field; `None` if it is not there.
+pub(crate) fn bytes_of(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        _ => None,
+    }
 }
 
 /// `head` and `status` as read.
-pub(crate) fn summary([head, status]: [Vec<u8>; 2]) -> Result<Summary, StoreError> {
-    Ok(Summary { head: from_json("head of a job", &head)?, status: self::status(&status)? })
+pub(crate) fn job([head, status]: [Vec<u8>; 2]) -> Result<Job, StoreError> {
+    Ok(Job { head: from_json("head of a job", &head)?, status: self::status(&status)? })
+}
+
+/// The same with the parts that were asked for.
+pub(crate) fn record(
+    job: [Vec<u8>; 2],
+    request: Option<Vec<u8>>,
+    result: Option<Vec<u8>>,
+) -> Result<Record, StoreError> {
+    let request: Option<Request> = request.map(|text| from_json("request of a job", &text)).transpose()?;
+    Ok(Record { job: self::job(job)?, request: request.map(Arc::new), result: result.map(Bytes::from) })
 }
 
 /// The status as it is stored: after the fence, which the scripts compare.
@@ -135,7 +146,7 @@ impl NewJob {
             job.head.owner.as_str().to_owned(),
             to_json(&job.head)?,
             status_text(&job.status)?,
-            to_json(job.request.as_ref())?,
+            to_json(submission.request.as_ref())?,
             millis(job.status.due_at),
             delay,
             name,
@@ -163,18 +174,17 @@ impl Call for NewJob {
 
 /// Arguments of `apply.lua` for one change.
 pub(crate) struct NewState {
-    texts: [String; 6],
-    result: Option<Outcome>,
+    texts: [String; 5],
+    result: Option<StoredResult>,
     delay: String,
 }
 
 impl NewState {
     pub(crate) fn of(change: &Change) -> Result<Self, StoreError> {
-        let (job, status): (&Job, &Status) = (&change.job, &change.job.status);
+        let status = &change.status;
         Ok(Self {
             texts: [
-                job.id().to_string(),
-                job.head.owner.as_str().to_owned(),
+                change.id.to_string(),
                 fence(change.expect) + " ",
                 status_text(status)?,
                 millis(status.due_at),
@@ -200,7 +210,7 @@ impl Call for NewState {
     type Answer = String;
 
     fn bytes(&self) -> usize {
-        200 + self.texts[3].len() + self.result.as_ref().map_or(0, |result| result.bytes.len())
+        200 + self.texts[2].len() + self.result.as_ref().map_or(0, |result| result.bytes.len())
     }
 }
 

@@ -49,7 +49,7 @@ use crate::queue::Ack;
 use crate::script::{ACK, APPLY, CREATE, Script};
 use crate::store::Read;
 use crate::target::Target;
-use crate::wake::Bell;
+use crate::wake::WakeListener;
 use crate::watch::Changes;
 
 /// How the server is used. The defaults are what we ship.
@@ -96,7 +96,7 @@ pub struct RedisBackend {
     reads: Batcher<Read>,
     applies: Batcher<NewState>,
     acks: Batcher<Ack>,
-    bell: Arc<Bell>,
+    listener: Arc<WakeListener>,
     changes: Arc<Changes>,
     /// Begins every receipt of this process; random.
     name: String,
@@ -120,9 +120,9 @@ impl RedisBackend {
         let blocking = Link::new(target, &options, wake::BLOCK).map_err(bad)?;
         check::check(&link).await?;
 
-        let (bell, changes) = (Arc::new(Bell::default()), Arc::new(Changes::default()));
+        let (listener, changes) = (Arc::new(WakeListener::default()), Arc::new(Changes::default()));
         let mut tasks = JoinSet::new();
-        tasks.spawn(bell.clone().attend(blocking));
+        tasks.spawn(listener.clone().listen(blocking));
         tasks.spawn(changes.clone().attend(link.clone(), options.response_timeout));
         let time = Time { clock: clock.clone(), whose: options.queue_time };
         Ok(Arc::new(Self {
@@ -146,7 +146,7 @@ impl RedisBackend {
                     }
                 }
             }),
-            bell,
+            listener,
             changes,
             name: format!("{:016x}.", rand::random::<u64>()),
             receipts: AtomicU64::new(0),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pssp_jobs::policy::MAX_DELAY;
-use pssp_jobs::{Delivery, JobQueue, JobReceiver, Message, Receipt, StoreError};
+use pssp_jobs::{Delivery, JobQueue, JobReceiver, Message, Receipt, Record, StoreError};
 use redis::Value;
 use tokio::time::Instant;
 
@@ -22,9 +22,12 @@ use crate::script::{EXTEND, RECEIVE, RETRY, SEND};
 /// The most messages of one receive.
 const MOST: usize = 1000;
 
+/// Bytes of requests that one receive brings along, about. The server answers nobody else meanwhile.
+const RECORD_BYTES: usize = 1 << 20;
+
 /// How long a receiver sleeps at most before it looks by itself: a wake-up may go to a process that
 /// dies with it.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl JobQueue for RedisBackend {
@@ -47,16 +50,16 @@ impl JobReceiver for RedisBackend {
         let deadline = Instant::now() + wait;
         loop {
             // Before the look, so that nothing that comes after it is missed.
-            let mut rung = std::pin::pin!(self.bell.rung());
-            rung.as_mut().enable();
+            let mut woken = std::pin::pin!(self.listener.woken());
+            woken.as_mut().enable();
             let (taken, next) = self.take(max.clamp(1, MOST), visibility).await?;
             let now = Instant::now();
             if !taken.is_empty() || now >= deadline {
                 return Ok(taken);
             }
-            let _waiting = self.bell.wait();
-            let look = now + next.map_or(LOOK, |next| next.min(LOOK));
-            drop(tokio::time::timeout_at(look.min(deadline), rung).await);
+            let _waiting = self.listener.wait();
+            let look = now + next.map_or(LOOK_INTERVAL, |next| next.min(LOOK_INTERVAL));
+            drop(tokio::time::timeout_at(look.min(deadline), woken).await);
         }
     }
 
@@ -95,7 +98,7 @@ impl RedisBackend {
         let answer = self.eval(&RECEIVE, |command| {
             command.arg(self.queue_time()).arg(max);
             command.arg(visibility.as_millis().to_string());
-            command.arg(horizon.as_millis().to_string()).arg(&receipt);
+            command.arg(horizon.as_millis().to_string()).arg(&receipt).arg(RECORD_BYTES);
         });
         let mut answer = match answer.await? {
             Value::Array(values) => values.into_iter(),
@@ -105,13 +108,15 @@ impl RedisBackend {
             Some(Value::Int(ms)) => u64::try_from(ms).ok().map(Duration::from_millis),
             _ => None,
         };
-        let mut taken = Vec::with_capacity(answer.len() / 2);
-        while let (Some(Value::BulkString(message)), Some(Value::Int(times))) = (answer.next(), answer.next())
+        let mut taken = Vec::with_capacity(answer.len() / 3);
+        while let (Some(Value::BulkString(message)), Some(Value::Int(times)), Some(record)) =
+            (answer.next(), answer.next(), answer.next())
         {
             let receives = u32::try_from(times).unwrap_or(u32::MAX);
             taken.push(Delivery {
                 body: body(&message),
                 receives,
+                record: record_of(record).map(Box::new),
                 receipt: Held { entry: format!("{receipt}:{times}"), message }.receipt(),
             });
         }
@@ -125,6 +130,12 @@ impl RedisBackend {
         let _ = write!(text, "{number:x}");
         text
     }
+}
+
+/// The job that came with a message. One that cannot be read is left to the claim, which reports it.
+fn record_of(answer: Value) -> Option<Record> {
+    let [head, status, request] = codec::fields(answer).ok()??;
+    codec::record([head, status], Some(request), None).ok()
 }
 
 /// A message of ours is stored as its job's id; anything else is a foreign body.

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, ResultKey, StoreError,
-    Submission, Summary, Timestamp,
+    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
+    StoreError, Submission, Timestamp,
 };
 use redis::{Pipeline, RedisError, Value};
 
@@ -36,6 +35,7 @@ impl JobStore for RedisBackend {
             max_result_bytes: MAX_RESULT,
             // Sending again is a no-op while the message waits: it is found by its job's id.
             resend_after: Duration::ZERO,
+            settles_messages: true,
         }
     }
 
@@ -57,12 +57,22 @@ impl JobStore for RedisBackend {
         futures::future::join_all(calls).await
     }
 
-    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        let found = self.reads.call(Read(id)).await.map_err(|error| self.link.error(&error))?;
-        codec::fields(found)?.map(codec::job).transpose()
+    async fn read(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError> {
+        let found = self.reads.call(Read { id, include }).await.map_err(|error| self.link.error(&error))?;
+        let Value::Array(values) = found else { return Err(corrupt("answer", "not a list of fields")) };
+        let mut values = values.into_iter().map(codec::bytes_of);
+        let Some(head) = values.next().flatten() else { return Ok(None) };
+        let missing = || corrupt("record of a job", "a field is missing");
+        let status = values.next().flatten().ok_or_else(missing)?;
+        let request = match include.request {
+            true => Some(values.next().flatten().ok_or_else(missing)?),
+            false => None,
+        };
+        let result = values.next().flatten().filter(|_| include.result);
+        codec::record([head, status], request, result).map(Some)
     }
 
-    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+    async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         let mut all = Vec::with_capacity(ids.len());
         for ids in ids.chunks(STEP) {
             let mut commands = Pipeline::with_capacity(ids.len());
@@ -70,19 +80,10 @@ impl JobStore for RedisBackend {
                 commands.cmd("HMGET").arg(self.job_key(*id)).arg("head").arg("status");
             }
             for found in self.query_all(&commands).await? {
-                all.push(codec::fields(found)?.map(codec::summary).transpose()?);
+                all.push(codec::fields(found)?.map(codec::job).transpose()?);
             }
         }
         Ok(all)
-    }
-
-    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
-        let mut command = redis::cmd("HGET");
-        command.arg(self.job_key(id)).arg("result");
-        match self.query(&command).await? {
-            Value::BulkString(bytes) => Ok(Some(bytes.into())),
-            _ => Ok(None),
-        }
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
@@ -118,7 +119,7 @@ impl JobStore for RedisBackend {
         Ok(answer == Value::Int(1))
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
         let limit = query.limit.clamp(1, STEP);
         let index = self.key(format_args!("owner:{}", query.owner.as_str()));
         // With a filter a look may give few or none: looks are bounded, and the page says where the
@@ -128,7 +129,7 @@ impl JobStore for RedisBackend {
         let (mut items, mut before) = (Vec::new(), query.before);
         loop {
             let (ids, more) = self.ids_before(&index, before, look).await?;
-            let found = self.summaries(&ids).await?;
+            let found = self.get_many(&ids).await?;
             let last = ids.last().copied();
             let mut gone = Vec::new();
             for (id, found) in ids.into_iter().zip(found) {
@@ -245,7 +246,10 @@ impl RedisBackend {
 }
 
 /// A read of one record, as a call that shares its round trip.
-pub(crate) struct Read(pub(crate) JobId);
+pub(crate) struct Read {
+    id: JobId,
+    include: Include,
+}
 
 impl crate::batcher::Call for Read {
     type Answer = Value;
@@ -262,9 +266,15 @@ impl RedisBackend {
         group: Vec<Read>,
     ) -> Result<Vec<Value>, RedisError> {
         let mut commands = Pipeline::with_capacity(group.len());
-        for Read(id) in group {
+        for Read { id, include } in group {
             let key = format!("{}job:{id}", link.target.prefix);
-            commands.cmd("HMGET").arg(key).arg("head").arg("status").arg("request");
+            commands.cmd("HMGET").arg(key).arg("head").arg("status");
+            if include.request {
+                commands.arg("request");
+            }
+            if include.result {
+                commands.arg("result");
+            }
         }
         link.query_all(&commands).await
     }

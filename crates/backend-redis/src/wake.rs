@@ -1,5 +1,5 @@
-//! The bell of the queue: one connection of this process waits for the token that says that
-//! something may be ready, and wakes those who wait here.
+//! One connection of this process waits for the token in `wake`, which says that a message may be ready,
+//! and wakes a receiver that waits here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,28 +11,27 @@ use tokio::sync::futures::Notified;
 
 use crate::link::{Link, backoff};
 
-/// How long one blocking pop waits. Only bounds how soon a process that has nobody waiting any more
-/// lets go.
+/// How long one blocking pop waits. A process whose receivers have gone stops listening after that time.
 pub(crate) const BLOCK: Duration = Duration::from_secs(5);
 
-/// Who waits for messages here.
+/// Wakes the receivers of this process.
 #[derive(Default)]
-pub(crate) struct Bell {
-    rung: Notify,
-    stirred: Notify,
+pub(crate) struct WakeListener {
+    woken: Notify,
+    wanted: Notify,
     waiting: AtomicUsize,
 }
 
-impl Bell {
-    /// Completes at the next ring.
-    pub(crate) fn rung(&self) -> Notified<'_> {
-        self.rung.notified()
+impl WakeListener {
+    /// Completes at the next wake-up.
+    pub(crate) fn woken(&self) -> Notified<'_> {
+        self.woken.notified()
     }
 
-    /// Counts as one who waits until dropped.
+    /// Counts a waiting receiver until the answer is dropped.
     pub(crate) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::AcqRel);
-        self.stirred.notify_one();
+        self.wanted.notify_one();
         Waiting(self)
     }
 
@@ -40,23 +39,23 @@ impl Bell {
         self.waiting.load(Ordering::Acquire) > 0
     }
 
-    /// Rings as tokens come, for ever. `link` is used for nothing else: it blocks.
-    pub(crate) async fn attend(self: Arc<Self>, link: Arc<Link>) {
+    /// Takes tokens and wakes receivers, for ever. `link` is used for nothing else: it blocks.
+    pub(crate) async fn listen(self: Arc<Self>, link: Arc<Link>) {
         let mut failures = 0;
         loop {
             if !self.is_awaited() {
-                self.stirred.notified().await;
+                self.wanted.notified().await;
                 continue;
             }
             match self.token(&link).await {
                 Ok(came) => {
                     failures = 0;
                     if came {
-                        self.ring(&link).await;
+                        self.wake_one(&link).await;
                     }
                 }
                 Err(error) => {
-                    // Those who wait look by themselves meanwhile.
+                    // Receivers that wait look at the queue by themselves meanwhile.
                     tracing::debug!(%error, "waiting for messages failed");
                     tokio::time::sleep(backoff(failures)).await;
                     failures += 1;
@@ -71,20 +70,20 @@ impl Bell {
         Ok(link.query(&command).await? != Value::Nil)
     }
 
-    async fn ring(&self, link: &Link) {
+    async fn wake_one(&self, link: &Link) {
         if self.is_awaited() {
-            self.rung.notify_one();
+            self.woken.notify_one();
             return;
         }
-        // Nobody here wants it any more: another process may.
+        // No receiver waits here any more. Give the token to another process.
         let mut command = redis::cmd("RPUSH");
         command.arg(format!("{}wake", link.target.prefix)).arg(1);
         drop(link.query(&command).await);
     }
 }
 
-/// One who waits.
-pub(crate) struct Waiting<'a>(&'a Bell);
+/// A receiver that waits.
+pub(crate) struct Waiting<'a>(&'a WakeListener);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use pssp_backend_sqlite::{Options, SqliteBackend};
 use pssp_jobs::service::NewJob;
-use pssp_jobs::{Backend, Jobs, Owner, Policy, Request, SystemClock};
+use pssp_jobs::{Backend, Jobs, Owner, Policy, SystemClock};
+use pssp_predict::Sequence;
 
 const CLIENTS: usize = 64;
 const ROUNDS: usize = 3;
@@ -69,8 +70,8 @@ async fn measure(file: &Path, max_group: usize) -> Result<f64, Box<dyn std::erro
 /// A protein of typical length.
 fn new_job() -> NewJob {
     let input: String = "ACDEFGHIKLMNPQRSTVWY".chars().cycle().take(300).collect();
-    let sequence = input.parse().unwrap_or_else(|_| unreachable!("twenty good residues"));
-    NewJob { name: None, request: Request { input, sequence, edits: Vec::new(), warnings: Vec::new() } }
+    let sequence: Sequence = input.parse().unwrap_or_else(|_| unreachable!("twenty good residues"));
+    NewJob::from(sequence)
 }
 
 /// Median time of writing and flushing one page, the price of a commit on this disk.

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use pssp_jobs::job::Phase;
 use pssp_jobs::{
-    Change, DeadLetter, Head, IdempotencyKey, Job, JobId, Outcome, Request, State, Status, StoreError,
-    Submission, Summary, Timestamp,
+    Change, DeadLetter, Head, IdempotencyKey, Job, JobId, Record, Request, State, Status, StoreError,
+    StoredResult, Submission, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,15 +51,19 @@ pub(crate) fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T
 }
 
 /// `head` and `status` as read.
-pub(crate) fn summary(head: &str, status: &str) -> Result<Summary, StoreError> {
-    Ok(Summary { head: from_json("head of a job", head)?, status: from_json("status of a job", status)? })
+pub(crate) fn job(head: &str, status: &str) -> Result<Job, StoreError> {
+    Ok(Job { head: from_json("head of a job", head)?, status: from_json("status of a job", status)? })
 }
 
-/// `head`, `status` and `request` as read.
-pub(crate) fn job(head: &str, status: &str, request: &str) -> Result<Job, StoreError> {
-    let Summary { head, status } = summary(head, status)?;
-    let request: Request = from_json("request of a job", request)?;
-    Ok(Job { head, status, request: Arc::new(request) })
+/// `head` and `status` as read, with `request` and `result` where they were asked for.
+pub(crate) fn record(
+    head: &str,
+    status: &str,
+    request: Option<&str>,
+    result: Option<Vec<u8>>,
+) -> Result<Record, StoreError> {
+    let request: Option<Request> = request.map(|text| from_json("request of a job", text)).transpose()?;
+    Ok(Record { job: job(head, status)?, request: request.map(Arc::new), result: result.map(Bytes::from) })
 }
 
 /// The columns that change with the status.
@@ -112,7 +116,7 @@ impl NewRow {
             owner: head.owner.as_str().to_owned(),
             head: to_json(head)?,
             status: StatusRow::of(&job.status)?,
-            request: to_json(job.request.as_ref())?,
+            request: to_json(submission.request.as_ref())?,
             start_at,
             result: submission.result.clone(),
             key: submission.key.clone(),
@@ -127,7 +131,7 @@ pub(crate) struct ChangeRow {
     pub(crate) from_state: State,
     pub(crate) from_attempt: i64,
     pub(crate) status: StatusRow,
-    pub(crate) result: Option<Outcome>,
+    pub(crate) result: Option<StoredResult>,
     pub(crate) send_at: Option<i64>,
     pub(crate) letter: Option<(DeadLetter, i64)>,
 }
@@ -135,7 +139,7 @@ pub(crate) struct ChangeRow {
 impl ChangeRow {
     /// `send_at` is when the message of the change, if any, becomes visible.
     pub(crate) fn of(change: &Change, send_at: Option<Timestamp>) -> Result<Self, StoreError> {
-        let (id, status) = (change.job.id(), &change.job.status);
+        let (id, status) = (change.id, &change.status);
         let letter = match (&status.phase, status.expires_at) {
             (Phase::Failed { at, error }, Some(expires_at)) => {
                 let letter =

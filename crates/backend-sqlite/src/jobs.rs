@@ -137,8 +137,11 @@ pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
         None if row.from_state == pssp_jobs::State::Failed => drop(dead::remove(tx.db, id)?),
         None => {}
     }
-    if let Some(at) = row.send_at {
-        queue::put(tx, seq, id, at)?;
+    match row.send_at {
+        Some(at) => queue::replace(tx, seq, id, at)?,
+        // A terminal job needs no message.
+        None if row.status.due_at.is_none() => queue::remove(tx.db, seq)?,
+        None => {}
     }
     tx.changed(row.id);
     Ok(())
@@ -161,7 +164,7 @@ fn why_not(db: &Connection, id: IdBytes) -> Result<StoreError, Fault> {
     })
 }
 
-/// Removes a job with all that hangs on it, but for the key that led to it.
+/// Removes a job with all that belongs to it, except the key that led to it.
 pub(crate) fn delete(tx: &mut Tx<'_>, id: JobId) -> Result<bool, Fault> {
     let bytes = id.uuid().into_bytes();
     let seq: Option<i64> = tx
@@ -170,13 +173,10 @@ pub(crate) fn delete(tx: &mut Tx<'_>, id: JobId) -> Result<bool, Fault> {
         .query_row([bytes], |row| row.get(0))
         .optional()?;
     let Some(seq) = seq else { return Ok(false) };
-    for sql in [
-        "DELETE FROM requests WHERE seq = ?1",
-        "DELETE FROM results WHERE seq = ?1",
-        "DELETE FROM queue WHERE seq = ?1",
-    ] {
+    for sql in ["DELETE FROM requests WHERE seq = ?1", "DELETE FROM results WHERE seq = ?1"] {
         tx.db.prepare_cached(sql)?.execute([seq])?;
     }
+    queue::remove(tx.db, seq)?;
     dead::remove(tx.db, bytes)?;
     tx.changed(id);
     Ok(true)

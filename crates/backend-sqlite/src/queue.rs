@@ -1,16 +1,16 @@
 //! The queue: one row a job at most, so that sending again merges instead of piling up.
 //!
-//! A row waits (`token` is NULL) or is in somebody's hand (a random `token`, hidden until
-//! `visible_at`). Sent again while in a hand, it notes the new time in `again_at`: the message
-//! becomes visible then at the latest, and acknowledging the old delivery leaves it in the queue.
+//! A row waits (`token` is NULL) or is delivered (a random `token`, hidden until `visible_at`). A message
+//! that is sent again while it is delivered keeps the new time in `again_at`: it becomes visible then at
+//! the latest, and acknowledging the old delivery leaves it in the queue.
 
 use std::time::Duration;
 
 use pssp_jobs::policy::MAX_DELAY;
-use pssp_jobs::{Delivery, JobId, Message, Receipt, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use pssp_jobs::{Delivery, JobId, Message, Receipt, Record, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::codec::{IdBytes, job_id};
+use crate::codec::{self, IdBytes, job_id};
 use crate::error::Fault;
 use crate::writer::Tx;
 
@@ -30,6 +30,27 @@ pub(crate) fn put(tx: &mut Tx<'_>, seq: i64, job: IdBytes, at: i64) -> rusqlite:
         .execute(params![seq, job, at])?;
     tx.arrived();
     Ok(())
+}
+
+/// Puts the message of a job into the queue. One that waits there keeps its place if that is earlier; one
+/// that is delivered is taken from its holder.
+pub(crate) fn replace(tx: &mut Tx<'_>, seq: i64, job: IdBytes, at: i64) -> rusqlite::Result<()> {
+    tx.db
+        .prepare_cached(
+            "INSERT INTO queue (seq, job, visible_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (seq) DO UPDATE SET
+                 visible_at = CASE WHEN token IS NULL THEN min(visible_at, excluded.visible_at)
+                                   ELSE excluded.visible_at END,
+                 again_at = NULL, token = NULL",
+        )?
+        .execute(params![seq, job, at])?;
+    tx.arrived();
+    Ok(())
+}
+
+/// Removes the message of a job.
+pub(crate) fn remove(db: &Connection, seq: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM queue WHERE seq = ?1")?.execute([seq]).map(drop)
 }
 
 /// Puts a body of no job of ours into the queue.
@@ -115,9 +136,23 @@ fn take_range(
             Some(id) => Message::new(job_id(id)).encode(),
             None => row.get::<_, Option<String>>(4)?.unwrap_or_default(),
         };
-        Ok(Delivery { body, receives: row.get(2)?, receipt: Receipt::new(format!("{seq}/{random}")) })
+        let receipt = Receipt::new(format!("{seq}/{random}"));
+        Ok((seq, Delivery { body, receives: row.get(2)?, receipt, record: None }))
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut taken = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    for (seq, delivery) in &mut taken {
+        delivery.record = record(tx.db, *seq)?.map(Box::new);
+    }
+    Ok(taken.into_iter().map(|(_, delivery)| delivery).collect())
+}
+
+/// The job of a message, with its request. One that cannot be read is left to the claim, which reports it.
+fn record(db: &Connection, seq: i64) -> Result<Option<Record>, Fault> {
+    let found: Option<[String; 3]> = db
+        .prepare_cached("SELECT head, status, request FROM jobs JOIN requests USING (seq) WHERE seq = ?1")?
+        .query_row([seq], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
+        .optional()?;
+    Ok(found.and_then(|[head, status, request]| codec::record(&head, &status, Some(&request), None).ok()))
 }
 
 pub(crate) fn next_visible(tx: &Tx<'_>) -> rusqlite::Result<Option<Timestamp>> {

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(crate) const APPLICATION_ID: i32 = 0x7073_7370;
 
 /// One script a version; `user_version` counts those that have run. Released ones never change.
-pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 // Integers stand in for ids inside the file: `seq` is short, grows, and keys the large columns and
 // the queue, so that a listing or a compare-and-set never reads an input or a result.
@@ -84,6 +84,16 @@ INSERT INTO health VALUES (1, 0);
 const V2: &str = "
 ALTER TABLE results ADD COLUMN key BLOB;
 CREATE INDEX results_by_key ON results (key) WHERE key IS NOT NULL;
+";
+
+// Warnings move from the request, which only a worker reads, to the head, which every poll reads.
+const V3: &str = "
+UPDATE jobs SET head = json_set(head, '$.warnings',
+        json((SELECT request ->> '$.warnings' FROM requests WHERE requests.seq = jobs.seq)))
+    WHERE EXISTS (SELECT 1 FROM requests
+                  WHERE requests.seq = jobs.seq AND json_array_length(request, '$.warnings') > 0);
+UPDATE requests SET request = json_remove(request, '$.warnings')
+    WHERE json_array_length(request, '$.warnings') > 0;
 ";
 
 /// What a file is, by its header.

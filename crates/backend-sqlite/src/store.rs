@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, ResultKey, StoreError,
-    Submission, Summary, Timestamp,
+    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
+    StoreError, Submission, Timestamp,
 };
 use rusqlite::{OptionalExtension, params};
 
@@ -34,6 +33,7 @@ impl JobStore for SqliteBackend {
             max_result_bytes: MAX_RESULT_BYTES,
             // Sending again merges with the message that is there: cheap at any time.
             resend_after: Duration::ZERO,
+            settles_messages: true,
         }
     }
 
@@ -77,22 +77,38 @@ impl JobStore for SqliteBackend {
         outcomes.into_iter().map(answer).collect()
     }
 
-    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+    async fn read(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError> {
         let id = id.uuid().into_bytes();
         self.readers
             .read(move |db| {
-                let found: Option<[String; 3]> = db
-                    .prepare_cached(
-                        "SELECT head, status, request FROM jobs JOIN requests USING (seq) WHERE jobs.id = ?1",
-                    )?
-                    .query_row([id], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
+                // Parts that are not asked for are not touched.
+                let sql = match (include.request, include.result) {
+                    (false, false) => "SELECT head, status, NULL, NULL FROM jobs WHERE id = ?1",
+                    (true, false) => {
+                        "SELECT head, status, request, NULL FROM jobs JOIN requests USING (seq) WHERE id = ?1"
+                    }
+                    (false, true) => {
+                        "SELECT head, status, NULL, result FROM jobs LEFT JOIN results USING (seq) WHERE id = ?1"
+                    }
+                    (true, true) => {
+                        "SELECT head, status, request, result FROM jobs JOIN requests USING (seq)
+                         LEFT JOIN results USING (seq) WHERE id = ?1"
+                    }
+                };
+                type Row = (String, String, Option<String>, Option<Vec<u8>>);
+                let found: Option<Row> = db
+                    .prepare_cached(sql)?
+                    .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
                     .optional()?;
-                Ok(found.map(|[head, status, request]| codec::job(&head, &status, &request)).transpose()?)
+                let record = found.map(|(head, status, request, result)| {
+                    codec::record(&head, &status, request.as_deref(), result)
+                });
+                Ok(record.transpose()?)
             })
             .await
     }
 
-    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+    async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         let ids: Vec<IdBytes> = ids.iter().map(|id| id.uuid().into_bytes()).collect();
         self.readers
             .read(move |db| {
@@ -101,22 +117,9 @@ impl JobStore for SqliteBackend {
                 for id in &ids {
                     let texts: Option<[String; 2]> =
                         select.query_row([id], |row| Ok([row.get(0)?, row.get(1)?])).optional()?;
-                    found.push(texts.map(|[head, status]| codec::summary(&head, &status)).transpose()?);
+                    found.push(texts.map(|[head, status]| codec::job(&head, &status)).transpose()?);
                 }
                 Ok(found)
-            })
-            .await
-    }
-
-    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
-        let id = id.uuid().into_bytes();
-        self.readers
-            .read(move |db| {
-                let found: Option<Vec<u8>> = db
-                    .prepare_cached("SELECT result FROM results JOIN jobs USING (seq) WHERE jobs.id = ?1")?
-                    .query_row([id], |row| row.get(0))
-                    .optional()?;
-                Ok(found.map(Bytes::from))
             })
             .await
     }
@@ -150,13 +153,13 @@ impl JobStore for SqliteBackend {
         self.writer.write(1, move |tx| jobs::delete(tx, id)).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
         let limit = query.limit.clamp(1, MAX_BATCH);
         let owner = query.owner.as_str().to_owned();
         let state = query.state.map(state_code);
         // No id is as large as the bound where there is none.
         let before = query.before.map_or([0xff; 16], |id| id.uuid().into_bytes());
-        let mut items: Vec<Summary> = self
+        let mut items: Vec<Job> = self
             .readers
             .read(move |db| {
                 let mut select = db.prepare_cached(match state {
@@ -172,7 +175,7 @@ impl JobStore for SqliteBackend {
                 let mut rows = select.query(params![owner, before, state, limit as i64 + 1])?;
                 let mut items = Vec::new();
                 while let Some(row) = rows.next()? {
-                    items.push(codec::summary(
+                    items.push(codec::job(
                         row.get_ref(0)?.as_str().map_err(from_sql)?,
                         row.get_ref(1)?.as_str().map_err(from_sql)?,
                     )?);

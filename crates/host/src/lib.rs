@@ -12,13 +12,13 @@
 //! - [`program`]: what the mains share
 
 mod backoff;
-mod deal;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod later;
 pub mod liveness;
 pub mod poll;
 pub mod probes;
+mod processor;
 pub mod program;
 pub mod server;
 pub mod settings;

@@ -1,39 +1,40 @@
 //! The poll loop: takes messages from a receiver, runs the handler for each, settles each.
 //!
-//! - Never more in hand than there are slots, and nothing is fetched beyond the free ones.
+//! - A message is received only when the handler has room for it ([`Handler::reserve`]) and a slot is free.
 //! - A message stays hidden from others as long as its handler runs.
 //! - A body that cannot be decoded goes to the dead letters; a handler that panics is retried.
-//! - Errors of the receiver are waited out; the loop ends on shutdown and on nothing else.
-//! - On shutdown fetching stops at once, handlers get the grace time to finish, then to give back.
+//! - After an error of the receiver the loop waits and goes on; only shutdown ends it.
+//! - On shutdown receiving stops at once. Handlers get the grace time to finish, then to release their jobs.
 
 use std::convert::Infallible;
+use std::iter;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pssp_jobs::{Delivery, Disposition, Handler, JobReceiver, Jobs, Receipt, StoreError};
+use pssp_jobs::{Delivery, Disposition, Handler, JobReceiver, Jobs, Receipt, Slot, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
-use crate::deal::{self, Dealer};
 use crate::liveness::Liveness;
+use crate::processor::{self, MessageProcessor};
 
-/// The longest that a receive may hang beyond its own wait before it counts as failed.
-const HUNG: Duration = Duration::from_secs(30);
+/// How long a receive may take beyond its own wait before it counts as failed.
+const HANG_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a receive waits for messages at the start, and after an error.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a receive that is under way at shutdown may take to bring what it has taken already.
-const LINGER: Duration = Duration::from_millis(500);
+/// How long a receive that is under way at shutdown may take to return the messages it has taken already.
+const LAST_RECEIVE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The bounds of a poll loop.
 #[derive(Debug, Clone)]
 pub struct PollOptions {
-    /// Messages in hand at the same time; 1 to 1,000.
+    /// Messages in hand at the same time: computed, or being settled. 1 to 1,000.
     pub slots: usize,
     /// How long a receive waits for the first message.
     pub wait: Duration,
@@ -48,41 +49,47 @@ impl PollOptions {
         Self { slots: settings.worker.slots, wait: Duration::from_secs(20), grace: settings.grace }
     }
 
-    /// The times, counted from the start of shutdown, at which handlers are asked to give back, and
-    /// at which those are left alone that did not.
+    /// The times, counted from the start of shutdown, at which handlers are asked to release their jobs, and
+    /// at which the loop stops waiting for those that did not.
     fn phases(&self) -> (Duration, Duration) {
         let margin = Duration::from_secs(5).min(self.grace / 3);
         (self.grace.saturating_sub(margin), self.grace.saturating_sub(margin / 2))
     }
 }
 
-/// Takes messages and runs a handler for them.
+/// Room for one message: a slot of the handler, and one of the messages that may be in hand.
+struct Room {
+    slot: Slot,
+    in_hand: OwnedSemaphorePermit,
+}
+
+/// Receives messages and runs a handler for each.
 pub struct Poller {
-    dealer: Dealer,
+    processor: MessageProcessor,
     receiver: Arc<dyn JobReceiver>,
     options: PollOptions,
-    give_back: CancellationToken,
-    /// Handlers still running are dropped.
+    release: CancellationToken,
+    /// Handlers that still run are dropped.
     abandon: CancellationToken,
     liveness: Liveness,
 }
 
 impl Poller {
-    /// `give_back` is cancelled when the handler shall give back what it works on.
+    /// `release` is cancelled when the handler shall release the jobs that it works on.
     #[must_use]
     pub fn new(
         jobs: Jobs,
         receiver: Arc<dyn JobReceiver>,
         handler: Arc<dyn Handler>,
         options: PollOptions,
-        give_back: CancellationToken,
+        release: CancellationToken,
     ) -> Self {
         let liveness = Liveness::default();
-        let (dealer, abandon) = (Dealer { jobs, handler }, CancellationToken::new());
-        Self { dealer, receiver, options, give_back, abandon, liveness }
+        let (processor, abandon) = (MessageProcessor { jobs, handler }, CancellationToken::new());
+        Self { processor, receiver, options, release, abandon, liveness }
     }
 
-    /// Tells how the loop is doing.
+    /// Shows how the loop is doing.
     #[must_use]
     pub fn liveness(&self) -> Liveness {
         self.liveness.clone()
@@ -94,18 +101,17 @@ impl Poller {
         let slots = Arc::new(Semaphore::new(this.options.slots));
         let tasks = TaskTracker::new();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(15));
-        while let Some(permits) = this.free_slots(&slots, &shutdown).await {
-            let fetched = this.fetch(permits.num_permits(), &shutdown).await;
-            match fetched {
+        while let Some(room) = this.room(&slots, &shutdown).await {
+            match this.fetch(room.len(), &shutdown).await {
                 Ok(deliveries) => {
                     this.liveness.answered();
                     if backoff.reset() {
                         tracing::info!("receiving messages again");
                     }
-                    this.start(deliveries, permits, &tasks);
+                    this.start(deliveries, room, &tasks);
                 }
                 Err(error) => {
-                    drop(permits);
+                    drop(room);
                     this.wait_out(&error, &mut backoff, &shutdown).await;
                 }
             }
@@ -114,34 +120,35 @@ impl Poller {
         this.drain(&tasks).await;
     }
 
-    /// All slots that are free, at least one; `None` on shutdown.
-    async fn free_slots(
-        &self,
-        slots: &Arc<Semaphore>,
-        shutdown: &CancellationToken,
-    ) -> Option<OwnedSemaphorePermit> {
+    /// Room for as many messages as can be taken now, at least one; `None` on shutdown.
+    async fn room(&self, slots: &Arc<Semaphore>, shutdown: &CancellationToken) -> Option<Vec<Room>> {
         let _waiting = self.liveness.busy();
-        // Only this loop takes permits, so what is free stays free until they are taken below.
-        let free = u32::try_from(slots.available_permits().max(1)).unwrap_or(1);
+        let reserve = async {
+            // Only this loop takes permits, so what is free stays free until they are taken below.
+            let first = Arc::clone(slots).acquire_owned().await.ok()?;
+            let reserved = self.processor.handler.reserve(slots.available_permits() + 1).await;
+            let permits =
+                iter::once(first).chain(iter::from_fn(|| Arc::clone(slots).try_acquire_owned().ok()));
+            Some(reserved.into_iter().zip(permits).map(|(slot, in_hand)| Room { slot, in_hand }).collect())
+        };
         tokio::select! {
             biased;
             () = shutdown.cancelled() => None,
-            permits = slots.clone().acquire_many_owned(free) => permits.ok(),
+            room = reserve => room,
         }
     }
 
     async fn fetch(&self, max: usize, shutdown: &CancellationToken) -> Result<Vec<Delivery>, StoreError> {
-        // Until the queue has answered (again) nobody knows that it does, so do not wait long for the
-        // answer that there is nothing.
+        // Until the queue has answered once (again after errors), ask for a quick answer: it shows readiness.
         let wait =
             if self.liveness.answers() { self.options.wait } else { self.options.wait.min(FIRST_WAIT) };
-        let receive = self.receiver.receive(max, wait, self.dealer.jobs.policy().lease);
-        let mut receive = pin!(tokio::time::timeout(wait + HUNG, receive));
+        let receive = self.receiver.receive(max, wait, self.processor.jobs.policy().lease);
+        let mut receive = pin!(tokio::time::timeout(wait + HANG_TIMEOUT, receive));
         let received = tokio::select! {
             biased;
             () = shutdown.cancelled() => {
-                // What it has taken already would be hidden for a whole lease if it were dropped now.
-                if let Ok(Ok(Ok(taken))) = tokio::time::timeout(LINGER, &mut receive).await {
+                // Messages that it has taken would stay hidden for a whole lease if it were dropped now.
+                if let Ok(Ok(Ok(taken))) = tokio::time::timeout(LAST_RECEIVE_TIMEOUT, &mut receive).await {
                     self.return_all(taken).await;
                 }
                 return Ok(Vec::new());
@@ -149,7 +156,7 @@ impl Poller {
             received = &mut receive => received,
         };
         received.unwrap_or_else(|_| {
-            let hung = format!("no answer within {} s", (wait + HUNG).as_secs());
+            let hung = format!("no answer within {} s", (wait + HANG_TIMEOUT).as_secs());
             Err(StoreError::Unavailable(hung.into()))
         })
     }
@@ -172,34 +179,30 @@ impl Poller {
         }
     }
 
-    /// One task a delivery, each with one of the permits; the permits left over are free again.
-    fn start(
-        self: &Arc<Self>,
-        deliveries: Vec<Delivery>,
-        mut permits: OwnedSemaphorePermit,
-        tasks: &TaskTracker,
-    ) {
+    /// One task a delivery, each with room of its own. Room that is left over is free again.
+    fn start(self: &Arc<Self>, deliveries: Vec<Delivery>, room: Vec<Room>, tasks: &TaskTracker) {
+        let mut room = room.into_iter();
         for delivery in deliveries {
-            // A backend that brought more than was asked for breaks its contract; what it brought is
-            // handled all the same.
-            let permit = permits.split(1);
+            // A backend that brought more than was asked for breaks its contract. The surplus is handled anyway.
+            let (slot, in_hand) =
+                room.next().map_or((Slot::unlimited(), None), |r| (r.slot, Some(r.in_hand)));
             let this = Arc::clone(self);
             tasks.spawn(async move {
-                this.deal_with(delivery).await;
-                drop(permit);
+                this.process(delivery, slot).await;
+                drop(in_hand);
             });
         }
     }
 
     async fn drain(&self, tasks: &TaskTracker) {
         let start = Instant::now();
-        let (give_back, abandon) = self.options.phases();
-        if tokio::time::timeout_at(start + give_back, tasks.wait()).await.is_ok() {
+        let (release, abandon) = self.options.phases();
+        if tokio::time::timeout_at(start + release, tasks.wait()).await.is_ok() {
             return;
         }
         let left = tasks.len();
-        tracing::info!(left, "giving back {left} jobs that do not finish in the grace time");
-        self.give_back.cancel();
+        tracing::info!(left, "releasing {left} jobs that do not finish in the grace time");
+        self.release.cancel();
         if tokio::time::timeout_at(start + abandon, tasks.wait()).await.is_ok() {
             return;
         }
@@ -211,10 +214,10 @@ impl Poller {
 
     // --- one message -------------------------------------------------------------------------
 
-    async fn deal_with(&self, delivery: Delivery) {
-        let Delivery { body, receives, receipt } = delivery;
+    async fn process(&self, delivery: Delivery, slot: Slot) {
+        let Delivery { body, receives, receipt, record } = delivery;
         let disposition = tokio::select! {
-            disposition = self.dealer.deal(body, receives) => disposition,
+            disposition = self.processor.process(body, receives, record, slot) => disposition,
             never = self.keep_hidden(&receipt) => match never {},
             () = self.abandon.cancelled() => Disposition::Retry { after: Duration::ZERO },
         };
@@ -223,12 +226,12 @@ impl Poller {
 
     /// Hides the message from others for another lease, every heartbeat.
     async fn keep_hidden(&self, receipt: &Receipt) -> Infallible {
-        let policy = self.dealer.jobs.policy();
+        let policy = self.processor.jobs.policy();
         loop {
             tokio::time::sleep(policy.heartbeat).await;
             match self.receiver.extend(receipt, policy.lease).await {
                 Ok(true) => {}
-                // Somebody else has it too. The job's own lease decides who works on it.
+                // Another worker has the message too. The job's lease decides who works on it.
                 Ok(false) => std::future::pending().await,
                 Err(error) => {
                     metrics::counter!("pssp_worker_settle_errors_total").increment(1);
@@ -240,8 +243,9 @@ impl Poller {
 
     /// A message that cannot be settled comes again, and then finds its job settled.
     async fn settle(&self, receipt: Receipt, disposition: Disposition) {
-        let name = deal::count(disposition);
+        let name = processor::count(disposition);
         let settled = match disposition {
+            Disposition::Settled => Ok(()),
             Disposition::Ack | Disposition::Discard => self.receiver.ack(receipt).await,
             Disposition::Retry { after } => self.receiver.retry(receipt, after).await,
         };

@@ -89,7 +89,7 @@ fn kinds(swept: &Swept) -> [(&'static str, usize); 6] {
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge of jobs is exact up to 2^53")]
 async fn measure_depth(jobs: &Jobs) -> Result<(), StoreError> {
-    let depth = jobs.backend().store.depth().await?;
+    let depth = jobs.depth().await?;
     for (state, n) in [("submitted", depth.submitted), ("running", depth.running), ("dead", depth.dead)] {
         metrics::gauge!("pssp_jobs", "state" => state).set(n as f64);
     }

@@ -119,7 +119,7 @@ impl Rules {
 
 fn new_job(name: Option<String>, input: Vec<u8>, cleaned: Cleaned) -> NewJob {
     let Cleaned { sequence, edits, warnings } = cleaned;
-    NewJob { name, request: Request { input: text(input), sequence, edits, warnings } }
+    NewJob { name, request: Request::new(text(input), sequence, edits), warnings }
 }
 
 /// The input as text. The cleaner accepts nothing but UTF-8, so nothing is replaced.

@@ -17,6 +17,7 @@ pub mod batch;
 pub mod contract;
 pub mod digest;
 pub mod error;
+pub mod handler;
 pub mod hub;
 pub mod id;
 pub mod intake;
@@ -33,16 +34,17 @@ pub mod time;
 pub use batch::{Batch, BatchItem};
 pub use digest::FieldDigest;
 pub use error::StoreError;
+pub use handler::{Disposition, Handler, Slot};
 pub use id::{BatchId, JobId, Owner};
-pub use job::{Failure, FailureClass, Fence, Head, Job, Refused, Request, State, Status, Summary};
-pub use message::{Disposition, Handler, Message};
+pub use job::{AttemptError, Failure, FailureClass, Fence, Head, Job, Refused, Request, State, Status};
+pub use message::Message;
 pub use notice::Notice;
 pub use policy::Policy;
 pub use ports::{
     Backend, BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth,
-    IdempotencyKey, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Submission,
-    Watcher,
+    IdempotencyKey, Include, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt,
+    Record, Submission, Watcher,
 };
-pub use reuse::{Outcome, ResultKey};
+pub use reuse::{ResultKey, StoredResult};
 pub use service::Jobs;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

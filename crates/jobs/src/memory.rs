@@ -13,13 +13,14 @@ use crate::batch::Batch;
 use crate::error::StoreError;
 use crate::hub::Hub;
 use crate::id::{BatchId, JobId, Owner};
-use crate::job::{Job, Phase, State, Summary};
+use crate::job::{Job, Phase, Request, State};
 use crate::message::Message;
 use crate::notice::Notice;
 use crate::policy::MAX_DELAY;
 use crate::ports::{
     BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth, IdempotencyKey,
-    JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Submission, Watcher,
+    Include, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Record,
+    Submission, Watcher,
 };
 use crate::reuse::ResultKey;
 use crate::time::{Clock, Timestamp};
@@ -38,6 +39,7 @@ pub struct MemoryBackend {
 #[derive(Default)]
 struct Tables {
     jobs: BTreeMap<JobId, Job>,
+    requests: HashMap<JobId, Arc<Request>>,
     results: HashMap<JobId, Bytes>,
     reusable: HashMap<ResultKey, JobId>,
     batches: HashMap<BatchId, Batch>,
@@ -93,8 +95,11 @@ impl MemoryBackend {
                 entry.visible_at = now.plus(visibility.min(MAX_DELAY * 2));
                 entry.receives += 1;
                 entry.receipt = receipt;
+                let (body, receives) = (entry.body.clone(), entry.receives);
+                let job = Message::decode(&body).ok();
+                let record = job.and_then(|message| tables.read(message.job, Include::REQUEST));
                 let receipt = Receipt::new(format!("{key}/{receipt}"));
-                Some(Delivery { body: entry.body.clone(), receives: entry.receives, receipt })
+                Some(Delivery { body, receives, receipt, record: record.map(Box::new) })
             })
             .collect()
     }
@@ -136,26 +141,37 @@ impl Tables {
             self.job_keys.insert((key.owner.clone(), key.key.clone()), (key.clone(), job.id()));
         }
         self.jobs.insert(job.id(), job.clone());
+        self.requests.insert(job.id(), submission.request.clone());
         Ok(Created::New)
     }
 
+    fn read(&self, id: JobId, include: Include) -> Option<Record> {
+        let job = self.jobs.get(&id)?.clone();
+        let request = self.requests.get(&id).filter(|_| include.request).cloned();
+        let result = self.results.get(&id).filter(|_| include.result).cloned();
+        Some(Record { job, request, result })
+    }
+
     fn apply(&mut self, change: &Change, now: Timestamp) -> Result<(), StoreError> {
-        let id = change.job.id();
+        let id = change.id;
         let stored = self.jobs.get_mut(&id).ok_or(StoreError::NotFound)?;
         if stored.fence() != change.expect {
             return Err(StoreError::Conflict(stored.fence()));
         }
-        stored.status = change.job.status.clone();
+        stored.status = change.status.clone();
         if let Some(result) = &change.result {
             self.results.insert(id, result.bytes.clone());
             self.reusable.extend(result.key.map(|key| (key, id)));
         }
         self.dead.remove(&id);
         if let (Phase::Failed { at, error }, Some(expires_at)) =
-            (&change.job.status.phase, change.job.status.expires_at)
+            (&change.status.phase, change.status.expires_at)
         {
             let reason = error.detail.clone();
             self.dead.insert(id, (DeadLetter { id, job: Some(id), at: *at, reason, body: None }, expires_at));
+        }
+        if change.status.state().is_terminal() || change.send.is_some() {
+            self.unqueue(id);
         }
         if let Some(delay) = change.send {
             self.enqueue(Message::new(id).encode(), now.plus(delay.min(MAX_DELAY)));
@@ -169,12 +185,18 @@ impl Tables {
         self.jobs.len() + self.batches.len() + keys + self.dead.len()
     }
 
+    /// Removes the messages of a job.
+    fn unqueue(&mut self, id: JobId) {
+        let body = Message::new(id).encode();
+        self.queue.retain(|_, e| e.body != body);
+    }
+
     fn remove(&mut self, id: JobId) -> bool {
+        self.requests.remove(&id);
         self.results.remove(&id);
         self.reusable.retain(|_, job| *job != id);
         self.dead.remove(&id);
-        let body = Message::new(id).encode();
-        self.queue.retain(|_, e| e.body != body);
+        self.unqueue(id);
         self.jobs.remove(&id).is_some()
     }
 }
@@ -196,6 +218,7 @@ impl JobStore for MemoryBackend {
             max_create: 1000,
             max_result_bytes: usize::MAX,
             resend_after: Duration::ZERO,
+            settles_messages: true,
         }
     }
 
@@ -209,17 +232,13 @@ impl JobStore for MemoryBackend {
         outcomes
     }
 
-    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        Ok(self.tables().jobs.get(&id).cloned())
+    async fn read(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError> {
+        Ok(self.tables().read(id, include))
     }
 
-    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
+    async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         let tables = self.tables();
-        Ok(ids.iter().map(|id| tables.jobs.get(id).map(Job::summary)).collect())
-    }
-
-    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.tables().results.get(&id).cloned())
+        Ok(ids.iter().map(|id| tables.jobs.get(id).cloned()).collect())
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
@@ -232,7 +251,7 @@ impl JobStore for MemoryBackend {
         if change.send.is_some() {
             self.arrived.notify_waiters();
         }
-        self.hub.notify(change.job.id());
+        self.hub.notify(change.id);
         Ok(())
     }
 
@@ -242,7 +261,7 @@ impl JobStore for MemoryBackend {
         Ok(removed)
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
         let tables = self.tables();
         let mut items = tables
             .jobs
@@ -251,8 +270,8 @@ impl JobStore for MemoryBackend {
             .filter(|job| query.before.is_none_or(|before| job.id() < before))
             .filter(|job| job.head.owner == query.owner)
             .filter(|job| query.state.is_none_or(|state| job.state() == state))
-            .map(Job::summary);
-        let page: Vec<Summary> = items.by_ref().take(query.limit).collect();
+            .cloned();
+        let page: Vec<Job> = items.by_ref().take(query.limit).collect();
         let next = items.next().and(page.last()).map(|last| last.head.id);
         Ok(Page { items: page, next })
     }

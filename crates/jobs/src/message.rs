@@ -1,8 +1,5 @@
-//! What travels through the queue, and what becomes of it.
+//! What travels through the queue.
 
-use std::time::Duration;
-
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::id::JobId;
@@ -10,7 +7,7 @@ use crate::id::JobId;
 /// A hint that a job may be ready to run. It carries no truth: the record decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Version of this form. Fields may be added without a new one: who does not know them passes them over.
+    /// Version of this form. Fields may be added without a new version: a reader skips those that it does not know.
     v: Version,
     /// The job.
     pub job: JobId,
@@ -61,30 +58,6 @@ impl Message {
     }
 }
 
-/// What the worker's handler says about a message; the host turns it into acknowledge or retry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disposition {
-    /// Done with it: delete the message.
-    Ack,
-    /// Not now: deliver it again after this time.
-    Retry {
-        /// How long to wait.
-        after: Duration,
-    },
-    /// Not for us and never will be (no such job, undecodable): delete it and count it.
-    Discard,
-}
-
-/// What a host runs for each message: the worker function.
-///
-/// Must be idempotent, since delivery is at least once.
-#[async_trait]
-pub trait Handler: Send + Sync {
-    /// Deals with one message to the end, and says what becomes of it. Never fails: what goes wrong
-    /// is a [`Disposition`] and a log line.
-    async fn handle(&self, message: Message) -> Disposition;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +65,7 @@ mod tests {
 
     /// An old worker meets messages of a new release while both run.
     #[test]
-    fn a_field_of_a_later_release_is_passed_over() {
+    fn a_field_of_a_later_release_is_skipped() {
         let message = Message::new(JobId::new(Timestamp::from_millis(1)));
         let later = message.encode().replace("}", r#","of_later":[1]}"#);
         assert_eq!(Message::decode(&later).unwrap(), message);

@@ -14,9 +14,9 @@ pub const MAX_SKEW: Duration = Duration::from_secs(10);
 pub struct Policy {
     /// After so many failed attempts a job is `failed`.
     pub max_failures: u32,
-    /// After so many attempts that ended with the death of their worker a job is `failed`. Counted
-    /// apart: a job that kills its worker must not be tried as often as one that merely fails.
-    pub max_deaths: u32,
+    /// After so many attempts whose worker was lost a job is `failed`. Counted apart: a job that kills
+    /// its worker must not be tried as often as one that only fails.
+    pub max_lost_workers: u32,
     /// How long a claim holds without a heartbeat.
     pub lease: Duration,
     /// How often a worker extends the lease of what it runs.
@@ -38,7 +38,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             max_failures: 5,
-            max_deaths: 3,
+            max_lost_workers: 3,
             lease: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
             backoff_base: Duration::from_secs(1),
@@ -80,7 +80,7 @@ impl Policy {
         }
         for (value, name) in [
             (u128::from(self.max_failures), "the number of attempts"),
-            (u128::from(self.max_deaths), "the number of worker deaths"),
+            (u128::from(self.max_lost_workers), "the number of lost workers"),
             (self.heartbeat.as_millis(), "the heartbeat in milliseconds"),
             (self.ttl.as_millis(), "the time to live in milliseconds"),
         ] {

@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use pssp_predict::sequence::Warning;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
 use crate::error::StoreError;
 use crate::id::{BatchId, JobId, Owner};
-use crate::job::{Fence, Job, State, Summary};
+use crate::job::{Fence, Job, Request, State, Status};
 use crate::message::Message;
 use crate::notice::Notice;
-use crate::reuse::{Outcome, ResultKey};
+use crate::reuse::{ResultKey, StoredResult};
 use crate::time::Timestamp;
 
 /// What differs between backends.
@@ -33,6 +34,10 @@ pub struct Capabilities {
     /// How long after a job could have been started its message is taken for lost. Sending again
     /// must be cheap after this time: a no-op while the first message lives, or rare enough.
     pub resend_after: Duration,
+    /// Whether a transition also settles the message of the job: a terminal state deletes it, and
+    /// [`Change::send`] replaces it, whoever holds it. Then a worker settles nothing by receipt
+    /// ([`crate::Disposition::Settled`]).
+    pub settles_messages: bool,
 }
 
 /// An idempotency key as the caller gave it, with what it was used for.
@@ -51,8 +56,10 @@ pub struct IdempotencyKey {
 /// A job to be created.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// The job, fresh from [`Job::submit`] or [`Job::answered`].
+    /// The job, fresh from [`Job::submit`] or [`Job::finished_from_cache`].
     pub job: Job,
+    /// Its input.
+    pub request: Arc<Request>,
     /// The caller's key, if there was one.
     pub key: Option<IdempotencyKey>,
     /// The result of a job that is finished already: there if and only if it is.
@@ -68,15 +75,60 @@ pub enum Created<Id> {
     Existing(Id),
 }
 
+/// What to read beside the job itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Include {
+    /// The request, with the input.
+    pub request: bool,
+    /// The result, if there is one.
+    pub result: bool,
+}
+
+impl Include {
+    /// The job alone.
+    pub const NOTHING: Self = Self { request: false, result: false };
+    /// The request.
+    pub const REQUEST: Self = Self { request: true, result: false };
+    /// The result.
+    pub const RESULT: Self = Self { request: false, result: true };
+    /// The request and the result.
+    pub const ALL: Self = Self { request: true, result: true };
+}
+
+/// A job as it was read, with the parts that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The job.
+    pub job: Job,
+    /// Its input; there if it was asked for.
+    pub request: Option<Arc<Request>>,
+    /// Its result; there if it was asked for and the job is finished.
+    pub result: Option<Bytes>,
+}
+
+impl Record {
+    /// What the caller should know about the input. Needs the request for records of release 0.1.0, which
+    /// kept it there.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        match &self.request {
+            Some(request) if self.job.head.warnings.is_empty() => &request.old_warnings,
+            _ => &self.job.head.warnings,
+        }
+    }
+}
+
 /// One durable transition.
 #[derive(Debug, Clone)]
 pub struct Change {
+    /// Which job.
+    pub id: JobId,
     /// What the store must still hold.
     pub expect: Fence,
-    /// The job as it shall be. Only [`Job::status`] is written.
-    pub job: Job,
+    /// The status as it shall be.
+    pub status: Status,
     /// The result, written in the same step (with finish).
-    pub result: Option<Outcome>,
+    pub result: Option<StoredResult>,
     /// Send the job's message, to be delivered after this time.
     pub send: Option<Duration>,
 }
@@ -84,13 +136,14 @@ pub struct Change {
 impl Change {
     /// From `before` to `after`, with nothing else.
     #[must_use]
-    pub fn new(before: &Job, after: Job) -> Self {
-        Self { expect: before.fence(), job: after, result: None, send: None }
+    pub fn new(before: &Job, after: &Job) -> Self {
+        let status = after.status.clone();
+        Self { id: before.id(), expect: before.fence(), status, result: None, send: None }
     }
 
     /// … and the result in the same step.
     #[must_use]
-    pub fn with_result(self, result: Outcome) -> Self {
+    pub fn with_result(self, result: StoredResult) -> Self {
         Self { result: Some(result), ..self }
     }
 
@@ -150,15 +203,18 @@ pub trait JobStore: Send + Sync {
     /// Not repeatable without a key: a job that exists is [`StoreError::Exists`].
     async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>>;
 
-    /// The job, as the last acknowledged write left it (never a stale read). Expired ones may still
-    /// be there: callers check [`crate::Status::is_expired`].
-    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+    /// The job, as the last acknowledged write left it (never a stale read), with the parts in
+    /// `include`. Parts that are not asked for are not read. Expired jobs may still be there: callers
+    /// check [`crate::Status::is_expired`].
+    async fn read(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError>;
 
-    /// Many jobs without their inputs, one answer an id, in order.
-    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError>;
+    /// The job alone: what a poll, a heartbeat, a cancel and a sweep read.
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.read(id, Include::NOTHING).await?.map(|record| record.job))
+    }
 
-    /// The stored result of a finished job.
-    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError>;
+    /// Many jobs, one answer an id, in order.
+    async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError>;
 
     /// The job that last finished with a result of this key, one answer a key, in order. A hint: it may
     /// lag behind, and the job may be gone or another; callers read and compare. At most
@@ -167,8 +223,9 @@ pub trait JobStore: Send + Sync {
 
     /// Makes a transition durable if the job is still at `expect`, all of it or nothing: status,
     /// result, message, wake-up of watchers, and the dead letter that every failed job is (added on
-    /// failed, removed when it leaves). Where the answer to a write was lost, callers read back what
-    /// became of it, so the backend need not know its own earlier try.
+    /// failed, removed when it leaves). With [`Capabilities::settles_messages`] a terminal state also
+    /// deletes the job's message. Where the answer to a write was lost, callers read back what became
+    /// of it, so the backend need not recognise its own earlier try.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] with where the job is now, [`StoreError::NotFound`] if it is gone.
@@ -180,7 +237,7 @@ pub trait JobStore: Send + Sync {
 
     /// Jobs of one owner, newest first. A job that stays is on exactly one page, whatever is created
     /// meanwhile. May lag behind writes where the backend says so; never decide on it.
-    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError>;
+    async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError>;
 
     /// Jobs whose `due_at` is at or before `now`, or after `now + horizon` (the clock jumped back),
     /// the longest overdue first, at most `limit` (the store may cap it at 1,000). A candidate list:
@@ -308,6 +365,9 @@ pub struct Delivery {
     pub receives: u32,
     /// To settle it with.
     pub receipt: Receipt,
+    /// The job with its request as they stood when the message was taken, where the backend reads them
+    /// in the same step. A claim that finds the job changed since reads it again.
+    pub record: Option<Box<Record>>,
 }
 
 /// The receiving side of the queue. On Lambda the platform receives and deletes: a worker there

@@ -53,7 +53,7 @@ impl fmt::Debug for ResultKey {
 
 /// A result on its way into the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct StoredResult {
     /// Its stored form.
     pub bytes: Bytes,
     /// Under which it is found again; nothing if it is not to be reused.

@@ -1,7 +1,7 @@
 //! The use cases: what handlers do with jobs, over any backend.
 //!
-//! Every durable step is read, decide (a pure transition of [`Job`]), compare-and-set; a lost race is
-//! decided anew from what the winner wrote.
+//! Every durable step is: read, decide (a pure transition of [`Job`]), compare-and-set. Whoever loses a race
+//! decides again from what the winner wrote.
 
 mod callers;
 mod events;
@@ -12,13 +12,14 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pssp_predict::Method;
+use pssp_predict::sequence::Warning;
+use pssp_predict::{Method, Sequence};
 
 use crate::error::StoreError;
 use crate::id::{JobId, Owner};
 use crate::job::{BatchRef, Head, Job, Refused, Request, State};
 use crate::policy::{BadPolicy, MAX_DELAY, Policy};
-use crate::ports::{Backend, Change, IdempotencyKey};
+use crate::ports::{Backend, Change, IdempotencyKey, Submission};
 use crate::time::{Clock, Timestamp};
 
 /// Why a use case did not go through.
@@ -45,6 +46,16 @@ pub struct NewJob {
     pub name: Option<String>,
     /// What is asked.
     pub request: Request,
+    /// What the caller should know about the input.
+    pub warnings: Vec<Warning>,
+}
+
+impl From<Sequence> for NewJob {
+    /// A job without a name, for a sequence that needed no cleaning.
+    fn from(sequence: Sequence) -> Self {
+        let request = Request::new(sequence.as_str().to_owned(), sequence, Vec::new());
+        Self { name: None, request, warnings: Vec::new() }
+    }
 }
 
 /// A caller's idempotency key and the digest of the request that it came with.
@@ -63,13 +74,32 @@ pub struct Accepted<T> {
     pub value: T,
     /// Whether that was an earlier one.
     pub replayed: bool,
+    /// How many jobs were made now, already finished with a stored result.
+    pub reused: usize,
+}
+
+/// A job that this worker holds, with its input. Dereferences to the [`Job`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The job.
+    pub job: Job,
+    /// Its input.
+    pub request: Arc<Request>,
+}
+
+impl std::ops::Deref for Claimed {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.job
+    }
 }
 
 /// What came of trying to take a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// It is ours until its lease runs out.
-    Claimed(Job),
+    Claimed(Box<Claimed>),
     /// Try again after this time.
     Wait(Duration),
     /// Nothing left to do: it is terminal.
@@ -79,7 +109,6 @@ pub enum Claim {
 }
 
 /// What became of an attempt's last step.
-#[expect(clippy::large_enum_variant, reason = "short-lived: matched at once, never collected")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
     /// The job is now so.
@@ -99,7 +128,7 @@ pub struct Swept {
     pub healed: usize,
     /// Jobs given up because they had cost too many workers.
     pub buried: usize,
-    /// Overdue jobs that could not be repaired (a damaged record); logged.
+    /// Overdue jobs that could not be repaired (a damaged record). Each is logged.
     pub skipped: usize,
     /// Expired records forgotten.
     pub purged: usize,
@@ -142,7 +171,8 @@ impl Jobs {
         &self.policy
     }
 
-    /// The backend.
+    /// The backend, for contract cases. Handlers use the methods of this type alone.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn backend(&self) -> &Backend {
         &self.backend
@@ -150,30 +180,40 @@ impl Jobs {
 
     async fn settle(&self, job: &Job, next: Result<Job, Refused>) -> Result<Settled, StoreError> {
         match next {
-            Ok(next) => self.apply(&Change::new(job, next)).await,
+            Ok(next) => self.apply(Change::new(job, &next), next).await,
             Err(_) => Ok(Settled::Stale),
         }
     }
 
-    async fn apply(&self, change: &Change) -> Result<Settled, StoreError> {
-        match self.backend.store.apply(change).await {
-            Ok(()) => Ok(Settled::Done(change.job.clone())),
+    /// Makes `change` durable. `next` is the job after it.
+    async fn apply(&self, change: Change, next: Job) -> Result<Settled, StoreError> {
+        match self.backend.store.apply(&change).await {
+            Ok(()) => Ok(Settled::Done(next)),
             Err(StoreError::Conflict(_) | StoreError::NotFound) => Ok(Settled::Stale),
             Err(error) => Err(error),
         }
     }
 
-    fn job(&self, id: JobId, owner: &Owner, new: NewJob, delay: Duration, batch: Option<BatchRef>) -> Job {
-        let now = self.now();
+    /// What is to be created for `new`.
+    fn submission(
+        &self,
+        id: JobId,
+        owner: &Owner,
+        new: NewJob,
+        delay: Duration,
+        batch: Option<BatchRef>,
+    ) -> Submission {
         let head = Head {
             id,
             owner: owner.clone(),
-            created_at: now,
+            created_at: self.now(),
             name: new.name,
             batch,
             length: new.request.sequence.len(),
+            warnings: new.warnings,
         };
-        Job::submit(head, new.request, delay.min(MAX_DELAY), &self.policy)
+        let job = Job::submit(head, delay.min(MAX_DELAY), &self.policy);
+        Submission { job, request: Arc::new(new.request), key: None, result: None }
     }
 
     fn idempotency(&self, owner: &Owner, key: Key) -> IdempotencyKey {

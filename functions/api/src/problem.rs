@@ -94,10 +94,6 @@ impl Problem {
         self
     }
 
-    pub(crate) fn is(&self, kind: Kind) -> bool {
-        self.0.kind == kind
-    }
-
     /// The same for the classic API, where what is no protein sequence is a plain 400.
     pub(crate) fn classic(mut self) -> Self {
         if self.0.kind == Kind::InvalidInput {

@@ -1,8 +1,11 @@
 //! Results: read from the store, and written in the format asked for.
 
-use pssp_jobs::{Job, JobId, State, Timestamp};
+use std::sync::Arc;
+
+use pssp_jobs::{Include, Job, JobId, Owner, Record, Request, State, Timestamp};
 use pssp_predict::Prediction;
 use pssp_predict::format::{Entry, Format};
+use pssp_predict::sequence::Warning;
 use serde_json::json;
 
 use crate::app::Ctx;
@@ -10,26 +13,38 @@ use crate::headers;
 use crate::problem::{Kind, Problem};
 use crate::view;
 
-/// A finished job with its prediction.
+/// A finished job with its input and its prediction.
 pub(crate) struct Finished {
     pub(crate) job: Job,
+    pub(crate) request: Arc<Request>,
     pub(crate) prediction: Prediction,
+    warnings: Vec<Warning>,
 }
 
 impl Finished {
-    /// Reads the result of `job`.
+    /// Reads a job of `owner` with its result.
     ///
     /// # Errors
-    /// Not ready, without result, deleted meanwhile, or unreadable.
-    pub(crate) async fn read(ctx: &Ctx, job: Job) -> Result<Self, Problem> {
+    /// No such job, not ready, without result, or unreadable.
+    pub(crate) async fn find(ctx: &Ctx, owner: &Owner, id: JobId) -> Result<Self, Problem> {
+        Self::of(ctx, ctx.jobs().find_with(owner, id, Include::ALL).await?).await
+    }
+
+    /// From a record with request and result.
+    ///
+    /// # Errors
+    /// Not ready, without result, or unreadable.
+    pub(crate) async fn of(ctx: &Ctx, record: Record) -> Result<Self, Problem> {
+        let warnings = record.warnings().to_vec();
+        let Record { job, request, result } = record;
         finished(&job, ctx.jobs().now())?;
-        let bytes = ctx.jobs().result(job.id()).await?;
+        let (Some(request), Some(bytes)) = (request, result) else { return Err(Problem::no_job()) };
         let prediction = ctx.cpu.run_if_large(bytes.len(), move || Prediction::decode(&bytes)).await?;
         let prediction = prediction.map_err(|error| {
             tracing::error!(job = %job.id(), "stored result of job {} cannot be read", job.id());
             Problem::internal(&error)
         })?;
-        Ok(Self { job, prediction })
+        Ok(Self { job, request, prediction, warnings })
     }
 
     /// What the formats write, under this id.
@@ -38,10 +53,10 @@ impl Finished {
             id,
             name: self.job.head.name.as_deref(),
             header: None,
-            sequence: &self.job.request.sequence,
+            sequence: &self.request.sequence,
             prediction: &self.prediction,
-            edits: &self.job.request.edits,
-            warnings: &self.job.request.warnings,
+            edits: &self.request.edits,
+            warnings: &self.warnings,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What callers see of a job.
 
 use pssp_jobs::job::Phase;
-use pssp_jobs::{Failure, Head, Job, JobId, State, Status, Summary, Timestamp};
+use pssp_jobs::{AttemptError, Failure, Job, JobId, State, Status, Timestamp};
 use pssp_predict::sequence::Warning;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -21,10 +21,13 @@ pub(crate) struct JobView<'a> {
     reused: bool,
     name: Option<&'a str>,
     length: usize,
-    /// Left out of lists, which do not read the input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warnings: Option<&'a [Warning]>,
+    warnings: &'a [Warning],
     error: Option<&'a Failure>,
+    /// Why the last attempt that failed did so, also while the job waits for another attempt.
+    last_error: Option<&'a AttemptError>,
+    /// The errors of the last attempts, oldest first; there if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt_errors: Option<&'a [AttemptError]>,
     links: Links,
 }
 
@@ -39,15 +42,13 @@ struct Links {
 }
 
 impl<'a> JobView<'a> {
+    /// With the errors of all attempts that are kept.
+    pub(crate) fn with_attempts(job: &'a Job, gateway: &Gateway) -> Self {
+        Self { attempt_errors: Some(&job.status.errors), ..Self::of(job, gateway) }
+    }
+
     pub(crate) fn of(job: &'a Job, gateway: &Gateway) -> Self {
-        Self { warnings: Some(&job.request.warnings), ..Self::new(&job.head, &job.status, gateway) }
-    }
-
-    pub(crate) fn of_summary(summary: &'a Summary, gateway: &Gateway) -> Self {
-        Self::new(&summary.head, &summary.status, gateway)
-    }
-
-    fn new(head: &'a Head, status: &'a Status, gateway: &Gateway) -> Self {
+        let (head, status) = (&job.head, &job.status);
         let this = gateway.link(&path(head.id));
         let link = |what: &str| format!("{this}/{what}");
         Self {
@@ -61,8 +62,10 @@ impl<'a> JobView<'a> {
             reused: status.reused,
             name: head.name.as_deref(),
             length: head.length,
-            warnings: None,
+            warnings: &head.warnings,
             error: failure(status),
+            last_error: status.errors.last(),
+            attempt_errors: None,
             links: Links {
                 result: link("result"),
                 plot: link("plot.svg"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pssp_jobs::job::Phase;
-use pssp_jobs::service::Settled;
-use pssp_jobs::{Disposition, Failure, FailureClass, Job, Jobs, State, StoreError};
+use pssp_jobs::service::{Claimed, Settled};
+use pssp_jobs::{Disposition, Failure, FailureClass, Job, Jobs, Slot, State, StoreError, Watcher};
 use pssp_predict::EngineError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,21 +28,28 @@ enum Step {
 }
 
 /// Runs one claimed job to the end of its attempt.
-pub(crate) async fn run(jobs: &Jobs, pool: &Pool, give_back: &CancellationToken, job: &Job) -> Disposition {
+pub(crate) async fn run(
+    jobs: &Jobs,
+    pool: &Pool,
+    release: &CancellationToken,
+    job: &Claimed,
+    watcher: Box<dyn Watcher>,
+    slot: Slot,
+) -> Disposition {
     let attempt = Attempt { jobs, job };
     if let (1, Some(started_at)) = (job.status.attempt, job.status.started_at) {
         metrics::histogram!("pssp_worker_wait_seconds").record(started_at.since(job.head.created_at));
     }
     // Dropping the prediction cancels it.
     tokio::select! {
-        outcome = pool.predict(job.request.sequence.clone()) => attempt.settle(step(outcome)).await,
-        () = attempt.lost() => {
+        outcome = pool.predict(job.request.sequence.clone(), slot) => attempt.settle(step(outcome)).await,
+        () = attempt.lost(watcher) => {
             let (id, n) = (job.id(), job.status.attempt);
             tracing::info!(job = %id, attempt = n, "job {id} is no longer ours (cancelled, deleted or lease lost): stopped attempt {n}");
             count("stale");
             Disposition::Ack
         }
-        () = give_back.cancelled() => attempt.release().await,
+        () = release.cancelled() => attempt.release().await,
     }
 }
 
@@ -64,7 +71,7 @@ fn step(outcome: Result<Bytes, NoResult>) -> Step {
     }
 }
 
-/// No longer than stores have room for in every record, and than anybody reads.
+/// Cut to what every record has room for, and to what people read.
 fn cut(mut detail: String) -> String {
     if detail.len() > MAX_DETAIL {
         detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
@@ -79,17 +86,17 @@ fn count(outcome: &'static str) {
 
 struct Attempt<'a> {
     jobs: &'a Jobs,
-    job: &'a Job,
+    job: &'a Claimed,
 }
 
 impl Attempt<'_> {
     // --- while computing ---------------------------------------------------------------------
 
     /// Returns when the job is known to be no longer ours.
-    async fn lost(&self) {
+    async fn lost(&self, watcher: Box<dyn Watcher>) {
         tokio::select! {
             () = self.beat() => {}
-            () = self.watch() => {}
+            () = self.watch(watcher) => {}
         }
     }
 
@@ -114,15 +121,13 @@ impl Attempt<'_> {
 
     /// Returns when an event or a poll shows the job cancelled, deleted or taken: sooner than the
     /// next heartbeat would.
-    async fn watch(&self) {
-        let mut watcher = self.jobs.backend().watch.watch(self.job.id());
+    async fn watch(&self, mut watcher: Box<dyn Watcher>) {
         loop {
-            // Watch first, then read: a cancel between the claim and the watch is seen too. A read
-            // that fails says nothing; the heartbeat will tell.
+            watcher.changed().await;
+            // A read that fails shows nothing; the heartbeat will.
             if matches!(self.jobs.still_ours(self.job).await, Ok(false)) {
                 return;
             }
-            watcher.changed().await;
         }
     }
 
@@ -172,8 +177,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Writes the step, again and again for up to a lease as long as the store is away: a result
-    /// that was computed is not thrown away for a hiccup.
+    /// Writes the step. While the store is away it tries again, for up to a lease: a computed result is not
+    /// thrown away for a short fault.
     async fn write_patiently(&self, step: &Step) -> Result<Settled, StoreError> {
         let deadline = Instant::now() + self.jobs.policy().lease;
         let mut pause = WRITE_AGAIN;
@@ -184,7 +189,7 @@ impl Attempt<'_> {
                     let id = self.job.id();
                     tracing::debug!(job = %id, %error, "cannot settle job {id} yet: {error}");
                 }
-                // The write that "failed" before may have gone through unseen.
+                // The write that failed before may have gone through although its answer was lost.
                 Ok(Settled::Stale) if unsure => return self.read_back(step).await,
                 settled => return settled,
             }
@@ -211,11 +216,16 @@ impl Attempt<'_> {
             Step::Retry(_) => &[State::Submitted, State::Failed],
         };
         let ours = |job: &Job| job.status.attempt == self.job.status.attempt && states.contains(&job.state());
-        let stored = self.jobs.backend().store.get(self.job.id()).await?;
+        let stored = self.jobs.get(self.job.id()).await?;
         Ok(stored.filter(ours).map_or(Settled::Stale, Settled::Done))
     }
 
-    /// What becomes of the message of a job that was settled.
+    /// What becomes of the message of a job after its transition, whose holder settles it by `elsewhere`.
+    fn message(&self, elsewhere: Disposition) -> Disposition {
+        if self.jobs.settles_messages() { Disposition::Settled } else { elsewhere }
+    }
+
+    /// Counts and logs the transition, and returns what becomes of the message.
     fn settled(&self, job: &Job) -> Disposition {
         let (id, attempt) = (job.id(), job.status.attempt);
         match &job.status.phase {
@@ -223,40 +233,41 @@ impl Attempt<'_> {
                 count("retried");
                 let after = not_before.since(self.jobs.now());
                 let after_ms = after.as_millis();
-                tracing::warn!(job = %id, attempt, after_ms, "attempt {attempt} of job {id} failed, next in {after_ms} ms");
-                Disposition::Retry { after }
+                let error = job.status.errors.last().map_or("no error is known", |error| &*error.detail);
+                tracing::warn!(job = %id, attempt, after_ms, error, "attempt {attempt} of job {id} failed, next in {after_ms} ms: {error}");
+                self.message(Disposition::Retry { after })
             }
             Phase::Failed { error, .. } => {
                 count("failed");
                 let detail = &error.detail;
                 tracing::warn!(job = %id, attempt, "job {id} failed at attempt {attempt}: {detail}");
-                Disposition::Ack
+                self.message(Disposition::Ack)
             }
             _ => {
                 count("finished");
                 metrics::counter!("pssp_worker_residues_total").increment(job.head.length as u64);
                 tracing::debug!(job = %id, attempt, "job {id} finished at attempt {attempt}");
-                Disposition::Ack
+                self.message(Disposition::Ack)
             }
         }
     }
 
-    /// Notes that the store refused a step of ours because the job had moved on.
+    /// Counts and logs that the store refused a step because the job had changed meanwhile.
     fn reject(&self) {
         let (id, attempt) = (self.job.id(), self.job.status.attempt);
         metrics::counter!("pssp_stale_completions_total").increment(1);
         count("stale");
-        tracing::info!(job = %id, attempt, "attempt {attempt} of job {id} came too late: the job had moved on");
+        tracing::info!(job = %id, attempt, "attempt {attempt} of job {id} came too late: the job had changed");
     }
 
-    /// Gives the job back, so that another worker need not wait for the lease to run out.
+    /// Releases the job, so that another worker need not wait for the lease to run out.
     async fn release(&self) -> Disposition {
         let (id, attempt) = (self.job.id(), self.job.status.attempt);
         match self.jobs.release(self.job).await {
             Ok(Settled::Done(_)) => {
                 count("released");
-                tracing::info!(job = %id, attempt, "gave job {id} back");
-                Disposition::Retry { after: Duration::ZERO }
+                tracing::info!(job = %id, attempt, "released job {id}");
+                self.message(Disposition::Retry { after: Duration::ZERO })
             }
             Ok(Settled::Stale) => {
                 self.reject();
@@ -264,7 +275,7 @@ impl Attempt<'_> {
             }
             Err(error) => {
                 count("unsettled");
-                tracing::warn!(job = %id, %error, "cannot give job {id} back, its lease will run out: {error}");
+                tracing::warn!(job = %id, %error, "cannot release job {id}, its lease will run out: {error}");
                 Disposition::Retry { after: self.jobs.policy().lease }
             }
         }

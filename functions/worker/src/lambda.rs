@@ -22,8 +22,8 @@ struct OnLambda {
 
 #[async_trait]
 impl Function for OnLambda {
-    fn handler(&self, give_back: CancellationToken) -> Arc<dyn Handler> {
-        Arc::new(self.worker.giving_back_on(give_back))
+    fn handler(&self, release: CancellationToken) -> Arc<dyn Handler> {
+        Arc::new(self.worker.releasing_on(release))
     }
 
     async fn idle(&self) {

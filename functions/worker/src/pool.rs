@@ -1,12 +1,14 @@
 //! A bounded pool of threads for the engine.
 
 use std::any::Any;
+use std::iter;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use pssp_jobs::Slot;
 use pssp_predict::{Cancel, Engine, EngineError, Sequence};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
 /// Runs the engine, at most so many times at once.
@@ -18,13 +20,13 @@ pub(crate) struct Pool {
 
 /// Why there is no result.
 pub(crate) enum NoResult {
-    /// The engine says so.
+    /// The engine failed.
     Engine(EngineError),
     /// It panicked, with this text.
     Panic(String),
 }
 
-/// Cancels the computation when it is dropped: whoever stops waiting for it has lost interest.
+/// Cancels the computation when it is dropped: nobody waits for it any more.
 struct CancelOnDrop(Cancel);
 
 impl Drop for CancelOnDrop {
@@ -44,15 +46,21 @@ impl Pool {
         let _all = self.threads.acquire_many(self.size).await;
     }
 
-    /// Waits for a free thread and computes the stored form of the result. Dropping the future
-    /// cancels the computation; its thread counts as taken until the engine has stopped.
-    pub(crate) async fn predict(&self, sequence: Sequence) -> Result<Bytes, NoResult> {
-        let cancel = CancelOnDrop(Cancel::new());
-        let Ok(thread) = Arc::clone(&self.threads).acquire_owned().await else {
-            return Err(NoResult::Engine(EngineError::Cancelled)); // never closed
+    /// Waits for a free thread, and takes all that are free up to `max`.
+    pub(crate) async fn reserve(&self, max: usize) -> Vec<Slot> {
+        let Ok(first) = Arc::clone(&self.threads).acquire_owned().await else {
+            return Vec::new(); // never closed
         };
+        let more = iter::from_fn(|| Arc::clone(&self.threads).try_acquire_owned().ok());
+        iter::once(first).chain(more.take(max.saturating_sub(1))).map(Slot::new).collect()
+    }
+
+    /// Computes the stored form of the result on the thread that `slot` stands for. Dropping the future
+    /// cancels the computation; its thread counts as taken until the engine has stopped.
+    pub(crate) async fn predict(&self, sequence: Sequence, slot: Slot) -> Result<Bytes, NoResult> {
+        let cancel = CancelOnDrop(Cancel::new());
         let (engine, token) = (Arc::clone(&self.engine), cancel.0.clone());
-        let computation = tokio::task::spawn_blocking(move || compute(&*engine, &sequence, &token, thread));
+        let computation = tokio::task::spawn_blocking(move || compute(&*engine, &sequence, &token, slot));
         match computation.await {
             Ok(outcome) => outcome.map_err(NoResult::Engine),
             Err(error) => Err(panicked(error)),
@@ -64,7 +72,7 @@ fn compute(
     engine: &dyn Engine,
     sequence: &Sequence,
     cancel: &Cancel,
-    _thread: OwnedSemaphorePermit,
+    _slot: Slot,
 ) -> Result<Bytes, EngineError> {
     let _busy = Busy::new();
     if cancel.is_cancelled() {

@@ -35,14 +35,13 @@ impl Standalone {
     /// # Errors
     /// If the backend has no queue to receive from.
     pub fn new(settings: &Settings, jobs: Jobs, engine: Arc<dyn Engine>) -> anyhow::Result<Self> {
-        let receiver =
-            jobs.backend().receiver.clone().context("this backend has no queue that a worker can poll")?;
+        let receiver = jobs.receiver().context("this backend has no queue that a worker can poll")?;
         let jobs = reusing(settings, &jobs, &*engine);
-        let give_back = CancellationToken::new();
+        let release = CancellationToken::new();
         let options = WorkerOptions { threads: settings.worker.threads };
-        let worker = Worker::new(jobs.clone(), engine, options, give_back.clone());
+        let worker = Worker::new(jobs.clone(), engine, options, release.clone());
         let poller =
-            Poller::new(jobs.clone(), receiver, Arc::new(worker), PollOptions::of(settings), give_back);
+            Poller::new(jobs.clone(), receiver, Arc::new(worker), PollOptions::of(settings), release);
         Ok(Self { poller, jobs, settings: settings.clone() })
     }
 

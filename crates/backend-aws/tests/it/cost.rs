@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pssp_jobs::job::Request;
 use pssp_jobs::service::{Claim, NewJob};
 use pssp_jobs::{JobReceiver as _, Message, Owner};
-use pssp_predict::Method;
+use pssp_predict::{Method, Sequence};
 
 use crate::faults::{Bench, bench};
 
@@ -14,9 +13,7 @@ use crate::faults::{Bench, bench};
 fn protein() -> NewJob {
     let residues: String =
         (0..150_u32).map(|n| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(n * n * 7 + n) as usize % 20])).collect();
-    let sequence = residues.parse().unwrap();
-    let request = Request { input: residues, sequence, edits: Vec::new(), warnings: Vec::new() };
-    NewJob { name: Some("a protein".to_owned()), request }
+    NewJob { name: Some("a protein".to_owned()), ..NewJob::from(residues.parse::<Sequence>().unwrap()) }
 }
 
 /// 2.5 KB that do not deflate: more than the result of such a protein is stored in.

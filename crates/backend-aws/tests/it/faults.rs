@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pssp_aws_local::sqs;
 use pssp_backend_aws::{AwsBackend, Options};
-use pssp_jobs::job::{Failure, FailureClass, Request};
-use pssp_jobs::service::{Claim, Key, NewJob, Settled};
+use pssp_jobs::job::{Failure, FailureClass};
+use pssp_jobs::service::{Claim, Claimed, Key, NewJob, Settled};
 use pssp_jobs::{
     Backend, Job, JobId, JobReceiver as _, JobStore as _, Jobs, ListQuery, ManualClock, Message, Owner,
     Policy, State, SystemClock,
@@ -38,20 +38,14 @@ pub(crate) async fn bench() -> Bench {
 }
 
 pub(crate) fn new_job() -> NewJob {
-    let request = Request {
-        input: "MKTAYIAKQR".to_owned(),
-        sequence: "MKTAYIAKQR".parse().unwrap(),
-        edits: Vec::new(),
-        warnings: Vec::new(),
-    };
-    NewJob { name: None, request }
+    NewJob::from("MKTAYIAKQR".parse::<pssp_predict::Sequence>().unwrap())
 }
 
 async fn submit(jobs: &Jobs) -> Job {
     jobs.submit(&Owner::public(), new_job(), Duration::ZERO, None).await.unwrap().value
 }
 
-async fn claim(jobs: &Jobs, id: JobId) -> Job {
+async fn claim(jobs: &Jobs, id: JobId) -> Box<Claimed> {
     match jobs.claim(id).await.unwrap() {
         Claim::Claimed(job) => job,
         other => panic!("{other:?}"),
@@ -73,7 +67,7 @@ async fn a_write_whose_answer_was_lost_counts_once() {
     assert_eq!(place.sqs().counts(queue(&place)).visible, 1, "its message was sent");
     proxy.inject("UpdateItem", Fault::CutAfter, 1);
     let running = claim(&jobs, job.id()).await;
-    assert_eq!((proxy.left("UpdateItem"), running.status.attempt, running.status.deaths), (0, 1, 0));
+    assert_eq!((proxy.left("UpdateItem"), running.status.attempt, running.status.lost_workers), (0, 1, 0));
     proxy.inject("UpdateItem", Fault::CutAfter, 1);
     proxy.inject("PutItem", Fault::CutAfter, 1);
     assert!(matches!(jobs.finish(&running, "r".into()).await.unwrap(), Settled::Done(_)));
@@ -189,7 +183,7 @@ async fn keys_left_out_are_asked_for_again() {
         ids.push(submit(&jobs).await.id());
     }
     proxy.inject("BatchGetItem", Fault::LeaveOut, 2);
-    let found = jobs.backend().store.summaries(&ids).await.unwrap();
+    let found = jobs.get_many(&ids).await.unwrap();
     let found: Vec<JobId> = found.into_iter().map(|summary| summary.unwrap().head.id).collect();
     assert_eq!((found, proxy.left("BatchGetItem")), (ids, 0));
 }

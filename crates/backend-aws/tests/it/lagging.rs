@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use pssp_jobs::{
-    Backend, Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, Page, ResultKey,
-    StoreError, Submission, Summary, Timestamp,
+    Backend, Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record,
+    ResultKey, StoreError, Submission, Timestamp,
 };
 
 /// Longer than an index was ever seen to lag under the suite's load.
@@ -32,16 +31,12 @@ impl JobStore for Lagging {
         self.0.create(submissions).await
     }
 
-    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.0.get(id).await
+    async fn read(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError> {
+        self.0.read(id, include).await
     }
 
-    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
-        self.0.summaries(ids).await
-    }
-
-    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
-        self.0.result(id).await
+    async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
+        self.0.get_many(ids).await
     }
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {
@@ -56,7 +51,7 @@ impl JobStore for Lagging {
         self.0.delete(id).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
         tokio::time::sleep(LAG).await;
         self.0.list(query).await
     }

@@ -1,13 +1,13 @@
--- Compare-and-set of job states, each change all or nothing. ARGV: now, then 9 for each change:
---   id owner expected-fence status due expires result delay-ms result-key
+-- Compare-and-set of job states, each change all or nothing. ARGV: now, then 8 for each change:
+--   id expected-fence status due expires result delay-ms result-key
 -- ('' where there is none; the expected fence ends with a blank; a result is preceded by "=", so that
 -- an empty one is one). Answers for each: "ok", "gone", or the fence at which the job is instead.
 local now = clock(ARGV[1])
 local out, changed = {}, {}
 -- Index changes are collected and done in one call each. A job that changes twice counts once.
-local was, is, due, terminal = {}, {}, {}, {}
-for i = 2, #ARGV, 9 do
-  local id, expected, status = ARGV[i], ARGV[i + 2], ARGV[i + 3]
+local was, is, due, terminal, settled = {}, {}, {}, {}, {}
+for i = 2, #ARGV, 8 do
+  local id, expected, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local job = P .. 'job:' .. id
   local found = redis.call('HGET', job, 'status')
   if not found then
@@ -15,26 +15,30 @@ for i = 2, #ARGV, 9 do
   elseif string.sub(found, 1, #expected) ~= expected then
     out[#out + 1] = string.match(found, '^%S+')
   else
-    local before, expires, result = string.byte(expected), ARGV[i + 5], ARGV[i + 6]
+    local before, expires, result = string.byte(expected), ARGV[i + 4], ARGV[i + 5]
     if result == '' then
       redis.call('HSET', job, 'status', status)
     else
       redis.call('HSET', job, 'status', status, 'result', string.sub(result, 2))
-      reusable(ARGV[i + 8], id, expires)
+      reusable(ARGV[i + 7], id, expires)
     end
     if not was[id] then was[id] = before end
-    is[id], due[id] = string.byte(status), ARGV[i + 4]
+    is[id], due[id] = string.byte(status), ARGV[i + 3]
     if expires ~= '' then
       redis.call('PEXPIREAT', job, expires)
-      terminal[id] = { expires, 'j' .. id .. ARGV[i + 1], string.sub(status, 1, 7) == 'failed/' }
+      terminal[id] = { expires, 'j' .. id .. owner_of(job), string.sub(status, 1, 7) == 'failed/' }
+      settled[id] = true
     elseif before ~= 115 and before ~= 114 then
       -- Sent again: it lives on.
       terminal[id] = nil
       redis.call('PERSIST', job)
-      redis.call('ZREM', EXPIRY, 'j' .. id .. ARGV[i + 1])
+      redis.call('ZREM', EXPIRY, 'j' .. id .. owner_of(job))
       redis.call('ZREM', DEAD, id)
     end
-    if ARGV[i + 7] ~= '' then send(id, now + tonumber(ARGV[i + 7])) end
+    if ARGV[i + 6] ~= '' then
+      send(id, now + tonumber(ARGV[i + 6]))
+      settled[id] = nil
+    end
     changed[#changed + 1] = id
     out[#out + 1] = 'ok'
   end
@@ -64,6 +68,11 @@ for id, entry in pairs(terminal) do
     dead[#dead + 1] = id
   end
 end
+-- A terminal job needs no message.
+local messages = {}
+for id in pairs(settled) do messages[#messages + 1] = id end
+bulk('ZREM', QUEUE, messages)
+bulk('HDEL', HELD, messages)
 bulk('ZADD', SUBMITTED, waits)
 bulk('ZREM', SUBMITTED, waits_not)
 bulk('ZADD', RUNNING, runs)

@@ -10,7 +10,7 @@
 --   reuse:<key>  string  the job that last finished with this result; a hint, which expires as the job does
 --   letter:<id>  string  a dead letter that belongs to no job
 --   queue        zset    messages by the time (ms) from which they may be delivered
---   held         hash    message -> "<receipt>:<number of deliveries>"; receipt empty: nobody's
+--   held         hash    message -> "<receipt>:<number of deliveries>"; receipt empty: it waits
 --                        (and one field without a name, see receive.lua)
 --   wake         list    at most one token: something may be ready (BLPOP)
 --   changed      channel ids of changed jobs, one after the other, 36 bytes each
@@ -51,13 +51,18 @@ local function reusable(key, id, expires)
   if key ~= '' then redis.call('SET', P .. 'reuse:' .. key, id, 'PXAT', expires) end
 end
 
+-- Whose a job is, from its record.
+local function owner_of(job)
+  return cjson.decode(redis.call('HGET', job, 'head')).owner
+end
+
 -- How often a message was delivered, from its entry in `held`.
 local function deliveries(held)
   return held and tonumber(string.match(held, ':(%d+)$')) or 0
 end
 
--- Sends a message. One about the same job that waits is brought forward. One in hand is taken from its
--- holder, whose acknowledgement must not delete what is sent now, and whose time-out says nothing.
+-- Sends a message. One about the same job that waits is brought forward. One that is delivered is taken from
+-- its holder: an acknowledgement of the old delivery must not delete what is sent now.
 local function send(message, at)
   local held = redis.call('HGET', HELD, message)
   if held and string.byte(held) ~= 58 then

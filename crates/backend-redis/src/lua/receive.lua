@@ -1,6 +1,7 @@
 -- Takes messages whose time has come and hides them. ARGV: now, most messages, visibility in ms,
--- horizon in ms, receipt. Answers: ms until the next one comes due (-1: none waits), then message and
--- number of deliveries for each one taken.
+-- horizon in ms, receipt, most bytes of records. Answers: ms until the next one comes due (-1: none waits),
+-- then for each one taken: message, number of deliveries, and head, status and request of its job (empty
+-- where there is none, or where the records before it are large already).
 local now, most = clock(ARGV[1]), tonumber(ARGV[2])
 local ready = redis.call('ZRANGE', QUEUE, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
 if #ready == 0 then
@@ -17,10 +18,17 @@ local held = redis.call('HMGET', HELD, unpack(ready))
 local held_is_new = redis.call('HLEN', HELD) == 0
 local out, hide, hold = { 0 }, {}, {}
 local till = now + tonumber(ARGV[3])
+local room = tonumber(ARGV[6])
 for i, message in ipairs(ready) do
   local times = deliveries(held[i]) + 1
   out[#out + 1] = message
   out[#out + 1] = times
+  local record = {}
+  if room > 0 then
+    record = redis.call('HMGET', P .. 'job:' .. message, 'head', 'status', 'request')
+    if record[3] then room = room - #record[3] end
+  end
+  out[#out + 1] = record
   hide[#hide + 1] = till
   hide[#hide + 1] = message
   hold[#hold + 1] = message

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use pssp_jobs::job::{Failure, FailureClass};
-use pssp_jobs::service::{Claim, Key};
+use pssp_jobs::service::{Claim, Claimed, Key};
 use pssp_jobs::{Backend, Clock as _, JobReceiver as _, Jobs, ManualClock, Owner, SystemClock};
 
 use crate::server::{Server, open, open_at};
 use crate::{is_finished, jobs, jobs_at, new_job, submit, work};
 
-async fn claimed(jobs: &Jobs) -> pssp_jobs::Job {
+async fn claimed(jobs: &Jobs) -> Box<Claimed> {
     let id = submit(jobs).await.id();
     match jobs.claim(id).await.unwrap() {
         Claim::Claimed(job) => job,
@@ -51,7 +51,7 @@ async fn a_backlog_of_100_000_drains_in_bounded_steps() {
 async fn nothing_is_left_of_what_is_done() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("done")).await));
-    let receiver = jobs.backend().receiver.clone().unwrap();
+    let receiver = jobs.receiver().unwrap();
     for _ in 0..50 {
         submit(&jobs).await;
     }
@@ -197,7 +197,7 @@ async fn two_workers_race() {
     let records = (0..400).map(|_| Ok(new_job())).collect();
     let batch = first.submit_batch(&Owner::public(), records, None).await.unwrap().value;
     let drain = |jobs: Jobs| async move {
-        let receiver = jobs.backend().receiver.clone().unwrap();
+        let receiver = jobs.receiver().unwrap();
         let mut finished = Vec::new();
         loop {
             let taken =

@@ -81,7 +81,7 @@ async fn a_killed_redis_loses_nothing_acknowledged() {
         lease: Duration::from_secs(3),
         heartbeat: Duration::from_secs(1),
         backoff_cap: Duration::from_secs(1),
-        max_deaths: 100,
+        max_lost_workers: 100,
         ..Policy::default()
     };
     let backend = Backend::of(open_hasty(&server.url("killed")).await);
@@ -156,7 +156,7 @@ async fn a_lost_queue_heals() {
     let backend = open_at(&server.url("lost"), clock.clone()).await;
     let jobs = jobs_at(Backend::of(backend), clock.clone());
     let ids: HashSet<JobId> = [submit(&jobs).await.id(), submit(&jobs).await.id()].into();
-    let receiver = jobs.backend().receiver.clone().unwrap();
+    let receiver = jobs.receiver().unwrap();
     // One of them is in hand meanwhile.
     let held = receiver.receive(1, Duration::ZERO, Duration::from_secs(30)).await.unwrap();
     server.cli(&["DEL", "{lost}:v1:queue", "{lost}:v1:held", "{lost}:v1:wake"]);
@@ -177,7 +177,7 @@ async fn a_late_acknowledgement_deletes_nothing_sent_since() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("late")).await));
     let id = submit(&jobs).await.id();
-    let receiver = jobs.backend().receiver.clone().unwrap();
+    let receiver = jobs.receiver().unwrap();
     let visibility = Duration::from_mins(10);
     let mut held = receiver.receive(1, Duration::ZERO, visibility).await.unwrap();
     let late = held.pop().unwrap();

@@ -15,9 +15,9 @@ mod wake;
 
 use std::time::Duration;
 
-use pssp_jobs::job::Request;
 use pssp_jobs::service::{Claim, NewJob};
 use pssp_jobs::{Backend, Clock, Delivery, Job, JobId, Jobs, Message, Owner, Policy, State, SystemClock};
+use pssp_predict::Sequence;
 
 /// The use cases with the times that we ship.
 fn jobs(backend: Backend) -> Jobs {
@@ -29,13 +29,7 @@ fn jobs_at(backend: Backend, clock: std::sync::Arc<dyn Clock>) -> Jobs {
 }
 
 fn new_job() -> NewJob {
-    let request = Request {
-        input: "MKTAYIAKQR".to_owned(),
-        sequence: "MKTAYIAKQR".parse().unwrap(),
-        edits: Vec::new(),
-        warnings: Vec::new(),
-    };
-    NewJob { name: None, request }
+    NewJob::from("MKTAYIAKQR".parse::<Sequence>().unwrap())
 }
 
 async fn submit(jobs: &Jobs) -> Job {
@@ -45,7 +39,7 @@ async fn submit(jobs: &Jobs) -> Job {
 /// What a worker does with a message; whatever fails is left to a later delivery. The id if this
 /// call finished the job.
 async fn work(jobs: &Jobs, delivery: Delivery) -> Option<JobId> {
-    let receiver = jobs.backend().receiver.clone().unwrap();
+    let receiver = jobs.receiver().unwrap();
     let id = Message::decode(&delivery.body).unwrap().job;
     let finished = match jobs.claim(id).await {
         Ok(Claim::Claimed(job)) => {
@@ -65,7 +59,7 @@ async fn work(jobs: &Jobs, delivery: Delivery) -> Option<JobId> {
 
 /// A worker for ever: errors are waited out.
 async fn worker(jobs: Jobs) {
-    let receiver = jobs.backend().receiver.clone().unwrap();
+    let receiver = jobs.receiver().unwrap();
     loop {
         match receiver.receive(10, Duration::from_secs(1), Duration::from_secs(2)).await {
             Ok(deliveries) => {

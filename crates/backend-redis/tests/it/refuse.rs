@@ -88,7 +88,7 @@ async fn a_user_with_few_rights_is_enough() {
 /// What writing and reading a store for a while does not come to.
 async fn the_rest(jobs: &Jobs) {
     let job = submit(jobs).await;
-    let receiver = jobs.backend().receiver.clone().unwrap();
+    let receiver = jobs.receiver().unwrap();
     let delivery = receiver.receive(1, Duration::ZERO, Duration::from_secs(30)).await.unwrap().pop().unwrap();
     assert!(receiver.extend(&delivery.receipt, Duration::from_secs(30)).await.unwrap());
     receiver.retry(delivery.receipt, Duration::ZERO).await.unwrap();
@@ -105,7 +105,7 @@ async fn the_rest(jobs: &Jobs) {
     assert!(
         receiver.receive(1, Duration::from_millis(50), Duration::from_secs(30)).await.unwrap().is_empty()
     );
-    jobs.backend().store.depth().await.unwrap();
+    jobs.depth().await.unwrap();
     jobs.post(None).await.unwrap();
 }
 
@@ -125,7 +125,7 @@ async fn a_full_redis_is_full_and_heals() {
     let backend = open(&server.url("full")).await;
     let jobs = jobs(Backend::of(backend.clone()));
     let first = submit(&jobs).await;
-    let receiver = jobs.backend().receiver.clone().unwrap();
+    let receiver = jobs.receiver().unwrap();
     let delivery = receiver.receive(1, Duration::ZERO, Duration::from_secs(30)).await.unwrap().pop();
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     let before = server.cli(&["DBSIZE"]);

@@ -51,7 +51,7 @@ async fn a_receiver_that_goes_away_loses_nothing() {
         waiting.abort();
         drop(waiting.await);
         submit(&jobs).await;
-        let receiver = jobs.backend().receiver.clone().unwrap();
+        let receiver = jobs.receiver().unwrap();
         assert_eq!(receiver.receive(1, Duration::ZERO, LONG).await.unwrap().len(), 1);
     }
 }

@@ -67,7 +67,7 @@ fn the_settings_that_durability_needs_are_in_force() {
     assert_eq!(text("PRAGMA journal_mode"), "wal");
     assert_eq!(number("PRAGMA auto_vacuum"), 2, "incremental");
     assert_eq!(number("PRAGMA application_id"), 0x7073_7370);
-    assert_eq!(number("PRAGMA user_version"), 2);
+    assert_eq!(number("PRAGMA user_version"), 3);
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_record_that_cannot_be_read_is_corrupt() {
     let job = crate::support::submit(&fixture.jobs()).await;
     Connection::open(fixture.path()).unwrap().execute("UPDATE jobs SET status = '{}'", []).unwrap();
     assert!(matches!(fixture.sqlite.get(job.id()).await, Err(StoreError::Corrupt(_))));
-    assert!(matches!(fixture.sqlite.summaries(&[job.id()]).await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(fixture.sqlite.get_many(&[job.id()]).await, Err(StoreError::Corrupt(_))));
 }
 
 /// Many processes that start at once on a file that is not there yet.

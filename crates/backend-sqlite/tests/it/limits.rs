@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pssp_backend_sqlite::Options;
 use pssp_jobs::service::{Claim, JobsError};
-use pssp_jobs::{Job, JobStore, StoreError, Timestamp};
+use pssp_jobs::{Include, Job, JobStore, StoreError, Timestamp};
 use rusqlite::Connection;
 
 use crate::support::{Fixture, eventually, new_job, owner, submit};
@@ -55,7 +55,7 @@ async fn a_request_that_does_not_fit_sinks_no_other() {
         small.await.unwrap();
     }
     assert_eq!(fixture.sqlite.depth().await.unwrap().submitted, 20);
-    assert!(fixture.sqlite.result(large.id()).await.unwrap().is_none());
+    assert!(fixture.sqlite.read(large.id(), Include::RESULT).await.unwrap().unwrap().result.is_none());
     assert!(jobs.still_ours(&large).await.unwrap());
 }
 

@@ -6,7 +6,7 @@ use pssp_backend_sqlite::Options;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::{JobQueue, JobReceiver, JobStore, Message, StoreError, Timestamp};
 
-use crate::support::{Fixture, eventually, submit};
+use crate::support::{Fixture, eventually, new_job, submit};
 
 const VISIBILITY: Duration = Duration::from_secs(30);
 
@@ -140,11 +140,13 @@ async fn results_of_one_group_do_not_mix() {
     let fixture = Fixture::new(Options::default());
     let jobs = fixture.jobs();
     let job = submit(&jobs).await;
-    let submission = pssp_jobs::Submission { job: job.clone(), key: None, result: None };
+    let request = std::sync::Arc::new(new_job(40).request);
+    let submission =
+        pssp_jobs::Submission { job: job.clone(), request: request.clone(), key: None, result: None };
     let fresh = {
         let mut fresh = job.clone();
         fresh.head.id = pssp_jobs::JobId::new(jobs.now());
-        pssp_jobs::Submission { job: fresh, key: None, result: None }
+        pssp_jobs::Submission { job: fresh, request, key: None, result: None }
     };
     let outcomes = fixture.sqlite.create(&[submission.clone(), fresh, submission]).await;
     assert!(matches!(outcomes[0], Err(StoreError::Exists)));

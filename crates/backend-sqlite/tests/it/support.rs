@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use pssp_backend_sqlite::{Options, SqliteBackend};
 use pssp_jobs::service::NewJob;
-use pssp_jobs::{Backend, Clock, Job, Jobs, ManualClock, Owner, Policy, Request, Timestamp};
+use pssp_jobs::{Backend, Clock, Job, Jobs, ManualClock, Owner, Policy, Timestamp};
+use pssp_predict::Sequence;
 use tempfile::TempDir;
 
 /// Names the file to a test that plays a child process.
@@ -59,8 +60,7 @@ pub(crate) fn owner() -> Owner {
 /// A job with an input of `length` residues.
 pub(crate) fn new_job(length: usize) -> NewJob {
     let input = "ACDEFGHIKLMNPQRSTVWY".chars().cycle().take(length).collect::<String>();
-    let sequence = input.parse().unwrap();
-    NewJob { name: None, request: Request { input, sequence, edits: Vec::new(), warnings: Vec::new() } }
+    NewJob::from(input.parse::<Sequence>().unwrap())
 }
 
 pub(crate) async fn submit(jobs: &Jobs) -> Job {

@@ -99,7 +99,7 @@ async fn redrive(jobs: &Jobs, ids: &[JobId], ui: Ui) -> Result<Exit, Failure> {
 
 async fn discard(jobs: &Jobs, ids: &[JobId], ui: Ui) -> Result<Exit, Failure> {
     for &id in ids {
-        let gone = jobs.backend().dead.discard(id).await;
+        let gone = jobs.discard(id).await;
         if !gone.map_err(|error| Failure::server(format!("{id}: {error}")))? {
             return Err(not_discarded(jobs, id).await);
         }
@@ -114,7 +114,7 @@ async fn discard(jobs: &Jobs, ids: &[JobId], ui: Ui) -> Result<Exit, Failure> {
 
 /// Why `id` was not thrown away: it is a job, which is its owner's, or nothing.
 async fn not_discarded(jobs: &Jobs, id: JobId) -> Failure {
-    match jobs.backend().store.get(id).await {
+    match jobs.get(id).await {
         Ok(Some(_)) => Failure::new(Exit::Input, format!("{id}: a job, not a message"))
             .hint("send it again with `pssp dead redrive`, or leave it: it expires"),
         Ok(None) => Failure::new(Exit::NotFound, format!("{id}: no such dead letter")),

@@ -68,7 +68,7 @@ fn waiting_does_not_use_up_a_message() {
     let queue = properties(&stack("test", &[]), "Queue");
     let receives = number(&queue["RedrivePolicy"]["maxReceiveCount"]);
     // Each attempt, and each death, may come after receives that meet the lease of another worker.
-    assert!(receives >= 10 * u64::from(settings.policy.max_failures + settings.policy.max_deaths));
+    assert!(receives >= 10 * u64::from(settings.policy.max_failures + settings.policy.max_lost_workers));
     assert!(receives <= 1000, "more than SQS takes");
 }
 

@@ -1,8 +1,8 @@
 //! Events for a worker: what the queue brings, when to sweep, what to submit.
 //!
 //! A batch is answered with the ids of the messages that shall come again (`batchItemFailures`); the
-//! others are deleted by the platform. Before the function's time is over unfinished jobs are given
-//! back, so that none has to wait for its lease to run out.
+//! others are deleted by the platform. Before the function's time is over unfinished jobs are released,
+//! so that none has to wait for its lease to run out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,22 +15,22 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::event::{Event, Record, Submit};
+use super::event::{Event, Record as SqsRecord, Submit};
 use super::{Invocation, told};
-use crate::deal::{self, Dealer};
+use crate::processor::{self, MessageProcessor};
 use crate::sweep;
 
-/// Before the end of the function's time, what is unfinished is given back; less where there is little.
+/// So long before the end of the function's time unfinished jobs are released; less where time is short.
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// The worker function, as this host sees it.
 #[async_trait]
 pub trait Function: Send + Sync {
-    /// A handler that gives back what it works on once `give_back` is cancelled. All of them share what
-    /// bounds the work.
-    fn handler(&self, give_back: CancellationToken) -> Arc<dyn Handler>;
+    /// A handler that releases its jobs once `release` is cancelled. All of them share the bounds on the
+    /// work.
+    fn handler(&self, release: CancellationToken) -> Arc<dyn Handler>;
 
-    /// Returns when nothing is computed any more on behalf of a handler that is gone.
+    /// Returns when nothing is computed any more for a handler that is gone.
     async fn idle(&self);
 
     /// Submits the job that an event asks for, once for each event. The answer is for the log of
@@ -72,18 +72,18 @@ impl<F: Function + 'static> Host<F> {
         lambda_runtime::run(answer).await.map_err(told)
     }
 
-    /// Deals with one event to the end.
+    /// Handles one event to the end.
     ///
     /// # Errors
-    /// If it is none of ours, or nothing of it could be done.
+    /// If the event is of no known form, or nothing of it could be done.
     pub async fn answer(&self, event: Value, invocation: &Invocation) -> anyhow::Result<Value> {
         let margin = MARGIN.min(invocation.left() / 4);
-        let (give_back, abandon) = (invocation.deadline - margin, invocation.deadline - margin / 2);
+        let (release, abandon) = (invocation.deadline - margin, invocation.deadline - margin / 2);
         match Event::read(event)? {
-            Event::Messages(records) => Ok(self.messages(records, give_back, abandon).await),
-            Event::Sweep => self.sweep(give_back).await,
+            Event::Messages(records) => Ok(self.messages(records, release, abandon).await),
+            Event::Sweep => self.sweep(release).await,
             Event::Submit(submit) => {
-                let submitted = tokio::time::timeout_at(give_back, self.function.submit(submit)).await;
+                let submitted = tokio::time::timeout_at(release, self.function.submit(submit)).await;
                 submitted.unwrap_or_else(|_| anyhow::bail!("the store did not answer in time"))
             }
         }
@@ -91,13 +91,13 @@ impl<F: Function + 'static> Host<F> {
 
     // --- messages ----------------------------------------------------------------------------
 
-    async fn messages(&self, records: Vec<Record>, give_back: Instant, abandon: Instant) -> Value {
+    async fn messages(&self, records: Vec<SqsRecord>, release: Instant, abandon: Instant) -> Value {
         let token = CancellationToken::new();
         let handler = self.function.handler(token.clone());
-        let dealer = Dealer { jobs: self.jobs.clone(), handler };
+        let processor = MessageProcessor { jobs: self.jobs.clone(), handler };
         let mut again: Vec<String> = records.iter().map(|record| record.message_id.clone()).collect();
         let mut outcomes =
-            stream::iter(records).map(|record| self.message(&dealer, record)).buffer_unordered(self.slots);
+            stream::iter(records).map(|record| self.message(&processor, record)).buffer_unordered(self.slots);
         let all = async {
             while let Some((id, disposition)) = outcomes.next().await {
                 if !matches!(disposition, Disposition::Retry { .. }) {
@@ -106,8 +106,8 @@ impl<F: Function + 'static> Host<F> {
             }
         };
         let in_time = async {
-            tokio::time::sleep_until(give_back).await;
-            tracing::info!("the function's time is nearly over: giving back what is unfinished");
+            tokio::time::sleep_until(release).await;
+            tracing::info!("the function's time is nearly over: releasing what is unfinished");
             token.cancel();
             tokio::time::sleep_until(abandon).await;
         };
@@ -115,16 +115,18 @@ impl<F: Function + 'static> Host<F> {
             () = all => {}
             () = in_time => tracing::warn!(left = again.len(), "leaving jobs to the end of their lease"),
         }
-        drop(outcomes); // what is still under way ends here
+        drop(outcomes); // handlers that still run end here
         let _ = tokio::time::timeout_at(abandon, self.function.idle()).await;
         let failures: Vec<Value> = again.iter().map(|id| json!({ "itemIdentifier": id })).collect();
         json!({ "batchItemFailures": failures })
     }
 
-    async fn message(&self, dealer: &Dealer, record: Record) -> (String, Disposition) {
+    async fn message(&self, processor: &MessageProcessor, record: SqsRecord) -> (String, Disposition) {
         let receives = record.receives();
-        let disposition = dealer.deal(record.body, receives).await;
-        deal::count(disposition);
+        // A job is claimed only when there is a thread for it.
+        let slot = processor.handler.reserve(1).await.pop().unwrap_or_default();
+        let disposition = processor.process(record.body, receives, None, slot).await;
+        processor::count(disposition);
         if let Disposition::Retry { after } = disposition {
             self.show_again(record.receipt_handle, after).await;
         }
@@ -133,7 +135,7 @@ impl<F: Function + 'static> Host<F> {
 
     /// Without this a message that is not done stays hidden for the queue's whole visibility time.
     async fn show_again(&self, receipt: String, after: Duration) {
-        let Some(receiver) = self.jobs.backend().receiver.as_ref().filter(|_| !receipt.is_empty()) else {
+        let Some(receiver) = self.jobs.receiver().filter(|_| !receipt.is_empty()) else {
             return;
         };
         if let Err(error) = receiver.retry(Receipt::new(receipt), after).await {

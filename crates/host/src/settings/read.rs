@@ -51,7 +51,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn policy(&mut self) -> Policy {
         let policy = Policy {
             max_failures: self.small("PSSP_MAX_ATTEMPTS"),
-            max_deaths: self.small("PSSP_MAX_DEATHS"),
+            max_lost_workers: self.small("PSSP_MAX_DEATHS"),
             lease: self.duration("PSSP_LEASE"),
             heartbeat: self.duration("PSSP_HEARTBEAT"),
             backoff_base: self.duration("PSSP_BACKOFF"),

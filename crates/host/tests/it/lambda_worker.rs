@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use pssp_host::lambda::Invocation;
 use pssp_host::lambda::event::Submit;
 use pssp_host::lambda::worker::{Function, Host};
-use pssp_jobs::{Disposition, Handler, JobId, JobReceiver, Message};
+use pssp_jobs::{Disposition, Handler, JobId, JobReceiver, Message, Record, Slot};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -32,19 +32,23 @@ struct Fake {
 
 struct Script {
     acts: Arc<Vec<(JobId, Act)>>,
-    give_back: CancellationToken,
+    release: CancellationToken,
 }
 
 #[async_trait]
 impl Handler for Script {
-    async fn handle(&self, message: Message) -> Disposition {
+    async fn reserve(&self, max: usize) -> Vec<Slot> {
+        (0..max).map(|_| Slot::unlimited()).collect()
+    }
+
+    async fn handle(&self, message: Message, _: Option<Box<Record>>, _: Slot) -> Disposition {
         let act = self.acts.iter().find(|(id, _)| *id == message.job).unwrap().1;
         match act {
             Act::Ack => Disposition::Ack,
             Act::Later(after) => Disposition::Retry { after },
             Act::Panic => panic!("as told"),
             Act::UntilGivenBack => {
-                self.give_back.cancelled().await;
+                self.release.cancelled().await;
                 Disposition::Retry { after: Duration::ZERO }
             }
             Act::ForEver => std::future::pending().await,
@@ -54,8 +58,8 @@ impl Handler for Script {
 
 #[async_trait]
 impl Function for Fake {
-    fn handler(&self, give_back: CancellationToken) -> Arc<dyn Handler> {
-        Arc::new(Script { acts: self.acts.clone(), give_back })
+    fn handler(&self, release: CancellationToken) -> Arc<dyn Handler> {
+        Arc::new(Script { acts: self.acts.clone(), release })
     }
 
     async fn idle(&self) {

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use pssp_host::liveness::Liveness;
 use pssp_host::poll::{PollOptions, Poller};
-use pssp_jobs::{Delivery, Disposition, Handler, JobId, JobReceiver, Message, Policy, Receipt, StoreError};
+use pssp_jobs::{
+    Delivery, Disposition, Handler, JobId, JobReceiver, Message, Policy, Receipt, Record, Slot, StoreError,
+};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +38,11 @@ impl<F: Fn(usize, JobId) -> BoxFuture<'static, Disposition> + Send + Sync> Fake<
 
 #[async_trait]
 impl<F: Fn(usize, JobId) -> BoxFuture<'static, Disposition> + Send + Sync> Handler for Fake<F> {
-    async fn handle(&self, message: Message) -> Disposition {
+    async fn reserve(&self, max: usize) -> Vec<Slot> {
+        (0..max).map(|_| Slot::unlimited()).collect()
+    }
+
+    async fn handle(&self, message: Message, _: Option<Box<Record>>, _: Slot) -> Disposition {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         (self.act)(call, message.job).await
     }
@@ -106,15 +112,15 @@ impl JobReceiver for Probe {
 
 struct Loop {
     shutdown: CancellationToken,
-    give_back: CancellationToken,
+    release: CancellationToken,
     liveness: Liveness,
     running: JoinHandle<()>,
 }
 
 impl Loop {
     fn start(bed: &Bed, receiver: Arc<dyn JobReceiver>, handler: Arc<dyn Handler>, slots: usize) -> Self {
-        let give_back = CancellationToken::new();
-        Self::start_with(bed, receiver, handler, slots, give_back)
+        let release = CancellationToken::new();
+        Self::start_with(bed, receiver, handler, slots, release)
     }
 
     fn start_with(
@@ -122,14 +128,14 @@ impl Loop {
         receiver: Arc<dyn JobReceiver>,
         handler: Arc<dyn Handler>,
         slots: usize,
-        give_back: CancellationToken,
+        release: CancellationToken,
     ) -> Self {
         let options = PollOptions { slots, wait: Duration::from_secs(20), grace: GRACE };
-        let poller = Poller::new(bed.jobs.clone(), receiver, handler, options, give_back.clone());
+        let poller = Poller::new(bed.jobs.clone(), receiver, handler, options, release.clone());
         let shutdown = CancellationToken::new();
         let liveness = poller.liveness();
         let running = tokio::spawn(poller.run(shutdown.clone()));
-        Self { shutdown, give_back, liveness, running }
+        Self { shutdown, release, liveness, running }
     }
 
     /// Shuts down; returns how long it took.
@@ -324,20 +330,20 @@ async fn shutdown_lets_handlers_finish_and_fetches_no_more() {
     until("started", || handler.calls() == 1).await;
     run.shutdown.cancel();
     bed.submit().await;
-    let give_back = run.give_back.clone();
+    let release = run.release.clone();
     let took = run.stop().await;
     assert!(took <= Duration::from_secs(11), "{took:?}");
-    assert!(!give_back.is_cancelled());
+    assert!(!release.is_cancelled());
     assert_eq!(handler.calls(), 1);
     assert_eq!(visible(&bed, Duration::from_mins(5)).await, 1, "only the one that was not fetched");
 }
 
 #[tokio::test(start_paused = true)]
-async fn handlers_that_take_too_long_give_back_in_time() {
+async fn handlers_that_take_too_long_release_in_time() {
     let bed = Bed::new();
     bed.submit().await;
-    let give_back = CancellationToken::new();
-    let asked = give_back.clone();
+    let release = CancellationToken::new();
+    let asked = release.clone();
     let handler = Fake::new(move |_, _| {
         let asked = asked.clone();
         Box::pin(async move {
@@ -345,7 +351,7 @@ async fn handlers_that_take_too_long_give_back_in_time() {
             Disposition::Retry { after: Duration::ZERO }
         })
     });
-    let run = Loop::start_with(&bed, bed.memory.clone(), handler.clone(), 4, give_back);
+    let run = Loop::start_with(&bed, bed.memory.clone(), handler.clone(), 4, release);
     until("started", || handler.calls() == 1).await;
     let took = run.stop().await;
     assert!(took >= Duration::from_secs(19) && took < GRACE, "{took:?}");

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pssp_jobs::job::Request;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::service::NewJob;
 use pssp_jobs::{Backend, Clock, JobId, Jobs, Owner, Policy, Timestamp};
+use pssp_predict::Sequence;
 use tokio::time::Instant;
 
 /// Moves with Tokio's time, so that leases and delays run out while a test's time is paused.
@@ -34,13 +34,7 @@ impl Bed {
     }
 
     pub(crate) async fn submit(&self) -> JobId {
-        let request = Request {
-            input: "ACDE".to_owned(),
-            sequence: "ACDE".parse().unwrap(),
-            edits: Vec::new(),
-            warnings: Vec::new(),
-        };
-        let new = NewJob { name: None, request };
+        let new = NewJob::from("ACDE".parse::<Sequence>().unwrap());
         self.jobs.submit(&Owner::public(), new, Duration::ZERO, None).await.unwrap().value.id()
     }
 }

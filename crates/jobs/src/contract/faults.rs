@@ -13,11 +13,11 @@ use rand::{RngExt, SeedableRng};
 use crate::contract::{Harness, VISIBILITY, named, owner, policy};
 use crate::error::StoreError;
 use crate::id::JobId;
-use crate::job::{State, Summary};
+use crate::job::{Job, State};
 use crate::message::Message;
 use crate::ports::{
-    Backend, Capabilities, Change, Created, Delivery, Depth, JobReceiver, JobStore, ListQuery, Page, Receipt,
-    Submission,
+    Backend, Capabilities, Change, Created, Delivery, Depth, Include, JobReceiver, JobStore, ListQuery, Page,
+    Receipt, Record, Submission,
 };
 use crate::reuse::ResultKey;
 use crate::service::{Claim, Jobs, Key, Settled};
@@ -116,16 +116,16 @@ impl JobStore for Faulty {
         }
     }
 
-    async fn get(&self, id: JobId) -> Result<Option<crate::Job>, StoreError> {
+    async fn read(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError> {
+        self.call(self.inner.store.read(id, include)).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         self.call(self.inner.store.get(id)).await
     }
 
-    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
-        self.call(self.inner.store.summaries(ids)).await
-    }
-
-    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
-        self.call(self.inner.store.result(id)).await
+    async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
+        self.call(self.inner.store.get_many(ids)).await
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
@@ -148,7 +148,7 @@ impl JobStore for Faulty {
         self.call(self.inner.store.delete(id)).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
         self.call(self.inner.store.list(query)).await
     }
 
@@ -209,7 +209,7 @@ pub async fn drain_under_faults<H: Harness>(harness: &H) {
     let seed = 20_260_517;
     let sound = crate::contract::jobs(harness);
     // Deaths and failures are injected far beyond any sensible bound on them.
-    let policy = crate::Policy { max_deaths: 1000, max_failures: 1000, ..policy() };
+    let policy = crate::Policy { max_lost_workers: 1000, max_failures: 1000, ..policy() };
     let backend = Faulty::wrap(&harness.backend(), 0.3, seed);
     let jobs = Jobs::new(backend, harness.clock(), policy).expect("sound");
     let mut rng = StdRng::seed_from_u64(seed + 1);
@@ -220,7 +220,7 @@ pub async fn drain_under_faults<H: Harness>(harness: &H) {
     }
     let mut results: HashMap<JobId, Bytes> = HashMap::new();
     for _ in 0..120 {
-        let receiver = jobs.backend().receiver.clone().expect("a receiver");
+        let receiver = jobs.receiver().expect("a receiver");
         let wait = Duration::from_millis(50);
         for delivery in receiver.receive(5, wait, VISIBILITY).await.unwrap_or_default() {
             work(&jobs, delivery, receiver.as_ref(), &mut rng).await;
@@ -256,7 +256,7 @@ async fn work(jobs: &Jobs, delivery: Delivery, receiver: &dyn JobReceiver, rng: 
         Ok(Claim::Claimed(_)) if rng.random_bool(0.3) => return, // this worker dies here
         Ok(Claim::Claimed(job)) => {
             let result = format!("{} attempt {}", job.id(), job.status.attempt);
-            matches!(jobs.finish(&job, result.into()).await, Ok(Settled::Done(_)))
+            matches!(jobs.finish(&job, result.into()).await, Ok(Settled::Done(_))) && !jobs.settles_messages()
         }
         Ok(Claim::Wait(after)) => {
             drop(receiver.retry(delivery.receipt, after).await);

@@ -23,10 +23,11 @@ use crate::id::{JobId, Owner};
 use crate::job::{Job, Request, State};
 use crate::policy::Policy;
 use crate::ports::{Backend, Delivery, ListQuery};
-use crate::service::{Claim, Jobs, NewJob};
+use crate::service::{Claim, Claimed, Jobs, NewJob};
 use crate::time::{Clock, Timestamp};
 
 pub mod cases;
+pub mod counting;
 pub mod faults;
 pub mod model;
 pub mod upgrade;
@@ -45,7 +46,7 @@ pub trait Harness: Send + Sync {
     async fn advance(&self, by: Duration);
 
     /// Closes the backend and opens it again on the same data, as after the death of every process.
-    /// One that lives in memory returns without doing anything.
+    /// A backend that lives in memory does nothing.
     async fn reopen(&mut self);
 
     /// Puts a raw body into the queue, as a foreign sender would.
@@ -71,8 +72,8 @@ macro_rules! contract_tests {
             a_stale_worker_cannot_finish_a_later_attempt, finish_and_cancel_race_to_one_outcome,
             result_and_state_appear_together, a_claim_whose_answer_was_lost_is_ours,
             what_exists_is_not_made_again, a_backlog_that_waits_hides_no_dead_worker,
-            poison_ends_in_the_dead_letters, worker_deaths_are_counted_apart, a_dead_letter_is_sent_again,
-            foreign_messages_are_kept_apart,
+            poison_ends_in_the_dead_letters, lost_workers_are_counted_apart, a_dead_letter_is_sent_again,
+            foreign_messages_are_kept_apart, errors_of_attempts_are_kept,
             cancelled_stays_cancelled, deleted_stays_deleted, deleting_one_touches_no_other,
             same_key_same_job, concurrent_requests_with_one_key_make_one_job, keys_of_batches,
             an_expired_key_is_free, concurrent_batches_with_one_key_make_one_set_of_jobs,
@@ -82,12 +83,13 @@ macro_rules! contract_tests {
             an_expired_result_answers_nothing, a_key_leads_to_the_answered_job,
             a_batch_is_answered_record_by_record, a_hint_to_another_job_is_none,
             a_failing_look_up_is_no_error,
-            lists_are_complete_and_ordered, lists_keep_owners_and_states_apart, summaries_answer_in_order,
+            lists_are_complete_and_ordered, lists_keep_owners_and_states_apart, many_reads_answer_in_order,
             a_notice_is_kept_until_it_is_cleared,
             expired_records_are_gone, overdue_is_bounded_and_ordered, depth_counts,
             delayed_messages_wait, receive_takes_no_more_than_asked, retry_comes_back_later,
             a_stale_receipt_settles_nothing, extending_hides_the_message, waiting_is_woken_by_the_finish,
             watching_sees_a_change_made_before_waiting, a_backlog_drains_in_bounded_batches,
+            a_delivery_brings_its_job, the_last_step_settles_the_message, a_job_costs_few_calls,
             random_operations_keep_the_promises, faults_lose_and_double_nothing,
         );
     };
@@ -126,7 +128,7 @@ pub fn case_names() -> Vec<&'static str> {
 pub fn policy() -> Policy {
     Policy {
         max_failures: 3,
-        max_deaths: 2,
+        max_lost_workers: 2,
         lease: Duration::from_secs(3),
         heartbeat: Duration::from_secs(1),
         backoff_base: Duration::from_secs(1),
@@ -185,18 +187,17 @@ pub(crate) fn new_job() -> NewJob {
 
 pub(crate) fn named(name: &str) -> NewJob {
     let sequence: Sequence = "MKTAYIAKQR".parse().expect("a sequence");
-    let request =
-        Request { input: "mktayiakqr".to_owned(), sequence, edits: Vec::new(), warnings: Vec::new() };
-    NewJob { name: Some(name.to_owned()), request }
+    let request = Request::new("mktayiakqr".to_owned(), sequence, Vec::new());
+    NewJob { name: Some(name.to_owned()), request, warnings: Vec::new() }
 }
 
 pub(crate) async fn submit(jobs: &Jobs) -> Job {
     jobs.submit(&owner(), new_job(), Duration::ZERO, None).await.expect("submit").value
 }
 
-pub(crate) async fn claim(jobs: &Jobs, id: JobId) -> Job {
+pub(crate) async fn claim(jobs: &Jobs, id: JobId) -> Claimed {
     match jobs.claim(id).await.expect("claim") {
-        Claim::Claimed(job) => job,
+        Claim::Claimed(claimed) => *claimed,
         other => panic!("job {id} could not be claimed: {other:?}"),
     }
 }

@@ -11,7 +11,7 @@ use crate::id::{JobId, Owner};
 use crate::job::{Failure, FailureClass, Job, Phase, Refused, State};
 use crate::message::Message;
 use crate::policy::{MAX_DELAY, Policy};
-use crate::service::{Claim, Jobs, JobsError, Settled};
+use crate::service::{Claim, Claimed, Jobs, JobsError, Settled};
 use crate::time::Timestamp;
 
 /// One step. Numbers pick a job or an attempt, modulo how many there are.
@@ -69,7 +69,7 @@ struct History<'a, H> {
     owner: Owner,
     expected: Vec<Expected>,
     /// Every attempt ever made, also those long lost: each goes on trying.
-    attempts: Vec<Job>,
+    attempts: Vec<Claimed>,
 }
 
 /// Tries [`Harness::random_histories`] of them; a failing one is printed whole.
@@ -136,10 +136,10 @@ impl<H: Harness> History<'_, H> {
             return;
         };
         match (before.claim(now, self.jobs.policy(), uuid::Uuid::nil()), &claim) {
-            (Ok(_), Claim::Claimed(job)) => {
-                assert_eq!(job.status.attempt, before.status.attempt + 1);
-                self.attempts.push(job.clone());
-                self.expected[i].job = Some(job.clone());
+            (Ok(_), Claim::Claimed(claimed)) => {
+                assert_eq!(claimed.status.attempt, before.status.attempt + 1);
+                self.attempts.push((**claimed).clone());
+                self.expected[i].job = Some(claimed.job.clone());
             }
             (Err(Refused::NotYet(_) | Refused::Leased(_)), Claim::Wait(_)) => {}
             (Err(Refused::LeaseExpired(_)), Claim::Wait(_) | Claim::Settled(State::Failed)) => {
@@ -155,7 +155,7 @@ impl<H: Harness> History<'_, H> {
         let stored = self.jobs.find(&self.owner, before.id()).await.unwrap();
         let ideal = before.lose_lease(now, self.jobs.policy(), 1.0).unwrap();
         assert_eq!(stored.fence(), ideal.fence());
-        assert_eq!(stored.status.deaths, ideal.status.deaths);
+        assert_eq!(stored.status.lost_workers, ideal.status.lost_workers);
         if let (Phase::Submitted { not_before, .. }, Phase::Submitted { not_before: latest, .. }) =
             (&stored.status.phase, &ideal.status.phase)
         {
@@ -164,7 +164,7 @@ impl<H: Harness> History<'_, H> {
         stored
     }
 
-    async fn attempt(&mut self, op: &Op, attempt: &Job) {
+    async fn attempt(&mut self, op: &Op, attempt: &Claimed) {
         let error = Failure::new(FailureClass::System, "injected");
         let text = format!("result of attempt {}", attempt.status.attempt);
         let settled = match op {
@@ -315,7 +315,7 @@ impl<H: Harness> History<'_, H> {
 
     async fn open(&self) -> usize {
         let ids: Vec<JobId> = self.expected.iter().map(|e| e.id).collect();
-        let summaries = self.jobs.backend().store.summaries(&ids).await.unwrap();
-        summaries.into_iter().flatten().filter(|s| !s.status.state().is_terminal()).count()
+        let jobs = self.jobs.get_many(&ids).await.unwrap();
+        jobs.into_iter().flatten().filter(|job| !job.state().is_terminal()).count()
     }
 }

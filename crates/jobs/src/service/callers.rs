@@ -8,8 +8,8 @@ use super::{Accepted, Jobs, JobsError, Key, NewJob, Settled};
 use crate::batch::{Batch, BatchItem};
 use crate::error::StoreError;
 use crate::id::{BatchId, JobId, Owner};
-use crate::job::{BatchRef, Job, State, Summary};
-use crate::ports::{Change, Created, ListQuery, Page};
+use crate::job::{BatchRef, Job, State};
+use crate::ports::{Change, Created, IdempotencyKey, Include, ListQuery, Page, Record, Submission, Watcher};
 
 /// Residues of the jobs that are made together, about: their results, where they are known, are held in
 /// memory meanwhile (up to 25 bytes a residue).
@@ -29,12 +29,34 @@ impl Jobs {
         delay: Duration,
         key: Option<Key>,
     ) -> Result<Accepted<Job>, JobsError> {
-        let job = self.job(JobId::new(self.now()), owner, new, delay, None);
-        let submission = self.recall_one(job, key.map(|k| self.idempotency(owner, k))).await;
-        let outcome = self.backend.store.create(std::slice::from_ref(&submission)).await.pop();
-        match outcome.unwrap_or(Err(StoreError::NotFound))? {
-            Created::New => Ok(Accepted { value: submission.job, replayed: false }),
-            Created::Existing(id) => Ok(Accepted { value: self.find(owner, id).await?, replayed: true }),
+        self.submit_with_key(owner, new, delay, key.map(|k| self.idempotency(owner, k))).await
+    }
+
+    /// The same with a key whose owner need not be that of the job: an event's key belongs to its source.
+    ///
+    /// # Errors
+    /// As for [`Jobs::submit`].
+    pub(super) async fn submit_with_key(
+        &self,
+        owner: &Owner,
+        new: NewJob,
+        delay: Duration,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Accepted<Job>, JobsError> {
+        let submission = self.submission(JobId::new(self.now()), owner, new, delay, None);
+        let mut submissions = self.lookup_cached(vec![Submission { key, ..submission }]).await;
+        let created = self.backend.store.create(&submissions).await.pop();
+        let (Some(submission), Some(created)) = (submissions.pop(), created) else {
+            return Err(StoreError::Refused("the store answered nothing to a creation".into()).into());
+        };
+        match created? {
+            Created::New => {
+                let reused = submission.job.status.reused.into();
+                Ok(Accepted { value: submission.job, replayed: false, reused })
+            }
+            Created::Existing(id) => {
+                Ok(Accepted { value: self.find(owner, id).await?, replayed: true, reused: 0 })
+            }
         }
     }
 
@@ -70,12 +92,12 @@ impl Jobs {
             }
         };
         if batch.sealed {
-            return Ok(Accepted { value: batch, replayed });
+            return Ok(Accepted { value: batch, replayed, reused: 0 });
         }
-        self.fill(&batch, records).await?;
+        let reused = self.fill(&batch, records).await?;
         let batch = Batch { sealed: true, ..batch };
         self.backend.batches.seal_batch(&batch).await?;
-        Ok(Accepted { value: batch, replayed })
+        Ok(Accepted { value: batch, replayed, reused })
     }
 
     fn plan(&self, owner: &Owner, records: &[Result<NewJob, BatchItem>]) -> Batch {
@@ -95,28 +117,35 @@ impl Jobs {
         }
     }
 
-    /// Makes the jobs that the batch names and that are not there yet.
-    async fn fill(&self, batch: &Batch, records: Vec<Result<NewJob, BatchItem>>) -> Result<(), StoreError> {
+    /// Makes the jobs that the batch names and that are not there yet. Returns how many of them are finished
+    /// already, with a stored result.
+    async fn fill(
+        &self,
+        batch: &Batch,
+        records: Vec<Result<NewJob, BatchItem>>,
+    ) -> Result<usize, StoreError> {
+        let mut reused = 0;
         let planned = (0_u32..).zip(&batch.items).zip(records);
-        let jobs: Vec<Job> = planned
+        let submissions: Vec<Submission> = planned
             .filter_map(|((index, item), record)| match (item, record) {
                 (BatchItem::Job(id), Ok(new)) => {
                     let place = BatchRef { id: batch.id, index };
-                    Some(self.job(*id, &batch.owner, new, Duration::ZERO, Some(place)))
+                    Some(self.submission(*id, &batch.owner, new, Duration::ZERO, Some(place)))
                 }
                 _ => None,
             })
             .collect();
-        for group in groups(jobs, self.backend.store.capabilities().max_create) {
-            let submissions = self.recall(group).await;
-            for outcome in self.backend.store.create(&submissions).await {
+        for group in groups(submissions, self.backend.store.capabilities().max_create) {
+            let submissions = self.lookup_cached(group).await;
+            for (new, outcome) in submissions.iter().zip(self.backend.store.create(&submissions).await) {
                 match outcome {
-                    Ok(_) | Err(StoreError::Exists) => {}
+                    Ok(Created::New) => reused += usize::from(new.job.status.reused),
+                    Ok(Created::Existing(_)) | Err(StoreError::Exists) => {}
                     Err(error) => return Err(error),
                 }
             }
         }
-        Ok(())
+        Ok(reused)
     }
 
     /// The job, if it is one of `owner`'s and not expired.
@@ -124,14 +153,30 @@ impl Jobs {
     /// # Errors
     /// [`JobsError::NotFound`], [`JobsError::Expired`], or the backend's.
     pub async fn find(&self, owner: &Owner, id: JobId) -> Result<Job, JobsError> {
-        let job = self.backend.store.get(id).await?.ok_or(JobsError::NotFound)?;
-        if job.head.owner != *owner {
+        Ok(self.find_with(owner, id, Include::NOTHING).await?.job)
+    }
+
+    /// The same with the parts in `include`.
+    ///
+    /// # Errors
+    /// As for [`Jobs::find`].
+    pub async fn find_with(&self, owner: &Owner, id: JobId, include: Include) -> Result<Record, JobsError> {
+        let record = self.backend.store.read(id, include).await?.ok_or(JobsError::NotFound)?;
+        if record.job.head.owner != *owner {
             return Err(JobsError::NotFound);
         }
-        match job.status.expires_at {
-            Some(at) if job.status.is_expired(self.now()) => Err(JobsError::Expired(at)),
-            _ => Ok(job),
+        match record.job.status.expires_at {
+            Some(at) if record.job.status.is_expired(self.now()) => Err(JobsError::Expired(at)),
+            _ => Ok(record),
         }
+    }
+
+    /// Many jobs, one answer an id, in order; expired ones too.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
+        self.backend.store.get_many(ids).await
     }
 
     /// The batch, if it is one of `owner`'s and not expired.
@@ -154,18 +199,25 @@ impl Jobs {
     /// # Errors
     /// [`JobsError::NotFound`] if there is none (yet), or the backend's.
     pub async fn result(&self, id: JobId) -> Result<Bytes, JobsError> {
-        self.backend.store.result(id).await?.ok_or(JobsError::NotFound)
+        let record = self.backend.store.read(id, Include::RESULT).await?;
+        record.and_then(|record| record.result).ok_or(JobsError::NotFound)
     }
 
     /// One page of an owner's jobs, newest first, without expired ones.
     ///
     /// # Errors
     /// The backend's.
-    pub async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, JobsError> {
+    pub async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, JobsError> {
         let now = self.now();
         let mut page = self.backend.store.list(query).await?;
-        page.items.retain(|summary| !summary.status.is_expired(now));
+        page.items.retain(|job| !job.status.is_expired(now));
         Ok(page)
+    }
+
+    /// Begins to watch a job. Changes after this call are seen, so: watch first, then read.
+    #[must_use]
+    pub fn watch(&self, id: JobId) -> Box<dyn Watcher> {
+        self.backend.watch.watch(id)
     }
 
     /// Waits until the job is terminal or `timeout` has passed; returns it as it is then.
@@ -173,7 +225,7 @@ impl Jobs {
     /// # Errors
     /// As for [`Jobs::find`], also when the job disappears while waiting.
     pub async fn wait(&self, owner: &Owner, id: JobId, timeout: Duration) -> Result<Job, JobsError> {
-        let mut watcher = self.backend.watch.watch(id);
+        let mut watcher = self.watch(id);
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
             let job = self.find(owner, id).await?;
@@ -185,7 +237,7 @@ impl Jobs {
         }
     }
 
-    /// Cancels. Cancelling again is fine, and told as replayed.
+    /// Cancels. Cancelling again is fine and returns `replayed`.
     ///
     /// # Errors
     /// [`JobsError::Refused`] if it is finished or failed; else as for [`Jobs::find`].
@@ -193,11 +245,11 @@ impl Jobs {
         loop {
             let job = self.find(owner, id).await?;
             if job.state() == State::Cancelled {
-                return Ok(Accepted { value: job, replayed: true });
+                return Ok(Accepted { value: job, replayed: true, reused: 0 });
             }
             let cancelled = job.cancel(self.now(), &self.policy)?;
-            if let Settled::Done(job) = self.apply(&Change::new(&job, cancelled)).await? {
-                return Ok(Accepted { value: job, replayed: false });
+            if let Settled::Done(job) = self.apply(Change::new(&job, &cancelled), cancelled).await? {
+                return Ok(Accepted { value: job, replayed: false, reused: 0 });
             }
         }
     }
@@ -215,17 +267,18 @@ impl Jobs {
     }
 }
 
-/// The jobs in order, in groups of at most `most` and of about [`GROUP_RESIDUES`].
-fn groups(jobs: Vec<Job>, most: usize) -> Vec<Vec<Job>> {
-    let mut groups: Vec<Vec<Job>> = Vec::new();
+/// The new jobs in order, in groups of at most `most` and of about [`GROUP_RESIDUES`].
+fn groups(submissions: Vec<Submission>, most: usize) -> Vec<Vec<Submission>> {
+    let mut groups: Vec<Vec<Submission>> = Vec::new();
     let mut residues = 0;
-    for job in jobs {
-        residues += job.head.length;
+    for new in submissions {
+        let length = new.job.head.length;
+        residues += length;
         match groups.last_mut() {
-            Some(group) if group.len() < most && residues <= GROUP_RESIDUES => group.push(job),
+            Some(group) if group.len() < most && residues <= GROUP_RESIDUES => group.push(new),
             _ => {
-                residues = job.head.length;
-                groups.push(vec![job]);
+                residues = length;
+                groups.push(vec![new]);
             }
         }
     }
@@ -234,27 +287,29 @@ fn groups(jobs: Vec<Job>, most: usize) -> Vec<Vec<Job>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::job::Request;
+    use crate::job::{Head, Request};
     use crate::policy::Policy;
     use crate::time::Timestamp;
 
-    fn job(length: usize) -> Job {
+    fn submission(length: usize) -> Submission {
         let now = Timestamp::from_millis(1);
         let (id, owner) = (JobId::new(now), Owner::public());
-        let head = crate::job::Head { id, owner, created_at: now, name: None, batch: None, length };
-        let sequence = "MKV".parse().expect("a sequence");
-        let request = Request { input: String::new(), sequence, edits: Vec::new(), warnings: Vec::new() };
-        Job::submit(head, request, Duration::ZERO, &Policy::default())
+        let head = Head { id, owner, created_at: now, name: None, batch: None, length, warnings: Vec::new() };
+        let request = Request::new(String::new(), "MKV".parse().expect("a sequence"), Vec::new());
+        let job = Job::submit(head, Duration::ZERO, &Policy::default());
+        Submission { job, request: Arc::new(request), key: None, result: None }
     }
 
     #[test]
     fn groups_are_bounded_and_keep_the_order() {
         let sizes = |lengths: &[usize], most| -> Vec<usize> {
-            let jobs: Vec<Job> = lengths.iter().map(|&length| job(length)).collect();
-            let ids: Vec<JobId> = jobs.iter().map(Job::id).collect();
-            let groups = groups(jobs, most);
-            assert_eq!(groups.iter().flatten().map(Job::id).collect::<Vec<_>>(), ids);
+            let new: Vec<Submission> = lengths.iter().map(|&length| submission(length)).collect();
+            let ids: Vec<JobId> = new.iter().map(|new| new.job.id()).collect();
+            let groups = groups(new, most);
+            assert_eq!(groups.iter().flatten().map(|new| new.job.id()).collect::<Vec<_>>(), ids);
             groups.iter().map(Vec::len).collect()
         };
         assert!(sizes(&[], 3).is_empty());

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::{Accepted, Jobs, JobsError, Key, NewJob};
-use crate::error::StoreError;
-use crate::id::{JobId, Owner};
+use crate::id::Owner;
 use crate::job::Job;
-use crate::ports::Created;
 
 /// The owner of the idempotency keys of events. No caller can have this name (it has a colon), so the keys of
 /// callers do not meet these. It is one name for the jobs of all owners, so that an event that comes again with
@@ -26,13 +24,8 @@ impl Jobs {
         new: NewJob,
         key: Key,
     ) -> Result<Accepted<Job>, JobsError> {
-        let job = self.job(JobId::new(self.now()), owner, new, Duration::ZERO, None);
-        let submission = self.recall_one(job, Some(self.idempotency(&Owner::new(EVENTS), key))).await;
-        let outcome = self.backend.store.create(std::slice::from_ref(&submission)).await.pop();
-        match outcome.unwrap_or(Err(StoreError::NotFound))? {
-            Created::New => Ok(Accepted { value: submission.job, replayed: false }),
-            // The digest covers the owner, so the job is one of the same owner.
-            Created::Existing(id) => Ok(Accepted { value: self.find(owner, id).await?, replayed: true }),
-        }
+        // The digest covers the owner, so a job that the key leads to is one of the same owner.
+        let key = self.idempotency(&Owner::new(EVENTS), key);
+        self.submit_with_key(owner, new, Duration::ZERO, Some(key)).await
     }
 }

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::id::JobId;
 use crate::job::{Job, Phase, State};
 use crate::notice::Notice;
-use crate::ports::{Change, DeadLetter, Page};
+use crate::ports::{Change, DeadLetter, Depth, Page};
 use crate::time::Timestamp;
 
 impl Jobs {
@@ -18,13 +18,13 @@ impl Jobs {
     ///
     /// # Errors
     /// The backend's, where it may pass; what was repaired before stays repaired. A job that cannot
-    /// be repaired is logged, counted and passed over.
+    /// be repaired is logged, counted and skipped.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let now = self.now();
         let overdue = self.backend.store.overdue(now, self.policy.horizon(), SWEEP_LIMIT).await?;
         // Some at a time, so that a backend which groups its writes can.
-        let repairs = overdue.into_iter().map(|id| async move { (id, self.look_after(id, now).await) });
+        let repairs = overdue.into_iter().map(|id| async move { (id, self.repair_job(id, now).await) });
         let mut repairs = stream::iter(repairs).buffer_unordered(SWEEP_WIDTH);
         while let Some((id, repaired)) = repairs.next().await {
             match repaired {
@@ -41,16 +41,15 @@ impl Jobs {
         Ok(swept)
     }
 
-    async fn look_after(&self, id: JobId, now: Timestamp) -> Result<Option<Repair>, StoreError> {
+    async fn repair_job(&self, id: JobId, now: Timestamp) -> Result<Option<Repair>, StoreError> {
         let Some(job) = self.backend.store.get(id).await? else { return Ok(None) };
         let (policy, ahead) = (&*self.policy, job.status.is_ahead(now, &self.policy));
         if !ahead && job.status.due_at.is_none_or(|due| due > now) {
-            return Ok(None); // it moved on since the candidate list was made
+            return Ok(None); // it has changed since the candidate list was made
         }
         let (next, repair) = match &job.status.phase {
             Phase::Submitted { .. } => (job.resend(now, policy), Repair::Resent),
-            // A lease from the future: bring it into range, and let a live worker extend it or a
-            // dead one lose it.
+            // A lease from the future is brought into range: a live worker extends it, a dead one loses it.
             Phase::Running { .. } if ahead => (job.extend(now, policy), Repair::Healed),
             Phase::Running { .. } => match job.lose_lease(now, policy, jitter()) {
                 Ok(next) if next.state() == State::Failed => (Ok(next), Repair::Buried),
@@ -59,11 +58,11 @@ impl Jobs {
             _ => return Ok(None),
         };
         let Ok(next) = next else { return Ok(None) };
-        let mut change = Change::new(&job, next);
-        if let Phase::Submitted { not_before, .. } = change.job.status.phase {
+        let mut change = Change::new(&job, &next);
+        if let Phase::Submitted { not_before, .. } = next.status.phase {
             change = change.with_message(not_before.since(now));
         }
-        let settled = self.apply(&change).await?;
+        let settled = self.apply(change, next).await?;
         Ok(matches!(settled, Settled::Done(_)).then_some(repair))
     }
 
@@ -106,6 +105,44 @@ impl Jobs {
         self.backend.dead.bury(&letter, now.plus(self.policy.ttl)).await
     }
 
+    /// Removes a dead letter that belongs to no job. Returns whether there was one.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn discard(&self, id: JobId) -> Result<bool, StoreError> {
+        self.backend.dead.discard(id).await
+    }
+
+    /// The job with this id, whoever owns it and expired or not.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.backend.store.get(id).await
+    }
+
+    /// How much is waiting. May be approximate.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn depth(&self) -> Result<Depth, StoreError> {
+        self.backend.store.depth().await
+    }
+
+    /// Checks that the backend answers and can take a write.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.backend.store.ping().await
+    }
+
+    /// The backend's name: `sqlite`, `redis`, `aws` or `memory`.
+    #[must_use]
+    pub fn backend_name(&self) -> &'static str {
+        self.backend.store.capabilities().name
+    }
+
     /// Sends a failed job again, with its counts at zero.
     ///
     /// # Errors
@@ -114,8 +151,8 @@ impl Jobs {
         loop {
             let job = self.backend.store.get(id).await?.ok_or(JobsError::NotFound)?;
             let next = job.redrive(self.now(), &self.policy)?;
-            let change = Change::new(&job, next).with_message(Duration::ZERO);
-            if let Settled::Done(job) = self.apply(&change).await? {
+            let change = Change::new(&job, &next).with_message(Duration::ZERO);
+            if let Settled::Done(job) = self.apply(change, next).await? {
                 return Ok(job);
             }
         }

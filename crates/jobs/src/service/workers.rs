@@ -1,58 +1,103 @@
 //! For workers: claim, keep, settle.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Claim, Jobs, Settled, jitter};
+use super::{Claim, Claimed, Jobs, Settled, jitter};
 use crate::error::StoreError;
 use crate::id::JobId;
 use crate::job::{Failure, Job, Phase, Refused};
+use crate::message::Message;
 use crate::policy::MAX_DELAY;
-use crate::ports::Change;
-use crate::reuse::Outcome;
+use crate::ports::{Change, Include, JobReceiver, Record};
+use crate::reuse::StoredResult;
 
 impl Jobs {
     /// Tries to take the job for its next attempt. A lease that ran out is recorded as a lost worker
     /// first, and the job waits out its back-off. Where the answer to a write was lost, what is
-    /// stored tells whether it went through: a lease with our id is ours.
+    /// stored shows whether it went through: a lease with our id is ours.
     ///
     /// # Errors
     /// The backend's.
     pub async fn claim(&self, id: JobId) -> Result<Claim, StoreError> {
+        match self.backend.store.read(id, Include::REQUEST).await? {
+            Some(record) => self.claim_known(record).await,
+            None => Ok(Claim::Missing),
+        }
+    }
+
+    /// The same for the job of a delivered message, which may have come with the record
+    /// ([`Delivery::record`](crate::Delivery::record)).
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn claim_delivered(
+        &self,
+        message: Message,
+        record: Option<Box<Record>>,
+    ) -> Result<Claim, StoreError> {
+        match record {
+            Some(record) => self.claim_known(*record).await,
+            None => self.claim(message.job).await,
+        }
+    }
+
+    /// The same for a job that was read a moment ago, with its request. It is read again only if it has
+    /// changed since.
+    ///
+    /// # Errors
+    /// The backend's.
+    pub async fn claim_known(&self, record: Record) -> Result<Claim, StoreError> {
+        let id = record.job.id();
+        let Some(request) = record.request else { return Box::pin(self.claim(id)).await };
         let lease_id = Uuid::new_v4();
-        let mut unsure = false;
+        let mut job = record.job;
+        let mut retried = false;
         loop {
-            let Some(job) = self.backend.store.get(id).await? else {
-                return Ok(Claim::Missing);
-            };
             let now = self.now();
             let next = match job.claim(now, &self.policy, lease_id) {
-                Ok(next) => next,
-                Err(Refused::Leased(_)) if holds(&job, lease_id) => return Ok(Claim::Claimed(job)),
+                Ok(next) => Some(next),
+                Err(Refused::Leased(_)) if holds(&job, lease_id) => {
+                    return Ok(Claim::Claimed(Box::new(Claimed { job, request })));
+                }
                 Err(Refused::NotYet(at) | Refused::Leased(at)) => {
                     return Ok(Claim::Wait(at.since(now).min(self.policy.lease.max(MAX_DELAY))));
                 }
-                Err(Refused::LeaseExpired(_)) => match job.lose_lease(now, &self.policy, jitter()) {
-                    Ok(next) => next,
-                    Err(_) => continue,
-                },
+                Err(Refused::LeaseExpired(_)) => job.lose_lease(now, &self.policy, jitter()).ok(),
                 Err(Refused::State(state, _)) => return Ok(Claim::Settled(state)),
             };
-            let job = match self.apply(&Change::new(&job, next)).await {
-                Ok(Settled::Done(job)) => job,
-                Ok(Settled::Stale) => continue,
-                Err(error) if error.is_temporary() && !unsure => {
-                    unsure = true;
-                    continue;
+            if let Some(next) = next {
+                match self.apply(Change::new(&job, &next), next).await {
+                    Ok(Settled::Done(job)) => {
+                        return Ok(match job.status.phase {
+                            Phase::Running { .. } => Claim::Claimed(Box::new(Claimed { job, request })),
+                            Phase::Submitted { not_before, .. } => Claim::Wait(not_before.since(now)),
+                            _ => Claim::Settled(job.state()),
+                        });
+                    }
+                    Ok(Settled::Stale) => {}
+                    Err(error) if error.is_temporary() && !retried => retried = true,
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
-            };
-            return Ok(match &job.status.phase {
-                Phase::Running { .. } => Claim::Claimed(job),
-                Phase::Submitted { not_before, .. } => Claim::Wait(not_before.since(now)),
-                _ => Claim::Settled(job.state()),
-            });
+            }
+            let Some(changed) = self.backend.store.get(id).await? else { return Ok(Claim::Missing) };
+            job = changed;
         }
+    }
+
+    /// Whether a transition also settles the job's message
+    /// ([`Capabilities::settles_messages`](crate::Capabilities::settles_messages)).
+    #[must_use]
+    pub fn settles_messages(&self) -> bool {
+        self.backend.store.capabilities().settles_messages
+    }
+
+    /// The receiving side of the queue, where this process receives messages itself.
+    #[must_use]
+    pub fn receiver(&self) -> Option<Arc<dyn JobReceiver>> {
+        self.backend.receiver.clone()
     }
 
     /// Extends the lease of a job in hand.
@@ -67,7 +112,7 @@ impl Jobs {
     ///
     /// # Errors
     /// The backend's; [`StoreError::TooLarge`] if the result does not fit.
-    pub async fn finish(&self, job: &Job, result: Bytes) -> Result<Settled, StoreError> {
+    pub async fn finish(&self, job: &Claimed, result: Bytes) -> Result<Settled, StoreError> {
         let limit = self.backend.store.capabilities().max_result_bytes;
         if result.len() > limit {
             let detail = format!("a result of {} bytes is over the store's limit of {limit}", result.len());
@@ -75,8 +120,8 @@ impl Jobs {
         }
         match job.finish(self.now(), &self.policy) {
             Ok(next) => {
-                let outcome = Outcome { bytes: result, key: self.result_key(job) };
-                self.apply(&Change::new(job, next).with_result(outcome)).await
+                let result = StoredResult { bytes: result, key: self.result_key(job, &job.request) };
+                self.apply(Change::new(job, &next).with_result(result), next).await
             }
             Err(_) => Ok(Settled::Stale),
         }
@@ -91,20 +136,32 @@ impl Jobs {
     }
 
     /// Puts the job in hand back for another attempt after back-off, or fails it if they are used
-    /// up. Its message is the caller's to retry.
+    /// up. Its message comes again after the same time, where a transition settles it; else it is the
+    /// caller's to retry.
     ///
     /// # Errors
     /// The backend's.
     pub async fn retry(&self, job: &Job, error: Failure) -> Result<Settled, StoreError> {
-        self.settle(job, job.retry(self.now(), &self.policy, jitter(), error)).await
+        self.put_back(job, job.retry(self.now(), &self.policy, jitter(), error)).await
     }
 
-    /// Gives the job in hand back, uncounted. Its message is the caller's to retry.
+    /// Gives the job in hand back, uncounted. Its message as for [`Jobs::retry`].
     ///
     /// # Errors
     /// The backend's.
     pub async fn release(&self, job: &Job) -> Result<Settled, StoreError> {
-        self.settle(job, job.release(self.now(), &self.policy)).await
+        self.put_back(job, job.release(self.now(), &self.policy)).await
+    }
+
+    async fn put_back(&self, job: &Job, next: Result<Job, Refused>) -> Result<Settled, StoreError> {
+        let Ok(next) = next else { return Ok(Settled::Stale) };
+        let mut change = Change::new(job, &next);
+        if let Phase::Submitted { not_before, .. } = next.status.phase
+            && self.settles_messages()
+        {
+            change = change.with_message(not_before.since(self.now()));
+        }
+        self.apply(change, next).await
     }
 
     /// Whether the job in hand is still ours.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pssp_jobs::job::{Failure, FailureClass, Head, Job, Refused, Request, State};
+use pssp_jobs::job::{Failure, FailureClass, Head, Job, Refused, State};
 use pssp_jobs::{JobId, Owner, Policy, Timestamp};
 use uuid::Uuid;
 
@@ -11,17 +11,16 @@ fn now() -> Timestamp {
 }
 
 fn submitted() -> Job {
-    let sequence: pssp_predict::Sequence = "MKTAYIAKQR".parse().unwrap();
     let head = Head {
         id: JobId::new(now()),
         owner: Owner::public(),
         created_at: now(),
         name: None,
         batch: None,
-        length: sequence.len(),
+        length: 10,
+        warnings: Vec::new(),
     };
-    let request = Request { input: "MKTAYIAKQR".to_owned(), sequence, edits: vec![], warnings: vec![] };
-    Job::submit(head, request, Duration::ZERO, &Policy::default())
+    Job::submit(head, Duration::ZERO, &Policy::default())
 }
 
 fn in_state(state: State) -> Job {
@@ -86,7 +85,7 @@ fn the_state_diagram_is_true() {
             if let Ok(next) = next {
                 check_shape(&next);
                 assert!(next.status.attempt >= job.status.attempt, "attempts never decrease");
-                assert_eq!((next.head, next.request), (job.head, job.request));
+                assert_eq!(next.head, job.head);
             }
         }
     }
@@ -122,14 +121,14 @@ fn a_claim_waits_for_its_time_and_its_lease() {
 }
 
 #[test]
-fn attempts_and_deaths_have_bounds_of_their_own() {
-    let policy = Policy { max_failures: 2, max_deaths: 2, ..Policy::default() };
+fn failures_and_lost_workers_have_bounds_of_their_own() {
+    let policy = Policy { max_failures: 2, max_lost_workers: 2, ..Policy::default() };
     let mut job = in_state(State::Running);
     job = job.retry(now(), &policy, 0.0, failure()).unwrap();
     let later = now().plus(policy.backoff_cap);
     job = job.claim(later, &policy, Uuid::nil()).unwrap();
     job = job.lose_lease(later.plus(policy.lease), &policy, 0.0).unwrap();
-    assert_eq!((job.state(), job.status.failures, job.status.deaths), (State::Submitted, 1, 1));
+    assert_eq!((job.state(), job.status.failures, job.status.lost_workers), (State::Submitted, 1, 1));
     let later = later.plus(policy.lease + policy.backoff_cap);
     job = job.claim(later, &policy, Uuid::nil()).unwrap();
     assert_eq!(job.retry(later, &policy, 0.0, failure()).unwrap().state(), State::Failed);

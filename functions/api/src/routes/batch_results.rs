@@ -10,7 +10,7 @@ use futures::stream::{self, BoxStream};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use pssp_jobs::service::JobsError;
-use pssp_jobs::{Batch, BatchItem, JobId, Owner, State as JobState};
+use pssp_jobs::{Batch, BatchItem, Include, JobId, Owner, State as JobState};
 use pssp_predict::format::{Format, Writer};
 use serde_json::{Value, json};
 
@@ -204,23 +204,18 @@ async fn find(ctx: Ctx, owner: Owner, index: usize, item: BatchItem) -> Result<R
             return Ok(Record { index, found: Found::Other(told) });
         }
     };
-    let job = match ctx.jobs().find(&owner, id).await {
-        Ok(job) => job,
+    let record = match ctx.jobs().find_with(&owner, id, Include::ALL).await {
+        Ok(record) => record,
         Err(JobsError::NotFound | JobsError::Expired(_)) => {
             return Ok(Record { index, found: Found::Other(about(index, id, None, "gone")) });
         }
         Err(error) => return Err(error.into()),
     };
-    if job.state() == JobState::Finished {
-        return match Finished::read(&ctx, job).await {
-            Ok(finished) => Ok(Record { index, found: Found::Finished(Box::new(finished)) }),
-            // Deleted between the two reads.
-            Err(problem) if problem.is(Kind::NotFound) => {
-                Ok(Record { index, found: Found::Other(about(index, id, None, "gone")) })
-            }
-            Err(problem) => Err(problem),
-        };
+    if record.job.state() == JobState::Finished {
+        let finished = Finished::of(&ctx, record).await?;
+        return Ok(Record { index, found: Found::Finished(Box::new(finished)) });
     }
+    let job = record.job;
     let mut told = about(index, id, job.head.name.as_deref(), job.state().as_str());
     if let Some(error) = view::failure(&job.status) {
         told["error"] = json!(error);

@@ -46,7 +46,11 @@ pub(super) async fn create(
         metrics::counter!("pssp_jobs_submitted_total", "by" => "batch")
             .increment(batch.jobs().count() as u64);
     }
-    let mut response = respond(&ctx, &gateway, &batch, StatusCode::ACCEPTED, Window::default()).await?;
+    let counts = match accepted.replayed {
+        true => Counts::of(&ctx, &batch).await?,
+        false => Counts::of_new(&batch, accepted.reused),
+    };
+    let mut response = respond(&gateway, &batch, StatusCode::ACCEPTED, counts, &Window::default());
     response.headers_mut().insert(header::LOCATION, location(&gateway.link(&path(batch.id))));
     replayed(&mut response, accepted.replayed);
     Ok(response)
@@ -61,7 +65,8 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let window = Window::of(&parts)?;
     let batch = ctx.jobs().batch(&owner, id).await?;
-    respond(&ctx, &gateway, &batch, StatusCode::OK, window).await
+    let counts = Counts::of(&ctx, &batch).await?;
+    Ok(respond(&gateway, &batch, StatusCode::OK, counts, &window))
 }
 
 /// Which rejected records are told.
@@ -102,15 +107,22 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// Those of a batch that was made just now: nothing of it has changed yet.
+    fn of_new(batch: &Batch, reused: usize) -> Self {
+        let jobs = batch.jobs().count();
+        let (finished, submitted) = (reused, jobs - reused);
+        Self { submitted, finished, rejected: batch.items.len() - jobs, ..Self::default() }
+    }
+
     /// Asks the store for the state of every job.
     pub(super) async fn of(ctx: &Ctx, batch: &Batch) -> Result<Self, Problem> {
         let ids: Vec<JobId> = batch.jobs().collect();
         let mut counts = Self { rejected: batch.items.len() - ids.len(), ..Self::default() };
         let now = ctx.jobs().now();
         for chunk in ids.chunks(CHUNK) {
-            for summary in ctx.jobs().backend().store.summaries(chunk).await? {
-                let live = summary.filter(|s| !s.status.is_expired(now));
-                counts.add(live.map(|s| s.status.state()));
+            for job in ctx.jobs().get_many(chunk).await? {
+                let live = job.filter(|job| !job.status.is_expired(now));
+                counts.add(live.map(|job| job.state()));
             }
         }
         Ok(counts)
@@ -138,15 +150,14 @@ impl Counts {
     }
 }
 
-async fn respond(
-    ctx: &Ctx,
+fn respond(
     gateway: &Gateway,
     batch: &Batch,
     status: StatusCode,
-    window: Window,
-) -> Result<Response, Problem> {
-    let counts = Counts::of(ctx, batch).await?;
-    let (rejected, next) = rejected(batch, &window);
+    counts: Counts,
+    window: &Window,
+) -> Response {
+    let (rejected, next) = rejected(batch, window);
     let this = gateway.link(&path(batch.id));
     let body = json!({
         "id": batch.id,
@@ -165,7 +176,7 @@ async fn respond(
             .headers_mut()
             .insert(header::RETRY_AFTER, headers::seconds(std::time::Duration::from_secs(1)));
     }
-    Ok(response)
+    response
 }
 
 /// The rejected records within the window, and where the next window begins.

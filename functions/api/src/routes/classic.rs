@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use http::request::Parts;
 use pssp_jobs::service::JobsError;
-use pssp_jobs::{Job, JobId, ListQuery, Notice, Owner, State as JobState, Status, Summary, Timestamp};
+use pssp_jobs::{
+    Include, Job, JobId, ListQuery, Notice, Owner, Record, State as JobState, Status, Timestamp,
+};
 use pssp_predict::plot;
 use serde_json::{Map, Value, json};
 
@@ -93,15 +95,15 @@ pub(super) async fn list(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
 ) -> Result<Json<Map<String, Value>>, Problem> {
-    let summaries = summaries(&ctx, &owner, ctx.config().classic_list).await?;
-    let row = |s: &Summary| {
-        let datetime = s.head.created_at.classic();
-        (s.head.id.to_string(), json!({ "datetime": datetime, "status": status(&s.status) }))
+    let jobs = newest(&ctx, &owner, ctx.config().classic_list).await?;
+    let row = |job: &Job| {
+        let datetime = job.head.created_at.classic();
+        (job.id().to_string(), json!({ "datetime": datetime, "status": status(&job.status) }))
     };
-    Ok(Json(summaries.iter().map(row).collect()))
+    Ok(Json(jobs.iter().map(row).collect()))
 }
 
-async fn summaries(ctx: &Ctx, owner: &Owner, most: usize) -> Result<Vec<Summary>, Problem> {
+async fn newest(ctx: &Ctx, owner: &Owner, most: usize) -> Result<Vec<Job>, Problem> {
     let mut found = Vec::new();
     let mut before = None;
     while found.len() < most {
@@ -130,17 +132,18 @@ pub(super) async fn read(
     Caller(owner): Caller,
     id: ClassicId,
 ) -> Result<Json<Value>, Problem> {
-    let Some(job) = find(&ctx, &owner, id.job).await? else {
+    let Some(record) = find(&ctx, &owner, id.job, Include::ALL).await? else {
         return Ok(Json(json!({})));
     };
+    let job = &record.job;
     let mut body = json!({
         "datetime": job.head.created_at.classic(),
         "status": status(&job.status),
-        "input": job.request.input,
+        "input": record.request.as_ref().map(|request| &request.input),
     });
     match job.state() {
         JobState::Finished => {
-            body["result"] = result(&Finished::read(&ctx, job).await?);
+            body["result"] = result(&Finished::of(&ctx, record).await?);
             body["image"] = "ready".into();
         }
         JobState::Failed => body["error"] = view::failure(&job.status).map(|e| e.detail.clone()).into(),
@@ -153,7 +156,7 @@ pub(super) async fn read(
 fn result(finished: &Finished) -> Value {
     let mut result = json!({
         "HED": format!(">{}", classic_header(finished.job.id())),
-        "INP": finished.job.request.sequence.as_str(),
+        "INP": finished.request.sequence.as_str(),
     });
     for track in finished.prediction.tracks() {
         result[track.property.code()] = track.text().into();
@@ -181,10 +184,15 @@ impl<S: Send + Sync> FromRequestParts<S> for ClassicId {
 }
 
 /// The job, unless there is none of this id.
-async fn find(ctx: &Ctx, owner: &Owner, id: Option<JobId>) -> Result<Option<Job>, Problem> {
+async fn find(
+    ctx: &Ctx,
+    owner: &Owner,
+    id: Option<JobId>,
+    include: Include,
+) -> Result<Option<Record>, Problem> {
     let Some(id) = id else { return Ok(None) };
-    match ctx.jobs().find(owner, id).await {
-        Ok(job) => Ok(Some(job)),
+    match ctx.jobs().find_with(owner, id, include).await {
+        Ok(record) => Ok(Some(record)),
         Err(JobsError::NotFound | JobsError::Expired(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -196,8 +204,11 @@ pub(super) async fn download(
     id: ClassicId,
 ) -> Result<Response, Problem> {
     let no_image = |why: &str| Problem::new(Kind::NotFound, format!("no image for job {}: {why}", id.shown));
-    let Some(job) = find(&ctx, &owner, id.job).await? else {
-        return Err(no_image("there is no job of yours with this id"));
+    let unknown = "there is no job of yours with this id";
+    let Some(Record { job, request: Some(request), .. }) =
+        find(&ctx, &owner, id.job, Include::REQUEST).await?
+    else {
+        return Err(no_image(unknown));
     };
     match job.state() {
         JobState::Finished => {}
@@ -206,7 +217,7 @@ pub(super) async fn download(
         JobState::Cancelled => return Err(no_image("it was cancelled")),
     }
     let id = job.id();
-    let image = ctx.cpu.run(move || plot::png(&plot::composition_svg(&job.request.sequence))).await?;
+    let image = ctx.cpu.run(move || plot::png(&plot::composition_svg(&request.sequence))).await?;
     let image = image.map_err(|e| Problem::internal(&e))?;
     let disposition = format!("attachment; filename={id}.png");
     Ok(([(header::CONTENT_TYPE, "image/png".to_owned()), (header::CONTENT_DISPOSITION, disposition)], image)
@@ -249,8 +260,8 @@ async fn delete_all(ctx: &Ctx, owner: &Owner) -> Result<(), Problem> {
     loop {
         let query = ListQuery { owner: owner.clone(), state: None, before, limit: PAGE };
         let page = ctx.jobs().list(&query).await?;
-        for summary in page.items {
-            ctx.jobs().delete(owner, summary.head.id).await?;
+        for job in page.items {
+            ctx.jobs().delete(owner, job.id()).await?;
         }
         before = page.next;
         if before.is_none() {

@@ -40,7 +40,7 @@ pub(super) async fn watch(
     gateway: Gateway,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let watcher = ctx.jobs().backend().watch.watch(id); // before reading, so that no change is missed
+    let watcher = ctx.jobs().watch(id); // before reading, so that no change is missed
     let job = ctx.jobs().find(&owner, id).await?;
     let seen = headers.get(LAST_EVENT_ID).and_then(|v| v.to_str().ok()).map(str::to_owned);
     if job.state().is_terminal() && seen.as_deref() == Some(&view::event_id(&job.status)) {

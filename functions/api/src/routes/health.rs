@@ -23,7 +23,7 @@ pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Proble
     if ctx.is_draining() {
         return Err(not_ready("shutting down"));
     }
-    match tokio::time::timeout(PATIENCE, ctx.jobs().backend().store.ping()).await {
+    match tokio::time::timeout(PATIENCE, ctx.jobs().ping()).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => {
             tracing::warn!("not ready: {error}");
@@ -35,7 +35,7 @@ pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Proble
 
 /// How much is waiting, if the store says so in time.
 pub(super) async fn depth(ctx: &Ctx) -> Option<Depth> {
-    tokio::time::timeout(PATIENCE, ctx.jobs().backend().store.depth()).await.ok()?.ok()
+    tokio::time::timeout(PATIENCE, ctx.jobs().depth()).await.ok()?.ok()
 }
 
 /// Prometheus text.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pssp_jobs::{Job, JobId, Owner};
 
@@ -12,6 +13,7 @@ use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::gateway::Gateway;
 use crate::headers::{self, PREFERENCE_APPLIED};
+use crate::input;
 use crate::problem::Problem;
 use crate::view::{self, JobView};
 
@@ -20,6 +22,8 @@ pub(super) struct Awaited {
     pub(super) job: Job,
     /// The wait that was granted.
     applied: Option<Duration>,
+    /// Whether the errors of all attempts are shown.
+    with_attempts: bool,
 }
 
 /// Waits as the caller prefers. Where too many wait already, or this process shuts down, it does
@@ -33,7 +37,7 @@ pub(super) async fn awaited(
     let permit = wait.and_then(|wait| Some((wait, ctx.waits.try_acquire().ok()?)));
     if let Some((wait, _permit)) = permit {
         tokio::select! {
-            job = ctx.jobs().wait(owner, id, wait) => return Ok(Awaited { job: job?, applied: Some(wait) }),
+            job = ctx.jobs().wait(owner, id, wait) => return Ok(Awaited { job: job?, applied: Some(wait), with_attempts: false }),
             () = ctx.app.shutdown.cancelled() => {}
         }
     }
@@ -42,12 +46,13 @@ pub(super) async fn awaited(
 
 impl Awaited {
     pub(super) fn at_once(job: Job) -> Self {
-        Self { job, applied: None }
+        Self { job, applied: None, with_attempts: false }
     }
 
     /// The job's body with the headers that tell its age and when to ask again.
     pub(super) fn into_response(self, ctx: &Ctx, gateway: &Gateway) -> Response {
-        let body = JobView::of(&self.job, gateway).to_json();
+        let view = if self.with_attempts { JobView::with_attempts } else { JobView::of };
+        let body = view(&self.job, gateway).to_json();
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -70,12 +75,15 @@ pub(super) async fn read(
     Caller(owner): Caller,
     JobPath(id): JobPath,
     gateway: Gateway,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response, Problem> {
-    let wait = gateway.wait(&headers, ctx.config().max_wait);
-    let mut response = awaited(&ctx, &owner, id, wait).await?.into_response(&ctx, &gateway);
+    let headers = &parts.headers;
+    let wait = gateway.wait(headers, ctx.config().max_wait);
+    let with_attempts = input::query(&parts)?.switch("attempts")?;
+    let awaited = Awaited { with_attempts, ..awaited(&ctx, &owner, id, wait).await? };
+    let mut response = awaited.into_response(&ctx, &gateway);
     let etag = response.headers().get(header::ETAG).and_then(|v| v.to_str().ok());
-    if etag.is_some_and(|etag| headers::none_match(&headers, etag)) {
+    if etag.is_some_and(|etag| headers::none_match(headers, etag)) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = axum::body::Body::empty();
         response.headers_mut().remove(header::CONTENT_TYPE);

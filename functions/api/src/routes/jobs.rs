@@ -41,7 +41,7 @@ pub(super) async fn create(
     let accepted = jobs.submit(&owner, parsed.job, std::time::Duration::ZERO, key).await.map_err(gone)?;
     if !accepted.replayed {
         metrics::counter!("pssp_jobs_submitted_total", "by" => "single").increment(1);
-        metrics::counter!("pssp_results_reused_total").increment(accepted.value.status.reused.into());
+        metrics::counter!("pssp_results_reused_total").increment(accepted.reused as u64);
     }
     let id = accepted.value.id();
     let awaited = match wait {
@@ -90,8 +90,7 @@ pub(super) async fn list(
     let limit: Option<std::num::NonZeroUsize> = query.parsed("limit", "a number from 1 to 200")?;
     let limit = limit.map_or(DEFAULT_PAGE, usize::from).min(MAX_PAGE);
     let page = ctx.jobs().list(&ListQuery { owner, state, before, limit }).await?;
-    let jobs: Vec<JobView<'_>> =
-        page.items.iter().map(|summary| JobView::of_summary(summary, &gateway)).collect();
+    let jobs: Vec<JobView<'_>> = page.items.iter().map(|job| JobView::of(job, &gateway)).collect();
     let next = page.next.map(|next| gateway.link(&next_link(next, limit, state)));
     let body: Value = json!({
         "jobs": jobs,

@@ -45,8 +45,7 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let kind: Kind = input::query(&parts)?.parsed("kind", "tracks or composition")?.unwrap_or_default();
     let is_png = extension(&parts.uri) == Some("png");
-    let job = ctx.jobs().find(&owner, id).await?;
-    let finished = Finished::read(&ctx, job).await?;
+    let finished = Finished::find(&ctx, &owner, id).await?;
     let picture =
         ctx.cpu.run(move || draw(&finished, kind, is_png)).await?.map_err(|e| Problem::internal(&e))?;
     let (media, suffix) = if is_png { ("image/png", "png") } else { ("image/svg+xml", "svg") };
@@ -64,7 +63,7 @@ pub(super) async fn read(
 }
 
 fn draw(finished: &Finished, kind: Kind, is_png: bool) -> Result<Vec<u8>, PlotError> {
-    let sequence = &finished.job.request.sequence;
+    let sequence = &finished.request.sequence;
     let id = finished.job.id().to_string();
     let svg = match kind {
         Kind::Tracks => {

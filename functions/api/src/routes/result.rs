@@ -24,8 +24,7 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let asked = negotiate::named(&input::query(&parts)?, extension(&parts.uri))?;
     let format = negotiate::format(&parts.headers, asked, Format::Json)?;
-    let job = ctx.jobs().find(&owner, id).await?;
-    let finished = Finished::read(&ctx, job).await?;
+    let finished = Finished::find(&ctx, &owner, id).await?;
     let length = finished.prediction.len();
     let mut headers = file_headers(format, &id.to_string());
     headers.extend(method_header(finished.prediction.method()));

@@ -55,7 +55,7 @@ pub(super) async fn status(State(ctx): State<Ctx>) -> Json<Value> {
     Json(json!({
         "status": status,
         "version": ctx.app.version,
-        "backend": ctx.jobs().backend().store.capabilities().name,
+        "backend": ctx.jobs().backend_name(),
         "now": ctx.jobs().now(),
         "notices": notices,
         "uptime_s": ctx.started.elapsed().as_secs(),

@@ -25,6 +25,6 @@ pub(super) async fn validate(
         "length": job.request.sequence.len(),
         "sequence": job.request.sequence,
         "edits": job.request.edits,
-        "warnings": job.request.warnings,
+        "warnings": job.warnings,
     })))
 }

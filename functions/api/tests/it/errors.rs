@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use pssp_api::Config;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::{
-    Backend, Capabilities, Change, Created, Depth, Job, JobId, JobStore, ListQuery, ManualClock, Page,
-    ResultKey, StoreError, Submission, Summary, Timestamp,
+    Backend, Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, ManualClock,
+    Page, Record, ResultKey, StoreError, Submission, Timestamp,
 };
 
 use crate::support::{NOBODY, Service, service, service_over, service_with};
@@ -129,7 +128,13 @@ impl Failing {
 #[async_trait]
 impl JobStore for Failing {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { name: "failing", max_create: 10, max_result_bytes: 10, resend_after: Duration::ZERO }
+        Capabilities {
+            name: "failing",
+            max_create: 10,
+            max_result_bytes: 10,
+            resend_after: Duration::ZERO,
+            settles_messages: true,
+        }
     }
 
     async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
@@ -138,15 +143,11 @@ impl JobStore for Failing {
         vec![outcome]
     }
 
-    async fn get(&self, _: JobId) -> Result<Option<Job>, StoreError> {
+    async fn read(&self, _: JobId, _: Include) -> Result<Option<Record>, StoreError> {
         self.fail().await
     }
 
-    async fn summaries(&self, _: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
-        self.fail().await
-    }
-
-    async fn result(&self, _: JobId) -> Result<Option<Bytes>, StoreError> {
+    async fn get_many(&self, _: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         self.fail().await
     }
 
@@ -162,7 +163,7 @@ impl JobStore for Failing {
         self.fail().await
     }
 
-    async fn list(&self, _: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+    async fn list(&self, _: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
         self.fail().await
     }
 

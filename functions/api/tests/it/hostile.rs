@@ -61,7 +61,7 @@ async fn ten_thousand_posts_at_once() {
         .map(|answer| answer.is(202).json()["id"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(ids.len(), 10_000);
-    let depth = service.jobs.backend().store.depth().await.unwrap();
+    let depth = service.jobs.depth().await.unwrap();
     assert_eq!(depth.submitted, 10_000);
 }
 
@@ -83,5 +83,5 @@ async fn under_a_bound_every_post_has_an_honest_answer() {
     let refused = statuses.iter().filter(|&&s| s == 503).count();
     assert_eq!(accepted + refused, 2_000);
     assert!(accepted > 0);
-    assert_eq!(service.jobs.backend().store.depth().await.unwrap().submitted, accepted as u64);
+    assert_eq!(service.jobs.depth().await.unwrap().submitted, accepted as u64);
 }

@@ -24,8 +24,8 @@ async fn every_form_makes_the_same_job() {
             (&json!("demo"), &json!(10), &json!("submitted"))
         );
         assert_eq!(answer.header("location"), job["links"]["self"].as_str());
-        let stored = service.job(job["id"].as_str().unwrap()).await.unwrap();
-        assert_eq!(stored.request.sequence.as_str(), "MKVLTAYGKL", "{media}");
+        let claimed = service.claim(job["id"].as_str().unwrap()).await;
+        assert_eq!(claimed.request.sequence.as_str(), "MKVLTAYGKL", "{media}");
     }
 }
 

@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use pssp_api::{App, Config};
 use pssp_jobs::memory::MemoryBackend;
-use pssp_jobs::service::{Claim, Settled};
+use pssp_jobs::service::{Claim, Claimed, Settled};
 use pssp_jobs::{Backend, Failure, FailureClass, Job, JobId, Jobs, ManualClock, Policy, Timestamp};
 use pssp_predict::{Method, PROPERTIES, Prediction, Sequence, Track};
 use serde_json::Value;
@@ -142,14 +142,14 @@ impl Service {
 
     // --- the worker --------------------------------------------------------------------------
 
-    pub(crate) async fn claim(&self, id: &str) -> Job {
+    pub(crate) async fn claim(&self, id: &str) -> Claimed {
         match self.jobs.claim(id.parse().unwrap()).await.unwrap() {
-            Claim::Claimed(job) => job,
+            Claim::Claimed(job) => *job,
             other => panic!("{other:?}"),
         }
     }
 
-    pub(crate) async fn finish(&self, job: &Job) {
+    pub(crate) async fn finish(&self, job: &Claimed) {
         let result = prediction(&job.request.sequence).encode();
         assert!(matches!(self.jobs.finish(job, result.into()).await.unwrap(), Settled::Done(_)));
     }
@@ -169,7 +169,7 @@ impl Service {
 
     /// Finishes whatever can be claimed.
     pub(crate) async fn work_all(&self) {
-        let receiver = self.jobs.backend().receiver.clone().unwrap();
+        let receiver = self.jobs.receiver().unwrap();
         loop {
             let deliveries = receiver.receive(100, Duration::ZERO, Duration::from_secs(60)).await.unwrap();
             if deliveries.is_empty() {
@@ -187,7 +187,7 @@ impl Service {
 
     pub(crate) async fn job(&self, id: &str) -> Option<Job> {
         let id: JobId = id.parse().unwrap();
-        self.jobs.backend().store.get(id).await.unwrap()
+        self.jobs.get(id).await.unwrap()
     }
 }
 

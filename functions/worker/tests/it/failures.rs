@@ -14,7 +14,7 @@ async fn handle_to_the_end(bed: &Bed, id: JobId) -> usize {
         match bed.handle(id).await {
             Disposition::Ack => return attempt,
             Disposition::Retry { after } => bed.clock.advance(after),
-            Disposition::Discard => panic!("discarded"),
+            other => panic!("{other:?}"),
         }
     }
     panic!("no end");

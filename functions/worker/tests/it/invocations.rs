@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::poll;
-use pssp_jobs::{Disposition, Handler, JobId, Message, Owner, State};
+use pssp_jobs::{Disposition, JobId, Owner, State};
 use pssp_worker::Worker;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Bed, Fake, LONG, end, slow_heartbeat, until, until_cancelled};
+use crate::support::{Bed, Fake, LONG, end, handle, slow_heartbeat, until, until_cancelled};
 
 fn spawn(worker: Worker, id: JobId) -> JoinHandle<Disposition> {
-    tokio::spawn(async move { worker.handle(Message::new(id)).await })
+    tokio::spawn(async move { handle(&worker, id).await })
 }
 
 #[tokio::test]
-async fn only_the_invocation_that_ends_gives_back() {
+async fn only_the_invocation_that_ends_releases() {
     let finish = Arc::new(AtomicBool::new(false));
     let done = finish.clone();
     let bed = Bed::new(Fake::new(move |call, _, cancel| match call {
@@ -33,17 +33,17 @@ async fn only_the_invocation_that_ends_gives_back() {
     }));
     let (ends, goes_on) = (CancellationToken::new(), CancellationToken::new());
     let (ours, theirs) = (bed.submit().await, bed.submit().await);
-    let first = spawn(bed.worker.giving_back_on(ends.clone()), ours);
+    let first = spawn(bed.worker.releasing_on(ends.clone()), ours);
     until("the first is computed", || bed.engine.calls() == 1).await;
-    let second = spawn(bed.worker.giving_back_on(goes_on), theirs);
+    let second = spawn(bed.worker.releasing_on(goes_on), theirs);
     until("the second is computed", || bed.engine.calls() == 2).await;
 
     ends.cancel();
     assert_eq!(end(first).await, Disposition::Retry { after: Duration::ZERO });
     let job = bed.job(ours).await;
-    assert_eq!((job.state(), job.status.failures, job.status.deaths), (State::Submitted, 0, 0));
-    let late = bed.worker.giving_back_on(ends);
-    assert_eq!(late.handle(Message::new(ours)).await, Disposition::Retry { after: Duration::ZERO });
+    assert_eq!((job.state(), job.status.failures, job.status.lost_workers), (State::Submitted, 0, 0));
+    let late = bed.worker.releasing_on(ends);
+    assert_eq!(handle(&late, ours).await, Disposition::Retry { after: Duration::ZERO });
     assert_eq!(bed.engine.calls(), 2, "an invocation that ends takes no more");
 
     assert_eq!(bed.job(theirs).await.state(), State::Running, "the other one keeps its job");
@@ -64,7 +64,7 @@ async fn invocations_share_the_threads() {
     let mut handling = Vec::new();
     for _ in 0..8 {
         let id = bed.submit().await;
-        handling.push(spawn(bed.worker.giving_back_on(CancellationToken::new()), id));
+        handling.push(spawn(bed.worker.releasing_on(CancellationToken::new()), id));
     }
     for each in handling {
         assert_eq!(end(each).await, Disposition::Ack);

@@ -10,6 +10,7 @@ mod orders;
 mod pool;
 #[cfg(feature = "standalone")]
 mod program;
+mod sharing;
 mod store;
 mod support;
 #[cfg(feature = "standalone")]

@@ -48,7 +48,7 @@ async fn a_message_about_a_running_job_comes_back_after_the_lease() {
     let id = bed.submit().await;
     let first = bed.spawn_until(id, 1).await;
     assert_eq!(bed.handle(id).await, Disposition::Retry { after: bed.jobs.policy().lease });
-    bed.give_back.cancel();
+    bed.release.cancel();
     assert!(is_retry(first.await.unwrap()));
 }
 

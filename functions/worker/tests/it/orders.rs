@@ -6,11 +6,11 @@ use futures::future::join_all;
 use pssp_jobs::intake::{Intake, IntakeError, Rules};
 use pssp_jobs::notice::Level;
 use pssp_jobs::service::{JobsError, Key, NewJob};
-use pssp_jobs::{Disposition, Handler, Job, JobId, ListQuery, Message, Notice, Owner, Request, State};
-use pssp_predict::Engine;
+use pssp_jobs::{Disposition, Include, Job, JobId, ListQuery, Notice, Owner, State};
+use pssp_predict::{Engine, Sequence};
 use pssp_worker::{SubmitError, SubmitEvent, Worker, WorkerOptions};
 
-use crate::support::{Bed, Fake};
+use crate::support::{Bed, Fake, handle};
 
 const MAX: usize = 50;
 
@@ -51,7 +51,8 @@ async fn an_order_names_neither_owner_nor_job_unless_it_wants_to() {
     let bed = Bed::new(Fake::quick());
     let fasta = submit(&bed, "1", order(">sp|P1 a protein\nACDEF\nGHIKL*")).await.unwrap();
     assert_eq!((fasta.head.owner.clone(), fasta.head.name.as_deref()), (Owner::public(), Some("sp|P1")));
-    assert_eq!(fasta.request.sequence.to_string(), "ACDEFGHIKL");
+    let stored = bed.jobs.find_with(&Owner::public(), fasta.id(), Include::REQUEST).await.unwrap();
+    assert_eq!(stored.request.unwrap().sequence.to_string(), "ACDEFGHIKL");
     let named = SubmitEvent { name: Some("mine".to_owned()), ..order(">P2\nACDEFGHIKL") };
     assert_eq!(submit(&bed, "2", named).await.unwrap().head.name.as_deref(), Some("mine"));
     let nobody = SubmitEvent { owner: Some(String::new()), ..order("ACDEFGHIKL") };
@@ -135,10 +136,8 @@ async fn another_order_under_the_same_id_is_refused() {
 #[tokio::test]
 async fn ids_of_events_and_keys_of_callers_do_not_meet() {
     let bed = Bed::new(Fake::quick());
-    let sequence = "ACDEFGHIKL".parse().unwrap();
-    let request = Request { input: String::new(), sequence, edits: Vec::new(), warnings: Vec::new() };
     let key = Key { key: "shop 7".to_owned(), digest: [1; 32] };
-    let new = NewJob { name: None, request };
+    let new = NewJob::from("ACDEFGHIKL".parse::<Sequence>().unwrap());
     let called = bed.jobs.submit(&Owner::public(), new, Duration::ZERO, Some(key)).await.unwrap().value;
     let ordered = submit(&bed, "shop 7", order("ACDEFGHIKL")).await.unwrap();
     assert_ne!(called.id(), ordered.id());
@@ -159,11 +158,11 @@ async fn an_order_that_was_answered_before_is_answered_at_once() {
     let bed = Bed::new(Fake::quick());
     let jobs = bed.jobs.reusing(Some(bed.engine.method().clone()));
     let options = WorkerOptions { threads: 1 };
-    let worker = Worker::new(jobs.clone(), bed.engine.clone(), options, bed.give_back.clone());
+    let worker = Worker::new(jobs.clone(), bed.engine.clone(), options, bed.release.clone());
     let intake = intake();
     let ask = |event: &str| order("acdefghikl").submit(&jobs, event.to_owned(), &intake);
     let first = ask("1").await.unwrap();
-    assert_eq!(worker.handle(Message::new(first.id())).await, Disposition::Ack);
+    assert_eq!(handle(&worker, first.id()).await, Disposition::Ack);
     let again = ask("2").await.unwrap();
     assert!(again.id() != first.id() && again.status.reused && again.state() == State::Finished);
     assert_eq!(ask("2").await.unwrap().id(), again.id(), "the event came twice");

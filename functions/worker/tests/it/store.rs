@@ -70,7 +70,7 @@ async fn a_store_that_takes_no_results_is_no_death_of_the_worker() {
     *bed.store.hiccups.lock().unwrap() = vec![Hiccup::Refuse];
     assert!(is_retry(bed.handle(id).await));
     let job = bed.job(id).await;
-    assert_eq!((job.state(), job.status.failures, job.status.deaths), (State::Submitted, 1, 0));
+    assert_eq!((job.state(), job.status.failures, job.status.lost_workers), (State::Submitted, 1, 0));
 }
 
 #[tokio::test]

@@ -1,18 +1,16 @@
 //! What the tests share: a scripted engine, a store that can be told to fail, jobs over both.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use pssp_jobs::job::Request;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::service::NewJob;
 use pssp_jobs::{
-    Backend, Capabilities, Change, Clock, Created, Disposition, Handler, Job, JobId, JobStore, JobWatch,
-    Jobs, ListQuery, ManualClock, Message, Owner, Page, Policy, ResultKey, State, StoreError, Submission,
-    Summary, Timestamp, Watcher,
+    Backend, Capabilities, Change, Clock, Created, Disposition, Handler, Include, Job, JobId, JobStore,
+    JobWatch, Jobs, ListQuery, ManualClock, Message, Owner, Page, Policy, Record, ResultKey, State,
+    StoreError, Submission, Timestamp, Watcher,
 };
 use pssp_predict::{Cancel, Engine, EngineError, Method, PROPERTIES, Prediction, Sequence, Track};
 use pssp_worker::{Worker, WorkerOptions};
@@ -141,11 +139,13 @@ pub(crate) struct Store {
     /// What becomes of the next writes that end an attempt.
     pub(crate) hiccups: Mutex<Vec<Hiccup>>,
     pub(crate) max_result_bytes: AtomicUsize,
+    /// As the store says of itself; off, as where the queue is apart from the jobs.
+    pub(crate) settles_messages: AtomicBool,
 }
 
 impl Store {
     fn hiccup(&self, change: &Change) -> Option<Hiccup> {
-        if change.job.state() == State::Running {
+        if change.status.state() == State::Running {
             return None; // a claim or a heartbeat
         }
         let mut hiccups = self.hiccups.lock().unwrap();
@@ -157,7 +157,8 @@ impl Store {
 impl JobStore for Store {
     fn capabilities(&self) -> Capabilities {
         let max_result_bytes = self.max_result_bytes.load(Ordering::SeqCst);
-        Capabilities { max_result_bytes, ..self.inner.capabilities() }
+        let settles_messages = self.settles_messages.load(Ordering::SeqCst);
+        Capabilities { max_result_bytes, settles_messages, ..self.inner.capabilities() }
     }
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {
@@ -174,16 +175,12 @@ impl JobStore for Store {
         self.inner.create(submissions).await
     }
 
-    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.inner.get(id).await
+    async fn read(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError> {
+        self.inner.read(id, include).await
     }
 
-    async fn summaries(&self, ids: &[JobId]) -> Result<Vec<Option<Summary>>, StoreError> {
-        self.inner.summaries(ids).await
-    }
-
-    async fn result(&self, id: JobId) -> Result<Option<Bytes>, StoreError> {
-        self.inner.result(id).await
+    async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
+        self.inner.get_many(ids).await
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
@@ -194,7 +191,7 @@ impl JobStore for Store {
         self.inner.delete(id).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page<Summary, JobId>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
         self.inner.list(query).await
     }
 
@@ -245,7 +242,7 @@ pub(crate) struct Bed {
     pub(crate) store: Arc<Store>,
     pub(crate) jobs: Jobs,
     pub(crate) engine: Arc<Fake>,
-    pub(crate) give_back: CancellationToken,
+    pub(crate) release: CancellationToken,
     pub(crate) worker: Arc<Worker>,
 }
 
@@ -273,17 +270,23 @@ impl Bed {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_700_000_000_000)));
         let memory = Arc::new(MemoryBackend::new(clock.clone()));
         let max_result_bytes = AtomicUsize::new(usize::MAX);
-        let store = Arc::new(Store { inner: memory.clone(), hiccups: Mutex::default(), max_result_bytes });
+        let settles_messages = AtomicBool::new(false);
+        let store = Arc::new(Store {
+            inner: memory.clone(),
+            hiccups: Mutex::default(),
+            max_result_bytes,
+            settles_messages,
+        });
         let mut backend = Backend { store: store.clone(), ..Backend::of(memory) };
         if blind {
             backend.watch = Arc::new(Blind);
         }
         let clock_port: Arc<dyn Clock> = clock.clone();
         let jobs = Jobs::new(backend, clock_port, policy).unwrap();
-        let give_back = CancellationToken::new();
+        let release = CancellationToken::new();
         let worker =
-            Arc::new(Worker::new(jobs.clone(), engine.clone(), WorkerOptions { threads }, give_back.clone()));
-        Self { clock, store, jobs, engine, give_back, worker }
+            Arc::new(Worker::new(jobs.clone(), engine.clone(), WorkerOptions { threads }, release.clone()));
+        Self { clock, store, jobs, engine, release, worker }
     }
 
     pub(crate) async fn submit(&self) -> JobId {
@@ -295,13 +298,13 @@ impl Bed {
     }
 
     pub(crate) async fn handle(&self, id: JobId) -> Disposition {
-        self.worker.handle(Message::new(id)).await
+        handle(&self.worker, id).await
     }
 
     /// Handles in the background.
     pub(crate) fn spawn(&self, id: JobId) -> JoinHandle<Disposition> {
         let worker = self.worker.clone();
-        tokio::spawn(async move { worker.handle(Message::new(id)).await })
+        tokio::spawn(async move { handle(&worker, id).await })
     }
 
     /// Handles in the background, and waits until the engine has had `calls` calls.
@@ -322,14 +325,14 @@ impl Bed {
     }
 }
 
+/// As a host does: waits for room, then handles.
+pub(crate) async fn handle(worker: &Worker, id: JobId) -> Disposition {
+    let slot = worker.reserve(1).await.pop().unwrap();
+    worker.handle(Message::new(id), None, slot).await
+}
+
 pub(crate) async fn submit(jobs: &Jobs, delay: Duration) -> JobId {
-    let request = Request {
-        input: "ACDEFGHIKL".to_owned(),
-        sequence: "ACDEFGHIKL".parse().unwrap(),
-        edits: Vec::new(),
-        warnings: Vec::new(),
-    };
-    let new = NewJob { name: None, request };
+    let new = NewJob::from("ACDEFGHIKL".parse::<Sequence>().unwrap());
     jobs.submit(&Owner::public(), new, delay, None).await.unwrap().value.id()
 }
 

@@ -30,8 +30,8 @@ fn start(settings: &Settings, jobs: &Jobs, engine: Arc<Fake>) -> (CancellationTo
 }
 
 async fn finished(jobs: &Jobs, ids: &[pssp_jobs::JobId]) -> usize {
-    let summaries = jobs.backend().store.summaries(ids).await.unwrap();
-    summaries.iter().flatten().filter(|s| s.status.state() == State::Finished).count()
+    let found = jobs.get_many(ids).await.unwrap();
+    found.iter().flatten().filter(|s| s.status.state() == State::Finished).count()
 }
 
 async fn until_finished(jobs: &Jobs, ids: &[pssp_jobs::JobId]) {
@@ -62,7 +62,7 @@ async fn a_backlog_is_worked_off_and_shutdown_loses_nothing() {
     running.await.unwrap();
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     assert_eq!(finished(&jobs, &ids).await, 10);
-    let depth = jobs.backend().store.depth().await.unwrap();
+    let depth = jobs.depth().await.unwrap();
     assert_eq!(depth, Depth { submitted: 40, running: 0, dead: 0 }, "all given back");
 
     // The second one finds the rest at once.
@@ -70,8 +70,8 @@ async fn a_backlog_is_worked_off_and_shutdown_loses_nothing() {
     until_finished(&jobs, &ids).await;
     shutdown.cancel();
     running.await.unwrap();
-    let summaries = jobs.backend().store.summaries(&ids).await.unwrap();
-    assert!(summaries.iter().flatten().all(|s| s.status.failures == 0 && s.status.deaths == 0));
+    let found = jobs.get_many(&ids).await.unwrap();
+    assert!(found.iter().flatten().all(|s| s.status.failures == 0 && s.status.lost_workers == 0));
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ pub async fn deleted_stays_deleted<H: Harness>(h: &mut H) {
     }
     assert!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.is_empty());
     assert!(jobs.dead_letters(None, 10).await.unwrap().items.is_empty());
-    assert_eq!(jobs.backend().store.depth().await.unwrap(), crate::Depth::default());
+    assert_eq!(jobs.depth().await.unwrap(), crate::Depth::default());
 }
 
 /// A delete touches nothing else, and nobody deletes what is another's.

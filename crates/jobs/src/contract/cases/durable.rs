@@ -8,6 +8,7 @@ use crate::batch::BatchItem;
 use crate::contract::{Harness, claim, jobs, named, new_job, owner, receive, submit};
 use crate::job::State;
 use crate::message::Message;
+use crate::ports::Include;
 use crate::service::NewJob;
 
 /// After a submit the job and its message survive the death of every process.
@@ -34,10 +35,10 @@ pub async fn accepted_batch_is_durable<H: Harness>(h: &mut H) {
     assert_eq!(stored, batch);
     assert_eq!(stored.items[1], rejected);
     let ids: Vec<_> = stored.jobs().collect();
-    let summaries = jobs.backend().store.summaries(&ids).await.unwrap();
-    let seen: Vec<_> = summaries
+    let found = jobs.get_many(&ids).await.unwrap();
+    let seen: Vec<_> = found
         .into_iter()
-        .map(|s| s.expect("a job of the batch").head)
+        .map(|job| job.expect("a job of the batch").head)
         .map(|head| (head.name.unwrap(), head.batch.unwrap().index))
         .collect();
     assert_eq!(seen, [("first".to_owned(), 0), ("third".to_owned(), 2)]);
@@ -55,23 +56,28 @@ pub async fn everything_survives_the_round_trip<H: Harness>(h: &mut H) {
     let cleaned = pssp_predict::sequence::clean(b"MKB UZ", &Default::default()).unwrap();
     new.request.sequence = cleaned.sequence;
     new.request.edits = cleaned.edits;
-    new.request.warnings = cleaned.warnings;
+    new.warnings = cleaned.warnings;
+    let request = new.request.clone();
     let jobs1 = jobs(h);
     let job = jobs1.submit(&owner(), new, Duration::ZERO, None).await.unwrap().value;
     assert_eq!(jobs1.find(&owner(), job.id()).await.unwrap(), job);
     let running = claim(&jobs1, job.id()).await;
     h.reopen().await;
     let jobs2 = jobs(h);
-    assert_eq!(jobs2.find(&owner(), job.id()).await.unwrap(), running);
+    assert_eq!(jobs2.find(&owner(), job.id()).await.unwrap(), running.job);
+    assert_eq!(*running.request, request);
     let result: Bytes = (0..=255_u8).collect();
     jobs2.finish(&running, result.clone()).await.unwrap();
     h.reopen().await;
     let jobs3 = jobs(h);
-    let finished = jobs3.find(&owner(), job.id()).await.unwrap();
-    assert_eq!(finished.state(), State::Finished);
-    assert_eq!(finished.request, job.request);
-    assert_eq!(finished.head, job.head);
+    let finished = jobs3.find_with(&owner(), job.id(), Include::ALL).await.unwrap();
+    assert_eq!(finished.job.state(), State::Finished);
+    assert_eq!(finished.job.head, job.head);
+    assert_eq!(finished.request.as_deref(), Some(&request));
+    assert_eq!(finished.result, Some(result.clone()));
     assert_eq!(jobs3.result(job.id()).await.unwrap(), result);
+    let alone = jobs3.find_with(&owner(), job.id(), Include::NOTHING).await.unwrap();
+    assert_eq!((&alone.job, alone.request, alone.result), (&finished.job, None, None));
 }
 
 /// The largest result that a chain of 10,000 residues can have fits, beside the largest input.

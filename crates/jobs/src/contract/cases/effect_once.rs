@@ -59,7 +59,7 @@ pub async fn a_job_finishes_once<H: Harness>(h: &mut H) {
     assert!(jobs.cancel(&owner(), job.id()).await.is_err());
 }
 
-/// A worker that slept through its lease finds the door shut, during and after the next attempt.
+/// A worker that slept through its lease is refused, during and after the next attempt.
 pub async fn a_stale_worker_cannot_finish_a_later_attempt<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -122,7 +122,7 @@ pub async fn a_claim_whose_answer_was_lost_is_ours<H: Harness>(h: &mut H) {
     let job = submit(&sound).await;
     let unlucky = Jobs::new(Faulty::losing_answers(&h.backend(), 1), h.clock(), policy()).unwrap();
     let running = claim(&unlucky, job.id()).await;
-    assert_eq!((running.status.attempt, running.status.deaths), (1, 0));
+    assert_eq!((running.status.attempt, running.status.lost_workers), (1, 0));
     assert!(matches!(sound.claim(job.id()).await.unwrap(), Claim::Wait(_)), "others see it taken");
     assert!(matches!(unlucky.finish(&running, bytes("r")).await.unwrap(), Settled::Done(_)));
 }

@@ -143,7 +143,8 @@ pub async fn what_exists_is_not_made_again<H: Harness>(h: &mut H) {
     let job = submit(&jobs).await;
     let running = claim(&jobs, job.id()).await;
     jobs.finish(&running, bytes("kept")).await.unwrap();
-    let again = Submission { job: job.clone(), key: None, result: None };
+    let request = running.request.clone();
+    let again = Submission { job: job.clone(), request, key: None, result: None };
     let outcome = h.backend().store.create(&[again]).await.pop().unwrap();
     assert!(matches!(outcome, Err(StoreError::Exists)), "{outcome:?}");
     assert_eq!(state(&jobs, job.id()).await, State::Finished);

@@ -1,6 +1,7 @@
 //! The cases, a file a promise.
 
 mod cancelled;
+mod cost;
 mod durable;
 mod effect_once;
 mod keys;
@@ -13,6 +14,7 @@ mod reuse;
 mod shutdown;
 
 pub use cancelled::*;
+pub use cost::*;
 pub use durable::*;
 pub use effect_once::*;
 pub use keys::*;
@@ -27,6 +29,7 @@ pub use shutdown::*;
 /// The source of every file above, for [`case_names`](super::case_names).
 pub(super) const SOURCES: &[&str] = &[
     include_str!("cancelled.rs"),
+    include_str!("cost.rs"),
     include_str!("durable.rs"),
     include_str!("effect_once.rs"),
     include_str!("keys.rs"),

@@ -40,7 +40,7 @@ pub async fn a_dead_worker_is_replaced<H: Harness>(h: &mut H) {
     h.advance(policy().backoff_cap).await;
     assert_eq!(receive(h, 10).await.len(), 1);
     let second = claim(&jobs, job.id()).await;
-    assert_eq!((second.status.attempt, second.status.deaths), (2, 1));
+    assert_eq!((second.status.attempt, second.status.lost_workers), (2, 1));
     assert_eq!(jobs.heartbeat(&lost).await.unwrap(), Settled::Stale);
     assert!(matches!(jobs.finish(&second, bytes("r")).await.unwrap(), Settled::Done(_)));
 }
@@ -60,7 +60,7 @@ pub async fn an_unsettled_message_comes_back<H: Harness>(h: &mut H) {
     };
     assert!(wait <= policy().backoff_cap);
     h.advance(policy().backoff_cap).await;
-    assert_eq!(claim(&jobs, job.id()).await.status.deaths, 1);
+    assert_eq!(claim(&jobs, job.id()).await.status.lost_workers, 1);
 }
 
 /// Leases and start times that a clock wrote which was ahead, by minutes or by days, hold no job for
@@ -108,29 +108,29 @@ pub async fn sweeps_do_not_disturb_each_other<H: Harness>(h: &mut H) {
     assert_eq!(reclaimed, 5);
     for id in ids {
         let job = jobs.find(&owner(), id).await.unwrap();
-        assert_eq!((job.state(), job.status.deaths), (State::Submitted, 1));
+        assert_eq!((job.state(), job.status.lost_workers), (State::Submitted, 1));
     }
 }
 
 /// A worker that keeps its heartbeat keeps the job for as long as it needs.
 pub async fn a_heartbeat_keeps_the_job<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
-    let mut job = submit(&jobs).await;
-    job = claim(&jobs, job.id()).await;
+    let id = submit(&jobs).await.id();
+    let mut running = claim(&jobs, id).await;
     for _ in 0..3 {
         h.advance(policy().heartbeat * 2).await;
-        let Settled::Done(extended) = jobs.heartbeat(&job).await.unwrap() else {
+        let Settled::Done(extended) = jobs.heartbeat(&running).await.unwrap() else {
             panic!("still ours");
         };
-        job = extended;
+        running.job = extended;
         assert_eq!(jobs.sweep().await.unwrap().reclaimed, 0);
     }
-    assert!(jobs.still_ours(&job).await.unwrap());
-    assert!(matches!(jobs.finish(&job, bytes("r")).await.unwrap(), Settled::Done(_)));
-    assert_eq!(state(&jobs, job.id()).await, State::Finished);
+    assert!(jobs.still_ours(&running).await.unwrap());
+    assert!(matches!(jobs.finish(&running, bytes("r")).await.unwrap(), Settled::Done(_)));
+    assert_eq!(state(&jobs, id).await, State::Finished);
 }
 
-/// Jobs that merely wait longer than a message may take are sent again ever more rarely, and a dead
+/// Jobs that only wait longer than a message may take are sent again ever more rarely, and a dead
 /// worker's job is found among them in one sweep.
 pub async fn a_backlog_that_waits_hides_no_dead_worker<H: Harness>(h: &mut H) {
     let jobs = jobs(h);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::contract::{Harness, bytes, claim, jobs, owner, policy, receive, receiver, submit};
 use crate::id::JobId;
-use crate::job::{Failure, FailureClass, Job, Phase, State};
+use crate::job::{AttemptError, Failure, FailureClass, Job, Phase, State, Status};
 use crate::service::{Claim, Jobs, Settled};
 
 fn broken() -> Failure {
@@ -41,19 +41,19 @@ pub async fn poison_ends_in_the_dead_letters<H: Harness>(h: &mut H) {
 }
 
 /// A job that kills its workers is given up sooner than one that merely fails, and says so.
-pub async fn worker_deaths_are_counted_apart<H: Harness>(h: &mut H) {
+pub async fn lost_workers_are_counted_apart<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
     let running = claim(&jobs, job.id()).await;
     jobs.retry(&running, broken()).await.unwrap();
-    for _ in 0..policy().max_deaths {
+    for _ in 0..policy().max_lost_workers {
         h.advance(policy().backoff_cap).await;
         claim(&jobs, job.id()).await;
         h.advance(policy().lease + Duration::from_millis(100)).await;
         jobs.sweep().await.unwrap();
     }
     let dead = jobs.find(&owner(), job.id()).await.unwrap();
-    assert_eq!((dead.state(), dead.status.failures, dead.status.deaths), (State::Failed, 1, 2));
+    assert_eq!((dead.state(), dead.status.failures, dead.status.lost_workers), (State::Failed, 1, 2));
     let letters = jobs.dead_letters(None, 10).await.unwrap().items;
     assert_eq!(letters[0].reason, "the worker was lost 2 times while running this job");
 }
@@ -93,7 +93,38 @@ pub async fn foreign_messages_are_kept_apart<H: Harness>(h: &mut H) {
     let letters = jobs.dead_letters(None, 10).await.unwrap().items;
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].job, letters[0].body.as_deref()), (None, Some("not ours: \u{1F980}\n")));
-    assert!(jobs.backend().dead.discard(letters[0].id).await.unwrap());
-    assert!(!jobs.backend().dead.discard(letters[0].id).await.unwrap());
+    assert!(jobs.discard(letters[0].id).await.unwrap());
+    assert!(!jobs.discard(letters[0].id).await.unwrap());
     assert!(jobs.dead_letters(None, 10).await.unwrap().items.is_empty());
+}
+
+/// The error of each attempt is kept, the last few of them, and a redrive keeps them too.
+pub async fn errors_of_attempts_are_kept<H: Harness>(h: &mut H) {
+    let policy = crate::Policy { max_failures: 8, ..policy() };
+    let jobs = Jobs::new(h.backend(), h.clock(), policy.clone()).unwrap();
+    let id = submit(&jobs).await.id();
+    for attempt in 1..=policy.max_failures {
+        let running = claim(&jobs, id).await;
+        let long = format!("attempt {attempt} broke: {}", "\"x\u{e9}".repeat(AttemptError::MAX_DETAIL));
+        jobs.retry(&running, Failure::new(FailureClass::Method, long)).await.unwrap();
+        h.advance(policy.backoff_cap).await;
+    }
+    h.reopen().await;
+    let jobs = crate::contract::jobs(h);
+    let dead = jobs.find(&owner(), id).await.unwrap();
+    assert_eq!(dead.state(), State::Failed);
+    let errors = &dead.status.errors;
+    assert_eq!(errors.len(), Status::KEPT_ERRORS);
+    for (error, attempt) in errors.iter().rev().zip((1..=policy.max_failures).rev()) {
+        assert_eq!((error.attempt, error.class), (attempt, FailureClass::Method));
+        assert!(error.detail.starts_with(&format!("attempt {attempt} broke: ")), "{error:?}");
+        assert!(error.detail.len() <= AttemptError::MAX_DETAIL, "{} bytes", error.detail.len());
+    }
+    assert_eq!(jobs.redrive(id).await.unwrap().status.errors, *errors);
+    let running = claim(&jobs, id).await;
+    h.advance(crate::contract::policy().lease + Duration::from_millis(100)).await;
+    jobs.sweep().await.unwrap();
+    let lost = jobs.find(&owner(), id).await.unwrap().status.errors.pop().unwrap();
+    assert_eq!((lost.attempt, lost.class), (running.status.attempt, FailureClass::System));
+    assert_eq!(lost.detail, "the worker was lost: its lease ran out");
 }

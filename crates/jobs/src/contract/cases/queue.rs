@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::contract::{
-    Harness, VISIBILITY, bytes, claim, jobs, named, new_job, owner, receive, receiver, submit,
+    Harness, VISIBILITY, bytes, claim, jobs, named, new_job, owner, policy, receive, receiver, submit,
 };
 use crate::id::JobId;
-use crate::job::State;
+use crate::job::{Failure, FailureClass, State};
 use crate::message::Message;
-use crate::service::Claim;
+use crate::ports::{Delivery, Include};
+use crate::service::{Claim, Jobs};
 
 /// A message with a delay is not there before its time, and the job refuses an early claim.
 pub async fn delayed_messages_wait<H: Harness>(h: &mut H) {
@@ -101,17 +102,17 @@ pub async fn waiting_is_woken_by_the_finish<H: Harness>(h: &mut H) {
     let waited = tokio::time::timeout(Duration::from_secs(30), waiter).await;
     assert_eq!(waited.expect("woken long before its own limit").unwrap(), State::Finished);
     let short = jobs.wait(&owner(), submit(&jobs).await.id(), Duration::from_millis(50)).await.unwrap();
-    assert_eq!(short.state(), State::Submitted, "a wait that runs out tells the state as it is");
+    assert_eq!(short.state(), State::Submitted, "a wait that runs out returns the state as it is");
 }
 
 /// A change between the start of a watch and the wait for it is not missed; a delete is seen too.
 pub async fn watching_sees_a_change_made_before_waiting<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
-    let mut watcher = jobs.backend().watch.watch(job.id());
+    let mut watcher = jobs.watch(job.id());
     jobs.cancel(&owner(), job.id()).await.unwrap();
     tokio::time::timeout(Duration::from_secs(30), watcher.changed()).await.expect("the cancel is seen");
-    let mut watcher = jobs.backend().watch.watch(job.id());
+    let mut watcher = jobs.watch(job.id());
     jobs.delete(&owner(), job.id()).await.unwrap();
     tokio::time::timeout(Duration::from_secs(30), watcher.changed()).await.expect("the delete is seen");
 }
@@ -137,4 +138,71 @@ pub async fn a_backlog_drains_in_bounded_batches<H: Harness>(h: &mut H) {
         }
     }
     assert_eq!(finished, batch.jobs().collect());
+}
+
+/// Where a delivery brings its job, it brings it as it is stored, with its request.
+pub async fn a_delivery_brings_its_job<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let job = submit(&jobs).await;
+    let delivery = receive(h, 1).await.pop().unwrap();
+    let Some(record) = delivery.record else {
+        assert!(!jobs.settles_messages(), "a queue beside the jobs can read them");
+        return;
+    };
+    let stored = jobs.find_with(&owner(), job.id(), Include::REQUEST).await.unwrap();
+    assert_eq!(*record, stored);
+    let Claim::Claimed(running) = jobs.claim_known(*record.clone()).await.unwrap() else {
+        panic!("the job could not be claimed");
+    };
+    assert_eq!(running.status.attempt, 1);
+    // What was read before the claim is out of date now, and is read again.
+    assert!(matches!(jobs.claim_known(*record).await.unwrap(), Claim::Wait(_)));
+    jobs.delete(&owner(), job.id()).await.unwrap();
+    assert_eq!(jobs.claim_known(stored).await.unwrap(), Claim::Missing);
+}
+
+/// Where transitions settle messages, an end deletes the job's message and a retry replaces it, whoever
+/// holds it. Elsewhere the message stays for its holder to settle.
+pub async fn the_last_step_settles_the_message<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    if !jobs.settles_messages() {
+        return the_holder_settles_the_message(h, &jobs).await;
+    }
+    for n in 0..4 {
+        let job = submit(&jobs).await;
+        let held = receive(h, 10).await.pop().expect("its message");
+        let running = claim(&jobs, job.id()).await;
+        match n {
+            0 => drop(jobs.finish(&running, bytes("r")).await.unwrap()),
+            1 => drop(jobs.fail(&running, Failure::new(FailureClass::Input, "no")).await.unwrap()),
+            2 => drop(jobs.cancel(&owner(), job.id()).await.unwrap()),
+            _ => {
+                jobs.retry(&running, Failure::new(FailureClass::Method, "broke")).await.unwrap();
+                let again = after(h, policy().backoff_cap).await;
+                assert_eq!(again.len(), 1, "it comes again after its back-off");
+                receiver(h).ack(held.receipt).await.unwrap();
+                h.advance(VISIBILITY + Duration::from_millis(200)).await;
+                assert_eq!(receive(h, 10).await.len(), 1, "a stale receipt deletes nothing");
+                continue;
+            }
+        }
+        assert!(after(h, VISIBILITY).await.is_empty(), "step {n} left a message");
+    }
+}
+
+/// Messages that are there after `pause`.
+async fn after<H: Harness>(h: &H, pause: Duration) -> Vec<Delivery> {
+    h.advance(pause + Duration::from_millis(200)).await;
+    receive(h, 10).await
+}
+
+async fn the_holder_settles_the_message<H: Harness>(h: &H, jobs: &Jobs) {
+    let job = submit(jobs).await;
+    let held = receive(h, 10).await.pop().expect("its message");
+    let running = claim(jobs, job.id()).await;
+    jobs.finish(&running, bytes("r")).await.unwrap();
+    drop(held);
+    let again = after(h, VISIBILITY).await.pop().expect("an unsettled message comes again");
+    receiver(h).ack(again.receipt).await.unwrap();
+    assert!(after(h, VISIBILITY).await.is_empty());
 }

@@ -60,8 +60,8 @@ pub async fn lists_keep_owners_and_states_apart<H: Harness>(h: &mut H) {
     assert!(pages(&jobs, all_of(Owner::new("contrac"), 10)).await.is_empty());
 }
 
-/// Summaries answer in the order asked, with a gap for what is not there.
-pub async fn summaries_answer_in_order<H: Harness>(h: &mut H) {
+/// A read of many jobs answers in the order asked, with a gap for what is not there.
+pub async fn many_reads_answer_in_order<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let ids: Vec<JobId> = {
         let mut ids = Vec::new();
@@ -72,18 +72,11 @@ pub async fn summaries_answer_in_order<H: Harness>(h: &mut H) {
     };
     let missing = JobId::new(jobs.now());
     let asked = [ids[2], missing, ids[0], ids[2]];
-    let names: Vec<Option<String>> = jobs
-        .backend()
-        .store
-        .summaries(&asked)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|s| s.and_then(|s| s.head.name))
-        .collect();
+    let found = jobs.get_many(&asked).await.unwrap();
+    let names: Vec<Option<String>> = found.into_iter().map(|job| job?.head.name).collect();
     let text = |s: &str| Some(s.to_owned());
     assert_eq!(names, [text("three"), None, text("one"), text("three")]);
-    assert!(jobs.backend().store.summaries(&[]).await.unwrap().is_empty());
+    assert!(jobs.get_many(&[]).await.unwrap().is_empty());
 }
 
 /// A terminal record is gone for readers at its expiry, purged or not; one that waits never expires.

@@ -8,10 +8,10 @@ use pssp_predict::Method;
 use crate::contract::faults::Faulty;
 use crate::contract::{Harness, all_of, bytes, claim, jobs, named, new_job, owner, policy, receive, submit};
 use crate::id::Owner;
-use crate::job::{Failure, FailureClass, Job, State};
+use crate::job::{Failure, FailureClass, State};
 use crate::ports::{Change, Depth};
-use crate::reuse::{Outcome, ResultKey};
-use crate::service::{Jobs, Key, Settled};
+use crate::reuse::{ResultKey, StoredResult};
+use crate::service::{Claimed, Jobs, Key, Settled};
 
 fn method(version: &str) -> Option<Method> {
     let [name, sha256] = ["net", "c0ffee"].map(str::to_owned);
@@ -19,7 +19,7 @@ fn method(version: &str) -> Option<Method> {
 }
 
 /// Finishes a job with this result.
-async fn finished(jobs: &Jobs, result: Bytes) -> Job {
+async fn finished(jobs: &Jobs, result: Bytes) -> Claimed {
     let job = claim(jobs, submit(&jobs.reusing(None)).await.id()).await;
     assert!(matches!(jobs.finish(&job, result).await.unwrap(), Settled::Done(_)));
     job
@@ -44,8 +44,8 @@ pub async fn a_stored_result_answers_the_same_again<H: Harness>(h: &mut H) {
     assert_eq!((stored.state(), stored.status.attempt), (State::Finished, 0));
     assert_eq!(jobs.result(again.id()).await.unwrap(), "the result");
     let listed = jobs.list(&all_of(owner(), 10)).await.unwrap().items;
-    assert_eq!(listed, [again.summary()]);
-    assert_eq!(jobs.backend().store.depth().await.unwrap(), Depth::default());
+    assert_eq!(listed, std::slice::from_ref(&again));
+    assert_eq!(jobs.depth().await.unwrap(), Depth::default());
     let far = jobs.now().plus(Duration::from_hours(1));
     assert!(jobs.backend().store.overdue(far, policy().horizon(), 10).await.unwrap().is_empty());
     assert!(jobs.cancel(&owner(), again.id()).await.is_err(), "finished is finished");
@@ -66,7 +66,8 @@ pub async fn a_hint_to_another_job_is_none<H: Harness>(h: &mut H) {
         let id = jobs.submit(&owner, new, Duration::ZERO, None).await.unwrap().value.id();
         let running = claim(&jobs, id).await;
         let done = running.finish(jobs.now(), &policy()).unwrap();
-        let change = Change::new(&running, done).with_result(Outcome { bytes: bytes("no"), key: Some(key) });
+        let result = StoredResult { bytes: bytes("no"), key: Some(key) };
+        let change = Change::new(&running, &done).with_result(result);
         jobs.backend().store.apply(&change).await.unwrap();
         let stored = jobs.backend().store.reusable(&[key]).await.unwrap();
         assert_eq!(stored, [Some(id)], "the hint is there");

@@ -13,10 +13,12 @@ pub async fn a_released_job_is_free_at_once<H: Harness>(h: &mut H) {
     let delivery = receive(h, 1).await.pop().expect("its message");
     let running = claim(&jobs, job.id()).await;
     assert!(matches!(jobs.release(&running).await.unwrap(), Settled::Done(_)));
-    receiver(h).retry(delivery.receipt, Duration::ZERO).await.unwrap();
+    if !jobs.settles_messages() {
+        receiver(h).retry(delivery.receipt, Duration::ZERO).await.unwrap();
+    }
     let again = receive(h, 1).await;
     assert_eq!(again.len(), 1);
     let second = claim(&jobs, job.id()).await;
-    assert_eq!((second.status.attempt, second.status.failures, second.status.deaths), (2, 0, 0));
+    assert_eq!((second.status.attempt, second.status.failures, second.status.lost_workers), (2, 0, 0));
     assert_eq!(jobs.heartbeat(&running).await.unwrap(), Settled::Stale);
 }

@@ -1,37 +1,48 @@
-//! What happens to one message, whoever brought it: decode, handle, contain a panic, bury.
+//! What happens to one message, whichever host received it: decode, handle, contain a panic, bury.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use pssp_jobs::{Disposition, Handler, Jobs, Message};
+use pssp_jobs::{Disposition, Handler, Jobs, Message, Record, Slot};
 
-/// When a message is tried again whose handler panicked, or that could not be buried.
+/// When a message is tried again after its handler panicked, or after it could not be buried.
 const AFTER_PANIC: Duration = Duration::from_secs(10);
 
-/// Deals with messages, one at a time or many at once.
+/// Processes messages, one at a time or many at once.
 #[derive(Clone)]
-pub(crate) struct Dealer {
+pub(crate) struct MessageProcessor {
     pub(crate) jobs: Jobs,
     pub(crate) handler: Arc<dyn Handler>,
 }
 
-impl Dealer {
-    /// Deals with one message to the end. Never panics, whatever the handler does. May be dropped.
-    pub(crate) async fn deal(&self, body: String, receives: u32) -> Disposition {
+impl MessageProcessor {
+    /// Processes one message to the end. Never panics, whatever the handler does. May be dropped.
+    pub(crate) async fn process(
+        &self,
+        body: String,
+        receives: u32,
+        record: Option<Box<Record>>,
+        slot: Slot,
+    ) -> Disposition {
         let _in_hand = InHand::new();
         match Message::decode(&body) {
-            Ok(message) => self.handle(message, receives).await,
+            Ok(message) => self.handle(message, receives, record, slot).await,
             Err(error) => self.bury(body, &error.to_string()).await,
         }
     }
 
-    async fn handle(&self, message: Message, receives: u32) -> Disposition {
+    async fn handle(
+        &self,
+        message: Message,
+        receives: u32,
+        record: Option<Box<Record>>,
+        slot: Slot,
+    ) -> Disposition {
         let job = message.job;
-        // Nothing of the handler is used again after a panic but what is shared, and that is behind
-        // the backend.
-        AssertUnwindSafe(self.handler.handle(message)).catch_unwind().await.unwrap_or_else(|_| {
+        // After a panic only shared state of the handler is used again, and that is behind the backend.
+        AssertUnwindSafe(self.handler.handle(message, record, slot)).catch_unwind().await.unwrap_or_else(|_| {
             metrics::counter!("pssp_worker_handler_panics_total").increment(1);
             tracing::error!(%job, receives, "the handler panicked on job {job}, delivery {receives}: will be retried");
             Disposition::Retry { after: AFTER_PANIC }
@@ -56,7 +67,7 @@ impl Dealer {
 /// Counts what becomes of a message; returns its name.
 pub(crate) fn count(disposition: Disposition) -> &'static str {
     let name = match disposition {
-        Disposition::Ack => "ack",
+        Disposition::Ack | Disposition::Settled => "ack",
         Disposition::Discard => "discard",
         Disposition::Retry { .. } => "retry",
     };
