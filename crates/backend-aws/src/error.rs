@@ -1,7 +1,8 @@
 //! AWS' errors as categories of ours, with the remedy in the text. No type of the SDK leaves this crate.
 
-use std::fmt;
+use std::{fmt, iter};
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use pssp_jobs::StoreError;
 
@@ -106,16 +107,14 @@ pub(crate) fn of_code(code: &str, message: &str, about: About<'_>) -> StoreError
             ": the credentials are not valid here: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
              AWS_SESSION_TOKEN, the profile, or the role, and the region",
         )),
-        "ValidationException" if message.contains("exceeded the maximum allowed size") => {
-            StoreError::TooLarge(format!("{place}: {message}"))
-        }
         "ItemCollectionSizeLimitExceededException" | "BatchRequestTooLong" => {
             StoreError::TooLarge(format!("{place}: {message}"))
         }
-        "ValidationException" if message.contains("index") => StoreError::Refused(text(
-            ": the table is not the one that infra/ makes: create it anew with its indexes",
+        // Sizes are checked before anything is sent, so this is most often a table without its indexes.
+        "ValidationException" => StoreError::Refused(text(
+            ": if the table was not made by infra/, create it anew from there, with its indexes",
         )),
-        // What names no cause that a person can mend is worth another try where the service itself failed.
+        // An error without a code is the service's own fault: the same call may succeed later.
         "no code" => StoreError::Unavailable(text("")),
         _ => StoreError::Refused(text("")),
     }
@@ -139,29 +138,36 @@ fn permission(message: &str) -> String {
     }
 }
 
+/// The category of a call that the SDK could not send.
 fn of_dispatch<E>(error: &E, place: &str) -> StoreError
 where
     E: std::error::Error + Send + Sync + 'static,
 {
     let text = shown(error);
-    let lower = text.to_ascii_lowercase();
-    // Who hands credentials out may be away for a moment, like anybody else.
-    let passes = ["timed out", "timeout", "io error"].iter().any(|sign| lower.contains(sign));
-    if lower.contains("credential") && !passes {
-        return StoreError::Refused(
+    match credentials(error) {
+        // The place that hands credentials out does not answer now, as any server may.
+        Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
+            StoreError::Unavailable(format!("{place}: {text}: no credentials can be had now").into())
+        }
+        Some(_) => StoreError::Refused(
             format!(
                 "{place}: {text}: no usable credentials: give the function or pod a role, or set AWS_PROFILE, \
                  or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
             .into(),
-        );
+        ),
+        None => StoreError::Unavailable(
+            format!(
+                "{place} cannot be reached: {text}: check `region` and `endpoint` of the aws URL, and the network"
+            )
+            .into(),
+        ),
     }
-    StoreError::Unavailable(
-        format!(
-            "{place} cannot be reached: {text}: check `region` and `endpoint` of the aws URL, and the network"
-        )
-        .into(),
-    )
+}
+
+/// The error of loading credentials, where that is among the causes.
+fn credentials<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a CredentialsError> {
+    iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// The whole chain of causes in a line.
@@ -202,15 +208,12 @@ mod tests {
                 "The table does not have the specified index: by_due",
                 "with its indexes",
             ),
-            ("ValidationException", "One or more parameter values were invalid", "were invalid"),
         ] {
             let error = of_code(code, message, ABOUT);
             assert!(matches!(error, StoreError::Refused(_)), "{code}");
             let text = error.to_string();
             assert!(text.contains(said) && text.starts_with("table jobs in eu-west-1: "), "{text}");
         }
-        let large = of_code("ValidationException", "Item size has exceeded the maximum allowed size", ABOUT);
-        assert!(matches!(large, StoreError::TooLarge(_)));
     }
 
     #[test]
@@ -226,14 +229,32 @@ mod tests {
         assert!(of_code("Odd", &"é".repeat(5000), ABOUT).to_string().len() < 600);
     }
 
+    /// The SDK's error around an error of loading credentials.
+    #[derive(Debug)]
+    struct Around(CredentialsError);
+
+    impl fmt::Display for Around {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("dispatch failure")
+        }
+    }
+
+    impl std::error::Error for Around {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
     #[test]
     fn credentials_that_cannot_be_had_now_may_be_had_later() {
-        let of = |text: &'static str| of_dispatch(&std::io::Error::other(text), "queue jobs");
-        let away =
-            "an error occurred while loading credentials: dispatch failure: io error: connection refused";
-        assert!(of(away).is_temporary());
-        assert!(of("credentials provider timed out after 5 seconds").is_temporary());
-        let none = of("the credential provider was not enabled: no providers in chain provided credentials");
-        assert!(matches!(&none, StoreError::Refused(text) if text.to_string().contains("give the function")));
+        let of = |error| of_dispatch(&Around(error), "queue jobs");
+        assert!(of(CredentialsError::provider_error("connection refused")).is_temporary());
+        assert!(of(CredentialsError::provider_timed_out(std::time::Duration::from_secs(5))).is_temporary());
+        for error in [CredentialsError::not_loaded("no providers"), CredentialsError::invalid_configuration("a loop")] {
+            let none = of(error);
+            assert!(matches!(&none, StoreError::Refused(text) if text.to_string().contains("give the function")));
+        }
+        let unreachable = of_dispatch(&std::io::Error::other("connection refused"), "queue jobs");
+        assert!(unreachable.is_temporary() && unreachable.to_string().contains("cannot be reached"));
     }
 }
