@@ -1,6 +1,6 @@
 //! Group commit for calls: those that come while a round trip is under way share the next one.
 //!
-//! Nobody waits for company: an idle caller's call goes out at once. Under load the groups grow by
+//! No call waits for others to join it: on an idle connection it goes out at once. Under load the groups grow by
 //! themselves, and a script is looked up, started and answered once for all of them.
 
 use std::sync::Arc;
@@ -13,6 +13,9 @@ const IN_FLIGHT: usize = 2;
 
 /// Bytes in one group, about: more would hold up all other clients of the server.
 const MAX_BYTES: usize = 1 << 20;
+
+/// Calls that wait for a round trip, at most. Callers beyond that wait until there is room.
+const MAX_WAITING: usize = 8192;
 
 /// A call that can share a round trip.
 pub(crate) trait Call: Send + 'static {
@@ -30,7 +33,7 @@ struct Waiting<C: Call> {
 
 /// Gathers calls into groups.
 pub(crate) struct Batcher<C: Call> {
-    sender: mpsc::UnboundedSender<Waiting<C>>,
+    sender: mpsc::Sender<Waiting<C>>,
 }
 
 impl<C: Call> Batcher<C> {
@@ -40,7 +43,7 @@ impl<C: Call> Batcher<C> {
         F: Fn(Vec<C>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<C::Answer>, RedisError>> + Send + 'static,
     {
-        let (sender, receiver) = mpsc::unbounded_channel();
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
         tokio::spawn(gather(max, Arc::new(run), receiver));
         Self { sender }
     }
@@ -48,12 +51,12 @@ impl<C: Call> Batcher<C> {
     /// The answer to `call`. If the caller is dropped the call may still be made.
     pub(crate) async fn call(&self, call: C) -> Result<C::Answer, RedisError> {
         let (answer, answered) = oneshot::channel();
-        drop(self.sender.send(Waiting { call, answer }));
+        drop(self.sender.send(Waiting { call, answer }).await);
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 
-async fn gather<C, F, Fut>(max: usize, run: Arc<F>, mut receiver: mpsc::UnboundedReceiver<Waiting<C>>)
+async fn gather<C, F, Fut>(max: usize, run: Arc<F>, mut receiver: mpsc::Receiver<Waiting<C>>)
 where
     C: Call,
     F: Fn(Vec<C>) -> Fut + Send + Sync + 'static,
@@ -61,7 +64,7 @@ where
 {
     let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
     while let Some(first) = receiver.recv().await {
-        // While all are under way, company gathers in the channel.
+        // While all round trips are under way, calls gather in the channel.
         let Ok(permit) = in_flight.clone().acquire_owned().await else {
             return;
         };
@@ -86,7 +89,7 @@ where
 
 fn settle<A>(outcome: Result<Vec<A>, RedisError>, waiting: Vec<oneshot::Sender<Result<A, RedisError>>>) {
     match outcome {
-        // Too few answers: the rest hears that its sender is gone.
+        // Too few answers: the other callers see that their sender is gone.
         Ok(answers) => {
             for (answer, waiting) in answers.into_iter().zip(waiting) {
                 drop(waiting.send(Ok(answer)));

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use pssp_jobs::StoreError;
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::Options;
 use crate::error::{Fault, store_error};
@@ -28,10 +28,14 @@ const LONGEST_GATHER: Duration = Duration::from_millis(2);
 /// Pause between tries while another process writes.
 const BUSY_PAUSE: Duration = Duration::from_micros(500);
 
-/// Where requests to write are handed in. Cheap to clone.
+/// Requests that wait for the writer, at most. Callers beyond that wait until there is room.
+const MAX_WAITING: usize = 8192;
+
+/// Takes requests to write. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Writer {
     requests: Sender<Box<dyn Task>>,
+    room: Arc<Semaphore>,
 }
 
 impl Writer {
@@ -56,7 +60,7 @@ impl Writer {
             .name("pssp-sqlite-write".to_owned())
             .spawn(move || writing.run())
             .map_err(|error| StoreError::Unavailable(error.into()))?;
-        Ok(Self { requests })
+        Ok(Self { requests, room: Arc::new(Semaphore::new(MAX_WAITING)) })
     }
 
     /// Runs `operation` in the next transaction and returns its answer once that is durable.
@@ -69,6 +73,7 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
+        let _room = self.room.acquire().await.map_err(|_| stopped())?;
         let answer = self.begin(weight, operation)?;
         answer.await.map_err(|_| stopped())?
     }
