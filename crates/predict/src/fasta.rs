@@ -3,11 +3,13 @@
 //! What is wrong with one record is a value on that record and never sinks the others; only I/O
 //! errors end the reading. Rules where FASTA has none:
 //!
-//! - CR, LF and CRLF each end a line; a missing last line end is fine; a byte-order mark or blanks
-//!   before `>` are skipped;
+//! - CR, LF and CRLF each end a line; a missing last line end is fine; byte-order marks, blanks and
+//!   invisible characters before `>` are skipped;
 //! - text without any `>` is one record without a header; text *before* the first `>` is a record
 //!   of its own with [`ErrorCode::TextBeforeHeader`];
 //! - lines that begin with `;` (comments in Pearson's old format) are left out, with a warning;
+//! - a header `>P1;name` is that of PIR: the line after it is a title; a flat file of one entry
+//!   has the entry's name;
 //! - a header is kept up to [`MAX_HEADER_BYTES`], a record up to the reader's limit; the rest of
 //!   a record that is too large is skipped up to the next `>`.
 //!
@@ -33,8 +35,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::one_line;
 use crate::sequence::{
-    CleanOptions, Cleaned, ErrorCode, InputError, InputErrors, Place, Warning, WarningCode, clean_at,
-    not_utf8,
+    CleanOptions, Cleaned, ErrorCode, InputError, InputErrors, Place, Text, Warning, WarningCode, clean_text,
+    flat_file_name, is_blank, not_utf8, pir_name, recognized_fault,
 };
 
 mod batch;
@@ -85,6 +87,10 @@ pub struct Record {
     pub problem: Option<InputError>,
     /// What is odd about it.
     pub warnings: Vec<Warning>,
+    /// Whether it has a header line, to which its first line of residues is the next.
+    has_header: bool,
+    /// Its header begins with a code of PIR.
+    pir: bool,
 }
 
 impl Record {
@@ -100,7 +106,7 @@ impl Record {
         self.index + 1
     }
 
-    /// Cleans its residues; errors tell record, line and column in the whole input.
+    /// Cleans its residues; errors have record, line and column of the whole input.
     ///
     /// # Errors
     /// [`Record::problem`] if there is one, or what [`clean`](crate::sequence::clean()) finds.
@@ -108,9 +114,9 @@ impl Record {
         if let Some(problem) = &self.problem {
             return Err(problem.clone().into());
         }
-        let line = self.line + usize::from(self.header.is_some());
+        let line = self.line + usize::from(self.has_header);
         let place = Place { record: Some(self.number()), line };
-        let mut cleaned = clean_at(&self.raw, options, place)?;
+        let mut cleaned = clean_text(Text { raw: &self.raw, place, pir: self.pir }, options)?;
         cleaned.warnings.extend(self.warnings.iter().cloned());
         Ok(cleaned)
     }
@@ -122,6 +128,10 @@ pub struct Reader<R> {
     lines: Lines<R>,
     index: usize,
     max_record_bytes: usize,
+    /// The line read last.
+    line: Bounded,
+    /// The line number of the header that [`Self::line`] holds, if it is one.
+    header: Option<usize>,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -132,7 +142,9 @@ impl<R: BufRead> Reader<R> {
 
     /// A reader that keeps up to `max_record_bytes` of each record.
     pub fn with_limit(inner: R, max_record_bytes: usize) -> Self {
-        Self { lines: Lines::new(inner), index: 0, max_record_bytes }
+        // A line may be a header too, of which a few bytes more than the limit show that it is cut.
+        let line = Bounded::new(max_record_bytes.max(2 * MAX_HEADER_BYTES));
+        Self { lines: Lines::new(inner), index: 0, max_record_bytes, line, header: None }
     }
 
     /// The same, where the first record is the one at `index` (from 0) of a larger input.
@@ -142,60 +154,48 @@ impl<R: BufRead> Reader<R> {
         self
     }
 
-    /// The same, where the input begins on `line` (from 1) of a larger one.
-    #[must_use]
-    pub(crate) fn starting_at(mut self, line: usize) -> Self {
-        self.lines.number = line;
-        self
-    }
-
     fn next_record(&mut self) -> io::Result<Option<Record>> {
+        let mut comments = 0;
+        let begin = match self.header.take() {
+            Some(line) => Begin::with_header(line, &self.line),
+            None => {
+                // Only the first record can begin without a header: `read_body` stops at headers.
+                let mut body = Body::new(self.max_record_bytes, self.lines.number);
+                self.read_body(&mut body)?;
+                if body.has_text() {
+                    let begin = Begin::without_header(&body, self.header.is_some());
+                    return Ok(Some(self.finish(begin, body)));
+                }
+                comments = body.comments;
+                let Some(line) = self.header.take() else { return Ok(None) };
+                Begin::with_header(line, &self.line)
+            }
+        };
         let mut body = Body::new(self.max_record_bytes, self.lines.number);
-        // Only the first record can begin without a header: `read_body` stops at headers.
-        let next_is_header = self.read_body(&mut body)?;
-        if body.has_text() {
-            return Ok(Some(self.finish(Begin::without_header(&body, next_is_header), body)));
-        }
-        if !next_is_header {
-            return Ok(None);
-        }
-        let begin = self.read_header()?;
-        let mut body = Body::new(self.max_record_bytes, self.lines.number);
+        body.comments = comments;
         self.read_body(&mut body)?;
         Ok(Some(self.finish(begin, body)))
     }
 
-    fn read_header(&mut self) -> io::Result<Begin> {
-        let line = self.lines.number;
-        let mut text = Bounded::new(MAX_HEADER_BYTES);
-        self.lines.skip_byte();
-        self.lines.read_line(&mut text)?;
-        Ok(Begin::with_header(line, &text))
-    }
-
-    /// Reads lines up to the next header or the end; says which it was.
-    fn read_body(&mut self, body: &mut Body) -> io::Result<bool> {
-        let mut lead = Bounded::new(self.max_record_bytes);
+    /// Reads lines up to the next header, which stays in [`Self::line`], or up to the end.
+    fn read_body(&mut self, body: &mut Body) -> io::Result<()> {
         loop {
-            let line = self.lines.number;
-            lead.clear();
-            let blank = self.lines.skip_lead(&mut lead)?;
-            match self.lines.peek()? {
-                Some(b'>') if blank => return Ok(true),
-                Some(b';') if blank => {
-                    body.comments += 1;
-                    self.lines.read_line(&mut Bounded::new(0))?;
+            let number = self.lines.number;
+            self.line.clear();
+            if !self.lines.read_line(&mut self.line)? {
+                return Ok(());
+            }
+            match first_visible(self.line.bytes()) {
+                Some(b'>') => {
+                    self.header = Some(number);
+                    return Ok(());
                 }
-                next => {
-                    body.text.append(&lead);
-                    if next.is_none() {
-                        return Ok(false);
+                Some(b';') => body.comments += 1,
+                first => {
+                    if first.is_some() && body.first_text_line.is_none() {
+                        body.first_text_line = Some(number);
                     }
-                    let at_end_of_line = matches!(next, Some(b'\n' | b'\r'));
-                    if !at_end_of_line && body.first_text_line.is_none() {
-                        body.first_text_line = Some(line);
-                    }
-                    self.lines.read_line(&mut body.text)?;
+                    body.text.append(&self.line);
                 }
             }
             // Comment lines leave an empty line behind, so that later places stay right.
@@ -207,19 +207,28 @@ impl<R: BufRead> Reader<R> {
         let index = self.index;
         self.index += 1;
         let mut warnings = begin.warnings;
-        if begin.header.as_ref().is_none_or(|h| h.id.is_none()) {
+        let mut header = begin.header;
+        let pir = header.as_mut().is_some_and(|header| read_pir_header(header, body.text.bytes()));
+        if header.is_none() {
+            header = flat_file_name(body.text.bytes()).map(|id| Header { id: Some(id), description: None });
+        }
+        let has_header = pir || begin.has_header;
+        if header.as_ref().is_none_or(|h| h.id.is_none()) {
             let message = format!("record {} has no id", index + 1);
             warnings.push(Warning::new(WarningCode::MissingId, message));
         }
         if body.comments > 0 {
-            let message = format!("{} comment line(s) left out", body.comments);
+            let plural = if body.comments == 1 { "" } else { "s" };
+            let message = format!("{} comment line{plural} left out", body.comments);
             warnings.push(Warning::new(WarningCode::CommentIgnored, message));
         }
         let problem = begin.problem.or_else(|| body.too_large(begin.line));
         Record {
             index,
             line: begin.line,
-            header: begin.header,
+            header,
+            has_header,
+            pir,
             raw: body.text.into_bytes(),
             problem: problem.map(|p| p.in_record(index + 1)),
             warnings,
@@ -238,6 +247,7 @@ impl<R: BufRead> Iterator for Reader<R> {
 /// How a record begins.
 struct Begin {
     line: usize,
+    has_header: bool,
     header: Option<Header>,
     problem: Option<InputError>,
     warnings: Vec<Warning>,
@@ -246,48 +256,91 @@ struct Begin {
 impl Begin {
     fn without_header(body: &Body, header_follows: bool) -> Self {
         let problem = || {
+            let place = Place { record: None, line: body.line };
+            if let Some(fault) = recognized_fault(body.text.bytes(), place) {
+                return fault;
+            }
             let detail = "text before the first FASTA header";
             let hint = "begin the record with a line >name, or remove the text";
             let line = body.first_text_line.unwrap_or(body.line);
             InputError::new(ErrorCode::TextBeforeHeader, detail, hint).at(line, Some(1))
         };
-        Self { line: body.line, header: None, problem: header_follows.then(problem), warnings: Vec::new() }
+        let problem = header_follows.then(problem);
+        Self { line: body.line, has_header: false, header: None, problem, warnings: Vec::new() }
     }
 
-    fn with_header(line: usize, text: &Bounded) -> Self {
-        let (parsed, problem) = match parse_header(text, line) {
+    /// `line` begins, after blanks, with `>`.
+    fn with_header(number: usize, line: &Bounded) -> Self {
+        let at = line.bytes().iter().position(|&b| b == b'>').map_or(0, |at| at + 1);
+        let (before, text) = line.bytes().split_at(at);
+        let is_cut = text.len() > MAX_HEADER_BYTES || line.overflowed();
+        let text = &text[..text.len().min(MAX_HEADER_BYTES)];
+        let column = String::from_utf8_lossy(before).trim_start_matches('\u{feff}').chars().count() + 1;
+        let (parsed, problem) = match parse_header(text, is_cut) {
             Ok(header) => (header, None),
-            Err(problem) => (Header::default(), Some(problem)),
+            Err((fault, at)) => {
+                let column = column + String::from_utf8_lossy(&text[..at]).chars().count();
+                (Header::default(), Some(fault.at(number, column)))
+            }
         };
         let mut warnings = Vec::new();
-        if text.overflowed() {
+        if is_cut {
             let message = format!("the header was cut to {MAX_HEADER_BYTES} bytes");
             warnings.push(Warning::new(WarningCode::HeaderCut, message));
         }
-        Self { line, header: Some(parsed), problem, warnings }
+        Self { line: number, has_header: true, header: Some(parsed), problem, warnings }
     }
 }
 
-fn parse_header(text: &Bounded, line: usize) -> Result<Header, InputError> {
-    let bytes = text.bytes();
-    if let Some(at) = bytes.iter().position(|&b| b == 0) {
-        let hint = "save the file as plain UTF-8 text";
-        let error = InputError::new(ErrorCode::Nul, "a NUL character in the header", hint);
-        // The `>` is column 1.
-        return Err(error.at(line, Some(String::from_utf8_lossy(&bytes[..at]).chars().count() + 2)));
+/// The first byte of a line that is neither white space nor invisible.
+fn first_visible(line: &[u8]) -> Option<u8> {
+    let first = line.iter().find(|b| !matches!(b, b' ' | b'\t'))?;
+    if first.is_ascii_graphic() {
+        return Some(*first);
     }
-    match std::str::from_utf8(bytes) {
+    for chunk in line.utf8_chunks() {
+        if let Some(at) = chunk.valid().find(|c| !is_blank(c)) {
+            return chunk.valid()[at..].bytes().next();
+        }
+        if let Some(&byte) = chunk.invalid().first() {
+            return Some(byte);
+        }
+    }
+    None
+}
+
+/// Takes a header of PIR apart: the name follows a code, the title is the first line of `body`.
+fn read_pir_header(header: &mut Header, body: &[u8]) -> bool {
+    let whole = [header.id.as_deref().unwrap_or_default(), header.description.as_deref().unwrap_or_default()];
+    let whole = whole.join(" ");
+    let Some(name) = pir_name(&whole) else { return false };
+    let title = body.split(|&b| b == b'\n').next().unwrap_or_default();
+    let title = String::from_utf8_lossy(&title[..title.len().min(MAX_HEADER_BYTES)]);
+    let title = one_line(&title).trim().to_owned();
+    *header = Header {
+        id: (!name.is_empty()).then(|| name.to_owned()),
+        description: (!title.is_empty()).then_some(title),
+    };
+    true
+}
+
+/// Parses the text after `>`; a fault comes with the byte where it is.
+fn parse_header(text: &[u8], is_cut: bool) -> Result<Header, (InputError, usize)> {
+    if let Some(at) = text.iter().position(|&b| b == 0) {
+        let detail = "a NUL character in the header, so this is a binary file or UTF-16 text";
+        return Err((InputError::new(ErrorCode::Nul, detail, "save the file as plain UTF-8 text"), at));
+    }
+    match std::str::from_utf8(text) {
         Ok(text) => Ok(Header::parse(text)),
         // The cut may have gone through a character.
-        Err(e) if text.overflowed() && e.error_len().is_none() => {
-            Ok(Header::parse(&String::from_utf8_lossy(&bytes[..e.valid_up_to()])))
+        Err(e) if is_cut && e.error_len().is_none() => {
+            Ok(Header::parse(&String::from_utf8_lossy(&text[..e.valid_up_to()])))
         }
         Err(e) => {
-            let place = Place { record: None, line };
-            let mut error = not_utf8(bytes, e.valid_up_to(), place).first().clone();
+            let at = e.valid_up_to();
+            let mut error = not_utf8(text, at, Place { record: None, line: 1 }).first().clone();
             error.detail = "the header is not UTF-8".to_owned();
-            error.column = error.column.map(|c| c + 1);
-            Err(error)
+            Err((error, at))
         }
     }
 }

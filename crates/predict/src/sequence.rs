@@ -1,6 +1,6 @@
 //! One chain's residues: parsed once, trusted afterwards.
 //!
-//! [`Sequence`] is the parsed form. [`clean`] makes one from what people send and tells every edit;
+//! [`Sequence`] is the parsed form. [`clean`] makes one from what people send and lists every edit;
 //! [`clean_single`] also takes a FASTA record. Text that is clean already parses strictly:
 //!
 //! ```
@@ -17,15 +17,20 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+mod amino;
 mod clean;
 mod edit;
 mod fault;
+mod lines;
+mod recognize;
 mod scan;
 
 pub use clean::{CleanOptions, Cleaned, clean, clean_single};
-pub(crate) use clean::{Place, clean_at, empty_body, not_utf8};
+pub(crate) use clean::{Place, Text, clean_text, empty_body, not_utf8, recognized_fault};
 pub use edit::{Edit, EditKind, Warning, WarningCode};
 pub use fault::{ErrorCode, InputError, InputErrors, MAX_ERRORS};
+pub(crate) use lines::is_blank;
+pub(crate) use recognize::{flat_file_name, pir_name};
 
 /// The letters of a [`Sequence`]: the 20 amino acids, alphabetically, and `X` for any other residue.
 pub const RESIDUES: &[u8; 21] = b"ACDEFGHIKLMNPQRSTVWYX";

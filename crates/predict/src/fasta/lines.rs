@@ -2,9 +2,6 @@
 
 use std::io::{self, BufRead, ErrorKind};
 
-/// UTF-8's byte-order mark.
-const BOM: &[u8; 3] = b"\xef\xbb\xbf";
-
 /// Bytes up to a limit; whatever comes after is dropped.
 #[derive(Debug)]
 pub(super) struct Bounded {
@@ -65,39 +62,16 @@ impl<R: BufRead> Lines<R> {
         Self { inner, number: 1 }
     }
 
-    /// The next byte, left where it is.
-    pub(super) fn peek(&mut self) -> io::Result<Option<u8>> {
-        Ok(self.fill()?.first().copied())
-    }
-
-    /// Skips the byte just peeked at.
-    pub(super) fn skip_byte(&mut self) {
-        self.inner.consume(1);
-    }
-
-    /// Moves blanks and byte-order marks at the start of a line into `lead`; says whether it took
-    /// nothing else (half a byte-order mark is something else).
-    pub(super) fn skip_lead(&mut self, lead: &mut Bounded) -> io::Result<bool> {
-        let mut of_bom = 0;
-        while let Some(byte) = self.peek()? {
-            match byte {
-                b' ' | b'\t' if of_bom == 0 => {}
-                _ if byte == BOM[of_bom] => of_bom = (of_bom + 1) % BOM.len(),
-                _ => break,
-            }
-            lead.push(&[byte]);
-            self.skip_byte();
-        }
-        Ok(of_bom == 0)
-    }
-
-    /// Moves the rest of the line into `into`, without its end (CR, LF, CRLF or end of input).
-    pub(super) fn read_line(&mut self, into: &mut Bounded) -> io::Result<()> {
+    /// Appends the next line, without its end (CR, LF, CRLF or end of input), to `into`; returns
+    /// whether there was one.
+    pub(super) fn read_line(&mut self, into: &mut Bounded) -> io::Result<bool> {
+        let mut found = false;
         loop {
             let available = self.fill()?;
             if available.is_empty() {
-                return Ok(());
+                return Ok(found);
             }
+            found = true;
             let Some(at) = available.iter().position(|b| matches!(b, b'\n' | b'\r')) else {
                 into.push(available);
                 let taken = available.len();
@@ -107,16 +81,16 @@ impl<R: BufRead> Lines<R> {
             into.push(&available[..at]);
             let end = available[at];
             self.inner.consume(at + 1);
-            if end == b'\r' && self.peek()? == Some(b'\n') {
-                self.skip_byte();
+            if end == b'\r' && self.fill()?.first() == Some(&b'\n') {
+                self.inner.consume(1);
             }
             self.number += 1;
-            return Ok(());
+            return Ok(true);
         }
     }
 
     fn fill(&mut self) -> io::Result<&[u8]> {
-        // Asked twice because the borrow checker cannot see that the first answer is dropped.
+        // Called twice because the borrow checker cannot see that the first result is dropped.
         loop {
             match self.inner.fill_buf() {
                 Ok(_) => break,

@@ -1,10 +1,11 @@
-//! Cleaning: from what people send to a [`Sequence`], with every edit told.
+//! Cleaning: from what people send to a [`Sequence`], with every edit listed.
 
 use serde::{Deserialize, Serialize};
 
-use super::edit::{Edit, Warning, WarningCode};
+use super::edit::{Edit, EditKind, Warning, WarningCode};
 use super::fault::{ErrorCode, InputError, InputErrors, MAX_ERRORS};
-use super::scan::{Scan, is_zero_width, scan};
+use super::recognize::{Context, Found, recognize};
+use super::scan::{Scan, scan};
 use super::{NotASequence, Sequence};
 use crate::fasta::{self, Header};
 
@@ -21,9 +22,9 @@ const SHORT: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CleanOptions {
-    /// The most residues; 10,000 unless told.
+    /// The most residues; 10,000 by default.
     pub max_residues: usize,
-    /// Take a sequence that looks like nucleotides.
+    /// Take the text as residues though it looks like nucleotides, names or words.
     pub force: bool,
 }
 
@@ -53,12 +54,31 @@ pub(crate) struct Place {
     pub(crate) line: usize,
 }
 
-/// Cleans one bare sequence.
+impl Place {
+    /// The error of a text that begins here, at its place in the whole input.
+    fn of(self, error: InputError) -> InputError {
+        let line = error.line.unwrap_or(1) + self.line - 1;
+        let column = error.column;
+        error.at(line, column).in_record(self.record)
+    }
+}
+
+/// A text that is to become a sequence, as the readers hand it over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a> {
+    pub(crate) raw: &'a [u8],
+    pub(crate) place: Place,
+    /// Its header begins with a code of PIR.
+    pub(crate) pir: bool,
+}
+
+/// Cleans one sequence without a header.
 ///
 /// Letters become upper case. White space, byte-order marks, non-breaking and zero-width spaces,
 /// `-` and `.` gaps, whole numeric tokens (`GenBank` numbering) and one `*` at the end go.
-/// `B Z J U O X` become `X`. Linear in time; stops soon after the length limit or
-/// [`MAX_ERRORS`] faults.
+/// `B Z J U O X` become `X`. Formats that hold exactly one sequence (three-letter codes, SEQRES of
+/// one chain, a flat file of UniProt or GenBank) are read. What changes the residues comes with a
+/// warning. Linear in time; stops soon after the length limit or [`MAX_ERRORS`] faults.
 ///
 /// ```
 /// use pssp_predict::sequence::{CleanOptions, clean};
@@ -79,37 +99,69 @@ pub(crate) struct Place {
 /// ```
 ///
 /// # Errors
-/// With place and hint: any other character, a `*` before the end, no residues, text that is not
-/// UTF-8 or holds NUL, more than `max_residues`, and what is really nucleotides (over 95 %
-/// `ACGTUN`, 30 or longer) unless `force`.
+/// With place and hint: any other character, a stop before the end, no residues, text that is not
+/// UTF-8 or holds NUL, more than `max_residues`, and any known format that is not a plain sequence.
+/// Unless `force`: what is really nucleotides (over 95 % `ACGTUN`, 30 or longer), and lines that
+/// look like names, words or labels.
 pub fn clean(raw: &[u8], options: &CleanOptions) -> Result<Cleaned, InputErrors> {
-    clean_at(raw, options, Place { record: None, line: 1 })
+    clean_text(Text { raw, place: Place { record: None, line: 1 }, pir: false }, options)
 }
 
-/// Cleans one sequence that may come as a FASTA record, and gives the record's header too.
+/// Cleans one sequence, with or without a FASTA header, and returns the header too.
+///
+/// This is the reader of [`fasta`], for one record.
 ///
 /// # Errors
 /// As [`clean`]; also for an empty input and for several records.
 pub fn clean_single(raw: &[u8], options: &CleanOptions) -> Result<(Option<Header>, Cleaned), InputErrors> {
-    let begin = first_visible(raw).ok_or_else(empty_body)?;
-    if raw[begin] != b'>' {
-        return Ok((None, clean(raw, options)?));
-    }
-    let line = 1 + line_ends(&raw[..begin]);
-    let mut records = fasta::Reader::with_limit(&raw[begin..], raw.len()).starting_at(line);
+    let mut records = fasta::Reader::with_limit(raw, raw.len());
     let Some(Ok(record)) = records.next() else {
         return Err(empty_body().into());
     };
+    if let Some(problem) = record.problem {
+        return Err(problem.in_record(None).into());
+    }
     if let Some(Ok(second)) = records.next() {
         return Err(several_records().at(second.line, None).into());
     }
-    let cleaned = record.clean(options).map_err(|errors| errors.in_record(None))?;
+    let mut cleaned = record.clean(options).map_err(|errors| errors.in_record(None))?;
+    // One sequence needs no name.
+    cleaned.warnings.retain(|warning| warning.code != WarningCode::MissingId);
     Ok((record.header, cleaned))
 }
 
-/// Cleans a text that begins at `place` of the whole input.
-pub(crate) fn clean_at(raw: &[u8], options: &CleanOptions, place: Place) -> Result<Cleaned, InputErrors> {
-    let text = std::str::from_utf8(raw).map_err(|e| not_utf8(raw, e.valid_up_to(), place))?;
+/// Cleans a text that begins at a place of the whole input.
+pub(crate) fn clean_text(text: Text<'_>, options: &CleanOptions) -> Result<Cleaned, InputErrors> {
+    let place = text.place;
+    let as_utf8 = std::str::from_utf8(text.raw).map_err(|e| not_utf8(text.raw, e.valid_up_to(), place))?;
+    match recognize(as_utf8, Context { pir: text.pir, force: options.force }) {
+        Found::Refused(error) => Err(place.of(error).into()),
+        Found::Plain(odd) => {
+            let mut cleaned = clean_residues(as_utf8, options, place)?;
+            cleaned.warnings.extend(odd);
+            Ok(cleaned)
+        }
+        Found::Read { residues, warning } => {
+            let mut cleaned = clean_residues(&residues, options, place)?;
+            // The layout of another format is no edit of the sequence.
+            let is_layout = |kind| matches!(kind, EditKind::WhiteSpaceRemoved | EditKind::NumberRemoved);
+            cleaned.edits.retain(|edit| !is_layout(edit.kind));
+            cleaned.warnings.insert(0, warning);
+            Ok(cleaned)
+        }
+    }
+}
+
+/// What a text without a header is refused for, if it is a known format by its marks.
+pub(crate) fn recognized_fault(raw: &[u8], place: Place) -> Option<InputError> {
+    let text = std::str::from_utf8(raw).ok()?;
+    match recognize(text, Context { pir: false, force: true }) {
+        Found::Refused(error) => Some(place.of(error)),
+        Found::Plain(_) | Found::Read { .. } => None,
+    }
+}
+
+fn clean_residues(text: &str, options: &CleanOptions, place: Place) -> Result<Cleaned, InputErrors> {
     let mut found = scan(text, place.line, options.max_residues);
     if found.errors.is_empty() {
         found.errors.extend(judge(&found, options, place));
@@ -119,11 +171,13 @@ pub(crate) fn clean_at(raw: &[u8], options: &CleanOptions, place: Place) -> Resu
         error.record = place.record;
     }
     let edits = found.edits();
+    let mut warnings = found.warnings(&edits);
     if let Some(errors) = InputErrors::from_vec(found.errors) {
         return Err(errors);
     }
     let sequence = Sequence::try_from(found.residues).map_err(|e| unparsed(&e))?;
-    Ok(Cleaned { warnings: warnings(&sequence), sequence, edits })
+    warnings.extend(short(&sequence));
+    Ok(Cleaned { sequence, edits, warnings })
 }
 
 /// What is wrong with the sequence as a whole, once its characters are right.
@@ -141,29 +195,13 @@ fn judge(found: &Scan, options: &CleanOptions, place: Place) -> Option<InputErro
     Some(InputError::new(ErrorCode::Nucleotide, detail, hint).at(place.line, None))
 }
 
-fn warnings(sequence: &Sequence) -> Vec<Warning> {
+fn short(sequence: &Sequence) -> Option<Warning> {
     if sequence.len() >= SHORT {
-        return Vec::new();
+        return None;
     }
     let plural = if sequence.len() == 1 { "" } else { "s" };
     let message = format!("only {} residue{plural}: hardly a structure to predict", sequence.len());
-    vec![Warning::new(WarningCode::ShortSequence, message)]
-}
-
-/// Where the first character stands that is neither white space nor invisible.
-fn first_visible(raw: &[u8]) -> Option<usize> {
-    let mut offset = 0;
-    for chunk in raw.utf8_chunks() {
-        let hidden = |c: char| c.is_whitespace() || is_zero_width(c);
-        if let Some(at) = chunk.valid().find(|c| !hidden(c)) {
-            return Some(offset + at);
-        }
-        offset += chunk.valid().len();
-        if !chunk.invalid().is_empty() {
-            return Some(offset);
-        }
-    }
-    None
+    Some(Warning::new(WarningCode::ShortSequence, message))
 }
 
 /// Line ends in `bytes`: LF, CR or CRLF.
@@ -207,7 +245,11 @@ pub(crate) fn not_utf8(raw: &[u8], valid_up_to: usize, place: Place) -> InputErr
     let column = String::from_utf8_lossy(last).chars().count() + 1;
     let hint = match raw {
         [0x1f, 0x8b, ..] => "this is gzip: unpack it, or say Content-Encoding: gzip",
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16: save the file as UTF-8",
+        [0xff, 0xfe, ..] => "this is UTF-16 (little endian): save the file as UTF-8",
+        [0xfe, 0xff, ..] => "this is UTF-16 (big endian): save the file as UTF-8",
+        [b'P', b'K', 3, 4, ..] => "this is a zip file or a document of an office program: copy its text",
+        [b'B', b'Z', b'h', ..] => "this is bzip2: unpack it",
+        [0xfd, b'7', b'z', ..] => "this is xz: unpack it",
         _ => "save the file as plain text in UTF-8",
     };
     InputError::new(ErrorCode::NotUtf8, "the text is not UTF-8", hint)

@@ -24,13 +24,13 @@ pub struct Edit {
     pub message: String,
 }
 
-/// Kinds of edit, in the order in which they are told.
+/// Kinds of edit, in the order in which they are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EditKind {
     /// Letters made upper case.
     UpperCased,
-    /// Spaces and tabs removed. Line ends are layout and not told.
+    /// Spaces and tabs removed. Line ends are layout and not listed.
     WhiteSpaceRemoved,
     /// Byte-order marks, non-breaking and other special spaces, zero-width characters removed.
     InvisibleRemoved,
@@ -127,6 +127,32 @@ pub enum WarningCode {
     HeaderCut,
     /// Comment lines (`;`) were left out.
     CommentIgnored,
+    /// Letters that are not one of the 20 amino acids became `X`.
+    LettersReplaced,
+    /// Gaps (`-` and `.`) between residues were removed.
+    GapsRemoved,
+    /// Numbers between residues of one line were removed.
+    NumbersRemoved,
+    /// The input was read as a format that is neither plain nor FASTA.
+    ForeignFormat,
+    /// Lines or blocks of different lengths were joined to one chain.
+    IrregularLayout,
+}
+
+impl WarningCode {
+    /// Whether the residues that are predicted are not simply those that were sent, in order.
+    #[must_use]
+    pub const fn changes_prediction(self) -> bool {
+        match self {
+            Self::ShortSequence | Self::DuplicateId | Self::MissingId | Self::HeaderCut => false,
+            Self::CommentIgnored
+            | Self::LettersReplaced
+            | Self::GapsRemoved
+            | Self::NumbersRemoved
+            | Self::ForeignFormat
+            | Self::IrregularLayout => true,
+        }
+    }
 }
 
 impl Warning {

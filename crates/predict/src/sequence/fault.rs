@@ -51,6 +51,8 @@ pub enum ErrorCode {
     BadGzip,
     /// A known format, or ordinary words, instead of a plain sequence or FASTA.
     ForeignFormat,
+    /// A line that looks like a name where residues are expected: a header without its `>`.
+    LostHeader,
     /// A mark between two chains, or the end of a record, inside a sequence.
     SeveralChains,
 }
@@ -80,6 +82,7 @@ impl ErrorCode {
             Self::BadEncoding => "bad_encoding",
             Self::BadGzip => "bad_gzip",
             Self::ForeignFormat => "foreign_format",
+            Self::LostHeader => "lost_header",
             Self::SeveralChains => "several_chains",
         }
     }

@@ -1,6 +1,6 @@
 //! The single pass over an input's characters that [`clean`](super::clean()) is made of.
 
-use super::edit::{Edit, EditKind};
+use super::edit::{Edit, EditKind, Warning, WarningCode};
 use super::fault::{ErrorCode, InputError, MAX_ERRORS};
 
 /// Edits that are only counted; the index is that in [`Scan::counts`].
@@ -31,6 +31,70 @@ pub(super) struct Scan {
     counts: [usize; COUNTED.len()],
     replaced: [Vec<usize>; REPLACED.len()],
     pending_stop: Option<(usize, usize)>,
+    gaps: Gaps,
+    numbers: Numbers,
+}
+
+/// Gaps between residues. A single `.` alone may also be a stop, so its place is kept.
+#[derive(Default)]
+struct Gaps {
+    /// Gap characters between residues.
+    inside: usize,
+    /// Gap characters since the last residue.
+    pending: usize,
+    /// The first `.` since the last residue.
+    pending_dot: Option<(usize, usize)>,
+    /// The first single `.` between two residues.
+    single_dot: Option<(usize, usize)>,
+    /// A `-`, or several gaps in a row: an alignment.
+    aligned: bool,
+}
+
+impl Gaps {
+    fn gap(&mut self, c: char, place: (usize, usize)) {
+        self.pending += 1;
+        self.aligned |= c == '-' || self.pending > 1;
+        if c == '.' {
+            self.pending_dot.get_or_insert(place);
+        }
+    }
+
+    fn residue(&mut self, is_first: bool) {
+        if self.pending == 0 {
+            return;
+        }
+        if !is_first {
+            self.inside += self.pending;
+            self.single_dot = self.single_dot.or(self.pending_dot);
+        }
+        self.pending = 0;
+        self.pending_dot = None;
+    }
+}
+
+/// Numbers between residues of one line; those at its ends are numbering.
+#[derive(Default)]
+struct Numbers {
+    inside: usize,
+    pending: usize,
+    after_residue: bool,
+}
+
+impl Numbers {
+    fn number(&mut self) {
+        self.pending += usize::from(self.after_residue);
+    }
+
+    fn residue(&mut self) {
+        self.inside += self.pending;
+        self.pending = 0;
+        self.after_residue = true;
+    }
+
+    fn line_end(&mut self) {
+        self.pending = 0;
+        self.after_residue = false;
+    }
 }
 
 /// What a character means in a sequence.
@@ -64,7 +128,7 @@ fn kind(c: char) -> Kind {
 
 /// Characters that show nothing and come along when text is copied from pages and documents:
 /// soft hyphen, zero-width spaces and joiners, direction marks, word joiner, byte-order mark.
-pub(super) const fn is_zero_width(c: char) -> bool {
+pub(crate) const fn is_zero_width(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'
@@ -90,6 +154,11 @@ pub(super) fn scan(text: &str, first_line: usize, max_residues: usize) -> Scan {
     if found.pending_stop.is_some() && found.errors.is_empty() {
         found.count(EditKind::StopRemoved);
     }
+    if let Some((line, column)) =
+        found.gaps.single_dot.filter(|_| !found.gaps.aligned && found.errors.is_empty())
+    {
+        found.errors.push(single_dot().at(line, column));
+    }
     found
 }
 
@@ -106,30 +175,61 @@ impl Scan {
         edits
     }
 
-    /// Notes one character; says whether there is a point in going on.
+    /// Warnings of what changes the residues that were sent.
+    pub(super) fn warnings(&self, edits: &[Edit]) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let replaced = edits.iter().filter(|e| e.kind == EditKind::Replaced && e.from != Some('X'));
+        let replaced: Vec<&str> = replaced.map(|edit| edit.message.as_str()).collect();
+        if !replaced.is_empty() {
+            warnings.push(Warning::new(WarningCode::LettersReplaced, replaced.join("; ")));
+        }
+        let plural = |count| if count == 1 { "" } else { "s" };
+        if self.gaps.inside > 0 {
+            let n = self.gaps.inside;
+            let message = format!("{n} gap{} between residues removed", plural(n));
+            warnings.push(Warning::new(WarningCode::GapsRemoved, message));
+        }
+        if self.numbers.inside > 0 {
+            let n = self.numbers.inside;
+            let message = format!("{n} number{} between residues removed", plural(n));
+            warnings.push(Warning::new(WarningCode::NumbersRemoved, message));
+        }
+        warnings
+    }
+
+    /// Notes one character; returns whether there is a point in going on.
     fn take(&mut self, c: char, cursor: &mut Cursor<'_>, max_residues: usize) -> bool {
         let (line, column) = cursor.place;
         let error = match kind(c) {
-            Kind::LineEnd => return true,
+            Kind::LineEnd => {
+                self.numbers.line_end();
+                return true;
+            }
             Kind::Space => return self.count(EditKind::WhiteSpaceRemoved),
             Kind::SpecialSpace | Kind::ZeroWidth => return self.count(EditKind::InvisibleRemoved),
-            Kind::Gap => return self.count(EditKind::GapRemoved),
+            Kind::Gap => {
+                self.gaps.gap(c, (line, column));
+                return self.count(EditKind::GapRemoved);
+            }
             Kind::Stop => return self.stop(line, column),
             Kind::Residue(letter) if self.residues.len() < max_residues => {
                 return self.residue(letter);
             }
             Kind::Residue(_) => too_long(max_residues),
             Kind::Digit => match cursor.number(c) {
-                (_, true) => return self.count(EditKind::NumberRemoved),
+                (_, true) => {
+                    self.numbers.number();
+                    return self.count(EditKind::NumberRemoved);
+                }
                 (digits, false) => stray_number(&digits),
             },
-            Kind::Nul => nul(),
+            Kind::Nul => nul(cursor.text),
             Kind::Other => {
                 cursor.skip_repeats(c);
                 invalid(c, column)
             }
         };
-        let go_on = error.code == ErrorCode::InvalidCharacter;
+        let go_on = matches!(error.code, ErrorCode::InvalidCharacter | ErrorCode::SeveralChains);
         self.errors.push(error.at(line, Some(column)));
         go_on
     }
@@ -141,6 +241,8 @@ impl Scan {
 
     fn residue(&mut self, letter: u8) -> bool {
         self.refuse_pending_stop();
+        self.gaps.residue(self.residues.is_empty());
+        self.numbers.residue();
         let upper = letter.to_ascii_uppercase();
         if upper != letter {
             self.count(EditKind::UpperCased);
@@ -176,6 +278,7 @@ impl Scan {
 
 /// Characters with their line and column, both from 1. CR, LF and CRLF each end one line.
 struct Cursor<'a> {
+    text: &'a str,
     chars: std::iter::Peekable<std::str::Chars<'a>>,
     /// Line and column of the character given last.
     place: (usize, usize),
@@ -186,9 +289,10 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn new(text: &'a str, first_line: usize) -> Self {
-        // A byte-order mark is not a column in any editor; it is told as an edit all the same.
+        // A byte-order mark is not a column in any editor; it is listed as an edit all the same.
         let column = usize::from(!text.starts_with('\u{feff}'));
         Self {
+            text,
             chars: text.chars().peekable(),
             place: (first_line, column),
             line: first_line,
@@ -218,7 +322,7 @@ impl<'a> Cursor<'a> {
         Some(c)
     }
 
-    /// Takes the rest of the digits that began with `first`; also says whether they are a whole
+    /// Takes the rest of the digits that began with `first`; also returns whether they are a whole
     /// token, which only numbering is.
     fn number(&mut self, first: char) -> (String, bool) {
         let mut digits = String::from(first);
@@ -237,7 +341,7 @@ impl<'a> Cursor<'a> {
         (digits, whole)
     }
 
-    /// One error tells enough about a row of the same character.
+    /// One error is enough for a row of the same character.
     fn skip_repeats(&mut self, c: char) {
         while self.chars.next_if_eq(&c).is_some() {
             self.column += 1;
@@ -258,16 +362,34 @@ fn show(c: char) -> String {
 }
 
 fn invalid(c: char, column: usize) -> InputError {
+    if matches!(c, '/' | ':') {
+        let detail = format!("{} looks like a break between two chains, or the end of a record", show(c));
+        let hint = "send each chain by itself, or as a FASTA record: a line >name, then its residues";
+        return InputError::new(ErrorCode::SeveralChains, detail, hint);
+    }
     let hint = match c {
         '>' if column > 1 => "a FASTA header begins with > at the start of a line",
         '>' => "begin with the header: FASTA has no text before its first >",
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => "remove it, or write gaps as -",
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => "write gaps as -",
+        ',' | ';' => {
+            "if it separates sequences, send each as a FASTA record: a line >name, then its residues"
+        }
+        '_' | '|' | '=' | '#' | '@' => "if this line is a header, begin it with >; else remove the character",
+        '(' | ')' | '[' | ']' | '{' | '}' => "write a modified residue as its letter alone, or as X",
         c if c.is_alphabetic() => "it is not one of the Latin letters A to Z: type it anew",
         c if c.is_control() => "send plain text",
         _ => "remove it",
     };
     let detail = format!("{} cannot stand in a protein sequence", show(c));
     InputError::new(ErrorCode::InvalidCharacter, detail, hint)
+}
+
+fn single_dot() -> InputError {
+    InputError::new(
+        ErrorCode::InternalStop,
+        "a . between residues, which may be a stop or a gap",
+        "write gaps as -, and send parts between stops one by one",
+    )
 }
 
 fn stray_number(digits: &str) -> InputError {
@@ -278,12 +400,13 @@ fn stray_number(digits: &str) -> InputError {
     )
 }
 
-fn nul() -> InputError {
-    InputError::new(
-        ErrorCode::Nul,
-        "a NUL character, so this is a binary file or UTF-16 text",
-        "save the sequence as plain UTF-8 text",
-    )
+fn nul(text: &str) -> InputError {
+    let detail = match text.as_bytes() {
+        [0, 1..=255, ..] => "a NUL character, as in UTF-16 (big endian) read as UTF-8",
+        [1..=255, 0, ..] => "a NUL character, as in UTF-16 (little endian) read as UTF-8",
+        _ => "a NUL character, so this is a binary file or UTF-16 text",
+    };
+    InputError::new(ErrorCode::Nul, detail, "save the sequence as plain UTF-8 text")
 }
 
 fn too_long(max_residues: usize) -> InputError {

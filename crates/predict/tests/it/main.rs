@@ -6,6 +6,7 @@ mod fasta;
 mod fixture;
 mod formats;
 mod golden;
+mod inputs;
 mod name;
 mod neural;
 mod plot;

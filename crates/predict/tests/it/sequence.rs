@@ -244,7 +244,7 @@ fn what_a_single_sequence_may_not_be() {
         "line 2: the record has no residues; put them on the lines after the header"
     );
     assert_eq!(say("\n\n>a\nMK?V\n"), "line 4, column 3: '?' cannot stand in a protein sequence; remove it");
-    assert!(say("MKV\n>b\nMKV").starts_with("line 2, column 1: '>' cannot stand"));
+    assert!(say("MKV\n>b\nMKV").starts_with("line 1, column 1: text before the first FASTA header"));
 }
 
 #[test]
@@ -324,8 +324,10 @@ proptest! {
             if text.chars().skip(1).any(|c| c == '\u{feff}') { continue }
             let c = lines[line - 1][column - 1];
             match error.code {
-                ErrorCode::InternalStop => prop_assert_eq!(c, '*'),
+                ErrorCode::InternalStop => prop_assert!(matches!(c, '*' | '.'), "{:?}", c),
                 ErrorCode::InvalidCharacter => prop_assert!(!c.is_ascii_alphabetic(), "{:?}", c),
+                ErrorCode::SeveralChains => prop_assert!(matches!(c, '/' | ':'), "{:?}", c),
+                ErrorCode::ForeignFormat | ErrorCode::LostHeader => {}
                 ErrorCode::Nul => prop_assert_eq!(c, '\0'),
                 other => prop_assert!(false, "{:?}", other),
             }

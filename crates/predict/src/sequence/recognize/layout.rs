@@ -1,0 +1,311 @@
+//! Text without marks of a format: whether its layout and words are those of one sequence.
+//!
+//! A sequence is wrapped at one width, perhaps in blocks of one width, in one case or masked in
+//! stretches. A header that lost its `>`, rows of a table or an alignment, and sentences differ
+//! from that. What differs but shows no other sign is taken, with a warning.
+
+use super::super::edit::{Warning, WarningCode};
+use super::super::fault::{ErrorCode, InputError};
+use super::super::lines::Line;
+use super::{foreign_format, words};
+
+/// Letters that names and English have and proteins have not, or hardly.
+const RARE: &[u8] = b"BJOUXZ";
+
+/// Shortest line of secondary-structure labels that is looked for.
+const LABELS: usize = 20;
+
+/// Shows what is wrong with the lines, or warns of an odd layout.
+pub(super) fn judge(lines: &[Line<'_>]) -> Result<Option<Warning>, InputError> {
+    for line in lines {
+        if let Some(error) = flanks(line).or_else(|| other_mark(line)) {
+            return Err(error);
+        }
+    }
+    let rows: Vec<Row<'_>> = lines.iter().map(Row::new).collect();
+    if let Some(at) = rows.iter().position(|row| !row.is_plain) {
+        // The reader of residues names the character, unless the line is a header as a whole.
+        return if is_header_line(&rows, at) { Err(lost_header(&rows[at].line)) } else { Ok(None) };
+    }
+    let rows: Vec<Row<'_>> = rows.into_iter().filter(|row| !row.blocks.is_empty()).collect();
+    let layout = Layout::of(&rows);
+    if !layout.in_blocks
+        && let Some(error) = tabs(&rows)
+    {
+        return Err(error);
+    }
+    if let Some(error) = labels(&rows) {
+        return Err(error);
+    }
+    if let Some(at) = (0..rows.len()).find(|&at| is_lost_header(&rows, at, &layout)) {
+        return Err(if rows.len() == 1 && rows[at].is_of_words() {
+            words_only(&rows[at].line)
+        } else {
+            lost_header(&rows[at].line)
+        });
+    }
+    if let Some(row) = rows.iter().find(|row| row.is_sentence()) {
+        return Err(words_only(&row.line));
+    }
+    if !layout.in_blocks
+        && let Some(error) = named_rows(&rows)
+    {
+        return Err(error);
+    }
+    Ok(layout.warning(&rows))
+}
+
+/// A line as a row of a sequence.
+struct Row<'a> {
+    line: Line<'a>,
+    /// The words that hold letters; numbers and gaps alone are layout.
+    blocks: Vec<&'a str>,
+    /// Whether all its characters may stand in a sequence.
+    is_plain: bool,
+    /// Whether it begins or ends with a number, as lines of a sequence do.
+    is_numbered: bool,
+    letters: usize,
+    lower: usize,
+    rare: usize,
+}
+
+impl<'a> Row<'a> {
+    fn new(line: &Line<'a>) -> Self {
+        let letter = |b: u8| b.is_ascii_alphabetic();
+        let plain = |word: &str| {
+            word.bytes().all(|b| b.is_ascii_digit())
+                || word.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '.' | '*' | '\0'))
+        };
+        let is_plain = line.words().all(plain);
+        // The stop at the end is no part of the last block.
+        let words = line.words().map(|word| word.trim_end_matches('*'));
+        let blocks: Vec<&str> = words.filter(|word| word.bytes().any(letter)).collect();
+        let count = |is: fn(u8) -> bool| blocks.iter().flat_map(|b| b.bytes()).filter(|&b| is(b)).count();
+        Self {
+            line: *line,
+            is_plain,
+            is_numbered: line.words().any(|word| word.bytes().all(|b| b.is_ascii_digit())),
+            letters: count(|b| b.is_ascii_alphabetic()),
+            lower: count(|b| b.is_ascii_lowercase()),
+            rare: count(|b| RARE.contains(&b.to_ascii_uppercase())),
+            blocks,
+        }
+    }
+
+    fn is_upper(&self) -> bool {
+        self.lower == 0
+    }
+
+    fn is_lower(&self) -> bool {
+        self.lower == self.letters
+    }
+
+    /// Whether it could be a name by its length.
+    fn is_short(&self) -> bool {
+        (3..=60).contains(&self.letters)
+    }
+
+    fn is_of_words(&self) -> bool {
+        let telling = self.blocks.iter().any(|word| words::is_telling(word));
+        telling && self.blocks.iter().all(|word| words::is_telling(word) || words::is_common(word))
+    }
+
+    /// Several words of which most are English.
+    fn is_sentence(&self) -> bool {
+        let known =
+            self.blocks.iter().filter(|w| words::is_telling(w) || (w.len() > 1 && words::is_common(w)));
+        let telling = self.blocks.iter().any(|word| words::is_telling(word));
+        let widths_differ = self.blocks.windows(2).any(|pair| pair[0].len() < pair[1].len());
+        widths_differ && telling && self.blocks.len() >= 3 && known.count() * 2 >= self.blocks.len()
+    }
+
+    /// The first word in the case of a name (`Human`, `human`) and all others in upper case.
+    fn begins_with_name(&self) -> bool {
+        let Some((first, others)) = self.blocks.split_first() else { return false };
+        let upper = |word: &str| !word.bytes().any(|b| b.is_ascii_lowercase());
+        first.len() >= 3
+            && first[1..].bytes().any(|b| b.is_ascii_lowercase())
+            && !others.is_empty()
+            && others.iter().all(|w| upper(w))
+    }
+}
+
+/// How the rows are laid out.
+struct Layout {
+    /// All blocks have one width, except shorter ones that end a line.
+    in_blocks: bool,
+    /// All lines have one width, except the last, which may be shorter.
+    wrapped: bool,
+    width: usize,
+}
+
+impl Layout {
+    fn of(rows: &[Row<'_>]) -> Self {
+        let block = rows.iter().find(|row| row.blocks.len() > 1).map(|row| row.blocks[0].len());
+        let in_blocks = block.is_none_or(|width| {
+            rows.iter().all(|row| {
+                row.blocks.split_last().is_none_or(|(last, others)| {
+                    last.len() <= width && others.iter().all(|block| block.len() == width)
+                })
+            })
+        });
+        let length = |row: &Row<'_>| row.blocks.iter().map(|block| block.len()).sum::<usize>();
+        let width = rows.iter().map(length).max().unwrap_or(0);
+        let wrapped =
+            rows.split_last().is_none_or(|(_, others)| others.iter().all(|row| length(row) == width));
+        Self { in_blocks, wrapped, width }
+    }
+
+    /// What was joined though it does not look like one sequence.
+    fn warning(&self, rows: &[Row<'_>]) -> Option<Warning> {
+        let what = match (self.in_blocks, self.wrapped) {
+            (true, true) => return None,
+            (false, _) => "parts between blanks",
+            (true, false) => "lines",
+        };
+        let residues: usize = rows.iter().map(|row| row.letters).sum();
+        let message = format!(
+            "{what} of different lengths were joined to one chain of {residues} residues; begin each of \
+             several chains with a line >name"
+        );
+        Some(Warning::new(WarningCode::IrregularLayout, message))
+    }
+}
+
+// --- headers without `>` -----------------------------------------------------------------------
+
+fn is_lost_header(rows: &[Row<'_>], at: usize, layout: &Layout) -> bool {
+    let row = &rows[at];
+    let is_last = at + 1 == rows.len();
+    if row.is_of_words() && (!is_last || row.blocks.len() > 1 || rows.len() == 1) {
+        return true;
+    }
+    if !layout.in_blocks && row.begins_with_name() {
+        return true;
+    }
+    if is_last || row.is_numbered || !row.is_short() {
+        return false;
+    }
+    let mut others = rows.iter().enumerate().filter(|&(other, _)| other != at).map(|(_, row)| row);
+    let other_case = if row.is_upper() {
+        others.clone().all(Row::is_lower)
+    } else {
+        // `Human`, `human`, and not a masked stretch that goes on in the next line.
+        others.clone().all(Row::is_upper)
+    };
+    let fills_a_line = row.letters == layout.width && (rows.len() > 2 || row.letters.is_multiple_of(10));
+    if other_case && !fills_a_line {
+        return true;
+    }
+    let has_rare_letters = row.rare * 10 >= row.letters && others.all(|row| row.rare == 0);
+    has_rare_letters && row.letters < layout.width && rows[at + 1].letters > row.letters
+}
+
+/// Whether a line with characters that no sequence has is a header: it looks like one, and plain
+/// residues follow.
+fn is_header_line(rows: &[Row<'_>], at: usize) -> bool {
+    let row = &rows[at];
+    let may_be_name = |c: char| c.is_ascii_alphanumeric() || c == ' ' || "_|.:;,()[]=+/-#'\t".contains(c);
+    let text = row.line.text;
+    let has_sign_of_name = text.contains(['_', '|', '=', '(']) || text.contains(|c: char| c.is_ascii_digit());
+    let residues_follow = rows.get(at + 1).is_some_and(|next| next.is_plain && next.letters > 0);
+    let first_or_between = at == 0 || rows[..at].iter().all(|row| row.is_plain);
+    residues_follow
+        && first_or_between
+        && row.letters >= 1
+        && has_sign_of_name
+        && text.chars().all(may_be_name)
+}
+
+fn lost_header(line: &Line<'_>) -> InputError {
+    let detail = "this looks like a name, not like residues";
+    let hint = "begin a header line with >, and put the residues on the lines after it; set force if these are residues";
+    InputError::new(ErrorCode::LostHeader, detail, hint).at(line.number, 1)
+}
+
+/// Signs that stand for `>` in other places: escaped for HTML, or of another width.
+fn other_mark(line: &Line<'_>) -> Option<InputError> {
+    let mark =
+        ["&gt;", "\u{ff1e}", "\u{203a}", "\u{226b}"].into_iter().find(|mark| line.text.starts_with(mark))?;
+    let detail = format!("{mark} where a FASTA header begins with >");
+    Some(InputError::new(ErrorCode::LostHeader, detail, "write the sign > itself").at(line.number, 1))
+}
+
+// --- other things ------------------------------------------------------------------------------
+
+fn words_only(line: &Line<'_>) -> InputError {
+    foreign_format(
+        line,
+        "these are words, not residues",
+        "send the sequence; set force if these are residues",
+    )
+}
+
+/// A peptide between the residues that stand beside it in the protein: `K.LVNEVTEFAK.S`.
+fn flanks(line: &Line<'_>) -> Option<InputError> {
+    let parts: Vec<&str> = line.text.split('.').collect();
+    let [before, peptide, after] = parts[..] else { return None };
+    let is_flank = |part: &str| matches!(part.as_bytes(), [b] if b.is_ascii_alphabetic() || *b == b'-');
+    if !is_flank(before)
+        || !is_flank(after)
+        || !peptide.bytes().all(|b| b.is_ascii_alphabetic())
+        || peptide.len() < 2
+    {
+        return None;
+    }
+    let detail = format!("this is a peptide with its flanking residues {before}. and .{after}");
+    let short: String = peptide.chars().take(60).collect();
+    Some(foreign_format(line, detail, format!("send the peptide alone: {short}")))
+}
+
+/// A line of labels as long as the line of residues above it.
+fn labels(rows: &[Row<'_>]) -> Option<InputError> {
+    let is_labels = |row: &Row<'_>| {
+        let text = row.line.text.as_bytes();
+        let known = text.iter().all(|b| b"HECLTSGBI-".contains(b));
+        let mut kinds: Vec<u8> = text.to_vec();
+        kinds.sort_unstable();
+        kinds.dedup();
+        known
+            && text.len() >= LABELS
+            && (2..=4).contains(&kinds.len())
+            && kinds.iter().any(|b| b"CL-".contains(b))
+    };
+    let at = (1..rows.len()).find(|&at| {
+        let (above, row) = (&rows[at - 1], &rows[at]);
+        above.line.text.len() == row.line.text.len() && !is_labels(above) && is_labels(row)
+    })?;
+    let hint = "send the residues alone; set force if these are residues";
+    Some(foreign_format(&rows[at].line, "this looks like labels of secondary structure", hint))
+}
+
+/// Columns between tabs, of different widths.
+fn tabs(rows: &[Row<'_>]) -> Option<InputError> {
+    let has_tab = |row: &&Row<'_>| {
+        row.blocks.windows(2).any(|pair| {
+            let start = pair[1].as_ptr() as usize - row.line.whole.as_ptr() as usize;
+            row.line.whole[..start].trim_end_matches(' ').ends_with('\t')
+        })
+    };
+    let row = rows.iter().find(has_tab)?;
+    let hint = "send each row as a FASTA record: a line >name, then the residues";
+    Some(foreign_format(&row.line, "this looks like a table with tabs", hint))
+}
+
+/// Rows of a name and residues.
+fn named_rows(rows: &[Row<'_>]) -> Option<InputError> {
+    let named = |row: &&Row<'_>| {
+        let [name, first, ..] = row.blocks[..] else { return false };
+        name.len() * 2 <= first.len()
+    };
+    let several: Vec<&Row<'_>> = rows.iter().filter(|row| row.blocks.len() > 1).collect();
+    if several.len() < 2 || !several.iter().all(named) {
+        return None;
+    }
+    let hint = "send each row as a FASTA record: a line >name, then the residues";
+    Some(foreign_format(
+        &several[0].line,
+        "this looks like rows of a name and residues, as in PHYLIP or Clustal",
+        hint,
+    ))
+}
