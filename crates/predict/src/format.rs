@@ -28,81 +28,99 @@ mod table;
 /// How SS3 follows from SS8; part of the method in every JSON result.
 pub const SS3_REDUCTION: &str = "H = H G I, E = E B, C = the rest";
 
-/// A result format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// The classic 8 lines: header, sequence, SS3, SS8, ACC, DIS, TM2, TM8.
-    Classic,
-    /// PSIPRED's vertical format.
-    Ss2,
-    /// PSIPRED's horizontal format.
-    Horiz,
-    /// JSON: everything; a list for a batch.
-    Json,
-    /// One compact JSON object a line.
-    Ndjson,
-    /// Tab-separated values, one residue a row.
-    Tsv,
-    /// Comma-separated values (RFC 4180), one residue a row.
-    Csv,
-    /// FASTA: the sequence, then the labels of each property as a record `id|SS3`.
-    Fasta,
+/// How one format is written. A file below this one makes each, and [`formats!`] lists it.
+trait Layout: Sync {
+    /// Its name for people.
+    fn name(&self) -> &'static str;
+
+    /// The extension of its files, without a dot.
+    fn extension(&self) -> &'static str;
+
+    /// Its media type.
+    fn media_type(&self) -> &'static str;
+
+    /// Writes one chain that stands alone.
+    fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()>;
+
+    /// Writes what stands before the first chain of a batch.
+    fn begin_batch(&self, _out: &mut dyn io::Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes a chain of a batch; `index` counts from 0.
+    fn write_next(&self, entry: &Entry<'_>, _index: usize, out: &mut dyn io::Write) -> io::Result<()> {
+        self.write_one(entry, out)
+    }
+
+    /// Writes what stands after the last chain of a batch.
+    fn end_batch(&self, _out: &mut dyn io::Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether a batch of one chain is written as that chain alone.
+    fn is_alone_in_batch(&self) -> bool {
+        false
+    }
 }
 
-/// Every format.
-pub const FORMATS: &[Format] = &[
-    Format::Json,
-    Format::Classic,
-    Format::Ss2,
-    Format::Horiz,
-    Format::Tsv,
-    Format::Csv,
-    Format::Fasta,
-    Format::Ndjson,
-];
+/// Makes [`Format`] and [`FORMATS`] of one list, in the order of the list.
+macro_rules! formats {
+    ($($(#[$doc:meta])* $format:ident => $layout:expr,)+) => {
+        /// A result format.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Format {
+            $($(#[$doc])* $format,)+
+        }
+
+        /// Every format.
+        pub const FORMATS: &[Format] = &[$(Format::$format,)+];
+
+        impl Format {
+            fn layout(self) -> &'static dyn Layout {
+                match self {
+                    $(Self::$format => &$layout,)+
+                }
+            }
+        }
+    };
+}
+
+formats! {
+    /// JSON: everything; a list for a batch.
+    Json => json::Json,
+    /// The classic 8 lines: header, sequence, SS3, SS8, ACC, DIS, TM2, TM8.
+    Classic => classic::Lines,
+    /// PSIPRED's vertical format.
+    Ss2 => ss2::Ss2,
+    /// PSIPRED's horizontal format.
+    Horiz => horiz::Horiz,
+    /// Tab-separated values, one residue a row.
+    Tsv => table::TSV,
+    /// Comma-separated values (RFC 4180), one residue a row.
+    Csv => table::CSV,
+    /// FASTA: the sequence, then the labels of each property as a record `id|SS3`.
+    Fasta => fasta::Fasta,
+    /// One compact JSON object a line.
+    Ndjson => json::Ndjson,
+}
 
 impl Format {
     /// Its name for people.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Classic => "classic text",
-            Self::Ss2 => "PSIPRED ss2",
-            Self::Horiz => "PSIPRED horiz",
-            Self::Json => "JSON",
-            Self::Ndjson => "NDJSON",
-            Self::Tsv => "TSV",
-            Self::Csv => "CSV",
-            Self::Fasta => "FASTA",
-        }
+    pub fn name(self) -> &'static str {
+        self.layout().name()
     }
 
     /// The extension of its files, without a dot: its key in addresses and options.
     #[must_use]
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Classic => "txt",
-            Self::Ss2 => "ss2",
-            Self::Horiz => "horiz",
-            Self::Json => "json",
-            Self::Ndjson => "ndjson",
-            Self::Tsv => "tsv",
-            Self::Csv => "csv",
-            Self::Fasta => "fasta",
-        }
+    pub fn extension(self) -> &'static str {
+        self.layout().extension()
     }
 
     /// Its media type, as sent in `Content-Type`.
     #[must_use]
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Classic | Self::Ss2 | Self::Horiz => "text/plain; charset=utf-8",
-            Self::Json => "application/json",
-            Self::Ndjson => "application/x-ndjson",
-            Self::Tsv => "text/tab-separated-values; charset=utf-8",
-            Self::Csv => "text/csv; charset=utf-8; header=present",
-            Self::Fasta => "text/x-fasta; charset=utf-8",
-        }
+    pub fn media_type(self) -> &'static str {
+        self.layout().media_type()
     }
 
     /// The format with this file extension.
@@ -145,6 +163,16 @@ impl Entry<'_> {
         one_line(&title).into_owned()
     }
 
+    /// The title, and what was changed before the prediction: for headers that may hold any text.
+    fn title_with_warnings(&self) -> String {
+        let changes = self.warnings.iter().filter(|warning| warning.code.changes_prediction());
+        let changes: Vec<&str> = changes.map(|warning| warning.message.as_str()).collect();
+        if changes.is_empty() {
+            return self.title();
+        }
+        one_line(&format!("{} [warning: {}]", self.title(), changes.join("; "))).into_owned()
+    }
+
     /// The columns of residue `i` (from 0) that most formats start with: position and residue.
     fn residue(&self, i: usize) -> (usize, char) {
         (i + 1, char::from(self.sequence.residues()[i]))
@@ -177,30 +205,28 @@ impl Entry<'_> {
 /// Those of `out`, and `InvalidInput` if sequence and prediction differ in length.
 pub fn write(format: Format, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     entry.check()?;
-    match format {
-        Format::Classic => classic::write(entry, out),
-        Format::Ss2 => ss2::write(entry, None, out),
-        Format::Horiz => horiz::write(entry, None, out),
-        Format::Json | Format::Ndjson => json::write(entry, out),
-        Format::Tsv => {
-            table::write_header(&table::TSV, out).and_then(|()| table::write_rows(&table::TSV, entry, out))
-        }
-        Format::Csv => {
-            table::write_header(&table::CSV, out).and_then(|()| table::write_rows(&table::CSV, entry, out))
-        }
-        Format::Fasta => fasta::write(entry, out),
-    }
+    format.layout().write_one(entry, out)
 }
 
 /// Writes the results of a batch one after the other.
 ///
-/// Tables have one header, JSON is a list, ss2 and horiz tell each chain's id in a comment line
-/// after the first line (PSIPRED's readers skip it); the rest is as [`write`](write()).
+/// Tables have one header and JSON is a list. In ss2 and horiz the second line of each chain, which
+/// is blank in PSIPRED's files, names the chain (`# id`), so that readers skip two lines as usual; a
+/// batch of one chain is written as that chain alone, to PSIPRED's layout. The rest is as
+/// [`write`](write()).
 #[derive(Debug)]
 pub struct Writer<W> {
     format: Format,
     out: W,
     entries: usize,
+    held: Option<Held>,
+}
+
+/// The first chain of a batch, until it is known whether it is the only one.
+#[derive(Debug)]
+struct Held {
+    alone: Vec<u8>,
+    in_batch: Vec<u8>,
 }
 
 impl<W: io::Write> Writer<W> {
@@ -209,13 +235,8 @@ impl<W: io::Write> Writer<W> {
     /// # Errors
     /// Those of `out`.
     pub fn new(format: Format, mut out: W) -> io::Result<Self> {
-        match format {
-            Format::Json => out.write_all(b"[\n")?,
-            Format::Tsv => table::write_header(&table::TSV, &mut out)?,
-            Format::Csv => table::write_header(&table::CSV, &mut out)?,
-            _ => {}
-        }
-        Ok(Self { format, out, entries: 0 })
+        format.layout().begin_batch(&mut out)?;
+        Ok(Self { format, out, entries: 0, held: None })
     }
 
     /// Writes one entry.
@@ -224,20 +245,20 @@ impl<W: io::Write> Writer<W> {
     /// As [`write`](write()).
     pub fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         entry.check()?;
-        let first = self.entries == 0;
+        let index = self.entries;
         self.entries += 1;
-        let out = &mut self.out;
-        match self.format {
-            Format::Json => {
-                out.write_all(if first { b"" } else { b"," })?;
-                json::write(entry, out)
-            }
-            Format::Tsv => table::write_rows(&table::TSV, entry, out),
-            Format::Csv => table::write_rows(&table::CSV, entry, out),
-            Format::Ss2 => ss2::write(entry, Some(&entry.title()), out),
-            Format::Horiz => horiz::write(entry, Some(&entry.title()), out),
-            Format::Classic | Format::Fasta | Format::Ndjson => write(self.format, entry, out),
+        let layout = self.format.layout();
+        if index == 0 && layout.is_alone_in_batch() {
+            let mut held = Held { alone: Vec::new(), in_batch: Vec::new() };
+            layout.write_one(entry, &mut held.alone)?;
+            layout.write_next(entry, index, &mut held.in_batch)?;
+            self.held = Some(held);
+            return Ok(());
         }
+        if let Some(first) = self.held.take() {
+            self.out.write_all(&first.in_batch)?;
+        }
+        layout.write_next(entry, index, &mut self.out)
     }
 
     /// What is written to, for instance to take what is there so far out of a buffer.
@@ -245,14 +266,15 @@ impl<W: io::Write> Writer<W> {
         &mut self.out
     }
 
-    /// Writes what stands after the last entry and gives back what was written to.
+    /// Writes what stands after the last entry and returns what was written to.
     ///
     /// # Errors
     /// Those of `out`.
     pub fn finish(mut self) -> io::Result<W> {
-        if self.format == Format::Json {
-            self.out.write_all(b"]\n")?;
+        if let Some(only) = self.held.take() {
+            self.out.write_all(&only.alone)?;
         }
+        self.format.layout().end_batch(&mut self.out)?;
         self.out.flush()?;
         Ok(self.out)
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Entry;
+use super::{Entry, Layout};
 use crate::name::one_line;
 use crate::sequence::NotASequence;
 use crate::{PROPERTIES, Property, Sequence};
@@ -10,7 +10,7 @@ use crate::{PROPERTIES, Property, Sequence};
 /// Lines of the format.
 const LINES: usize = 8;
 
-/// What the 8 lines say.
+/// What the 8 lines hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classic {
     /// The first line without its `>`.
@@ -103,11 +103,29 @@ fn check_labels(labels: &str, line: usize, property: Property, expected: usize) 
     Ok(())
 }
 
-pub(super) fn write(entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
-    let header = entry.header.map_or_else(|| entry.title(), |header| one_line(header).into_owned());
-    writeln!(out, ">{header}\n{}", entry.sequence)?;
-    for track in entry.prediction.tracks() {
-        writeln!(out, "{}", track.text())?;
+/// The format. Its header line is the caller's, or the title with its warnings.
+pub(super) struct Lines;
+
+impl Layout for Lines {
+    fn name(&self) -> &'static str {
+        "classic text"
     }
-    Ok(())
+
+    fn extension(&self) -> &'static str {
+        "txt"
+    }
+
+    fn media_type(&self) -> &'static str {
+        "text/plain; charset=utf-8"
+    }
+
+    fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+        let header =
+            entry.header.map_or_else(|| entry.title_with_warnings(), |header| one_line(header).into_owned());
+        writeln!(out, ">{header}\n{}", entry.sequence)?;
+        for track in entry.prediction.tracks() {
+            writeln!(out, "{}", track.text())?;
+        }
+        Ok(())
+    }
 }

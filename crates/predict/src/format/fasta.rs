@@ -2,21 +2,37 @@
 
 use std::io;
 
-use super::Entry;
+use super::{Entry, Layout};
 use crate::name::one_line;
 
 const LINE: usize = 60;
 
-pub(super) fn write(entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
-    writeln!(out, ">{}", entry.title())?;
-    write_lines(entry.sequence.residues(), out)?;
-    // Blanks would end the id before the property.
-    let id = one_line(entry.id).replace(char::is_whitespace, "_");
-    for track in entry.prediction.tracks() {
-        writeln!(out, ">{id}|{} {}", track.property.code(), track.property.title())?;
-        write_lines(&track.labels, out)?;
+pub(super) struct Fasta;
+
+impl Layout for Fasta {
+    fn name(&self) -> &'static str {
+        "FASTA"
     }
-    Ok(())
+
+    fn extension(&self) -> &'static str {
+        "fasta"
+    }
+
+    fn media_type(&self) -> &'static str {
+        "text/x-fasta; charset=utf-8"
+    }
+
+    fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+        writeln!(out, ">{}", entry.title_with_warnings())?;
+        write_lines(entry.sequence.residues(), out)?;
+        // Blanks would end the id before the property.
+        let id = one_line(entry.id).replace(char::is_whitespace, "_");
+        for track in entry.prediction.tracks() {
+            writeln!(out, ">{id}|{} {}", track.property.code(), track.property.title())?;
+            write_lines(&track.labels, out)?;
+        }
+        Ok(())
+    }
 }
 
 fn write_lines(letters: &[u8], out: &mut dyn io::Write) -> io::Result<()> {

@@ -1,23 +1,53 @@
 //! PSIPRED's horizontal format: blocks of 60 residues under their confidence.
+//!
+//! The layout is that of `psipass2` (PSIPRED 4.0) to the byte, blanks at line ends too: after a
+//! number of residues that 60 divides comes one more, empty block.
 
 use std::io;
 
-use super::{Entry, method_name};
+use super::{Entry, Layout, method_name};
 use crate::Property;
 
 const BLOCK: usize = 60;
 
-/// `comment` is a further comment line after the first.
-pub(super) fn write(entry: &Entry<'_>, comment: Option<&str>, out: &mut dyn io::Write) -> io::Result<()> {
-    writeln!(out, "# PSIPRED HFORMAT ({})", method_name(entry))?;
-    if let Some(comment) = comment {
-        writeln!(out, "# {comment}")?;
+pub(super) struct Horiz;
+
+impl Layout for Horiz {
+    fn name(&self) -> &'static str {
+        "PSIPRED horiz"
     }
+
+    fn extension(&self) -> &'static str {
+        "horiz"
+    }
+
+    fn media_type(&self) -> &'static str {
+        "text/plain; charset=utf-8"
+    }
+
+    fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+        write(entry, "", out)
+    }
+
+    fn write_next(&self, entry: &Entry<'_>, _index: usize, out: &mut dyn io::Write) -> io::Result<()> {
+        write(entry, &format!("# {}", entry.title()), out)
+    }
+
+    fn is_alone_in_batch(&self) -> bool {
+        true
+    }
+}
+
+fn write(entry: &Entry<'_>, second_line: &str, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out, "# PSIPRED HFORMAT ({})", method_name(entry))?;
     let ss3 = entry.prediction.track(Property::Ss3);
-    let confidence: String = (0..ss3.labels.len()).map(|i| char::from(b'0' + ss3.confidence(i))).collect();
-    for start in (0..entry.sequence.len()).step_by(BLOCK) {
-        let end = (start + BLOCK).min(entry.sequence.len());
-        writeln!(out, "\nConf: {}", &confidence[start..end])?;
+    let length = entry.sequence.len();
+    let confidence: String = (0..length).map(|i| char::from(b'0' + ss3.confidence(i))).collect();
+    for block in 0..=length / BLOCK {
+        let start = block * BLOCK;
+        let end = (start + BLOCK).min(length);
+        writeln!(out, "{}", if block == 0 { second_line } else { "" })?;
+        writeln!(out, "Conf: {}", &confidence[start..end])?;
         writeln!(out, "Pred: {}", &ss3.text()[start..end])?;
         writeln!(out, "  AA: {}", &entry.sequence.as_str()[start..end])?;
         writeln!(out, "      {}\n", ruler(start, end))?;
@@ -25,8 +55,9 @@ pub(super) fn write(entry: &Entry<'_>, comment: Option<&str>, out: &mut dyn io::
     Ok(())
 }
 
-/// Every tenth position of residues `start + 1` to `end`, its last digit under its residue.
+/// Every tenth position of residues `start + 1` to `end`, its last digit under its residue. Each
+/// number takes five columns, so blanks under residues after the last one lack four.
 fn ruler(start: usize, end: usize) -> String {
-    let tens = (start + 1..=end).filter(|position| position % 10 == 0);
-    tens.map(|position| format!("{position:10}")).collect()
+    let tens: String = (start + 1..=end).filter(|at| at % 10 == 0).map(|at| format!("{at:10}")).collect();
+    tens + &" ".repeat(((end - start) % 10).saturating_sub(4))
 }

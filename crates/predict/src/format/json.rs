@@ -7,12 +7,67 @@ use std::io;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Entry, SS3_REDUCTION};
+use super::{Entry, Layout, SS3_REDUCTION};
 use crate::property::Class;
 use crate::sequence::{Edit, Warning};
 use crate::{Method, Track};
 
-pub(super) fn write(entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+/// One object; a list of them for a batch.
+pub(super) struct Json;
+
+impl Layout for Json {
+    fn name(&self) -> &'static str {
+        "JSON"
+    }
+
+    fn extension(&self) -> &'static str {
+        "json"
+    }
+
+    fn media_type(&self) -> &'static str {
+        "application/json"
+    }
+
+    fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+        write(entry, out)
+    }
+
+    fn begin_batch(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(b"[\n")
+    }
+
+    fn write_next(&self, entry: &Entry<'_>, index: usize, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(if index == 0 { b"" } else { b"," })?;
+        write(entry, out)
+    }
+
+    fn end_batch(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(b"]\n")
+    }
+}
+
+/// One object a line.
+pub(super) struct Ndjson;
+
+impl Layout for Ndjson {
+    fn name(&self) -> &'static str {
+        "NDJSON"
+    }
+
+    fn extension(&self) -> &'static str {
+        "ndjson"
+    }
+
+    fn media_type(&self) -> &'static str {
+        "application/x-ndjson"
+    }
+
+    fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+        write(entry, out)
+    }
+}
+
+fn write(entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, &Document::new(entry))?;
     out.write_all(b"\n")
 }
@@ -28,7 +83,7 @@ struct Document<'a> {
     rsa: Permille<'a>,
     edits: &'a [Edit],
     warnings: &'a [Warning],
-    method: MethodTold<'a>,
+    method: MethodField<'a>,
 }
 
 impl<'a> Document<'a> {
@@ -42,13 +97,13 @@ impl<'a> Document<'a> {
             rsa: Permille(entry.prediction.rsa()),
             edits: entry.edits,
             warnings: entry.warnings,
-            method: MethodTold { method: entry.prediction.method(), ss3_reduction: SS3_REDUCTION },
+            method: MethodField { method: entry.prediction.method(), ss3_reduction: SS3_REDUCTION },
         }
     }
 }
 
 #[derive(Serialize)]
-struct MethodTold<'a> {
+struct MethodField<'a> {
     #[serde(flatten)]
     method: &'a Method,
     ss3_reduction: &'static str,
@@ -59,12 +114,12 @@ struct Tracks<'a>(&'a [Track]);
 
 impl Serialize for Tracks<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|t| (t.property.key(), TrackTold::new(t))))
+        serializer.collect_map(self.0.iter().map(|t| (t.property.key(), TrackField::new(t))))
     }
 }
 
 #[derive(Serialize)]
-struct TrackTold<'a> {
+struct TrackField<'a> {
     title: &'static str,
     alphabet: Vec<Letter>,
     labels: &'a str,
@@ -73,7 +128,7 @@ struct TrackTold<'a> {
     probabilities: Columns<'a>,
 }
 
-impl<'a> TrackTold<'a> {
+impl<'a> TrackField<'a> {
     fn new(track: &'a Track) -> Self {
         let n = track.labels.len();
         Self {

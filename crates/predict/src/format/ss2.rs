@@ -1,17 +1,42 @@
 //! PSIPRED's vertical format: one residue a row with the probabilities of coil, helix and strand.
+//!
+//! The layout is that of `psipass2` (PSIPRED 4.0) to the byte: two lines, then the rows.
 
 use std::io;
 
-use super::{Entry, method_name};
+use super::{Entry, Layout, method_name};
 use crate::Property;
 
-/// `comment` is a further comment line after the first.
-pub(super) fn write(entry: &Entry<'_>, comment: Option<&str>, out: &mut dyn io::Write) -> io::Result<()> {
-    writeln!(out, "# PSIPRED VFORMAT ({})", method_name(entry))?;
-    if let Some(comment) = comment {
-        writeln!(out, "# {comment}")?;
+pub(super) struct Ss2;
+
+impl Layout for Ss2 {
+    fn name(&self) -> &'static str {
+        "PSIPRED ss2"
     }
-    writeln!(out)?;
+
+    fn extension(&self) -> &'static str {
+        "ss2"
+    }
+
+    fn media_type(&self) -> &'static str {
+        "text/plain; charset=utf-8"
+    }
+
+    fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+        write(entry, "", out)
+    }
+
+    fn write_next(&self, entry: &Entry<'_>, _index: usize, out: &mut dyn io::Write) -> io::Result<()> {
+        write(entry, &format!("# {}", entry.title()), out)
+    }
+
+    fn is_alone_in_batch(&self) -> bool {
+        true
+    }
+}
+
+fn write(entry: &Entry<'_>, second_line: &str, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out, "# PSIPRED VFORMAT ({})\n{second_line}", method_name(entry))?;
     let ss3 = entry.prediction.track(Property::Ss3);
     for i in 0..entry.sequence.len() {
         let (position, residue) = entry.residue(i);

@@ -122,11 +122,14 @@ fn ids_cannot_break_tables() {
     check_id(Format::Csv, "sp|P1", "sp|P1,1,M,");
     check_id(Format::Csv, "a,b", "\"a,b\",1,M,");
     check_id(Format::Csv, "say \"hi\"", "\"say \"\"hi\"\"\",1,M,");
-    check_id(Format::Csv, "two\nlines", "\"two\nlines\",1,M,");
+    check_id(Format::Csv, "two\nlines", "two lines,1,M,");
     check_id(Format::Csv, "=1+1", "\"'=1+1\",1,M,");
     check_id(Format::Csv, "@SUM(A1)", "\"'@SUM(A1)\",1,M,");
     check_id(Format::Tsv, "a\tb\nc\rd", "a b c d\t1\tM\t");
-    check_id(Format::Tsv, "say \"hi\"", "say \"hi\"\t1\tM\t");
+    check_id(Format::Tsv, "say \"hi\"", "say 'hi'\t1\tM\t");
+    check_id(Format::Tsv, "=1+1", "'=1+1\t1\tM\t");
+    check_id(Format::Tsv, " @SUM(A1)", "' @SUM(A1)\t1\tM\t");
+    check_id(Format::Tsv, "a\u{2028}b\u{85}c", "a b c\t1\tM\t");
 }
 
 #[test]
@@ -136,7 +139,7 @@ fn ids_cannot_break_lines() {
     assert_eq!(text(Format::Classic, &entry).lines().count(), 8);
     assert_eq!(text(Format::Fasta, &entry).matches("\n>").count(), 6);
     assert!(text(Format::Fasta, &entry).contains("\n>a_b__>evil|SS3 "));
-    let comment = batch(Format::Ss2, &[entry]);
+    let comment = batch(Format::Ss2, &[entry, chain.entry("b")]);
     assert_eq!(comment.lines().nth(1), Some("# a b  >evil n >x"));
 }
 
@@ -156,11 +159,11 @@ fn psipred_columns_hold_for_long_chains() {
     assert_eq!(ss2.lines().nth(2).unwrap().len(), "   1 M C   0.123  0.456  0.421".len());
     assert!(ss2.lines().last().unwrap().starts_with("10000 "));
     let horiz = text(Format::Horiz, &entry);
-    assert_eq!(horiz.matches("Pred: ").count(), 10_000_usize.div_ceil(60));
+    assert_eq!(horiz.matches("Pred: ").count(), 10_000 / 60 + 1);
     for block in horiz.split("\n\n").filter(|block| block.contains("Pred: ")) {
         let aa = block.lines().find(|line| line.starts_with("  AA: ")).unwrap();
         let ruler = block.lines().last().unwrap();
-        assert!(ruler.len() <= aa.len());
+        assert!(ruler.len() <= aa.len(), "{ruler:?}");
     }
 }
 
@@ -172,6 +175,95 @@ fn horiz_ruler_ends_under_its_residue() {
     assert_eq!(lines[5], "              10        20        30        40        50        60");
     let last = lines.iter().rev().find(|line| !line.is_empty()).unwrap();
     assert_eq!(*last, "             130");
+}
+
+/// What `psipass2` of PSIPRED 4.0 writes, line for line as its loops do.
+fn psipass2(
+    sequence: &str,
+    labels: &str,
+    confidence: &str,
+    columns: &[[f32; 3]],
+    version: &str,
+) -> [String; 2] {
+    use std::fmt::Write;
+    let (mut ss2, mut horiz) =
+        (format!("# PSIPRED VFORMAT ({version})\n\n"), format!("# PSIPRED HFORMAT ({version})\n"));
+    for (i, [c, h, e]) in columns.iter().enumerate() {
+        let (aa, label) = (&sequence[i..=i], &labels[i..=i]);
+        writeln!(ss2, "{:4} {aa} {label}  {c:6.3} {h:6.3} {e:6.3}", i + 1).unwrap();
+    }
+    let n = sequence.len();
+    for block in 0..=n / 60 {
+        let part = |text: &str| text[block * 60..n.min(block * 60 + 60)].to_owned();
+        write!(
+            horiz,
+            "\nConf: {}\nPred: {}\n  AA: {}\n      ",
+            part(confidence),
+            part(labels),
+            part(sequence)
+        )
+        .unwrap();
+        let mut i = 0;
+        while i < 56 && block * 60 + i + 5 <= n {
+            let position = block * 60 + i + 5;
+            if position % 10 == 0 {
+                write!(horiz, "{position:5}").unwrap();
+                i += 4;
+            } else {
+                horiz.push(' ');
+            }
+            i += 1;
+        }
+        horiz += "\n\n";
+    }
+    [ss2, horiz]
+}
+
+#[test]
+fn one_chain_has_the_layout_of_psipred_to_the_byte() {
+    for n in [1, 4, 5, 9, 10, 11, 14, 15, 20, 59, 60, 61, 66, 119, 120, 121, 600, 1234] {
+        let chain = Chain::new(&"MKVLTAYGWESTP".repeat(100)[..n]);
+        let ss3 = chain.prediction.track(Property::Ss3);
+        let columns: Vec<[f32; 3]> =
+            (0..n).map(|i| [b'C', b'H', b'E'].map(|l| ss3.probability(i, l))).collect();
+        let confidence: String = (0..n).map(|i| char::from(b'0' + ss3.confidence(i))).collect();
+        let expected =
+            psipass2(chain.cleaned.sequence.as_str(), ss3.text(), &confidence, &columns, "fixture 1.2.3");
+        for (format, expected) in [Format::Ss2, Format::Horiz].into_iter().zip(expected) {
+            let entry = Entry { name: Some("a name"), ..chain.entry("a") };
+            assert_eq!(text(format, &entry), expected, "{format} of {n}");
+            assert_eq!(batch(format, &[entry]), expected, "a batch of one, {format} of {n}");
+        }
+    }
+}
+
+#[test]
+fn several_chains_of_psipred_have_two_lines_to_skip_each() {
+    let (first, second) = (Chain::new("MKVLT"), Chain::new("AYG"));
+    let text = batch(Format::Ss2, &[first.entry("a"), second.entry("b")]);
+    let rows: Vec<&str> = text.lines().collect();
+    assert_eq!(rows.len(), 2 + 5 + 2 + 3);
+    assert_eq!((rows[1], rows[8]), ("# a", "# b"));
+    assert!(rows[0].starts_with("# PSIPRED VFORMAT") && rows[7].starts_with("# PSIPRED VFORMAT"));
+    let text = batch(Format::Horiz, &[first.entry("a"), second.entry("b")]);
+    let rows: Vec<&str> = text.lines().collect();
+    assert_eq!((rows[1], rows[2]), ("# a", "Conf: 54566"));
+}
+
+#[test]
+fn warnings_that_change_the_residues_are_in_free_headers() {
+    let chain = Chain::new("MKVU-LT");
+    let header =
+        ">a [warning: U (selenocysteine) replaced by X at position 4; 1 gap between residues removed]";
+    for format in [Format::Classic, Format::Fasta] {
+        assert_eq!(text(format, &chain.entry("a")).lines().next(), Some(header), "{format}");
+    }
+    let entry = Entry { header: Some("JOBID = 1"), ..chain.entry("a") };
+    assert_eq!(text(Format::Classic, &entry).lines().next(), Some(">JOBID = 1"), "the caller's own");
+    for format in [Format::Json, Format::Ndjson] {
+        assert!(text(format, &chain.entry("a")).contains("letters_replaced"));
+    }
+    assert_eq!(text(Format::Classic, &Chain::new("MKV").entry("a")).lines().next(), Some(">a"));
 }
 
 #[test]
