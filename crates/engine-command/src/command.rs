@@ -1,6 +1,7 @@
 //! The operator's command line: words, placeholders, the program's file and its digest.
 
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -45,6 +46,9 @@ impl Command {
         if !arguments.iter().any(|word| word.contains(INPUT)) {
             return Err(bad("no argument holds {input}, the place of the FASTA file"));
         }
+        if let Some(fault) = interpreter_fault(&program) {
+            return Err(bad(format!("{}: {fault}", program.display())));
+        }
         let (sha256, files) = fingerprint(&program, &arguments)?;
         Ok(Self { program, arguments, sha256, files })
     }
@@ -71,7 +75,7 @@ impl Command {
         self.arguments.iter().map(|word| word.replace(INPUT, input).replace(OUTPUT, output).into()).collect()
     }
 
-    /// Says which file is no longer what it was at the start: results would name the wrong digest.
+    /// Names a file that is no longer what it was at the start: results would have the wrong digest.
     pub(crate) fn changed(&self) -> Option<String> {
         let is_other = |(path, before): &&(PathBuf, Stamp)| stamp(path).ok().as_ref() != Some(before);
         self.files.iter().find(is_other).map(|(path, _)| {
@@ -109,6 +113,26 @@ fn resolve(word: &str) -> Result<PathBuf, BadCommand> {
     })
 }
 
+/// What is wrong with the interpreter that the first line of a script names, if anything is: a
+/// system says no more than "no such file" of it.
+pub(crate) fn interpreter_fault(script: &Path) -> Option<String> {
+    /// Linux reads no more of the first line.
+    const FIRST_LINE: u64 = 256;
+    let mut start = Vec::new();
+    fs::File::open(script).and_then(|file| file.take(FIRST_LINE).read_to_end(&mut start)).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|&b| b == b'\n').next()?;
+    let line = String::from_utf8_lossy(line);
+    let interpreter = line.split_whitespace().next().unwrap_or_default();
+    if line.ends_with('\r') {
+        return Some(format!(
+            "its first line names the interpreter {interpreter} and ends with CR LF, which is looked for as a \
+             file of another name: save the script with line ends of Unix (LF)"
+        ));
+    }
+    let is_there = !interpreter.starts_with('/') || Path::new(interpreter).exists();
+    (!is_there).then(|| format!("its first line names the interpreter {interpreter}, which is not there"))
+}
+
 /// The digest of the program and of what files the arguments name, and how to see that they change.
 fn fingerprint(program: &Path, arguments: &[String]) -> Result<(String, Vec<(PathBuf, Stamp)>), BadCommand> {
     let named = arguments.iter().filter(|word| word.starts_with('/')).map(PathBuf::from);
@@ -136,7 +160,7 @@ fn digest(path: &Path) -> io::Result<String> {
     let mut file = fs::File::open(path)?;
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match io::Read::read(&mut file, &mut buffer)? {
+        match file.read(&mut buffer)? {
             0 => return Ok(hex(&hasher.finalize())),
             count => hasher.update(&buffer[..count]),
         }

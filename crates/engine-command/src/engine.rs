@@ -1,4 +1,4 @@
-//! The engine: a scratch folder a job, one run of the program, and what its end means.
+//! The engine: one run of the program a job, and what its end means.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -7,12 +7,13 @@ use std::{fs, io::ErrorKind};
 
 use pssp_predict::{Cancel, Engine, EngineError, Method, Prediction, Sequence};
 
-use crate::answer;
 use crate::command::{BadCommand, Command};
 use crate::launch::Ended;
 use crate::run::{self, End, Job, Outcome};
+use crate::scratch::{self, Scratch};
+use crate::{answer, tail};
 
-/// Exit codes of sysexits.h that a program may use to tell whose fault it was.
+/// Exit codes of sysexits.h that show whose fault it was.
 const EX_DATAERR: i32 = 65;
 const EX_OSERR: i32 = 71;
 const EX_TEMPFAIL: i32 = 75;
@@ -73,13 +74,21 @@ pub struct CommandEngine {
 }
 
 impl CommandEngine {
-    /// Checks that a scratch folder can be made and the launcher is there; runs nothing.
+    /// Checks that a scratch folder can be made and the launcher is there; runs nothing. Removes what
+    /// workers that died have left in the folder for them.
+    ///
+    /// From then on other processes of this user cannot read this process's environment, memory and
+    /// open files in `/proc`; it dumps no core.
     ///
     /// # Errors
     /// Otherwise, with what to mend.
     pub fn new(options: Options) -> Result<Self, BadCommand> {
         let place = options.scratch.display();
-        scratch(&options.scratch).map_err(|e| BadCommand(format!("no scratch folder in {place}: {e}")))?;
+        Scratch::new(&options.scratch)
+            .map_err(|e| BadCommand(format!("no scratch folder in {place}: {e}")))?;
+        scratch::remove_left_behind(&options.scratch);
+        scratch::hide_this_process()
+            .map_err(|e| BadCommand(format!("cannot hide this process from its programs: {e}")))?;
         fs::metadata(&options.launcher)
             .map_err(|e| BadCommand(format!("launcher {}: {e}", options.launcher.display())))?;
         let program =
@@ -98,18 +107,18 @@ impl CommandEngine {
 
     fn attempt(&self, sequence: &Sequence, cancel: &Cancel) -> Result<Prediction, EngineError> {
         let options = &self.options;
-        let root = scratch(&options.scratch).map_err(|e| system("cannot make a scratch folder", &e))?;
-        let folder = root.path().join("work");
+        let scratch =
+            Scratch::new(&options.scratch).map_err(|e| system("cannot make a scratch folder", &e))?;
+        let folder = scratch.work();
         let (input, output) = (folder.join("input.fasta"), folder.join("output.txt"));
-        fs::create_dir(&folder)
-            .and_then(|()| fs::write(&input, format!(">input\n{sequence}\n")))
+        fs::write(&input, format!(">input\n{sequence}\n"))
             .map_err(|e| system("cannot write the input", &e))?;
         let job = Job {
             launcher: &options.launcher,
             program: options.command.program(),
             arguments: options.command.arguments(&input.to_string_lossy(), &output.to_string_lossy()),
             folder: &folder,
-            status_file: &root.path().join("status"),
+            status_file: &scratch.status_file(),
             timeout: options.timeout,
             memory: options.memory,
             output: options.output,
@@ -117,19 +126,27 @@ impl CommandEngine {
         };
         let outcome = run::run(&job, cancel).map_err(|e| system("cannot run the program", &e))?;
         self.judge(&outcome)?;
-        let text = if options.command.writes_a_file() {
-            read_result(&output, options.output)?
+        let prediction = if options.command.writes_a_file() {
+            read_result(&output, options.output).and_then(|text| self.prediction(&text, sequence))
         } else {
-            outcome.stdout
+            self.prediction(&outcome.stdout, sequence)
         };
-        answer::prediction(&text, sequence, &self.method).map_err(EngineError::Method)
+        // A program may end with 0 and have written on its standard error what went wrong.
+        prediction.map_err(|error| match error {
+            EngineError::Method(what) => EngineError::Method(what + &tail::shown(&outcome.stderr)),
+            error => error,
+        })
+    }
+
+    fn prediction(&self, text: &[u8], sequence: &Sequence) -> Result<Prediction, EngineError> {
+        answer::prediction(text, sequence, &self.method).map_err(EngineError::Method)
     }
 
     /// Whether the program ended well.
     fn judge(&self, outcome: &Outcome) -> Result<(), EngineError> {
         let options = &self.options;
-        let said = said(&outcome.said);
-        let method = |what: String| Err(EngineError::Method(what + &said));
+        let stderr = tail::shown(&outcome.stderr);
+        let method = |what: String| Err(EngineError::Method(what + &stderr));
         match &outcome.end {
             End::Cancelled => Err(EngineError::Cancelled),
             End::TimedOut => method(format!("the program took longer than {:?}", options.timeout)),
@@ -139,15 +156,15 @@ impl CommandEngine {
             }
             End::Program(Ended::Code(0)) => Ok(()),
             End::Program(Ended::Code(EX_DATAERR)) => {
-                Err(EngineError::Input(format!("the program does not take this sequence{said}")))
+                Err(EngineError::Input(format!("the program does not take this sequence{stderr}")))
             }
             End::Program(Ended::Code(code @ (EX_OSERR | EX_TEMPFAIL))) => {
-                Err(EngineError::System(format!("the program ended with code {code}{said}")))
+                Err(EngineError::System(format!("the program ended with code {code}{stderr}")))
             }
             End::Program(Ended::Code(code)) => method(format!("the program ended with code {code}")),
             // Nobody here sent it: most likely the machine ran out of memory.
             End::Program(Ended::Signal(SIGKILL)) => {
-                Err(EngineError::System(format!("the program was killed from outside{said}")))
+                Err(EngineError::System(format!("the program was killed from outside{stderr}")))
             }
             End::Program(Ended::Signal(SIGXFSZ)) => {
                 method(format!("the program wrote a file of more than {} bytes", options.file_size))
@@ -175,11 +192,6 @@ impl Engine for CommandEngine {
     }
 }
 
-/// A fresh folder that only this user can enter; it goes with the guard.
-fn scratch(parent: &Path) -> io::Result<tempfile::TempDir> {
-    tempfile::Builder::new().prefix("pssp-job-").tempdir_in(parent)
-}
-
 fn system(what: &str, error: &io::Error) -> EngineError {
     EngineError::System(format!("{what}: {error}"))
 }
@@ -198,14 +210,4 @@ fn read_result(path: &Path, limit: u64) -> Result<Vec<u8>, EngineError> {
     let mut text = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut text));
     read.map(|_| text).map_err(|e| system("cannot read the result", &e))
-}
-
-/// The last line of what the program said, for the reason of a failure; never a whole log.
-fn said(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
-    last.map_or_else(String::new, |line| {
-        let short: String = line.chars().filter(|c| !c.is_control()).take(200).collect();
-        format!(" (it said: {short})")
-    })
 }

@@ -3,7 +3,8 @@
 //! The supervisor is the reaper of everything below it, so that also a process that was sent to the
 //! background and into a session of its own ends up as its child. It ends them all when the program
 //! has ended, when its standard input is closed, or when the engine's process dies, which closes it
-//! too. The starter sets the limits on itself and becomes the program.
+//! too; it removes the job's folder then. The starter sets the limits on itself, asks to be killed
+//! when the supervisor dies, and becomes the program.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -15,7 +16,11 @@ use std::{fs, thread};
 
 use rlimit::Resource;
 use rustix::io::Errno;
-use rustix::process::{self as unix, Pid, Signal, WaitOptions};
+use rustix::process::{self as unix, Signal, WaitOptions};
+
+use crate::command;
+use crate::processes::kill_all_below;
+use crate::scratch;
 
 /// First argument of the supervisor.
 pub(crate) const SUPERVISE: &str = "__supervise-command";
@@ -41,7 +46,7 @@ pub fn intercept(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCo
     }
 }
 
-/// How a program ended, as the supervisor tells it in the status file.
+/// How a program ended, as it stands in the status file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ended {
     Code(i32),
@@ -69,10 +74,10 @@ fn supervise(rest: Vec<OsString>) -> ExitCode {
     };
     let status_file = Path::new(&status_file);
     match run_below(rest) {
-        // The starter could not become the program: it has told why.
+        // The starter could not become the program, and has written why.
         Ok(_) if status_file.exists() => ExitCode::SUCCESS,
-        Ok(status) => tell(status_file, &describe(status)),
-        Err(e) => tell(status_file, &format!("failed {e}")),
+        Ok(status) => write_status(status_file, &describe(status)),
+        Err(e) => write_status(status_file, &format!("failed {e}")),
     }
 }
 
@@ -86,9 +91,12 @@ fn describe(status: ExitStatus) -> String {
 fn run_below(rest: Vec<OsString>) -> io::Result<ExitStatus> {
     #[cfg(target_os = "linux")]
     unix::set_child_subreaper(Some(unix::getpid()))?;
-    thread::Builder::new().spawn(end_when_told)?;
+    let status_file = rest.first().cloned().unwrap_or_default();
+    thread::Builder::new().spawn(move || end_when_stdin_closes(Path::new(&status_file)))?;
     let mut starter = Command::new(myself()?);
-    let child = starter.arg(START).args(rest).stdin(Stdio::null()).process_group(0).spawn()?;
+    let supervisor = std::process::id().to_string();
+    let child =
+        starter.arg(START).arg(supervisor).args(rest).stdin(Stdio::null()).process_group(0).spawn()?;
     // Waits for any child: adopted ones must be reaped as well.
     let status = loop {
         match unix::wait(WaitOptions::empty()) {
@@ -108,12 +116,17 @@ fn myself() -> io::Result<std::path::PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
-/// Waits for the end of the standard input, then kills until this process ends.
-fn end_when_told() {
+/// Waits for the end of the standard input, then kills all, removes the job's folder, and goes on
+/// killing until this process ends.
+fn end_when_stdin_closes(status_file: &Path) {
     let mut sink = [0; 64];
     while matches!(io::stdin().read(&mut sink), Ok(count) if count > 0) {}
     loop {
-        kill_all_below();
+        kill_all_below(unix::getpid());
+        // The engine removes it too, if it still runs.
+        if let Some(folder) = scratch::folder_of(status_file) {
+            let _ = fs::remove_dir_all(folder);
+        }
         thread::sleep(ROUND);
     }
 }
@@ -121,7 +134,7 @@ fn end_when_told() {
 /// Kills and reaps until there is no child left.
 fn end_the_rest() {
     loop {
-        kill_all_below();
+        kill_all_below(unix::getpid());
         match unix::wait(WaitOptions::NOHANG) {
             Err(Errno::CHILD) => return,
             Ok(None) => thread::sleep(ROUND),
@@ -130,47 +143,35 @@ fn end_the_rest() {
     }
 }
 
-fn kill_all_below() {
-    for pid in below(unix::getpid()) {
-        let _ = unix::kill_process(pid, Signal::KILL); // it may have ended meanwhile
-    }
-}
-
-/// All processes that descend from `root`, by the parents that /proc names.
-fn below(root: Pid) -> Vec<Pid> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let parents: Vec<(Pid, Pid)> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
-            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-            // The name in brackets may hold anything; state and parent follow its last bracket.
-            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
-            Some((pid, Pid::from_raw(parent)?))
-        })
-        .collect();
-    let mut found = vec![root];
-    let mut next = 0;
-    while let Some(&parent) = found.get(next) {
-        found.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
-        next += 1;
-    }
-    found.split_off(1)
-}
-
 // --- the starter -----------------------------------------------------------------------------
 
-/// `rest` as for the supervisor. Returns only if it fails.
+/// `rest`: the supervisor's process id, then as for the supervisor. Returns only if it fails.
 fn start(rest: &[OsString]) -> ExitCode {
-    let [status_file, memory, file_size, program, arguments @ ..] = rest else {
+    let [supervisor, status_file, memory, file_size, program, arguments @ ..] = rest else {
         return ExitCode::FAILURE;
     };
-    let why = match limit(memory, file_size) {
-        Ok(()) => Command::new(program).args(arguments).exec(),
-        Err(e) => e,
+    let why = match end_with(supervisor).and_then(|()| limit(memory, file_size)) {
+        Ok(()) => cannot_start(Path::new(program), &Command::new(program).args(arguments).exec()),
+        Err(e) => e.to_string(),
     };
-    tell(Path::new(status_file), &format!("failed {}: {why}", program.display()));
+    write_status(Path::new(status_file), &format!("failed {}: {why}", program.display()));
     ExitCode::FAILURE
+}
+
+/// A missing interpreter gives "no such file" for a program that is there.
+fn cannot_start(program: &Path, error: &io::Error) -> String {
+    command::interpreter_fault(program).unwrap_or_else(|| error.to_string())
+}
+
+/// Asks for the end of this process, and of the program that it becomes, with the supervisor.
+fn end_with(supervisor: &OsString) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    unix::set_parent_process_death_signal(Some(Signal::KILL))?;
+    let parent = unix::getppid().map(|pid| pid.as_raw_nonzero().to_string());
+    if parent.as_deref() == supervisor.to_str() {
+        return Ok(());
+    }
+    Err(io::Error::other("the supervisor is gone"))
 }
 
 fn limit(memory: &OsString, file_size: &OsString) -> io::Result<()> {
@@ -187,7 +188,7 @@ fn limit(memory: &OsString, file_size: &OsString) -> io::Result<()> {
 }
 
 /// Writes the status whole or not at all.
-fn tell(path: &Path, text: &str) -> ExitCode {
+fn write_status(path: &Path, text: &str) -> ExitCode {
     let written = fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -17,7 +17,10 @@ mod answer;
 mod command;
 mod engine;
 pub mod launch;
+mod processes;
 mod run;
+mod scratch;
+mod tail;
 
 pub use command::{BadCommand, Command};
 pub use engine::{CommandEngine, Options};

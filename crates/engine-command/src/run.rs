@@ -15,13 +15,14 @@ use pssp_predict::Cancel;
 
 use crate::command::SEARCH;
 use crate::launch::{Ended, SUPERVISE};
+use crate::processes;
 
 /// Time for the supervisor to end everything below it.
 const END_GRACE: Duration = Duration::from_secs(10);
 /// Shortest and longest pause between two looks at the clock and at `cancel`.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
-/// How much of the end of what the program says on its standard error is kept, bytes.
-const SAID: usize = 2000;
+/// How much of the end of the standard error is kept, bytes.
+const STDERR_KEPT: usize = 4000;
 
 /// What is run, and within which limits.
 pub(crate) struct Job<'a> {
@@ -54,7 +55,7 @@ pub(crate) struct Outcome {
     pub(crate) end: End,
     pub(crate) stdout: Vec<u8>,
     /// The end of the standard error.
-    pub(crate) said: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
 }
 
 /// Runs `job` to its end.
@@ -66,24 +67,29 @@ pub(crate) fn run(job: &Job<'_>, cancel: &Cancel) -> io::Result<Outcome> {
     let written = Arc::new(AtomicU64::new(0));
     let output = usize::try_from(job.output).unwrap_or(usize::MAX);
     let stdout = collect(child.stdout.take(), output, Keep::First, &written)?;
-    let said = collect(child.stderr.take(), SAID, Keep::Last, &written)?;
+    let stderr = collect(child.stderr.take(), STDERR_KEPT, Keep::Last, &written)?;
     let stopped = watch(job, &mut child, &written, cancel)?;
-    drop(child.stdin.take()); // tells the supervisor to end everything
+    drop(child.stdin.take()); // the supervisor ends everything then
     if wait(&mut child, END_GRACE)?.is_none() {
         let _ = child.kill();
         let _ = child.wait();
+        processes::end_all_of(job.folder);
         return Err(io::Error::other("processes of the program could not be ended"));
+    }
+    // A program may have killed its supervisor, which leaves no status then.
+    if stopped.is_none() && !job.status_file.exists() {
+        processes::end_all_of(job.folder);
     }
     let take = |stream: Receiver<Vec<u8>>| {
         stream.recv_timeout(END_GRACE).map_err(|_| io::Error::other("the program's output does not end"))
     };
-    let (stdout, said) = (take(stdout)?, take(said)?);
+    let (stdout, stderr) = (take(stdout)?, take(stderr)?);
     let end = match stopped {
         Some(end) => end,
         None if written.load(Ordering::Relaxed) > job.output => End::Flooded,
         None => End::Program(status(job.status_file)?),
     };
-    Ok(Outcome { end, stdout, said })
+    Ok(Outcome { end, stdout, stderr })
 }
 
 fn spawn(job: &Job<'_>) -> io::Result<Child> {

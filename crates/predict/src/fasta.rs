@@ -48,7 +48,7 @@ use lines::{Bounded, Lines};
 /// Bytes of a header that are kept.
 pub const MAX_HEADER_BYTES: usize = crate::name::MAX_BYTES;
 
-/// Bytes of a record's sequence lines that are kept, unless told otherwise.
+/// Bytes of a record's sequence lines that are kept by default.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 
 /// A FASTA header, without its `>`.

@@ -25,8 +25,7 @@ mod json;
 mod ss2;
 mod table;
 
-/// How SS3 follows from SS8; part of the method in every JSON result.
-pub const SS3_REDUCTION: &str = "H = H G I, E = E B, C = the rest";
+pub use crate::property::SS3_REDUCTION;
 
 /// How one format is written. A file below this one makes each, and [`formats!`] lists it.
 trait Layout: Sync {

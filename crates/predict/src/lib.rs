@@ -3,7 +3,7 @@
 //! Pure and synchronous: no files, no network, no async runtime, no environment. What the service
 //! around it does with a prediction lives in `pssp-jobs` and the functions.
 //!
-//! - [`Sequence`]: cleaned residues of one chain, made by [`sequence::clean`] with every edit told
+//! - [`Sequence`]: cleaned residues of one chain, made by [`sequence::clean`] with every edit listed
 //! - [`fasta`]: a streaming reader of FASTA, including the malformed kind that people send
 //! - [`Property`] and [`PROPERTIES`]: what is predicted, with its alphabet
 //! - [`Prediction`]: labels and probabilities of every property, and its compact stored form

@@ -51,7 +51,7 @@ pub struct Prediction {
     rsa: Vec<u16>,
 }
 
-/// A prediction whose parts do not fit together; says which.
+/// A prediction whose parts do not fit together, with the part.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("malformed prediction: {0}")]
 pub struct MalformedPrediction(pub String);

@@ -34,6 +34,19 @@ pub enum Property {
 pub const PROPERTIES: &[Property] =
     &[Property::Ss3, Property::Ss8, Property::Acc, Property::Dis, Property::Tm2, Property::Tm8];
 
+/// How [`ss3_of_ss8`] reduces; part of the method in every JSON result.
+pub const SS3_REDUCTION: &str = "H = H G I, E = E B, C = the rest";
+
+/// The state of SS3 (`H E C`) that a state of SS8 belongs to.
+#[must_use]
+pub const fn ss3_of_ss8(ss8: u8) -> u8 {
+    match ss8 {
+        b'H' | b'G' | b'I' => b'H',
+        b'E' | b'B' => b'E',
+        _ => b'C',
+    }
+}
+
 impl Property {
     /// The upper-case code of the classic API: `SS3`, `SS8`, `ACC`, `DIS`, `TM2`, `TM8`.
     #[must_use]

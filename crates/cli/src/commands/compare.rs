@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pssp_predict::format::classic::{self, Classic};
+use pssp_predict::property::ss3_of_ss8;
 use pssp_predict::{PROPERTIES, Property};
 
 use crate::args::InputArgs;
@@ -155,12 +156,7 @@ fn rows(result: &Classic, known: &[&Known]) -> Vec<(String, String)> {
 fn with_reduction(known: &Known) -> Vec<(Property, String)> {
     let mut all = Vec::new();
     if known.property == Property::Ss8 {
-        let reduce = |c| match c {
-            'H' | 'G' | 'I' => 'H',
-            'E' | 'B' => 'E',
-            '-' => '-',
-            _ => 'C',
-        };
+        let reduce = |c| if c == '-' { '-' } else { u8::try_from(c).map_or('C', |c| ss3_of_ss8(c).into()) };
         all.push((Property::Ss3, known.labels.chars().map(reduce).collect()));
     }
     all.push((known.property, known.labels.clone()));

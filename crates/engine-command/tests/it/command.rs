@@ -51,3 +51,28 @@ fn a_start_without_scratch_or_launcher_is_refused() {
     let options = Options { launcher: "/nowhere/pssp".into(), ..Options::new(command()).unwrap() };
     assert!(CommandEngine::new(options).unwrap_err().to_string().contains("launcher /nowhere/pssp"));
 }
+
+/// A script that may be run, with this first line.
+fn script(first_line: &str) -> tempfile::TempPath {
+    use std::os::unix::fs::PermissionsExt;
+    let script = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    std::fs::write(&script, format!("{first_line}cat $1\n")).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+#[test]
+fn a_script_without_its_interpreter_is_refused_by_name() {
+    for (first_line, expected) in [
+        ("#!/bin/sh\r\n", "the interpreter /bin/sh and ends with CR LF"),
+        ("#!/usr/bin/env python3\r\n", "the interpreter /usr/bin/env and ends with CR LF"),
+        ("#!/nowhere/python\n", "the interpreter /nowhere/python, which is not there"),
+    ] {
+        let script = script(first_line);
+        check_refused(&format!("{} {{input}}", script.display()), expected);
+    }
+    for first_line in ["#!/bin/sh\n", "#! /bin/sh -e\n", ""] {
+        let script = script(first_line);
+        assert!(Command::parse(&format!("{} {{input}}", script.display())).is_ok(), "{first_line:?}");
+    }
+}

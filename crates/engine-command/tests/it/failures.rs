@@ -26,9 +26,23 @@ fn lies_are_found_out() {
 }
 
 #[test]
+fn an_empty_answer_comes_with_what_the_program_wrote_on_standard_error() {
+    let stderr =
+        "(standard error ends: Traceback: | File \"run.py\", line 3 | RuntimeError: CUDA out of memory)";
+    for arguments in [&["complains", "{input}"][..], &["complains", "{input}", "{output}"]] {
+        check_method(arguments, stderr);
+    }
+    check_method(&["complains", "{input}"], "0 lines instead of 8");
+    check_method(&["complains", "{input}", "{output}"], "wrote no result");
+}
+
+#[test]
 fn a_crash_is_the_methods_failure() {
     check_method(&["crashes", "{input}"], "died of signal 6");
-    check_method(&["ends", "{input}", "3"], "ended with code 3 (it said: went wrong with 3)");
+    check_method(
+        &["ends", "{input}", "3"],
+        "ended with code 3 (standard error ends: first line | went wrong with 3)",
+    );
 }
 
 #[test]
@@ -60,7 +74,7 @@ fn a_flood_is_stopped() {
 fn memory_is_limited() {
     check_method(
         &["eats-memory", "{input}"],
-        "ended with code 1 (it said: fixture: memory allocation failed",
+        "ended with code 1 (standard error ends: fixture: memory allocation failed",
     );
 }
 

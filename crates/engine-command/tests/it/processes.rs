@@ -1,7 +1,10 @@
 //! Processes that the program leaves behind: none outlives its job, however it hides.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,8 +23,10 @@ fn with_daemon(role: &str, timeout: Duration) -> (Result<Prediction, EngineError
     (outcome, text.parse().unwrap())
 }
 
+/// Whether a process is there and has not ended; nobody may have reaped it yet.
 fn is_running(pid: u32) -> bool {
-    Path::new("/proc").join(pid.to_string()).exists()
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
+    stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with(['Z', 'X'])))
 }
 
 #[test]
@@ -70,14 +75,98 @@ fn a_cancelled_job_stops_soon_with_all_it_started() {
     assert!(!is_running(read_pid(&pid_file).unwrap()));
 }
 
+/// A service in a process of its own whose program plays `role` with `file`.
+fn host(role: &str, file: &Path, scratch: &Path) -> Command {
+    let mut command = Command::new(FIXTURE);
+    command.args(["hosts", role]).arg(file).arg(scratch).stderr(Stdio::null());
+    command
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).unwrap().next().is_none()
+}
+
 #[test]
 fn a_job_ends_when_the_service_is_killed() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let pid_file = folder.path().join("pid");
-    let mut service = Command::new(FIXTURE).arg("hosts").arg(&pid_file).spawn().unwrap();
+    let mut service = host("leaves-a-daemon-and-hangs", &pid_file, scratch.path()).spawn().unwrap();
     wait_for("the job has begun", || read_pid(&pid_file).is_some());
     service.kill().unwrap();
     service.wait().unwrap();
     let pid = read_pid(&pid_file).unwrap();
     wait_for("the daemon ends", || !is_running(pid));
+    wait_for("its folder goes", || is_empty(scratch.path()));
+}
+
+#[test]
+fn a_program_that_kills_its_worker_leaves_nothing_behind() {
+    let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pid_file = folder.path().join("pid");
+    let status = host("kills-its-worker", &pid_file, scratch.path()).status().unwrap();
+    assert_eq!(status.signal(), Some(9), "{status}");
+    let pid = read_pid(&pid_file).unwrap();
+    wait_for("the daemon ends", || !is_running(pid));
+    wait_for("its folder goes", || is_empty(scratch.path()));
+}
+
+#[test]
+fn a_program_that_kills_its_supervisor_leaves_nothing_behind() {
+    let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pid_file = folder.path().join("pid");
+    let mut options = options(&["kills-its-supervisor", "{input}", pid_file.to_str().unwrap()]);
+    options.scratch = scratch.path().to_owned();
+    let outcome = engine(options).predict(&sequence(), &Cancel::new());
+    assert!(matches!(&outcome, Err(EngineError::System(t)) if t.contains("no status")), "{outcome:?}");
+    let pid = read_pid(&pid_file).unwrap();
+    wait_for("the daemon ends", || !is_running(pid));
+    assert!(is_empty(scratch.path()));
+}
+
+#[test]
+fn what_outlives_worker_and_supervisor_ends_at_the_next_start() {
+    let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pid_file = folder.path().join("pid");
+    let status = host("kills-both", &pid_file, scratch.path()).status().unwrap();
+    assert_eq!(status.signal(), Some(9), "{status}");
+    let pid = read_pid(&pid_file).unwrap();
+    assert!(is_running(pid) && !is_empty(scratch.path()), "the test is about a process that is left");
+    let mut options = options(&["works", "{input}"]);
+    options.scratch = scratch.path().to_owned();
+    let next = engine(options);
+    wait_for("the process ends", || !is_running(pid));
+    assert!(is_empty(scratch.path()));
+    next.predict(&sequence(), &Cancel::new()).expect("a prediction");
+}
+
+#[test]
+fn the_folder_of_a_running_job_stays() {
+    let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pid_file = folder.path().join("pid");
+    let mut service = host("leaves-a-daemon-and-hangs", &pid_file, scratch.path()).spawn().unwrap();
+    wait_for("the job has begun", || read_pid(&pid_file).is_some());
+    let mut options = options(&["works", "{input}"]);
+    options.scratch = scratch.path().to_owned();
+    drop(engine(options));
+    assert!(!is_empty(scratch.path()) && is_running(read_pid(&pid_file).unwrap()));
+    service.kill().unwrap();
+    service.wait().unwrap();
+}
+
+#[test]
+fn the_workers_environment_is_closed_to_its_program() {
+    let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for place in [folder.path(), scratch.path()] {
+        std::fs::set_permissions(place, Permissions::from_mode(0o777)).unwrap();
+    }
+    let (program, seen) = (folder.path().join("fixture"), folder.path().join("seen"));
+    std::fs::copy(FIXTURE, &program).unwrap();
+    let mut service = Command::new(&program);
+    service.args(["hosts", "spies"]).arg(&seen).arg(scratch.path()).env("PSSP_SECRET", "hunter2");
+    if rustix::process::geteuid().is_root() {
+        // Root may read everything; the worker is to be a user without such rights.
+        service.uid(65_534).gid(65_534);
+    }
+    assert!(service.status().unwrap().success());
+    assert_eq!(std::fs::read_to_string(seen).unwrap(), "refused: permission denied");
 }

@@ -41,9 +41,9 @@ fn probabilities_repeat_the_labels_and_the_citation_says_so() {
 #[test]
 fn the_program_sees_an_empty_world() {
     let folder = tempfile::tempdir().unwrap();
-    let told = folder.path().join("told");
-    predict(&["tells", "{input}", told.to_str().unwrap()]).unwrap();
-    let text = std::fs::read_to_string(told).unwrap();
+    let seen = folder.path().join("seen");
+    predict(&["sees", "{input}", seen.to_str().unwrap()]).unwrap();
+    let text = std::fs::read_to_string(seen).unwrap();
     let mut names: Vec<&str> = text.lines().filter_map(|l| l.split_once('=')).map(|(name, _)| name).collect();
     names.sort_unstable();
     assert_eq!(names, ["HOME", "LANG", "PATH", "cwd", "stdin"], "{text}");
@@ -60,6 +60,14 @@ fn nothing_stays_in_the_scratch_folder() {
     let engine = engine(options);
     engine.predict(&sequence(), &Cancel::new()).unwrap();
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn scratch_folders_are_closed_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = folder.path().join("seen");
+    predict(&["sees-its-folder", "{input}", seen.to_str().unwrap()]).unwrap();
+    assert_eq!(std::fs::read_to_string(seen).unwrap(), "700");
 }
 
 #[test]

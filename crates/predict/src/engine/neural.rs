@@ -8,6 +8,7 @@
 //! portable implementation instead of the platform's.
 
 mod decode;
+mod file;
 mod forward;
 mod kernel;
 mod membrane;
@@ -17,7 +18,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use self::weights::{Weights, WeightsError};
+use self::decode::Rules;
+use self::file::{File, OUTPUTS, WeightsError};
+use self::weights::Net;
 use super::{Cancel, Engine, EngineError, Method};
 use crate::{Prediction, Sequence};
 
@@ -25,7 +28,7 @@ use crate::{Prediction, Sequence};
 const EMBEDDED: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/pssp-net.safetensors"));
 
-/// What that file says of itself, with its digest (written by `training/export.py`; a test compares).
+/// The method of that file, with its digest (written by `training/export.py`; a test compares).
 const METHOD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/method.json"));
 
 /// Digest of what this build predicts for a fixed chain. A test holds it, so whatever changes results, the
@@ -38,6 +41,21 @@ pub const BEHAVIOUR: &str =
 pub struct Neural {
     method: Method,
     weights: Arc<Weights>,
+}
+
+/// What a model file holds: networks whose probabilities are averaged, and the rules of the labels.
+#[derive(Debug)]
+struct Weights {
+    /// At least one.
+    nets: Vec<Net>,
+    rules: Rules,
+}
+
+impl Weights {
+    fn parse(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let file = File::open(bytes)?;
+        Ok(Self { nets: file.nets()?, rules: Rules::read(&file)? })
+    }
 }
 
 impl Neural {
@@ -79,7 +97,7 @@ impl Engine for Neural {
 
     fn predict(&self, sequence: &Sequence, cancel: &Cancel) -> Result<Prediction, EngineError> {
         let nets = &self.weights.nets;
-        let mut sums = vec![0.0; sequence.len() * weights::OUTPUTS];
+        let mut sums = vec![0.0; sequence.len() * OUTPUTS];
         for net in nets {
             decode::add_probabilities(&forward::run(net, sequence.residues(), cancel)?, &mut sums);
         }
@@ -89,9 +107,11 @@ impl Engine for Neural {
     }
 }
 
-/// What a model file says of itself.
+/// The method that a model file names.
 fn method(bytes: &[u8]) -> Result<Method, EngineError> {
-    let [name, version, citation] = weights::told(bytes).map_err(|e| unusable(&e))?;
+    let file = File::open(bytes).map_err(|e| unusable(&e))?;
+    let text = |key| file.text(key).map(str::to_owned).map_err(|e| unusable(&e));
+    let (name, version, citation) = (text("name")?, text("version")?, text("citation")?);
     Ok(Method { name, version, sha256: hex(&Sha256::digest(bytes)), citation })
 }
 

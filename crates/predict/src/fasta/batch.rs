@@ -14,7 +14,7 @@ const BYTES_PER_RESIDUE: usize = 16;
 /// What [`read_all`] allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchOptions {
-    /// The most records; 1,000 unless told.
+    /// The most records; 1,000 by default.
     pub max_records: usize,
     /// How each sequence is cleaned.
     pub clean: CleanOptions,

@@ -22,7 +22,7 @@ pub(crate) use readable::{flat_file_name, pir_name};
 pub(super) struct Context {
     /// The header begins with a code of PIR, so the first line is a title.
     pub(super) pir: bool,
-    /// The caller says that the text is a plain sequence, whatever it looks like.
+    /// The caller vouches that the text is a plain sequence, whatever it looks like.
     pub(super) force: bool,
 }
 

@@ -1,17 +1,16 @@
-//! From raw outputs to probabilities and labels; the twin of `training/decode.py`.
+//! From raw outputs to probabilities and labels; the same as `training/decode.py`.
 //!
 //! A label is the most probable class after rounding to per mille, the first one where they tie.
 //! Two properties differ: disorder has a threshold of its own, and membrane segments are found by
 //! a search over the whole chain, see [`membrane`](super::membrane). All exponentials are `libm`'s,
 //! which computes the same on every platform.
 
+use super::file::{File, OUTPUTS, WeightsError, metadata};
 use super::membrane;
-use super::weights::{OUTPUTS, WeightsError, metadata};
-use crate::prediction::{MalformedPrediction, quantise};
-use crate::{Method, Prediction, Property, Track};
 
-/// SS3 from SS8: H = H G I, E = E B, C = T S L (columns of SS8 in alphabet order).
-const SS3_OF_SS8: [usize; 8] = [0, 0, 0, 1, 1, 2, 2, 2];
+use crate::prediction::{MalformedPrediction, quantise};
+use crate::property::ss3_of_ss8;
+use crate::{Method, Prediction, Property, Track};
 
 /// Where each head's outputs are.
 const SS8: std::ops::Range<usize> = 0..8;
@@ -33,24 +32,25 @@ pub(super) struct Rules {
 
 impl Rules {
     /// Reads the entries of the metadata and checks that the alphabets are the ones meant here.
-    pub(super) fn read<'a>(
-        text: impl Fn(&str) -> Result<&'a str, WeightsError>,
-        number: impl Fn(&str) -> Result<usize, WeightsError>,
-    ) -> Result<Self, WeightsError> {
+    pub(super) fn read(file: &File<'_>) -> Result<Self, WeightsError> {
         for (key, property) in [("ss8", Property::Ss8), ("acc", Property::Acc)] {
             let letters = property.alphabet().iter().map(|c| c.letter);
-            if !letters.eq(text(key)?.bytes()) {
+            if !letters.eq(file.text(key)?.bytes()) {
                 return Err(metadata(key));
             }
         }
         let columns: Option<Vec<usize>> =
-            (text("tm")?.bytes()).map(|letter| Property::Tm8.column(letter)).collect();
-        let threshold = number("dis_threshold")?;
+            (file.text("tm")?.bytes()).map(|letter| Property::Tm8.column(letter)).collect();
+        let threshold = file.number("dis_threshold")?;
         Ok(Self {
             dis_threshold: threshold.try_into().map_err(|_| metadata("dis_threshold"))?,
             tm_columns: columns.and_then(|c| c.try_into().ok()).ok_or_else(|| metadata("tm"))?,
-            segments: membrane::Rules::new(number("tm_enter")?, text("tm_helix")?, text("tm_strand")?)
-                .ok_or_else(|| metadata("tm_enter, tm_helix or tm_strand"))?,
+            segments: membrane::Rules::new(
+                file.number("tm_enter")?,
+                file.text("tm_helix")?,
+                file.text("tm_strand")?,
+            )
+            .ok_or_else(|| metadata("tm_enter, tm_helix or tm_strand"))?,
         })
     }
 }
@@ -99,7 +99,12 @@ pub(super) fn prediction(
 /// Sums of SS8 probabilities, in the order `H E C`.
 fn three_states(ss8: &[f32]) -> [f32; 3] {
     let mut sums = [0.0; 3];
-    for (p, state) in ss8.iter().zip(SS3_OF_SS8) {
+    for (p, class) in ss8.iter().zip(Property::Ss8.alphabet()) {
+        let state = match ss3_of_ss8(class.letter) {
+            b'H' => 0,
+            b'E' => 1,
+            _ => 2,
+        };
         sums[state] += p;
     }
     sums

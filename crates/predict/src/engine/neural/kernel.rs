@@ -150,22 +150,56 @@ mod tests {
         }
     }
 
-    #[test]
-    fn this_machine_sums_in_the_plain_order() {
-        check(Arch::new().dispatch(Lanes), Matrix::add_product);
+    /// Compares one path of this machine with the plain order of sums.
+    fn check_path<S: Simd>(simd: S) -> usize {
+        let lanes = S::F32_LANES;
+        check(lanes, |matrix, x, out| Simd::vectorize(simd, AddProduct { matrix, x, out }));
+        lanes
     }
 
-    /// The machine may have wider ones, which are taken otherwise.
+    /// The lanes of the vector paths that this machine has and that were compared, by name.
     #[cfg(target_arch = "x86_64")]
-    #[test]
-    fn a_machine_with_avx2_gets_the_same_bits() {
-        if let Some(avx2) = pulp::x86::V3::try_new() {
-            check(8, |matrix, x, out| Simd::vectorize(avx2, AddProduct { matrix, x, out }));
+    fn check_vector_paths() -> Vec<(&'static str, usize)> {
+        let avx2 = pulp::x86::V3::try_new().map(|simd| ("avx2", check_path(simd)));
+        avx2.into_iter().collect()
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn check_vector_paths() -> Vec<(&'static str, usize)> {
+        pulp::aarch64::Neon::try_new().map(|simd| ("neon", check_path(simd))).into_iter().collect()
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    fn check_vector_paths() -> Vec<(&'static str, usize)> {
+        Vec::new()
+    }
+
+    /// The paths that the standard library, which is asked besides `pulp`, finds on this machine.
+    fn paths_of_this_machine() -> Vec<&'static str> {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            return vec!["avx2"];
         }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("neon") {
+            return vec!["neon"];
+        }
+        Vec::new()
     }
 
     #[test]
-    fn a_machine_without_vectors_gets_the_same_bits() {
-        check(1, |matrix, x, out| AddProduct { matrix, x, out }.with_simd(pulp::Scalar));
+    fn every_path_of_this_machine_sums_in_the_plain_order() {
+        let scalar = check_path(pulp::Scalar);
+        let compared = check_vector_paths();
+        let names: Vec<&str> = compared.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, paths_of_this_machine(), "a path that this machine has was not compared");
+        // The path that predictions take, which may have wider vectors.
+        let taken = Arch::new().dispatch(Lanes);
+        check(taken, Matrix::add_product);
+        assert!(
+            names.is_empty() || taken > scalar,
+            "this machine has {names:?}, but predictions use no vectors"
+        );
+        println!("compared: scalar ({scalar}), {compared:?}, and the one taken ({taken})");
     }
 }

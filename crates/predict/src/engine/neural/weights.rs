@@ -1,27 +1,7 @@
-//! Reads the model file: half-precision tensors and the numbers that describe them.
+//! The networks of a model file, in single precision and packed for this machine.
 
-use std::collections::HashMap;
-
-use half::f16;
-use half::slice::HalfFloatSliceExt as _;
-use safetensors::{Dtype, SafeTensors};
-
-use super::decode::Rules;
+use super::file::{File, OUTPUTS, WeightsError, metadata};
 use super::kernel::Matrix;
-
-/// Raw outputs of the network for each residue: SS8 8, ACC 3, RSA 1, DIS 1, TM 6.
-pub(super) const OUTPUTS: usize = 19;
-
-/// What is wrong with a model file.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WeightsError {
-    #[error("not a safetensors file: {0}")]
-    Format(#[from] safetensors::SafeTensorError),
-    #[error("tensor {name} is {found}, expected f16 {expected:?}")]
-    Shape { name: String, found: String, expected: Vec<usize> },
-    #[error("metadata {key} is missing or not understood")]
-    Metadata { key: String },
-}
 
 /// One residual block: a dilated convolution as one matrix a tap, then a mix of channels.
 #[derive(Debug)]
@@ -61,62 +41,10 @@ impl Net {
     }
 }
 
-/// What a model file holds: networks whose probabilities are averaged, and the rules of the labels.
-#[derive(Debug)]
-pub(super) struct Weights {
-    /// At least one.
-    pub(super) nets: Vec<Net>,
-    pub(super) rules: Rules,
-}
-
-impl Weights {
-    /// Reads a model file; see `training/weights.py` for the layout.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let file = File::open(bytes)?;
-        let nets =
-            (0..file.text("width")?.split(';').count()).map(|n| file.net(n)).collect::<Result<_, _>>()?;
-        Ok(Self { nets, rules: Rules::read(|key| file.text(key), |key| file.number(key))? })
-    }
-}
-
-/// Name, version and citation in a model file.
-pub(super) fn told(bytes: &[u8]) -> Result<[String; 3], WeightsError> {
-    let file = File::open(bytes)?;
-    let [name, version, citation] =
-        ["name", "version", "citation"].map(|key| file.text(key).map(str::to_owned));
-    Ok([name?, version?, citation?])
-}
-
-/// An error about the metadata entry `key`.
-pub(super) fn metadata(key: &str) -> WeightsError {
-    WeightsError::Metadata { key: key.to_owned() }
-}
-
-struct File<'a> {
-    tensors: SafeTensors<'a>,
-    metadata: HashMap<String, String>,
-}
-
-impl<'a> File<'a> {
-    fn open(bytes: &'a [u8]) -> Result<Self, WeightsError> {
-        let (_, header) = SafeTensors::read_metadata(bytes)?;
-        Ok(Self {
-            tensors: SafeTensors::deserialize(bytes)?,
-            metadata: header.metadata().clone().unwrap_or_default(),
-        })
-    }
-
-    fn text(&self, key: &str) -> Result<&str, WeightsError> {
-        self.metadata.get(key).map(String::as_str).ok_or_else(|| metadata(key))
-    }
-
-    fn number(&self, key: &str) -> Result<usize, WeightsError> {
-        self.text(key)?.parse().map_err(|_| metadata(key))
-    }
-
-    /// The entry of network `n` in a list with `;` between them.
-    fn entry(&self, n: usize, key: &str) -> Result<&str, WeightsError> {
-        self.text(key)?.split(';').nth(n).ok_or_else(|| metadata(key))
+impl File<'_> {
+    /// All networks, at least one; see `training/weights.py` for the layout.
+    pub(super) fn nets(&self) -> Result<Vec<Net>, WeightsError> {
+        (0..self.text("width")?.split(';').count()).map(|n| self.net(n)).collect()
     }
 
     fn net(&self, n: usize) -> Result<Net, WeightsError> {
@@ -156,23 +84,6 @@ impl<'a> File<'a> {
             embed: tensor("embed", &[inputs.len(), width])?,
             row_of,
         })
-    }
-
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
-        let view = self.tensors.tensor(name)?;
-        if view.dtype() != Dtype::F16 || view.shape() != shape {
-            return Err(WeightsError::Shape {
-                name: name.to_owned(),
-                found: format!("{:?} {:?}", view.dtype(), view.shape()),
-                expected: shape.to_vec(),
-            });
-        }
-        let halves: Vec<f16> =
-            view.data().as_chunks::<2>().0.iter().map(|&half| f16::from_le_bytes(half)).collect();
-        let mut values = vec![0.0; halves.len()];
-        // Exact, by instructions for it where the machine has them: a start is to take milliseconds.
-        halves.convert_to_f32_slice(&mut values);
-        Ok(values)
     }
 
     fn block(&self, name: &str, dilation: usize, width: usize, kernel: usize) -> Result<Block, WeightsError> {

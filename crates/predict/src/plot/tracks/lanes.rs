@@ -156,7 +156,7 @@ impl<'a> Lanes<'a> {
         let mut line = Path::default();
         line.move_to(LEFT, y).line_to(self.x(residues.len()), y);
         for position in residues.start + 1..=residues.end {
-            // The first residue of the chain is told too, where the next number leaves room.
+            // The first residue of the chain is numbered too, where the next number leaves room.
             if position % step == 0 || (position == 1 && step > 2) {
                 let x = self.x(position - 1 - residues.start) + self.layout.cell / 2.0;
                 line.move_to(x, y).line_to(x, y + 4.0);

@@ -106,17 +106,17 @@ impl<'a> Row<'a> {
     }
 
     fn is_of_words(&self) -> bool {
-        let telling = self.blocks.iter().any(|word| words::is_telling(word));
-        telling && self.blocks.iter().all(|word| words::is_telling(word) || words::is_common(word))
+        let has_keyword = self.blocks.iter().any(|word| words::is_keyword(word));
+        has_keyword && self.blocks.iter().all(|word| words::is_keyword(word) || words::is_common(word))
     }
 
     /// Several words of which most are English.
     fn is_sentence(&self) -> bool {
         let known =
-            self.blocks.iter().filter(|w| words::is_telling(w) || (w.len() > 1 && words::is_common(w)));
-        let telling = self.blocks.iter().any(|word| words::is_telling(word));
+            self.blocks.iter().filter(|w| words::is_keyword(w) || (w.len() > 1 && words::is_common(w)));
+        let has_keyword = self.blocks.iter().any(|word| words::is_keyword(word));
         let widths_differ = self.blocks.windows(2).any(|pair| pair[0].len() < pair[1].len());
-        widths_differ && telling && self.blocks.len() >= 3 && known.count() * 2 >= self.blocks.len()
+        widths_differ && has_keyword && self.blocks.len() >= 3 && known.count() * 2 >= self.blocks.len()
     }
 
     /// The first word in the case of a name (`Human`, `human`) and all others in upper case.

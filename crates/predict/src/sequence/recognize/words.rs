@@ -1,7 +1,7 @@
 //! Words of English and of names of proteins: what headers and sentences are made of.
 
-/// Words that show by themselves that a line is a name or a sentence.
-const TELLING: &[&str] = &[
+/// Words that by themselves mark a line as a name or a sentence.
+const KEYWORDS: &[&str] = &[
     "albumin",
     "alpha",
     "antibody",
@@ -114,7 +114,7 @@ const TELLING: &[&str] = &[
     "your",
 ];
 
-/// Words that only go along with those.
+/// Words that are found beside keywords.
 const COMMON: &[&str] = &[
     "a", "all", "also", "an", "and", "are", "as", "at", "be", "by", "can", "cell", "do", "for", "get", "has",
     "have", "how", "i", "in", "is", "it", "its", "like", "me", "my", "no", "not", "of", "on", "one", "or",
@@ -125,14 +125,14 @@ const COMMON: &[&str] = &[
 /// Words that names begin with: `sequenceB`, `proteinA`.
 const STEMS: &[&str] = &["sequence", "protein", "peptide", "chain", "query"];
 
-/// Whether a word is a telling one; `chainA` and `sequenceb` are too.
-pub(super) fn is_telling(word: &str) -> bool {
+/// Whether a word is a keyword; `chainA` and `sequenceb` are too.
+pub(super) fn is_keyword(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     let stem = || STEMS.iter().any(|stem| word.strip_prefix(stem).is_some_and(|rest| rest.len() <= 1));
-    TELLING.contains(&word.as_str()) || stem()
+    KEYWORDS.contains(&word.as_str()) || stem()
 }
 
-/// Whether a word may stand beside telling ones.
+/// Whether a word may stand beside keywords.
 pub(super) fn is_common(word: &str) -> bool {
     word.len() <= 2 || COMMON.contains(&word.to_ascii_lowercase().as_str())
 }
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn words_are_sorted_and_lower_case() {
-        for list in [TELLING, COMMON] {
+        for list in [KEYWORDS, COMMON] {
             assert!(list.iter().all(|w| w.bytes().all(|b| b.is_ascii_lowercase())));
         }
         assert!(COMMON.is_sorted());
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn stems_take_one_more_letter() {
-        assert!(is_telling("SequenceB") && is_telling("CHAIN") && is_telling("chainA"));
-        assert!(!is_telling("CHAINAB") && !is_telling("TESTTESTTEST") && !is_telling("ALSEKGLVLVWG"));
+        assert!(is_keyword("SequenceB") && is_keyword("CHAIN") && is_keyword("chainA"));
+        assert!(!is_keyword("CHAINAB") && !is_keyword("TESTTESTTEST") && !is_keyword("ALSEKGLVLVWG"));
     }
 }
