@@ -166,6 +166,20 @@ fn every_error_has_a_remedy_and_one_line() {
 }
 
 #[test]
+fn many_short_lines_are_looked_at_in_linear_time() {
+    let half = 100_000;
+    for (first, second) in
+        [("mkv\n", "MKV\n"), ("MKV\n", "UBO\n"), ("MKVL\n", "seq mkv\n"), ("A BCD\n", "E FGHI\n")]
+    {
+        let text = first.repeat(half) + &second.repeat(half);
+        let start = std::time::Instant::now();
+        let _ = clean(text.as_bytes(), &CleanOptions::default());
+        // A quadratic step would take minutes.
+        assert!(start.elapsed().as_secs() < 20, "{first:?} {second:?}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
 fn force_takes_heuristics_back_but_not_formats() {
     let force = CleanOptions { force: true, ..CleanOptions::default() };
     let read = |text: &str| clean(text.as_bytes(), &force).map(|cleaned| cleaned.sequence.to_string()).ok();

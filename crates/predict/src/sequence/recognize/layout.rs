@@ -137,6 +137,12 @@ struct Layout {
     /// All lines have one width, except the last, which may be shorter.
     wrapped: bool,
     width: usize,
+    /// Lines in upper case.
+    upper: usize,
+    /// Lines in lower case.
+    lower: usize,
+    /// Lines with rare letters.
+    with_rare: usize,
 }
 
 impl Layout {
@@ -153,7 +159,15 @@ impl Layout {
         let width = rows.iter().map(length).max().unwrap_or(0);
         let wrapped =
             rows.split_last().is_none_or(|(_, others)| others.iter().all(|row| length(row) == width));
-        Self { in_blocks, wrapped, width }
+        let count = |is: fn(&Row<'_>) -> bool| rows.iter().filter(|row| is(row)).count();
+        Self {
+            in_blocks,
+            wrapped,
+            width,
+            upper: count(|row| row.is_upper()),
+            lower: count(|row| row.is_lower()),
+            with_rare: count(|row| row.rare > 0),
+        }
     }
 
     /// What was joined though it does not look like one sequence.
@@ -186,18 +200,15 @@ fn is_lost_header(rows: &[Row<'_>], at: usize, layout: &Layout) -> bool {
     if is_last || row.is_numbered || !row.is_short() {
         return false;
     }
-    let mut others = rows.iter().enumerate().filter(|&(other, _)| other != at).map(|(_, row)| row);
-    let other_case = if row.is_upper() {
-        others.clone().all(Row::is_lower)
-    } else {
-        // `Human`, `human`, and not a masked stretch that goes on in the next line.
-        others.clone().all(Row::is_upper)
-    };
+    let others = rows.len() - 1;
+    // `INSULIN` over lower case; `Human` or `human` over upper case, and not a masked stretch that
+    // goes on in the next line.
+    let other_case = if row.is_upper() { layout.lower == others } else { layout.upper == others };
     let fills_a_line = row.letters == layout.width && (rows.len() > 2 || row.letters.is_multiple_of(10));
     if other_case && !fills_a_line {
         return true;
     }
-    let has_rare_letters = row.rare * 10 >= row.letters && others.all(|row| row.rare == 0);
+    let has_rare_letters = row.rare > 0 && row.rare * 10 >= row.letters && layout.with_rare == 1;
     has_rare_letters && row.letters < layout.width && rows[at + 1].letters > row.letters
 }
 
