@@ -250,9 +250,13 @@ mod tests {
         let of = |error| of_dispatch(&Around(error), "queue jobs");
         assert!(of(CredentialsError::provider_error("connection refused")).is_temporary());
         assert!(of(CredentialsError::provider_timed_out(std::time::Duration::from_secs(5))).is_temporary());
-        for error in [CredentialsError::not_loaded("no providers"), CredentialsError::invalid_configuration("a loop")] {
+        for error in
+            [CredentialsError::not_loaded("no providers"), CredentialsError::invalid_configuration("a loop")]
+        {
             let none = of(error);
-            assert!(matches!(&none, StoreError::Refused(text) if text.to_string().contains("give the function")));
+            assert!(
+                matches!(&none, StoreError::Refused(text) if text.to_string().contains("give the function"))
+            );
         }
         let unreachable = of_dispatch(&std::io::Error::other("connection refused"), "queue jobs");
         assert!(unreachable.is_temporary() && unreachable.to_string().contains("cannot be reached"));

@@ -137,6 +137,9 @@ pub enum WarningCode {
     ForeignFormat,
     /// Lines or blocks of different lengths were joined to one chain.
     IrregularLayout,
+    /// A code of a later release, read from a store that two releases share during an update.
+    #[serde(other)]
+    Unknown,
 }
 
 impl WarningCode {
@@ -150,7 +153,8 @@ impl WarningCode {
             | Self::GapsRemoved
             | Self::NumbersRemoved
             | Self::ForeignFormat
-            | Self::IrregularLayout => true,
+            | Self::IrregularLayout
+            | Self::Unknown => true,
         }
     }
 }
