@@ -78,7 +78,7 @@ pub async fn main(settings: &Settings) -> anyhow::Result<()> {
 /// On AWS Lambda: answers events until the platform ends the process.
 #[cfg(feature = "lambda")]
 async fn lambda(settings: &Settings) -> anyhow::Result<()> {
-    use pssp_host::lambda::http::{self, Through};
+    use pssp_host::lambda::http::{self, GatewayContext};
 
     let clock = Arc::new(SystemClock);
     let backend = pssp_backends::open_lazily(settings.backend.as_str(), clock.clone()).await?;
@@ -91,8 +91,8 @@ async fn lambda(settings: &Settings) -> anyhow::Result<()> {
         max_batch_bytes: app.config.max_batch_bytes.min(http::MAX_REQUEST),
         ..app.config
     };
-    let enter = |extensions: &mut ::http::Extensions, through: Through| {
-        let Through { prefix, answer_by, request_id } = through;
+    let enter = |extensions: &mut ::http::Extensions, gateway: GatewayContext| {
+        let GatewayContext { prefix, answer_by, request_id } = gateway;
         extensions.insert(crate::Gateway {
             prefix,
             answer_by: Some(answer_by),

@@ -7,12 +7,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Extensions, StatusCode, Uri, header};
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, IntoResponse, Request, RequestExt, Response, Service, service_fn};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{
+    Adapter, Body, IntoResponse, LambdaEvent, Request, RequestExt, Response, Service, service_fn,
+};
+use serde::Serialize;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use super::mount::Mount;
+use super::base_path::BasePath;
 use super::{Invocation, told};
 
 /// The largest answer that fits Lambda's 6 MB once it is written as base64 within its envelope.
@@ -30,8 +35,8 @@ const MARGIN: Duration = Duration::from_millis(500);
 
 /// What an event tells about its request beside the request itself.
 #[derive(Debug, Clone)]
-pub struct Through {
-    /// What callers have to put before our paths, for links.
+pub struct GatewayContext {
+    /// What callers have to put before the paths of the router, for links.
     pub prefix: String,
     /// When the answer must be there.
     pub answer_by: Instant,
@@ -39,44 +44,82 @@ pub struct Through {
     pub request_id: String,
 }
 
-/// Answers events until the platform ends the process. `enter` puts what a handler shall know of the
-/// gateway among the extensions of a request.
+/// Answers events until the platform ends the process. `enter` adds what a handler shall know of the gateway
+/// to the extensions of a request.
 ///
 /// # Errors
 /// If the Runtime API does not answer.
 pub async fn run(
     router: Router,
-    enter: impl Fn(&mut Extensions, Through) + Send + Sync + 'static,
+    enter: impl Fn(&mut Extensions, GatewayContext) + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
-    lambda_http::run(service(router, enter)).await.map_err(told)
+    lambda_runtime::run(service(router, enter)).await.map_err(told)
 }
 
-/// What [`run`] runs: from an event's request to its answer.
+/// What [`run`] runs: from an event to its answer in the form that the sender of the event expects.
 pub fn service(
     router: Router,
-    enter: impl Fn(&mut Extensions, Through) + Send + Sync + 'static,
-) -> impl Service<Request, Response = Answer, Error = Infallible, Future: Send + 'static> + Clone + Send + 'static
-{
+    enter: impl Fn(&mut Extensions, GatewayContext) + Send + Sync + 'static,
+) -> impl Service<
+    LambdaEvent<LambdaRequest>,
+    Response: Serialize + Send + 'static,
+    Error = Infallible,
+    Future: Send + 'static,
+> + Clone
++ Send
++ 'static {
     let enter = Arc::new(enter);
-    service_fn(move |request: Request| answer(router.clone(), request, enter.clone()))
+    service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
+        let (router, enter) = (router.clone(), enter.clone());
+        // The library panics where a body is said to be base64 and is none.
+        let readable = drop_bad_body(&mut event.payload);
+        let answer = service_fn(move |request: Request| {
+            let (router, enter) = (router.clone(), enter.clone());
+            async move {
+                match readable {
+                    true => answer(router, request, enter).await,
+                    false => Ok(Answer::plain(
+                        StatusCode::BAD_REQUEST,
+                        "the body is said to be base64 and cannot be decoded\n",
+                    )),
+                }
+            }
+        });
+        Adapter::from(answer).call(event)
+    })
+}
+
+/// Takes the body out of an event if it cannot be decoded. Returns whether the event is as it was.
+fn drop_bad_body(event: &mut LambdaRequest) -> bool {
+    let (body, is_base64) = match event {
+        LambdaRequest::ApiGatewayV1(event) => (&mut event.body, event.is_base64_encoded),
+        LambdaRequest::ApiGatewayV2(event) => (&mut event.body, event.is_base64_encoded),
+        LambdaRequest::Alb(event) => (&mut event.body, event.is_base64_encoded),
+        _ => return true,
+    };
+    let is_bad = is_base64 && body.as_ref().is_some_and(|body| BASE64_STANDARD.decode(body).is_err());
+    if is_bad {
+        *body = None;
+    }
+    !is_bad
 }
 
 async fn answer<E>(router: Router, request: Request, enter: Arc<E>) -> Result<Answer, Infallible>
 where
-    E: Fn(&mut Extensions, Through),
+    E: Fn(&mut Extensions, GatewayContext),
 {
     let invocation = Invocation::of(&request.lambda_context());
-    let mount = Mount::of(&request);
+    let base = BasePath::of(&request);
     let answer_by = answer_by(&request, &invocation);
-    let through = Through { prefix: mount.prefix, answer_by, request_id: invocation.request_id };
+    let context = GatewayContext { prefix: base.prefix, answer_by, request_id: invocation.request_id };
     let mut inner = axum::http::Request::new(body(&request));
     *inner.method_mut() = request.method().clone();
     *inner.headers_mut() = request.headers().clone();
-    let Ok(uri) = uri(&mount.path, request.uri().query()) else {
+    let Ok(uri) = uri(&base.path, request.uri().query()) else {
         return Ok(Answer::plain(StatusCode::BAD_REQUEST, "the path cannot be read\n"));
     };
     *inner.uri_mut() = uri;
-    enter(inner.extensions_mut(), through);
+    enter(inner.extensions_mut(), context);
     let (parts, body) = match router.oneshot(inner).await {
         Ok(response) => response.into_parts(),
         Err(never) => match never {},

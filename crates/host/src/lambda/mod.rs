@@ -8,9 +8,9 @@
 //! One event is dealt with at a time, and nothing of it goes on after its answer: Lambda freezes the
 //! process then.
 
+mod base_path;
 pub mod event;
 pub mod http;
-mod mount;
 pub mod worker;
 
 use std::time::{Duration, SystemTime};

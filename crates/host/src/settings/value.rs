@@ -108,7 +108,10 @@ impl Kind {
                  and keys of at least {MIN_KEY} printable characters without comma, each once"
             ),
             Self::Secret => format!("at least {MIN_KEY} printable characters"),
-            Self::Origins => "origins such as https://example.org,http://localhost:8000, or *".to_owned(),
+            Self::Origins => {
+                "origins such as https://example.org,http://localhost:8000, each in full, or * alone for all"
+                    .to_owned()
+            }
         }
     }
 
@@ -219,16 +222,16 @@ fn keys(text: &str) -> Option<ApiKeys> {
     Some(ApiKeys(keys))
 }
 
-/// As browsers send them: scheme, host and port, without a path.
+/// As browsers send them: scheme, host and port, without a path and without wildcards. Or `*` alone.
 fn origins(text: &str) -> Option<Vec<String>> {
     let is_origin = |origin: &str| {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-        origin == "*"
-            || host.is_some_and(|h| !h.is_empty() && h.bytes().all(|b| b.is_ascii_graphic() && b != b'/'))
+        let allowed = |b: u8| b.is_ascii_graphic() && b != b'/' && b != b'*';
+        host.is_some_and(|host| !host.is_empty() && host.bytes().all(allowed))
     };
     let origins: Vec<String> =
         text.split(',').map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned).collect();
-    origins.iter().all(|origin| is_origin(origin)).then_some(origins)
+    (origins == ["*"] || origins.iter().all(|origin| is_origin(origin))).then_some(origins)
 }
 
 fn is_key(key: &str) -> bool {

@@ -6,8 +6,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Context, LambdaEvent, Service};
-use pssp_host::lambda::http::{self, Through};
+use lambda_http::{Context, LambdaEvent, Service};
+use pssp_host::lambda::http::{self, GatewayContext};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -16,23 +16,23 @@ const TIME: Duration = Duration::from_secs(60);
 
 /// Answers with what it sees: prefix, verb, path, and body.
 async fn echo(request: Request) -> Response {
-    let through = request.extensions().get::<Through>().unwrap().clone();
-    let left = through.answer_by.saturating_duration_since(Instant::now()).as_secs();
-    let seen = format!("{} [{}] {}", request.method(), through.prefix, request.uri());
+    let gateway = request.extensions().get::<GatewayContext>().unwrap().clone();
+    let left = gateway.answer_by.saturating_duration_since(Instant::now()).as_secs();
+    let seen = format!("{} [{}] {}", request.method(), gateway.prefix, request.uri());
     let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
     let headers = [("x-seen", seen), ("x-left", left.to_string()), ("connection", "close".to_owned())];
     (headers, body).into_response()
 }
 
 async fn answer(router: Router, event: &str) -> Value {
-    let service = http::service(router, |extensions, through| {
-        extensions.insert(through);
+    let mut service = http::service(router, |extensions, gateway| {
+        extensions.insert(gateway);
     });
     let mut context = Context::default();
     let end = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + TIME;
     context.deadline = u64::try_from(end.as_millis()).unwrap();
     let event: LambdaRequest = serde_json::from_str(event).unwrap();
-    let answer = Adapter::from(service).call(LambdaEvent::new(event, context)).await.unwrap();
+    let answer = service.call(LambdaEvent::new(event, context)).await.unwrap();
     serde_json::to_value(answer).unwrap()
 }
 
@@ -87,6 +87,19 @@ async fn bodies_are_decoded_and_encoded() {
         let answer = answer(Router::new().fallback(echo), event).await;
         assert_eq!(answer["body"], body, "{answer}");
         assert_eq!(answer["isBase64Encoded"], is_base64, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_base64_although_the_event_says_so_is_refused() {
+    for event in [event!("http_form"), event!("rest_json"), event!("alb")] {
+        let mut event: Value = serde_json::from_str(event).unwrap();
+        event["body"] = "seq=TESTTESTTEST".into();
+        event["isBase64Encoded"] = true.into();
+        let answer = answer(Router::new().fallback(echo), &event.to_string()).await;
+        assert_eq!(answer["statusCode"], 400, "{answer}");
+        assert!(answer["body"].as_str().unwrap().contains("base64"), "{answer}");
+        assert_eq!(answer["isBase64Encoded"], false, "{answer}");
     }
 }
 

@@ -110,6 +110,8 @@ fn every_bad_value_stops_the_start_and_is_named() {
         ("PSSP_ADMIN_KEY", "short"),
         ("PSSP_CORS_ORIGINS", "example.org"),
         ("PSSP_CORS_ORIGINS", "https://example.org/page"),
+        ("PSSP_CORS_ORIGINS", "https://*.example.org"),
+        ("PSSP_CORS_ORIGINS", "*,https://example.org"),
         ("PSSP_WORKERS", "-1"),
         ("PSSP_SLOTS", "1001"),
         ("PSSP_SWEEP_EVERY", "10"),

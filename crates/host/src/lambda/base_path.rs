@@ -1,18 +1,18 @@
-//! Where a gateway has put the service: the part of the path that is its own and not ours.
+//! Where a gateway has put the service: the part of a path that belongs to the gateway.
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
 /// A request's path, divided.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mount {
-    /// What callers have to put before our paths: nothing, or `/stage`, or the base path of a domain.
+pub(super) struct BasePath {
+    /// What callers have to put before the paths of the router: nothing, `/stage`, or the base path of a domain.
     pub(super) prefix: String,
-    /// The path as our routes know it.
+    /// The path as the routes know it.
     pub(super) path: String,
 }
 
-impl Mount {
+impl BasePath {
     /// From what the event itself says. The path that the library made is not used: it adds the name of
     /// the stage where there is none.
     pub(super) fn of(request: &Request) -> Self {
@@ -46,7 +46,7 @@ impl Mount {
 }
 
 /// Whether the domain is the gateway's own, where the path begins with a named stage. On a custom
-/// domain it does not, and a stage called `v1` must not be mistaken for a part of our path.
+/// domain it does not, and a stage called `v1` must not be mistaken for a part of the path.
 fn is_default(context: &lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext) -> bool {
     context.domain_name.as_deref().is_none_or(|domain| domain.contains(".execute-api."))
 }
