@@ -1,4 +1,4 @@
-//! The classic face: what old clients rely on, to the letter.
+//! The classic API: what old clients rely on, to the letter.
 
 use std::time::Duration;
 
@@ -109,9 +109,11 @@ async fn what_is_refused_says_why() {
 #[tokio::test]
 async fn unknown_ids_are_empty() {
     let service = service();
-    for id in [NOBODY, "42", "%3Cscript%3E"] {
-        assert_eq!(service.get(&format!("/jobs/{id}")).await.is(200).text(), "{}");
-        service.get(&format!("/download/{id}")).await.is(404);
+    for id in [NOBODY, "42", "%3Cscript%3E", "%FF", "a%2Fb"] {
+        assert_eq!(service.get(&format!("/jobs/{id}")).await.is(200).text(), "{}", "{id}");
+        let image = service.get(&format!("/download/{id}")).await.is(404);
+        assert!(image.text().contains("there is no job of yours with this id"), "{}", image.text());
+        assert!(!image.text().contains("not finished"), "{}", image.text());
     }
 }
 
@@ -125,6 +127,8 @@ async fn failed_and_cancelled_are_failed_with_a_reason() {
         let job = service.get(&format!("/jobs/{id}")).await.json();
         assert_eq!((&job["status"], &job["error"]), (&"failed".into(), &reason.into()));
         assert_eq!(service.get("/jobs").await.json()[&id]["status"], "failed");
+        let image = service.get(&format!("/download/{id}")).await.is(404);
+        assert!(image.text().contains("it failed") || image.text().contains("it was cancelled"));
     }
 }
 

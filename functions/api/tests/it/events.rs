@@ -25,6 +25,7 @@ impl Listener {
         let response: Response<Body> = ask.begin().await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
         Self(response.into_body().into_data_stream())
     }
 

@@ -58,6 +58,7 @@ async fn events_come_one_at_a_time_where_nothing_streams() {
     let path = format!("/v1/jobs/{id}/events");
     let first = service.get(&path).await.is(200);
     assert_eq!(first.header("content-type"), Some("text/event-stream"));
+    assert_eq!(first.header("x-accel-buffering"), Some("no"));
     assert!(
         first.text().contains("id: submitted-0") && first.text().contains("retry: 2000"),
         "{}",

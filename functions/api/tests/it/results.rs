@@ -28,6 +28,21 @@ async fn by_suffix() {
 }
 
 #[tokio::test]
+async fn by_query() {
+    let service = service();
+    let id = finished(&service).await;
+    for format in FORMATS {
+        let extension = format.extension();
+        let path = format!("/v1/jobs/{id}/result?format={extension}");
+        let answer = service.ask("GET", &path).header("accept", "application/json").send().await.is(200);
+        assert_eq!(answer.header("content-type"), Some(format.media_type()));
+        let by_suffix = service.get(&format!("/v1/jobs/{id}/result.{extension}")).await.is(200);
+        assert_eq!(answer.body, by_suffix.body, "{extension}");
+    }
+    service.get(&format!("/v1/jobs/{id}/result?format=pdf")).await.problem(406, "not-acceptable");
+}
+
+#[tokio::test]
 async fn by_accept() {
     let service = service();
     let id = finished(&service).await;

@@ -48,8 +48,14 @@ async fn other_origins_only_where_set() {
         assert_eq!(allowed.header("access-control-allow-origin"), Some(origins));
         assert_eq!(allowed.header("access-control-allow-headers"), Some("authorization"));
         let read = open.ask("GET", "/v1/limits").header("origin", "https://lab.example").send().await.is(200);
-        assert!(read.header("access-control-expose-headers").unwrap().contains("retry-after"));
+        let exposed = read.header("access-control-expose-headers").unwrap();
+        for name in ["retry-after", "pssp-skipped", "preference-applied", "content-disposition", "location"] {
+            assert!(exposed.split(',').any(|exposed| exposed.trim() == name), "{name} is not in {exposed}");
+        }
     }
+    let both = vec!["https://lab.example".to_owned(), "*".to_owned()];
+    let open = service_with(Config { cors_origins: both, ..Config::default() });
+    assert_eq!(preflight(&open).await.is(200).header("access-control-allow-origin"), Some("*"));
     let other =
         service_with(Config { cors_origins: vec!["https://other.example".to_owned()], ..Config::default() });
     assert_eq!(preflight(&other).await.header("access-control-allow-origin"), None);
