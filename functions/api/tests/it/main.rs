@@ -28,6 +28,7 @@ mod plots;
 mod program;
 mod results;
 mod reuse;
+mod same_text;
 mod service;
 mod slashes;
 mod validate;
