@@ -28,7 +28,9 @@ pub enum SubmitError {
     #[error(transparent)]
     Paused(#[from] Paused),
     /// An event of this id came before and asked for something else.
-    #[error("event {0:?} came before with another sequence, name or owner; a new order needs a new id")]
+    #[error(
+        "event {0:?} came before with another sequence, name or owner; another job needs an event with another id"
+    )]
     Reused(String),
     /// The store; or the job of this event was deleted since.
     #[error(transparent)]

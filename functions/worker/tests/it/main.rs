@@ -6,12 +6,13 @@ mod failures;
 mod invocations;
 mod lost;
 mod once;
-mod orders;
 mod pool;
 #[cfg(feature = "standalone")]
 mod program;
+#[cfg(feature = "standalone")]
 mod sharing;
 mod store;
+mod submit;
 mod support;
 #[cfg(feature = "standalone")]
 mod whole;
