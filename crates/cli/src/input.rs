@@ -10,7 +10,7 @@ use pssp_jobs::intake::{Gunzip, gunzip};
 use crate::args::InputArgs;
 use crate::exit::Failure;
 
-/// Remedy where there is nothing to read.
+/// What to do where there is nothing to read.
 const NO_INPUT: &str = "give a FASTA file, a sequence, or - to read stdin";
 
 /// One source of sequences.
@@ -33,7 +33,8 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// Tells an argument's kind: `-`, a file that exists, or letters only, which are a sequence.
+    /// The source that an argument names: `-` is stdin, then a file that exists, then letters only, which are a
+    /// sequence.
     fn parse(text: &str) -> Result<Self, Failure> {
         let path = Path::new(text);
         if text == "-" {

@@ -63,7 +63,7 @@ type Work = (NumberedRecord, SyncSender<Outcome>);
 /// Predicts every record of `sources` and hands the outcomes to `take` in order.
 ///
 /// # Errors
-/// If a source cannot be read, or what `take` says; nothing further is predicted then.
+/// If a source cannot be read, or the error of `take`; nothing further is predicted then.
 pub(crate) fn run(
     sources: &[Source],
     engine: &dyn Engine,
@@ -103,14 +103,14 @@ fn read(
             Ok(true) => {}
             Ok(false) => return,
             Err(failure) => {
-                let _ = tickets.send(Err(failure)); // nobody listens any more: nobody to tell
+                let _ = tickets.send(Err(failure)); // an error means that the writer has stopped
                 return;
             }
         }
     }
 }
 
-/// Returns whether anybody still wants more.
+/// Returns whether the writer still takes records.
 fn read_one(
     index: usize,
     source: &Source,

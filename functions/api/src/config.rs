@@ -9,7 +9,7 @@ use pssp_jobs::intake::Rules;
 /// A key that lets its owner in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Whose jobs its jobs are.
+    /// The owner of the jobs that are submitted with it.
     pub owner: Owner,
     /// The secret.
     pub key: String,
@@ -32,8 +32,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Largest body of a batch, in bytes, also after unpacking gzip.
     pub max_batch_bytes: usize,
-    /// Bodies of all requests together that are held in memory, a batch counted twice for what is made
-    /// of it; beyond that new ones get a 503.
+    /// The most bytes of bodies that all requests together hold in memory; beyond that new requests get a 503.
+    /// A batch counts twice, for its body and for its records.
     pub max_buffered_bytes: usize,
     /// Requests in hand at the same time (not counting streams that have begun); beyond that new
     /// ones get a 503.
@@ -48,9 +48,9 @@ pub struct Config {
     pub classic_list: usize,
     /// Whether the classic `jobid=ALL` may delete everything.
     pub allow_delete_all: bool,
-    /// Who may call; nobody listed means everybody, as the owner `public`.
+    /// The keys of callers. Without any, everybody may call, as the owner `public`.
     pub api_keys: Vec<ApiKey>,
-    /// What lets the operator in (`/v1/admin`); nobody where there is none.
+    /// The key of the operator, for `/v1/admin`; without it nobody is let in there.
     pub admin_key: Option<ApiKey>,
     /// Origins whose pages may call (CORS); none by default, `*` for all.
     pub cors_origins: Vec<String>,

@@ -1,4 +1,4 @@
-//! Work that would hold up the async threads, on others and with a bound.
+//! Work that would hold up the async threads: it runs on other threads, a bounded number at a time.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Cpu {
         task.await.map_err(|e| Problem::internal(&e))
     }
 
-    /// The same, but small work at once.
+    /// The same, but small work runs on this thread.
     pub(crate) async fn run_if_large<T, F>(&self, bytes: usize, work: F) -> Result<T, Problem>
     where
         T: Send + 'static,

@@ -16,10 +16,10 @@ pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("prefe
 pub(crate) const METHOD: HeaderName = HeaderName::from_static("x-pssp-method");
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Longest idempotency key.
+/// The longest idempotency key, in bytes.
 const MAX_KEY: usize = 255;
 
-/// Longest `Retry-After` for a job that is on its way.
+/// The longest `Retry-After` for a job that is not terminal.
 const MAX_POLL: Duration = Duration::from_secs(30);
 
 /// How long the caller would wait (`Prefer: wait=N`, RFC 7240), cut to `max`; `None` if the header is missing

@@ -27,8 +27,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The status in logs and metrics of a request whose caller left before the answer; never sent.
 const CALLER_LEFT: u16 = 499;
 
-/// Refusals that may come before the body is read. The server closes the connection then, and says
-/// so, or the caller's next request would meet the end of it.
+/// Statuses of refusals that may come before the body is read. The server then closes the connection and says
+/// so, or the rest of the body would be read as the next request.
 const REFUSED_EARLY: [StatusCode; 8] = [
     StatusCode::UNAUTHORIZED,
     StatusCode::FORBIDDEN,
@@ -40,7 +40,7 @@ const REFUSED_EARLY: [StatusCode; 8] = [
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
-/// Longest request id taken from a caller.
+/// The longest request id that is accepted from a caller, in bytes.
 const MAX_REQUEST_ID: usize = 128;
 
 /// Around every route and fallback: span, log line, metrics, and the problem as the body of its response.
@@ -124,7 +124,7 @@ impl RequestInfo {
         metrics::counter!("pssp_http_requests_total", &labels).increment(1);
         let (status, latency_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
         let (method, route) = (self.method, &self.route);
-        // Probes and scrapes come every few seconds and say nothing while all is well.
+        // Probes and scrapes come every few seconds; while they succeed they would only fill the log.
         if status < 400 && is_probe(route) {
             tracing::debug!(status, latency_ms, "{method} {route} {status}");
         } else {

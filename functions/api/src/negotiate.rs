@@ -36,7 +36,7 @@ fn not_acceptable() -> Problem {
 /// One media range of an `Accept` header.
 struct Range {
     kind: String,
-    /// Thousandths.
+    /// The weight (`q`), in thousandths.
     quality: u16,
 }
 

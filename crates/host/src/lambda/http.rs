@@ -129,12 +129,12 @@ where
         return Ok(Answer::plain(StatusCode::BAD_GATEWAY, "the answer broke off; ask again\n"));
     };
     let mut response = Response::from_parts(parts, encoded(bytes.into()));
-    // The connection is the gateway's.
+    // The connection belongs to the gateway.
     response.headers_mut().remove(header::CONNECTION);
     Ok(Answer(response))
 }
 
-/// Decoded from base64 by now, if it was sent so.
+/// The body, which the library has decoded if it was sent as base64.
 fn body(request: &Request) -> axum::body::Body {
     match request.body() {
         Body::Text(text) => text.clone().into(),
