@@ -97,7 +97,10 @@ struct Run<W: std::io::Write> {
 impl<W: std::io::Write> Run<W> {
     fn take(&mut self, source: &Source, place: &Place, outcome: Outcome) -> Result<(), Failure> {
         match outcome {
-            Outcome::Predicted(predicted) => self.write(place, &predicted)?,
+            Outcome::Predicted(predicted) => {
+                self.warn(source, place, &predicted);
+                self.write(place, &predicted)?;
+            }
             Outcome::Refused(errors) => {
                 self.tally.refused += 1;
                 let named = place.id.as_deref().map(|id| format!(" ({})", plain(id))).unwrap_or_default();
@@ -110,6 +113,16 @@ impl<W: std::io::Write> Run<W> {
         }
         self.progress.set_message(self.tally.message());
         Ok(())
+    }
+
+    /// Warns where the residues that are predicted are not simply those of the input.
+    fn warn(&self, source: &Source, place: &Place, predicted: &Predicted) {
+        let changes = predicted.cleaned.warnings.iter().filter(|warning| warning.code.changes_prediction());
+        for warning in changes {
+            let record = place.id.as_deref().map_or_else(|| format!("record {}", place.number), plain);
+            let text = format!("{source} ({record}): {}", plain(&warning.message));
+            self.progress.suspend(|| self.ui.note(format!("warning: {text}")));
+        }
     }
 
     fn write(&mut self, place: &Place, predicted: &Predicted) -> Result<(), Failure> {

@@ -66,6 +66,14 @@ fn order_is_that_of_the_input_and_files_decide_the_format() {
 }
 
 #[test]
+fn what_changes_the_prediction_is_a_warning() {
+    let said = run(&["predict"], b">a\nMKVLT--AYGKL\n>b\nMKVLTAYGKL\n").ok();
+    let warnings: Vec<&str> = said.err.lines().collect();
+    assert_eq!(warnings.len(), 1, "{}", said.err);
+    assert!(warnings[0].contains("warning: stdin (a): "), "{}", said.err);
+}
+
+#[test]
 fn gzip_is_read_like_text() {
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gz.write_all(FASTA).unwrap();

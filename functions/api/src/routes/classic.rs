@@ -88,7 +88,10 @@ pub(super) async fn run(
     let parsed = input::parse_job(&ctx, payload).await.map_err(Problem::classic)?;
     let accepted = ctx.jobs().submit(&owner, parsed.job, ctx.config().classic_delay, None).await?;
     metrics::counter!("pssp_jobs_submitted_total", "by" => "classic").increment(1);
-    Ok(format!("Job {} submitted to the queue\n", accepted.value.id()))
+    let job = accepted.value;
+    let changes = job.head.warnings.iter().filter(|warning| warning.code.changes_prediction());
+    let warnings: String = changes.map(|warning| format!("Warning: {warning}\n")).collect();
+    Ok(format!("Job {} submitted to the queue\n{warnings}", job.id()))
 }
 
 pub(super) async fn list(

@@ -66,6 +66,20 @@ fn one_row(list: &serde_json::Value, id: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn what_changes_the_prediction_is_a_warning_below_the_answer() {
+    let service = service();
+    for (form, warns) in
+        [("seq=TESTTESTTEST", false), ("seq=MK", false), ("seq=MKVU", true), ("seq=MKVLT-AYGKL", true)]
+    {
+        let answer = service.post("/run", FORM, form).await.is(200);
+        let lines: Vec<&str> = answer.text().lines().collect();
+        assert!(lines[0].starts_with("Job ") && lines[0].ends_with(" submitted to the queue"), "{form}");
+        assert_eq!(lines.len() > 1, warns, "{form}: {}", answer.text());
+        assert!(lines[1..].iter().all(|line| line.starts_with("Warning: ")), "{form}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn the_job_waits_out_the_classic_delay() {
     let service = service();
     let id = run(&service, "seq=TESTTESTTEST").await;
