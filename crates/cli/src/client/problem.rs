@@ -1,11 +1,12 @@
 //! From an answer that says no to a failure that says why.
 
+use pssp_api_types::Fault;
 use serde::Deserialize;
 use ureq::Body;
 use ureq::http::{Response, StatusCode};
 
 use super::{exit_of, retry_after};
-use crate::exit::{Exit, Failure, Fault};
+use crate::exit::{Exit, Failure};
 use crate::ui::plain;
 
 /// More than any problem of ours has.
@@ -14,7 +15,7 @@ const MAX_BODY: u64 = 1 << 20;
 /// Longest text of a stranger's answer that is shown, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// RFC 9457 problem details, as far as they are shown.
+/// What is shown of a [`pssp_api_types::Problem`]. Every field may be missing: a proxy may have written it.
 #[derive(Debug, Default, Deserialize)]
 struct Details {
     title: Option<String>,

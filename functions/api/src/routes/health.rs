@@ -52,3 +52,20 @@ fn gauge(state: &'static str, count: u64) {
     #[expect(clippy::cast_precision_loss, reason = "a count of jobs")]
     metrics::gauge!("pssp_jobs", "state" => state).set(count as f64);
 }
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use crate::describe::{Answer, Operation};
+
+    pub(in crate::routes) fn alive(o: Operation) -> Operation {
+        o.id("healthz", "service", "Whether the process answers").answer(200, Answer::text("ok"))
+    }
+
+    pub(in crate::routes) fn ready(o: Operation) -> Operation {
+        o.id("readyz", "service", "Whether requests can be dealt with").answer(200, Answer::text("ready"))
+    }
+
+    pub(in crate::routes) fn metrics(o: Operation) -> Operation {
+        o.id("metrics", "service", "Prometheus text").answer(200, Answer::text("metrics"))
+    }
+}
