@@ -1,6 +1,6 @@
 //! The HTTP client: one service, time-outs on purpose, and retries that cannot do anything twice.
 //!
-//! Every request of ours may be repeated: reads and deletes by nature, submissions since they carry
+//! Every request may be repeated: reads and deletes by nature, submissions since they carry
 //! an `Idempotency-Key`. So whatever says "not now" (429, 503, no connection) is tried again.
 
 use std::io::Read;
@@ -34,7 +34,7 @@ const IDLE_CONNECTIONS: usize = 3;
 const BACKOFF_MS: [u64; 4] = [100, 300, 800, 2_000];
 
 /// The longest `Retry-After` that is waited out without asking.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(10);
 
 /// One service.
 pub(crate) struct Client {
@@ -137,7 +137,7 @@ impl Client {
                     );
                     let after = retry_after(&response);
                     let failure = problem::failure(response);
-                    if !busy || after > PATIENCE {
+                    if !busy || after > RETRY_AFTER_LIMIT {
                         return Err(failure);
                     }
                     (failure, after)

@@ -31,7 +31,7 @@ pub(crate) struct Args {
     force: bool,
 }
 
-/// What is told of one record.
+/// The JSON line of one record.
 #[derive(Serialize)]
 struct Verdict<'a> {
     source: String,

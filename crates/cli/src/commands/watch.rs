@@ -83,7 +83,7 @@ struct Watch<'a, F> {
     client: &'a Client,
     id: Id,
     deadline: Option<Instant>,
-    /// What was told last.
+    /// What was shown last.
     last: Option<JobOrBatch>,
     tell: F,
 }
@@ -102,7 +102,7 @@ impl<F: FnMut(&JobOrBatchResponse) -> Result<(), Failure>> Watch<'_, F> {
         Ok(left)
     }
 
-    /// Asks how it stands and tells it if it has changed.
+    /// Reads the job or batch, and shows it if it has changed.
     fn look(&mut self, wait_s: Option<u64>) -> Result<JobOrBatchResponse, Failure> {
         let response = self.client.find(self.id, wait_s)?;
         self.tell(&response)?;

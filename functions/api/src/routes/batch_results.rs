@@ -32,7 +32,7 @@ const AHEAD: usize = 4;
 /// How many records have no result in this answer (formats other than NDJSON have no place to say it).
 const SKIPPED: HeaderName = HeaderName::from_static("pssp-skipped");
 
-/// NDJSON tells every record with its status at any time. The other formats have finished records
+/// NDJSON has every record with its status at any time. The other formats have finished records
 /// only, so they are refused while some are on their way, unless `partial` is asked for.
 pub(super) async fn read(
     State(ctx): State<Ctx>,

@@ -23,7 +23,7 @@ use crate::problem::Problem;
 
 /// Jobs asked for at a time while counting.
 const CHUNK: usize = 500;
-/// Rejected records told on a page, unless the caller says.
+/// Rejected records on a page where the caller sets no limit.
 const DEFAULT_REJECTED: u32 = 100;
 /// Most rejected records on a page.
 const MAX_REJECTED: u32 = 1_000;
@@ -70,7 +70,7 @@ pub(super) async fn read(
     Ok(respond(&gateway, &batch, StatusCode::OK, counts, &window))
 }
 
-/// Which rejected records are told.
+/// Which rejected records are shown.
 struct Window {
     /// From this place in the input on.
     from: usize,

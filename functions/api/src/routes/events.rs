@@ -31,7 +31,7 @@ const RECONNECT: Duration = Duration::from_secs(2);
 const HOLD: Duration = Duration::from_secs(20);
 
 /// The state now, then each later one, up to the last. What the client has seen (`Last-Event-ID`) is
-/// not sent again; if that was the last, 204 tells it to stay away. Where answers cannot be streams it is
+/// not sent again; if that was the last, 204 keeps it from connecting again. Where answers cannot be streams it is
 /// one event at a time.
 pub(super) async fn watch(
     State(ctx): State<Ctx>,

@@ -9,8 +9,8 @@ use pssp_jobs::Depth;
 use crate::app::Ctx;
 use crate::problem::{Kind, Problem};
 
-/// How long the store may take before it counts as not there.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A store that takes longer counts as not there.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The process answers; whether its store does is `/readyz`.
 pub(super) async fn alive() -> &'static str {
@@ -23,7 +23,7 @@ pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Proble
     if ctx.is_draining() {
         return Err(not_ready("shutting down"));
     }
-    match tokio::time::timeout(PATIENCE, ctx.jobs().ping()).await {
+    match tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().ping()).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => {
             tracing::warn!("not ready: {error}");
@@ -35,7 +35,7 @@ pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Proble
 
 /// How much is waiting, if the store says so in time.
 pub(super) async fn depth(ctx: &Ctx) -> Option<Depth> {
-    tokio::time::timeout(PATIENCE, ctx.jobs().depth()).await.ok()?.ok()
+    tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().depth()).await.ok()?.ok()
 }
 
 /// Prometheus text.

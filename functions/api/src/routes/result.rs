@@ -35,8 +35,8 @@ pub(super) async fn read(
 
 /// Method, version and weights, beside every format: not all have room for them.
 fn method_header(method: &Method) -> Option<(HeaderName, HeaderValue)> {
-    let told = format!("{} {} sha256:{}", method.name, method.version, method.sha256);
-    Some((METHOD, HeaderValue::try_from(told).ok()?))
+    let text = format!("{} {} sha256:{}", method.name, method.version, method.sha256);
+    Some((METHOD, HeaderValue::try_from(text).ok()?))
 }
 
 /// Shown by a browser, and saved under a name that says what it is.
