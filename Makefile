@@ -7,10 +7,11 @@ SHELL := bash
 CARGO ?= cargo
 # Where demo and load tool find the command.
 PSSP := target/debug/pssp
+API_TOOLS := target/tools/api
 
 include docker/images.mk kubernetes/kubernetes.mk infra/aws.mk
 
-.PHONY: help setup setup-test build test e2e matrix lint demo up lambda bench load train docs clean
+.PHONY: help setup setup-test build test check-api e2e matrix lint demo up lambda bench load train docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -24,8 +25,19 @@ build: setup ## Build the command `pssp` (development profile, predictor optimis
 setup-test:
 	@scripts/setup.sh test
 
-test: setup-test check-manifests check-aws aws-local-stack ## Run every test
+test: setup-test check-manifests check-aws aws-local-stack check-api ## Run every test
 	$(CARGO) test --locked --workspace
+
+# Once; afterwards the check works without a network.
+$(API_TOOLS)/installed: scripts/api/requirements.txt
+	rm -rf $(API_TOOLS)
+	python3 -m venv $(API_TOOLS)
+	$(API_TOOLS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+check-api: setup-test $(API_TOOLS)/installed ## Check a running service against openapi.json, also with a client made from it
+	$(CARGO) build --locked -p pssp
+	@scripts/api/check.sh $(PSSP) $(API_TOOLS)/bin
 
 e2e: setup-test ## Run the end-to-end suite in every home
 	$(CARGO) build --locked --workspace --bins
@@ -65,7 +77,7 @@ train: ## Train the model anew (see training/README.md; DATA=folder of the train
 	@test -d "$(DATA)" || { echo "train: give the folder of the training sets: make train DATA=path" >&2; exit 2; }
 	$(MAKE) -C training model DATA="$(abspath $(DATA))"
 
-docs: build ## Write the generated pages of docs/ anew
+docs: build ## Write the generated pages of docs/ and openapi.json anew
 	@scripts/docs.sh
 
 clean: ## Remove what was built

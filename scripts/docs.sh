@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Writes the pages of docs/ that are made from code; with --check only tells whether they are current.
+# Writes the pages of docs/ and openapi.json, which are made from code; with --check only tells whether they are current.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 cargo build --locked --quiet -p pssp
+cargo build --locked --quiet -p pssp-api --no-default-features --features openapi --example openapi
 pssp=target/debug/pssp
 stale=0
 
@@ -22,4 +23,5 @@ check=no
 [[ ${1:-} == --check ]] && check=yes
 page docs/configuration.md "$pssp" settings --markdown
 page docs/metrics.md "$pssp" settings --metrics
+page functions/api/openapi.json target/debug/examples/openapi
 exit "$stale"

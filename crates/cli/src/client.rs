@@ -1,6 +1,6 @@
 //! The HTTP client: one service, time-outs on purpose, and retries that cannot do anything twice.
 //!
-//! Every request of ours may be repeated: reads and deletes by nature, submissions since they carry
+//! Every request may be repeated: reads and deletes by nature, submissions since they carry
 //! an `Idempotency-Key`. So whatever says "not now" (429, 503, no connection) is tried again.
 
 use std::io::Read;
@@ -34,7 +34,7 @@ const IDLE_CONNECTIONS: usize = 3;
 const BACKOFF_MS: [u64; 4] = [100, 300, 800, 2_000];
 
 /// The longest `Retry-After` that is waited out without asking.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(10);
 
 /// One service.
 pub(crate) struct Client {
@@ -43,9 +43,9 @@ pub(crate) struct Client {
     key: Option<String>,
 }
 
-/// What is asked, apart from the address.
+/// A request, apart from the address of the service.
 #[derive(Clone)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct ApiRequest<'a> {
     pub(crate) method: Method,
     pub(crate) path: &'a str,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -54,7 +54,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) at_most: Option<Duration>,
 }
 
-impl<'a> Ask<'a> {
+impl<'a> ApiRequest<'a> {
     pub(crate) fn new(method: Method, path: &'a str) -> Self {
         Self { method, path, headers: Vec::new(), body: &[], at_most: None }
     }
@@ -124,11 +124,11 @@ impl Client {
         format!("{}{path}", self.base)
     }
 
-    /// Asks, again if need be, and returns an answer of success; anything else is the failure that it means.
-    pub(crate) fn ask(&self, ask: &Ask<'_>) -> Result<Response<Body>, Failure> {
+    /// Sends a request, again if need be, and returns a successful response; any other is a failure.
+    pub(crate) fn send(&self, request: &ApiRequest<'_>) -> Result<Response<Body>, Failure> {
         let mut waits = BACKOFF_MS.into_iter().map(Duration::from_millis);
         loop {
-            let (failure, at_least) = match self.once(ask) {
+            let (failure, at_least) = match self.once(request) {
                 Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) => {
                     let busy = matches!(
@@ -137,7 +137,7 @@ impl Client {
                     );
                     let after = retry_after(&response);
                     let failure = problem::failure(response);
-                    if !busy || after > PATIENCE {
+                    if !busy || after > RETRY_AFTER_LIMIT {
                         return Err(failure);
                     }
                     (failure, after)
@@ -149,24 +149,24 @@ impl Client {
         }
     }
 
-    /// Asks and reads a JSON answer.
-    pub(crate) fn json(&self, ask: &Ask<'_>) -> Result<serde_json::Value, Failure> {
-        let mut response = self.ask(ask)?;
+    /// Sends a request and reads a JSON response.
+    pub(crate) fn json(&self, request: &ApiRequest<'_>) -> Result<serde_json::Value, Failure> {
+        let mut response = self.send(request)?;
         let json = response.body_mut().with_config().limit(MAX_JSON).read_json();
         json.map_err(|e| {
-            Failure::server(format!("{} did not answer with JSON: {e}", self.url(ask.path)))
+            Failure::server(format!("{} did not answer with JSON: {e}", self.url(request.path)))
                 .hint("check that --url names a pssp service")
         })
     }
 
-    /// The body of an answer as a reader, for what may be long.
-    pub(crate) fn body(&self, ask: &Ask<'_>) -> Result<impl Read + use<>, Failure> {
-        Ok(self.ask(ask)?.into_body().into_with_config().limit(u64::MAX).reader())
+    /// The body of a response as a reader, for what may be long.
+    pub(crate) fn body(&self, request: &ApiRequest<'_>) -> Result<impl Read + use<>, Failure> {
+        Ok(self.send(request)?.into_body().into_with_config().limit(u64::MAX).reader())
     }
 
-    /// One try, and whatever is answered: for those who look at answers instead of working with them.
-    pub(crate) fn look(&self, ask: &Ask<'_>) -> Result<Response<Body>, Failure> {
-        self.once(ask).map_err(|error| self.unreachable(&error).unwrap_or_else(|failure| failure))
+    /// One try, and its response of any status: for those who check responses instead of using them.
+    pub(crate) fn look(&self, request: &ApiRequest<'_>) -> Result<Response<Body>, Failure> {
+        self.once(request).map_err(|error| self.unreachable(&error).unwrap_or_else(|failure| failure))
     }
 
     /// The same service, asked with another key or with none.
@@ -174,19 +174,19 @@ impl Client {
         Self { agent: self.agent.clone(), base: self.base.clone(), key }
     }
 
-    fn once(&self, ask: &Ask<'_>) -> Result<Response<Body>, ureq::Error> {
-        let mut request = Request::builder().method(&ask.method).uri(self.url(ask.path));
-        for (name, value) in &ask.headers {
-            request = request.header(*name, value);
+    fn once(&self, request: &ApiRequest<'_>) -> Result<Response<Body>, ureq::Error> {
+        let mut http = Request::builder().method(&request.method).uri(self.url(request.path));
+        for (name, value) in &request.headers {
+            http = http.header(*name, value);
         }
         if let Some(key) = &self.key {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+            http = http.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
-        if ask.method == Method::POST || !ask.body.is_empty() {
-            return self.agent.run(request.body(ask.body)?);
+        if request.method == Method::POST || !request.body.is_empty() {
+            return self.agent.run(http.body(request.body)?);
         }
-        let request = self.agent.configure_request(request.body(())?).timeout_recv_body(ask.at_most);
-        self.agent.run(request.build())
+        let http = self.agent.configure_request(http.body(())?).timeout_recv_body(request.at_most);
+        self.agent.run(http.build())
     }
 
     /// What a failed connection means: worth another try (`Ok`), or not (`Err`).

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use pssp_predict::sequence::InputError;
-use serde::{Deserialize, Serialize};
+use pssp_api_types::Fault;
+use serde::Serialize;
 
 use crate::ui::plain;
 
@@ -41,38 +41,6 @@ Exit codes:
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
-    }
-}
-
-/// One place at fault: what is wrong there, and what to do about it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Fault {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    record: Option<usize>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    column: Option<usize>,
-    detail: String,
-    #[serde(default)]
-    hint: String,
-}
-
-impl From<InputError> for Fault {
-    fn from(error: InputError) -> Self {
-        let InputError { detail, record, line, column, hint, .. } = error;
-        Self { record, line, column, detail, hint }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [("record", self.record), ("line", self.line), ("column", self.column)];
-        let named = parts.iter().filter_map(|(what, number)| number.map(|n| format!("{what} {n}")));
-        let place = named.collect::<Vec<_>>().join(", ");
-        let gap = if place.is_empty() { "" } else { ": " };
-        write!(f, "{place}{gap}{}", plain(&self.detail))?;
-        if self.hint.is_empty() { Ok(()) } else { write!(f, "; {}", plain(&self.hint)) }
     }
 }
 
@@ -151,7 +119,7 @@ impl fmt::Display for Failure {
         if let Some(hint) = &self.hint {
             write!(f, "; {hint}")?;
         }
-        self.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+        self.faults.iter().try_for_each(|fault| write!(f, "\n  {}", plain(&fault.to_string())))
     }
 }
 

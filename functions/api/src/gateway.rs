@@ -108,6 +108,5 @@ fn is_too_long(error: &axum::Error) -> bool {
 fn too_long(most: usize) -> Problem {
     let detail = "the answer is larger than the gateway lets through; accept gzip, or read the jobs one by one \
                   (fewer records in a batch, a smaller limit in a list)";
-    Problem::new(Kind::TooLarge, detail)
-        .with_extra("limit", serde_json::json!({ "name": "max_answer_bytes", "value": most }))
+    Problem::new(Kind::TooLarge, detail).with_limit("max_answer_bytes", most)
 }

@@ -29,14 +29,13 @@ pub(crate) async fn parse_job(ctx: &Ctx, payload: Payload) -> Result<ParsedJob, 
 
 async fn draft(ctx: &Ctx, payload: Payload) -> Result<Draft, Problem> {
     let query = query(&payload.parts)?;
-    match payload.media {
-        Media::Json => json::job(&payload.bytes),
-        Media::Text => {
-            let (name, force) = (query.text("name")?, query.switch("force")?);
-            Ok(Draft { name, input: payload.bytes.into(), force })
-        }
-        Media::Form | Media::Multipart => parse_form(ctx, payload).await?.fields.into_draft(),
-    }
+    let force = query.switch("force")?;
+    let draft = match payload.media {
+        Media::Json => json::job(&payload.bytes)?,
+        Media::Text => Draft { name: query.text("name")?, input: payload.bytes.into(), force },
+        Media::Form | Media::Multipart => parse_form(ctx, payload).await?.fields.into_draft()?,
+    };
+    Ok(Draft { force: force || draft.force, ..draft })
 }
 
 /// Parses and cleans all records of a body, on another thread.

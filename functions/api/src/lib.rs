@@ -8,6 +8,7 @@
 //! - `problem`: every error, as RFC 9457 (v1 API) or as text (classic API)
 //! - `body`, `input`, `negotiate`, `headers`: from a request to what it asks for
 //! - [`Gateway`]: what a gateway in front of the service says of a request
+//! - `describe` (feature `openapi`): makes `openapi.json` from the routes and the types of `pssp-api-types`
 //! - `layers`: what happens to every request: id, log line, metrics, limits, panics
 //!
 //! The handlers know no backend and no host; what only the program needs lies behind the feature
@@ -19,6 +20,8 @@ mod body;
 mod buffers;
 mod config;
 mod cpu;
+#[cfg(feature = "openapi")]
+pub mod describe;
 mod gateway;
 mod headers;
 mod input;
@@ -42,5 +45,5 @@ pub use routes::{Access, ROUTES, router};
 /// The version of this program: that of its image and of its git tag.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The description of the HTTP interface, as served at `/openapi.json`.
+/// The description of the HTTP interface, as served at `/openapi.json`. Made by the example `openapi`.
 pub const OPENAPI: &str = include_str!("../openapi.json");

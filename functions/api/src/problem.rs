@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use pssp_api_types::{self as types, JobError, LimitExceeded};
 use pssp_jobs::intake::{IntakeError, Paused};
 use pssp_jobs::service::JobsError;
-use pssp_jobs::{Refused, StoreError};
+use pssp_jobs::{Failure, Refused, StoreError};
 use pssp_predict::name;
 use pssp_predict::sequence::{ErrorCode, InputError, InputErrors};
-use serde_json::{Map, Value, json};
 
 use crate::retry_after;
 pub(crate) use kind::Kind;
@@ -42,14 +42,22 @@ struct Parts {
     faults: Vec<InputError>,
     retry_after: Option<Duration>,
     headers: HeaderMap,
-    extra: Map<String, Value>,
+    limit: Option<LimitExceeded>,
+    error: Option<JobError>,
 }
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let headers = HeaderMap::new();
-        let (faults, extra) = (Vec::new(), Map::new());
-        Self(Box::new(Parts { kind, detail: detail.into(), faults, retry_after: None, headers, extra }))
+        Self(Box::new(Parts {
+            kind,
+            detail: detail.into(),
+            faults: Vec::new(),
+            retry_after: None,
+            headers,
+            limit: None,
+            error: None,
+        }))
     }
 
     /// An error of the service: logged in full, not shown to the caller.
@@ -66,7 +74,7 @@ impl Problem {
     /// Over the limit `name` (as in `/v1/limits`).
     pub(crate) fn too_large(what: &str, limit: usize, unit: &str, name: &str) -> Self {
         Self::new(Kind::TooLarge, format!("{what} is over the limit of {limit} {unit} ({name})"))
-            .with_extra("limit", json!({ "name": name, "value": limit }))
+            .with_limit(name, limit)
     }
 
     /// Over a limit on load; the same request may succeed later.
@@ -89,8 +97,15 @@ impl Problem {
         self
     }
 
-    pub(crate) fn with_extra(mut self, name: &str, value: Value) -> Self {
-        self.0.extra.insert(name.to_owned(), value);
+    /// Names the limit that is exceeded, as in `/v1/limits`.
+    pub(crate) fn with_limit(mut self, name: &str, value: usize) -> Self {
+        self.0.limit = Some(LimitExceeded { name: name.to_owned(), value });
+        self
+    }
+
+    /// Shows why the job failed.
+    pub(crate) fn with_error(mut self, error: Option<&Failure>) -> Self {
+        self.0.error = error.map(JobError::from);
         self
     }
 
@@ -122,16 +137,19 @@ impl Problem {
     }
 
     fn json(&self, request_id: &str) -> String {
-        let parts = &self.0;
-        let mut body = parts.extra.clone();
-        body.insert("type".into(), format!("urn:pssp:problem:{}", parts.kind.slug()).into());
-        body.insert("title".into(), parts.kind.title().into());
-        body.insert("status".into(), parts.kind.status().as_u16().into());
-        body.insert("detail".into(), parts.detail.clone().into());
-        body.insert("request_id".into(), request_id.into());
-        body.insert("retryable".into(), parts.retry_after.is_some().into());
-        body.insert("errors".into(), json!(parts.faults));
-        Value::Object(body).to_string()
+        let Parts { kind, detail, faults, retry_after, limit, error, .. } = &*self.0;
+        let body = types::Problem {
+            kind: format!("urn:pssp:problem:{}", kind.slug()),
+            title: kind.title().to_owned(),
+            status: kind.status().as_u16(),
+            detail: detail.clone(),
+            request_id: request_id.to_owned(),
+            retryable: retry_after.is_some(),
+            errors: faults.iter().map(Into::into).collect(),
+            error: error.clone(),
+            limit: limit.clone(),
+        };
+        serde_json::to_string(&body).unwrap_or_default() // text and numbers alone: cannot fail
     }
 
     fn text(&self) -> String {

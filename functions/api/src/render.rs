@@ -6,7 +6,6 @@ use pssp_jobs::{Include, Job, JobId, Owner, Record, Request, State, Timestamp};
 use pssp_predict::Prediction;
 use pssp_predict::format::{Entry, Format};
 use pssp_predict::sequence::Warning;
-use serde_json::json;
 
 use crate::app::Ctx;
 use crate::headers;
@@ -25,20 +24,21 @@ impl Finished {
     /// Reads a job of `owner` with its result.
     ///
     /// # Errors
-    /// No such job, not ready, without result, or unreadable.
-    pub(crate) async fn find(ctx: &Ctx, owner: &Owner, id: JobId) -> Result<Self, Problem> {
+    /// Not found, not ready, without result, or unreadable.
+    pub(crate) async fn read(ctx: &Ctx, owner: &Owner, id: JobId) -> Result<Self, Problem> {
         Self::of(ctx, ctx.jobs().find_with(owner, id, Include::ALL).await?).await
     }
 
-    /// From a record with request and result.
+    /// The same of a job that was read with all its parts.
     ///
     /// # Errors
-    /// Not ready, without result, or unreadable.
+    /// Not ready, without result, deleted meanwhile, or unreadable.
     pub(crate) async fn of(ctx: &Ctx, record: Record) -> Result<Self, Problem> {
+        finished(&record.job, ctx.jobs().now())?;
         let warnings = record.warnings().to_vec();
-        let Record { job, request, result } = record;
-        finished(&job, ctx.jobs().now())?;
-        let (Some(request), Some(bytes)) = (request, result) else { return Err(Problem::no_job()) };
+        let Record { job, request: Some(request), result: Some(bytes) } = record else {
+            return Err(Problem::no_job());
+        };
         let prediction = ctx.cpu.run_if_large(bytes.len(), move || Prediction::decode(&bytes)).await?;
         let prediction = prediction.map_err(|error| {
             tracing::error!(job = %job.id(), "stored result of job {} cannot be read", job.id());
@@ -92,8 +92,7 @@ pub(crate) fn finished(job: &Job, now: Timestamp) -> Result<(), Problem> {
         State::Failed => {
             let error = view::failure(&job.status);
             let detail = error.map_or("no reason known", |e| e.detail.as_str());
-            Err(Problem::new(Kind::NoResult, format!("the job failed: {detail}"))
-                .with_extra("error", json!(error)))
+            Err(Problem::new(Kind::NoResult, format!("the job failed: {detail}")).with_error(error))
         }
     }
 }

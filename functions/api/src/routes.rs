@@ -1,4 +1,4 @@
-//! The list of routes: to add one, add its file and its line here (and describe it in `openapi.json`).
+//! The list of routes. To add one, add its file, which also describes it, and its line here.
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
@@ -12,6 +12,8 @@ use tower::util::MapRequest;
 
 use crate::app::{App, Ctx, Shared};
 use crate::body::Limit;
+#[cfg(feature = "openapi")]
+use crate::describe::Operation;
 use crate::problem::{Kind, Problem};
 use crate::{auth, gateway, layers, paths};
 
@@ -29,8 +31,6 @@ mod result;
 mod service;
 mod validate;
 
-use Verb::{Delete, Get, Post, Put};
-
 /// The methods that routes have. `HEAD` works wherever `GET` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -47,10 +47,10 @@ pub enum Verb {
 impl Verb {
     const fn filter(self) -> MethodFilter {
         match self {
-            Get => MethodFilter::GET,
-            Post => MethodFilter::POST,
-            Put => MethodFilter::PUT,
-            Delete => MethodFilter::DELETE,
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
+            Self::Delete => MethodFilter::DELETE,
         }
     }
 }
@@ -71,60 +71,62 @@ pub enum Access {
 pub struct Route {
     /// The verb.
     pub verb: Verb,
-    /// The path as in `openapi.json`. `{format}` and `{image}` stand for every file extension.
+    /// The path. `{format}` and `{image}` stand for every file extension; see [`Route::paths`].
     pub path: &'static str,
-    /// Who may.
+    /// Who may use it.
     pub access: Access,
     make: fn(MethodFilter) -> MethodRouter<Ctx>,
+    #[cfg(feature = "openapi")]
+    describe: fn(Operation) -> Operation,
 }
 
-type Make = fn(MethodFilter) -> MethodRouter<Ctx>;
-
-const fn keyed(verb: Verb, path: &'static str, make: Make) -> Route {
-    Route { verb, path, access: Access::Keyed, make }
-}
-
-const fn open(verb: Verb, path: &'static str, make: Make) -> Route {
-    Route { verb, path, access: Access::Open, make }
-}
-
-const fn admin(verb: Verb, path: &'static str, make: Make) -> Route {
-    Route { verb, path, access: Access::Admin, make }
+/// A route with its handler, and what `mod describe` of the handler's file says of it.
+macro_rules! route {
+    ($access:ident $verb:ident $path:literal $file:ident::$handler:ident) => {
+        Route {
+            verb: Verb::$verb,
+            path: $path,
+            access: Access::$access,
+            make: |filter| on(filter, $file::$handler),
+            #[cfg(feature = "openapi")]
+            describe: $file::describe::$handler,
+        }
+    };
 }
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
-    open(Get, "/", |m| on(m, classic::index)),
-    open(Get, "/run", |m| on(m, classic::how_to_run)),
-    keyed(Post, "/run", |m| on(m, classic::run)),
-    keyed(Get, "/jobs", |m| on(m, classic::list)),
-    keyed(Get, "/jobs/{id}", |m| on(m, classic::read)),
-    keyed(Get, "/download/{id}", |m| on(m, classic::download)),
-    open(Get, "/delete", |m| on(m, classic::how_to_delete)),
-    keyed(Delete, "/delete", |m| on(m, classic::delete)),
-    keyed(Post, "/v1/jobs", |m| on(m, jobs::create)),
-    keyed(Get, "/v1/jobs", |m| on(m, jobs::list)),
-    keyed(Get, "/v1/jobs/{id}", |m| on(m, job::read)),
-    keyed(Delete, "/v1/jobs/{id}", |m| on(m, job::delete)),
-    keyed(Post, "/v1/jobs/{id}/cancel", |m| on(m, job::cancel)),
-    keyed(Get, "/v1/jobs/{id}/events", |m| on(m, events::watch)),
-    keyed(Get, "/v1/jobs/{id}/result", |m| on(m, result::read)),
-    keyed(Get, "/v1/jobs/{id}/result.{format}", |m| on(m, result::read)),
-    keyed(Get, "/v1/jobs/{id}/plot.{image}", |m| on(m, plot::read)),
-    keyed(Post, "/v1/batches", |m| on(m, batches::create)),
-    keyed(Get, "/v1/batches/{id}", |m| on(m, batches::read)),
-    keyed(Get, "/v1/batches/{id}/results", |m| on(m, batch_results::read)),
-    keyed(Get, "/v1/batches/{id}/results.{format}", |m| on(m, batch_results::read)),
-    keyed(Post, "/v1/validate", |m| on(m, validate::validate)),
-    open(Get, "/v1/methods", |m| on(m, service::methods)),
-    open(Get, "/v1/limits", |m| on(m, service::limits)),
-    admin(Put, "/v1/admin/notice", |m| on(m, notice::post)),
-    admin(Delete, "/v1/admin/notice", |m| on(m, notice::clear)),
-    open(Get, "/v1/status", |m| on(m, service::status)),
-    open(Get, "/openapi.json", |m| on(m, openapi::read)),
-    open(Get, "/healthz", |m| on(m, health::alive)),
-    open(Get, "/readyz", |m| on(m, health::ready)),
-    open(Get, "/metrics", |m| on(m, health::metrics)),
+    route!(Open Get "/" classic::index),
+    route!(Open Get "/run" classic::how_to_run),
+    route!(Keyed Post "/run" classic::run),
+    route!(Keyed Get "/jobs" classic::list),
+    route!(Keyed Get "/jobs/{id}" classic::read),
+    route!(Keyed Get "/download/{id}" classic::download),
+    route!(Open Get "/delete" classic::how_to_delete),
+    route!(Keyed Delete "/delete" classic::delete),
+    route!(Keyed Post "/v1/jobs" jobs::create),
+    route!(Keyed Get "/v1/jobs" jobs::list),
+    route!(Keyed Get "/v1/jobs/{id}" job::read),
+    route!(Keyed Delete "/v1/jobs/{id}" job::delete),
+    route!(Keyed Post "/v1/jobs/{id}/cancel" job::cancel),
+    route!(Keyed Get "/v1/jobs/{id}/events" events::watch),
+    route!(Keyed Get "/v1/jobs/{id}/result" result::read),
+    route!(Keyed Get "/v1/jobs/{id}/result.{format}" result::read),
+    route!(Keyed Get "/v1/jobs/{id}/plot.{image}" plot::read),
+    route!(Keyed Post "/v1/batches" batches::create),
+    route!(Keyed Get "/v1/batches/{id}" batches::read),
+    route!(Keyed Get "/v1/batches/{id}/results" batch_results::read),
+    route!(Keyed Get "/v1/batches/{id}/results.{format}" batch_results::read),
+    route!(Keyed Post "/v1/validate" validate::validate),
+    route!(Open Get "/v1/methods" service::methods),
+    route!(Open Get "/v1/limits" service::limits),
+    route!(Admin Put "/v1/admin/notice" notice::post),
+    route!(Admin Delete "/v1/admin/notice" notice::clear),
+    route!(Open Get "/v1/status" service::status),
+    route!(Open Get "/openapi.json" openapi::read),
+    route!(Open Get "/healthz" health::alive),
+    route!(Open Get "/readyz" health::ready),
+    route!(Open Get "/metrics" health::metrics),
 ];
 
 impl Route {
@@ -141,6 +143,13 @@ impl Route {
         } else {
             vec![self.path.to_owned()]
         }
+    }
+
+    /// What the route takes and answers on `path`, one of its [`paths`](Self::paths).
+    #[cfg(feature = "openapi")]
+    #[must_use]
+    pub fn describe(&self, path: &str) -> Operation {
+        (self.describe)(Operation::new(self, path))
     }
 
     fn method_router(&self, ctx: &Ctx) -> MethodRouter<Ctx> {

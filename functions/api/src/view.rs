@@ -1,84 +1,45 @@
 //! What callers see of a job.
 
+use pssp_api_types::{Job as JobBody, JobLinks};
 use pssp_jobs::job::Phase;
-use pssp_jobs::{AttemptError, Failure, Job, JobId, State, Status, Timestamp};
-use pssp_predict::sequence::Warning;
-use serde::Serialize;
+use pssp_jobs::{Failure, Job, JobId, Status};
 use sha2::{Digest, Sha256};
 
 use crate::gateway::Gateway;
 
-/// The body of a job: every field of the contract, `null` where there is nothing.
-#[derive(Serialize)]
-pub(crate) struct JobView<'a> {
-    id: JobId,
-    status: State,
-    created_at: Timestamp,
-    started_at: Option<Timestamp>,
-    finished_at: Option<Timestamp>,
-    expires_at: Option<Timestamp>,
-    attempts: u32,
-    reused: bool,
-    name: Option<&'a str>,
-    length: usize,
-    warnings: &'a [Warning],
-    error: Option<&'a Failure>,
-    /// Why the last attempt that failed did so, also while the job waits for another attempt.
-    last_error: Option<&'a AttemptError>,
-    /// The errors of the last attempts, oldest first; there if they were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempt_errors: Option<&'a [AttemptError]>,
-    links: Links,
+/// The body of a job, with links that go through `gateway`.
+pub(crate) fn job(job: &Job, gateway: &Gateway) -> JobBody {
+    let Job { head, status } = job;
+    let this = gateway.link(&path(head.id));
+    let link = |what: &str| format!("{this}/{what}");
+    JobBody {
+        id: head.id,
+        status: status.state(),
+        created_at: head.created_at,
+        started_at: status.started_at,
+        finished_at: status.finished_at(),
+        expires_at: status.expires_at,
+        attempts: status.attempt,
+        reused: status.reused,
+        name: head.name.clone(),
+        length: head.length,
+        warnings: head.warnings.clone(),
+        error: failure(status).map(Into::into),
+        last_error: status.errors.last().map(Into::into),
+        attempt_errors: None,
+        links: JobLinks {
+            result: link("result"),
+            plot: link("plot.svg"),
+            events: link("events"),
+            cancel: link("cancel"),
+            this,
+        },
+    }
 }
 
-#[derive(Serialize)]
-struct Links {
-    #[serde(rename = "self")]
-    this: String,
-    result: String,
-    plot: String,
-    events: String,
-    cancel: String,
-}
-
-impl<'a> JobView<'a> {
-    /// With the errors of all attempts that are kept.
-    pub(crate) fn with_attempts(job: &'a Job, gateway: &Gateway) -> Self {
-        Self { attempt_errors: Some(&job.status.errors), ..Self::of(job, gateway) }
-    }
-
-    pub(crate) fn of(job: &'a Job, gateway: &Gateway) -> Self {
-        let (head, status) = (&job.head, &job.status);
-        let this = gateway.link(&path(head.id));
-        let link = |what: &str| format!("{this}/{what}");
-        Self {
-            id: head.id,
-            status: status.state(),
-            created_at: head.created_at,
-            started_at: status.started_at,
-            finished_at: status.finished_at(),
-            expires_at: status.expires_at,
-            attempts: status.attempt,
-            reused: status.reused,
-            name: head.name.as_deref(),
-            length: head.length,
-            warnings: &head.warnings,
-            error: failure(status),
-            last_error: status.errors.last(),
-            attempt_errors: None,
-            links: Links {
-                result: link("result"),
-                plot: link("plot.svg"),
-                events: link("events"),
-                cancel: link("cancel"),
-                this,
-            },
-        }
-    }
-
-    pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default() // strings and numbers alone: cannot fail
-    }
+/// A job's body as JSON.
+pub(crate) fn json(body: &JobBody) -> String {
+    serde_json::to_string(body).unwrap_or_default() // strings and numbers alone: cannot fail
 }
 
 /// Where a job is found.

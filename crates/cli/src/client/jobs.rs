@@ -3,12 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pssp_jobs::{FailureClass, JobId, State};
+use pssp_api_types::{Batch, Counts, Job, JobError};
+use pssp_jobs::{JobId, State};
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::Method;
 
-use super::{Ask, Client};
+use super::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::plain;
 
@@ -30,99 +31,19 @@ impl fmt::Display for Id {
     }
 }
 
-/// Why a job failed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct JobError {
-    class: FailureClass,
-    detail: String,
-}
-
-/// A job, as far as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Job {
-    pub(crate) id: String,
-    pub(crate) status: State,
-    pub(crate) created_at: String,
-    pub(crate) name: Option<String>,
-    pub(crate) length: usize,
-    #[serde(default)]
-    pub(crate) attempts: u32,
-    #[serde(default)]
-    pub(crate) reused: bool,
-    #[serde(default)]
-    pub(crate) error: Option<JobError>,
-}
-
-/// One line: id, state, length, name, and why it failed.
-impl fmt::Display for Job {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let created = self.created_at.get(..19).unwrap_or(&self.created_at);
-        let name = self.name.as_deref().unwrap_or("-");
-        write!(
-            f,
-            "{}  {:<9}  {created}  {:>5} aa  {}",
-            self.id,
-            self.status.as_str(),
-            self.length,
-            plain(name)
-        )?;
-        if self.attempts > 1 {
-            write!(f, "  (attempt {})", self.attempts)?;
-        }
-        if self.reused {
-            f.write_str("  (reused)")?;
-        }
-        match &self.error {
-            Some(JobError { class, detail }) => write!(f, "  {class:?}: {}", plain(detail)),
-            None => Ok(()),
-        }
-    }
-}
-
-/// How many jobs of a batch are in which state.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub(crate) struct Counts {
-    pub(crate) submitted: usize,
-    pub(crate) running: usize,
-    pub(crate) finished: usize,
-    pub(crate) failed: usize,
-    pub(crate) cancelled: usize,
-    /// Records that never became jobs.
-    pub(crate) rejected: usize,
-    /// Jobs that were deleted or have expired.
-    pub(crate) gone: usize,
-}
-
-/// A batch, as far as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Batch {
-    pub(crate) id: String,
-    pub(crate) counts: Counts,
-}
-
-impl fmt::Display for Batch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { submitted, running, finished, failed, cancelled, rejected, gone } = self.counts;
-        write!(f, "{}  {finished} finished, {running} running, {submitted} waiting", self.id)?;
-        let bad = [(failed, "failed"), (cancelled, "cancelled"), (rejected, "refused"), (gone, "gone")];
-        bad.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, what)| write!(f, ", {count} {what}"))
-    }
-}
-
 /// What an id names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Thing {
+pub(crate) enum JobOrBatch {
     Job(Job),
     Batch(Batch),
 }
 
-impl Thing {
+impl JobOrBatch {
     /// Whether nothing more will happen to it.
     pub(crate) fn is_done(&self) -> bool {
         match self {
             Self::Job(job) => job.status.is_terminal(),
-            Self::Batch(batch) => batch.counts.submitted + batch.counts.running == 0,
+            Self::Batch(batch) => batch.counts.is_done(),
         }
     }
 
@@ -137,39 +58,66 @@ impl Thing {
     }
 }
 
-impl fmt::Display for Thing {
+/// One line.
+impl fmt::Display for JobOrBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Job(job) => job.fmt(f),
-            Self::Batch(batch) => batch.fmt(f),
+            Self::Job(job) => write_job(job, f),
+            Self::Batch(batch) => write_batch(batch, f),
         }
     }
 }
 
-/// A thing with the JSON that it came as.
+/// Id, state, length, name, and why it failed.
+fn write_job(job: &Job, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let created = job.created_at.to_string();
+    let seconds = created.get(..19).unwrap_or(&created);
+    let name = plain(job.name.as_deref().unwrap_or("-"));
+    write!(f, "{}  {:<9}  {seconds}  {:>5} aa  {name}", job.id, job.status.as_str(), job.length)?;
+    if job.attempts > 1 {
+        write!(f, "  (attempt {})", job.attempts)?;
+    }
+    if job.reused {
+        f.write_str("  (reused)")?;
+    }
+    match &job.error {
+        Some(JobError { class, detail }) => write!(f, "  {class:?}: {}", plain(detail)),
+        None => Ok(()),
+    }
+}
+
+/// Id and how many records are in which state.
+fn write_batch(batch: &Batch, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Counts { submitted, running, finished, failed, cancelled, rejected, gone } = batch.counts;
+    write!(f, "{}  {finished} finished, {running} running, {submitted} waiting", batch.id)?;
+    let bad = [(failed, "failed"), (cancelled, "cancelled"), (rejected, "refused"), (gone, "gone")];
+    bad.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, what)| write!(f, ", {count} {what}"))
+}
+
+/// A job or batch with the JSON that it came as, which may have more fields than this program knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
-    pub(crate) thing: Thing,
+pub(crate) struct JobOrBatchResponse {
+    pub(crate) found: JobOrBatch,
     pub(crate) json: Value,
 }
 
 impl Client {
-    /// The job or batch with this id. With `wait_s` the service holds the answer until a job is
-    /// done, up to that time.
-    pub(crate) fn find(&self, id: Id, wait_s: Option<u64>) -> Result<Told, Failure> {
+    /// The job or batch with this id. With `wait_s` the service holds the response until a job is
+    /// done, at most that long.
+    pub(crate) fn find(&self, id: Id, wait_s: Option<u64>) -> Result<JobOrBatchResponse, Failure> {
         let path = format!("/v1/jobs/{id}");
-        let mut ask = Ask::get(&path);
+        let mut request = ApiRequest::get(&path);
         if let Some(seconds) = wait_s {
-            ask = ask.header("prefer", format!("wait={seconds}"));
+            request = request.header("prefer", format!("wait={seconds}"));
         }
-        let no_job = match self.json(&ask) {
+        let no_job = match self.json(&request) {
             Ok(json) => return job(json),
             Err(failure) if failure.exit == Exit::NotFound => failure,
             Err(failure) => return Err(failure),
         };
-        match self.json(&Ask::get(&format!("/v1/batches/{id}"))) {
+        match self.json(&ApiRequest::get(&format!("/v1/batches/{id}"))) {
             Ok(json) => batch(json),
-            // What the service said of the job tells more than what it said of no batch.
+            // The error about the job says more than the one about the batch.
             Err(failure) if failure.exit == Exit::NotFound => Err(named(no_job, id)),
             Err(failure) => Err(failure),
         }
@@ -178,23 +126,23 @@ impl Client {
     /// Does something to one job.
     pub(crate) fn act(&self, method: Method, id: Id, action: &str) -> Result<(), Failure> {
         let path = format!("/v1/jobs/{id}{action}");
-        self.ask(&Ask::new(method, &path)).map(drop).map_err(|failure| named(failure, id))
+        self.send(&ApiRequest::new(method, &path)).map(drop).map_err(|failure| named(failure, id))
     }
 }
 
-/// Names the thing in a failure about it.
+/// Puts the id before the message of a failure.
 pub(crate) fn named(failure: Failure, id: Id) -> Failure {
     Failure { message: format!("{id}: {}", failure.message), ..failure }
 }
 
 /// A job from the service's JSON.
-pub(crate) fn job(json: Value) -> Result<Told, Failure> {
-    Ok(Told { thing: Thing::Job(parse(&json)?), json })
+pub(crate) fn job(json: Value) -> Result<JobOrBatchResponse, Failure> {
+    Ok(JobOrBatchResponse { found: JobOrBatch::Job(parse(&json)?), json })
 }
 
 /// A batch from the service's JSON.
-pub(crate) fn batch(json: Value) -> Result<Told, Failure> {
-    Ok(Told { thing: Thing::Batch(parse(&json)?), json })
+pub(crate) fn batch(json: Value) -> Result<JobOrBatchResponse, Failure> {
+    Ok(JobOrBatchResponse { found: JobOrBatch::Batch(parse(&json)?), json })
 }
 
 pub(crate) fn parse<'a, T: Deserialize<'a>>(json: &'a Value) -> Result<T, Failure> {
@@ -211,17 +159,22 @@ mod tests {
 
     #[test]
     fn jobs_and_batches_in_one_line() {
-        let json = json!({"id": "0190", "status": "failed", "created_at": "2026-01-02T03:04:05.678Z", "name": "x\u{1b}",
-            "length": 46, "attempts": 3, "error": {"class": "method", "detail": "boom"}});
-        let told = job(json).unwrap();
+        let id = "0190b6a2-0000-7000-8000-000000000000";
+        let links = json!({"self": "", "result": "", "plot": "", "events": "", "cancel": ""});
+        let response = job(json!({"id": id, "status": "failed", "created_at": "2026-01-02T03:04:05.678Z",
+            "name": "x\u{1b}", "length": 46, "attempts": 3, "links": links,
+            "error": {"class": "method", "detail": "boom"}}))
+        .unwrap();
         assert_eq!(
-            told.thing.to_string(),
-            "0190  failed     2026-01-02T03:04:05     46 aa  x   (attempt 3)  Method: boom"
+            response.found.to_string(),
+            format!("{id}  failed     2026-01-02T03:04:05     46 aa  x   (attempt 3)  Method: boom")
         );
-        assert_eq!((told.thing.is_done(), told.thing.exit()), (true, Exit::JobFailed));
-        let told =
-            batch(json!({"id": "0191", "counts": {"finished": 2, "running": 1, "rejected": 1}})).unwrap();
-        assert_eq!(told.thing.to_string(), "0191  2 finished, 1 running, 0 waiting, 1 refused");
-        assert!(!told.thing.is_done());
+        assert_eq!((response.found.is_done(), response.found.exit()), (true, Exit::JobFailed));
+        let response = batch(json!({"id": id, "status": "running", "created_at": "2026-01-02T03:04:05.678Z",
+            "expires_at": "2026-01-09T03:04:05.678Z", "total": 4, "rejected": [], "rejected_next": null,
+            "counts": {"finished": 2, "running": 1, "rejected": 1}, "links": {"self": "", "results": ""}}))
+        .unwrap();
+        assert_eq!(response.found.to_string(), format!("{id}  2 finished, 1 running, 0 waiting, 1 refused"));
+        assert!(!response.found.is_done());
     }
 }

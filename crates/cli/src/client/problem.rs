@@ -1,20 +1,21 @@
 //! From an answer that says no to a failure that says why.
 
+use pssp_api_types::Fault;
 use serde::Deserialize;
 use ureq::Body;
 use ureq::http::{Response, StatusCode};
 
 use super::{exit_of, retry_after};
-use crate::exit::{Exit, Failure, Fault};
+use crate::exit::{Exit, Failure};
 use crate::ui::plain;
 
-/// More than any problem of ours has.
+/// Larger than any problem of the service.
 const MAX_BODY: u64 = 1 << 20;
 
 /// Longest text of a stranger's answer that is shown, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// RFC 9457 problem details, as far as they are shown.
+/// What is shown of a [`pssp_api_types::Problem`]. Every field may be missing: a proxy may have written it.
 #[derive(Debug, Default, Deserialize)]
 struct Details {
     title: Option<String>,
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn problem_details_are_told_with_places() {
+    fn problem_details_are_shown_with_places() {
         let body = r#"{"title":"Not a protein sequence","status":422,"detail":"line 1, column 4: '?' is odd; remove it",
             "errors":[{"code":"x","detail":"'?' is odd","line":1,"column":4,"hint":"remove it"}]}"#;
         check(

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-/// Longest line that is kept; an event of ours is well under this.
+/// Longest line that is kept; events of the service are much shorter.
 const MAX_LINE: u64 = 1 << 20;
 
 /// One event.

@@ -1,12 +1,11 @@
 //! `pssp list`: your jobs, newest first.
 
-use pssp_jobs::State;
-use serde::Deserialize;
-use serde_json::Value;
+use pssp_api_types::JobPage;
+use pssp_jobs::{JobId, State};
 
 use crate::args::Global;
 use crate::client::jobs::{job, parse};
-use crate::client::{Ask, Client};
+use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
@@ -27,18 +26,11 @@ pub(crate) struct Args {
     all: bool,
 }
 
-#[derive(Deserialize)]
-struct Page {
-    jobs: Vec<Value>,
-    #[serde(default)]
-    next: Option<String>,
-}
-
 /// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let mut left = if args.all { usize::MAX } else { args.limit };
-    let mut cursor: Option<String> = None;
+    let mut cursor: Option<JobId> = None;
     while left > 0 {
         let mut path = format!("/v1/jobs?limit={}", left.min(PAGE));
         if let Some(state) = args.status {
@@ -47,17 +39,19 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
         if let Some(cursor) = &cursor {
             path += &format!("&cursor={cursor}");
         }
-        let Page { jobs, next } = parse(&client.json(&Ask::get(&path))?)?;
+        let mut json = client.json(&ApiRequest::get(&path))?;
+        let page: JobPage = parse(&json)?;
+        let jobs = json["jobs"].as_array_mut().map(std::mem::take).unwrap_or_default();
         for json in jobs.into_iter().take(left) {
             left -= 1;
-            let told = job(json)?;
+            let response = job(json)?;
             if ui.json {
-                ui.json(&told.json)?;
+                ui.json(&response.json)?;
             } else {
-                ui.line(&told.thing)?;
+                ui.line(&response.found)?;
             }
         }
-        cursor = next;
+        cursor = page.next;
         if cursor.is_none() {
             break;
         }

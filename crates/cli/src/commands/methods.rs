@@ -1,7 +1,7 @@
 //! `pssp methods`: what the service predicts with.
 
 use crate::args::Global;
-use crate::client::{Ask, Client};
+use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::{Ui, plain};
 
@@ -11,7 +11,7 @@ pub(crate) struct Args {}
 
 /// Runs it.
 pub(crate) fn run(_: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
-    let json = Client::new(global)?.json(&Ask::get("/v1/methods"))?;
+    let json = Client::new(global)?.json(&ApiRequest::get("/v1/methods"))?;
     if ui.json {
         ui.json(&json)?;
         return Ok(Exit::Ok);

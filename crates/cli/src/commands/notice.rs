@@ -1,6 +1,7 @@
 //! `pssp notice`: the outage notice. For operators: over HTTP with the admin key, or on the backend itself.
 
 use clap::Subcommand;
+use pssp_api_types::ServiceStatus;
 use pssp_jobs::notice::Level;
 use pssp_jobs::{Clock, Notice, SystemClock, Timestamp};
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use ureq::http::Method;
 use super::serve::{self, BackendArg, runtime};
 use crate::args::{Global, duration};
 use crate::client::jobs::parse;
-use crate::client::{Ask, Client};
+use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::{Ui, plain};
 
@@ -122,8 +123,8 @@ impl Board {
         match self {
             Self::Service(client) => {
                 let body = serde_json::json!(notice).to_string();
-                let ask = Ask::new(Method::PUT, ROUTE).body("application/json", body.as_bytes());
-                client.ask(&ask).map(drop).map_err(remedy)
+                let request = ApiRequest::new(Method::PUT, ROUTE).body("application/json", body.as_bytes());
+                client.send(&request).map(drop).map_err(remedy)
             }
             Self::Backend { jobs, runtime } => stored(runtime.block_on(jobs.post(Some(notice)))),
         }
@@ -131,7 +132,9 @@ impl Board {
 
     fn clear(&self) -> Result<(), Failure> {
         match self {
-            Self::Service(client) => client.ask(&Ask::new(Method::DELETE, ROUTE)).map(drop).map_err(remedy),
+            Self::Service(client) => {
+                client.send(&ApiRequest::new(Method::DELETE, ROUTE)).map(drop).map_err(remedy)
+            }
             Self::Backend { jobs, runtime } => stored(runtime.block_on(jobs.post(None))),
         }
     }
@@ -139,18 +142,12 @@ impl Board {
     fn read(&self) -> Result<Option<Notice>, Failure> {
         match self {
             Self::Service(client) => {
-                let told: Told = parse(&client.json(&Ask::get("/v1/status"))?)?;
-                Ok(told.notices.into_iter().next())
+                let status: ServiceStatus = parse(&client.json(&ApiRequest::get("/v1/status"))?)?;
+                Ok(status.notices.into_iter().next())
             }
             Self::Backend { jobs, runtime } => stored(runtime.block_on(jobs.notice())),
         }
     }
-}
-
-/// `/v1/status`, as far as it is needed.
-#[derive(Deserialize)]
-struct Told {
-    notices: Vec<Notice>,
 }
 
 /// A key of the command line, else the operator's, else the caller's.

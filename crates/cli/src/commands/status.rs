@@ -19,13 +19,13 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     let client = Client::new(global)?;
     let mut exit = Exit::Ok;
     for &id in &args.ids {
-        let told = client.find(id, None)?;
+        let response = client.find(id, None)?;
         if ui.json {
-            ui.json(&told.json)?;
+            ui.json(&response.json)?;
         } else {
-            ui.line(&told.thing)?;
+            ui.line(&response.found)?;
         }
-        if told.thing.exit() == Exit::JobFailed {
+        if response.found.exit() == Exit::JobFailed {
             exit = Exit::JobFailed;
         }
     }

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use pssp_api_types::RejectedRecord;
 use pssp_predict::fasta::Reader;
+use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::watch;
 use crate::args::{Global, InputArgs, duration};
-use crate::client::jobs::{Id, Told, batch, job};
-use crate::client::{Ask, Client};
+use crate::client::jobs::{Id, JobOrBatchResponse, batch, job};
+use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::ui::Ui;
+use crate::ui::{Ui, plain};
 
 /// The most that is read to be sent; services take less.
 const MAX_BYTES: u64 = 256 << 20;
@@ -50,12 +52,12 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     if records > 1 && args.name.is_some() {
         return Err(Failure::usage("--name is for one sequence, and there are several", "leave it out"));
     }
-    let told = send(&client, args, &body, records > 1)?;
-    let id = id_of(&told.json)?;
+    let response = send(&client, args, &body, records > 1)?;
+    let id = id_of(&response.json)?;
     if !args.wait {
-        show(ui, &told.json, id)?;
-        tell_rejected(ui, &told.json);
-        return Ok(match told.thing.exit() {
+        show(ui, &response.json, id)?;
+        tell_rejected(ui, &response.json);
+        return Ok(match response.found.exit() {
             Exit::Input => Exit::Input, // part of a batch was refused; the rest is on its way
             _ => Exit::Ok,
         });
@@ -63,15 +65,15 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     if !ui.json {
         ui.line(id)?;
     }
-    tell_rejected(ui, &told.json);
-    let done = watch::until_done(&client, id, Some(args.timeout), |told| {
-        ui.note(&told.thing);
+    tell_rejected(ui, &response.json);
+    let done = watch::until_done(&client, id, Some(args.timeout), |response| {
+        ui.note(&response.found);
         Ok(())
     })?;
     if ui.json {
         ui.json(&done.json)?;
     }
-    Ok(done.thing.exit())
+    Ok(done.found.exit())
 }
 
 fn body(args: &Args) -> Result<Vec<u8>, Failure> {
@@ -90,7 +92,7 @@ fn body(args: &Args) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-fn send(client: &Client, args: &Args, body: &[u8], many: bool) -> Result<Told, Failure> {
+fn send(client: &Client, args: &Args, body: &[u8], many: bool) -> Result<JobOrBatchResponse, Failure> {
     let mut query = Vec::new();
     if let Some(name) = &args.name {
         query.push(format!("name={}", percent(name)));
@@ -102,11 +104,11 @@ fn send(client: &Client, args: &Args, body: &[u8], many: bool) -> Result<Told, F
     let path = format!("{resource}{}{}", if query.is_empty() { "" } else { "?" }, query.join("&"));
     // With a key of its own, a submission that is sent twice (a lost answer) is accepted once.
     let key = args.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let mut ask = Ask::post(&path, "text/x-fasta", body).header("idempotency-key", key);
+    let mut request = ApiRequest::post(&path, "text/x-fasta", body).header("idempotency-key", key);
     if args.fresh {
-        ask = ask.header("cache-control", "no-cache");
+        request = request.header("cache-control", "no-cache");
     }
-    let json = client.json(&ask)?;
+    let json = client.json(&request)?;
     if many { batch(json) } else { job(json) }
 }
 
@@ -121,12 +123,10 @@ fn show(ui: Ui, json: &Value, id: Id) -> Result<(), Failure> {
 
 /// Records of a batch that were refused, each with its place.
 fn tell_rejected(ui: Ui, json: &Value) {
-    let rejected = json.get("rejected").and_then(Value::as_array).into_iter().flatten();
-    for errors in rejected.filter_map(|item| item.get("errors")?.as_array()) {
-        for error in
-            errors.iter().filter_map(|e| serde_json::from_value::<crate::exit::Fault>(e.clone()).ok())
-        {
-            ui.warn(error);
+    let rejected = json.get("rejected").map(Vec::<RejectedRecord>::deserialize);
+    for record in rejected.and_then(Result::ok).into_iter().flatten() {
+        for error in record.errors {
+            ui.warn(plain(&error.to_string()));
         }
     }
 }

@@ -1,12 +1,13 @@
 //! `pssp validate`: what cleaning would do, without predicting anything.
 
+use pssp_api_types::Validated;
 use pssp_jobs::intake::{NumberedRecord, Records, Rules};
-use pssp_predict::sequence::{CleanOptions, Cleaned, InputErrors};
-use serde::{Deserialize, Serialize};
+use pssp_predict::sequence::{CleanOptions, Cleaned, Edit, InputErrors, Warning};
+use serde::Serialize;
 
 use crate::args::{Global, InputArgs};
 use crate::client::jobs::parse;
-use crate::client::{Ask, Client};
+use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::input::{self, Source};
 use crate::ui::{Ui, plain};
@@ -30,7 +31,7 @@ pub(crate) struct Args {
     force: bool,
 }
 
-/// What is told of one record.
+/// The JSON line of one record.
 #[derive(Serialize)]
 struct Verdict<'a> {
     source: String,
@@ -85,7 +86,7 @@ fn tell(
     }
     let name = plain(id.unwrap_or("(no id)"));
     match outcome {
-        Ok(cleaned) => show(&name, cleaned, ui)?,
+        Ok(Cleaned { sequence, edits, warnings }) => show(&name, sequence.len(), edits, warnings, ui)?,
         Err(errors) => {
             ui.line(format!("refused  {name}"))?;
             for error in errors.as_slice() {
@@ -96,12 +97,12 @@ fn tell(
     Ok(valid)
 }
 
-fn show(name: &str, cleaned: &Cleaned, ui: Ui) -> Result<(), Failure> {
-    ui.line(format!("ok       {name}  {} aa", cleaned.sequence.len()))?;
-    for edit in &cleaned.edits {
+fn show(name: &str, length: usize, edits: &[Edit], warnings: &[Warning], ui: Ui) -> Result<(), Failure> {
+    ui.line(format!("ok       {name}  {length} aa"))?;
+    for edit in edits {
         ui.line(format!("           edit: {}", plain(&edit.message)))?;
     }
-    for warning in &cleaned.warnings {
+    for warning in warnings {
         ui.line(format!("           warning: {}", plain(&warning.message)))?;
     }
     Ok(())
@@ -111,20 +112,12 @@ fn show(name: &str, cleaned: &Cleaned, ui: Ui) -> Result<(), Failure> {
 fn remote(source: &Source, args: &Args, global: &Global, ui: Ui) -> Result<bool, Failure> {
     let body = source.read(MAX_BYTES)?;
     let path = if args.force { "/v1/validate?force=true" } else { "/v1/validate" };
-    let json = Client::new(global)?.json(&Ask::post(path, "text/x-fasta", &body))?;
+    let json = Client::new(global)?.json(&ApiRequest::post(path, "text/x-fasta", &body))?;
     if ui.json {
         ui.json(&json)?;
         return Ok(true);
     }
-    let told: Told = parse(&json)?;
-    show(&plain(told.name.as_deref().unwrap_or("(no id)")), &told.cleaned, ui)?;
+    let Validated { name, length, edits, warnings, .. } = parse(&json)?;
+    show(&plain(name.as_deref().unwrap_or("(no id)")), length, &edits, &warnings, ui)?;
     Ok(true) // what it refuses is a failure with its places
-}
-
-/// The service's answer.
-#[derive(Deserialize)]
-struct Told {
-    name: Option<String>,
-    #[serde(flatten)]
-    cleaned: Cleaned,
 }

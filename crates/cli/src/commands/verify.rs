@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::args::{Global, duration};
-use crate::client::{Ask, Client};
+use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::{Ui, plain};
 
@@ -141,7 +141,7 @@ fn reach(client: &Client) -> Result<(), Failure> {
     let patience = [100, 300, 800, 2_000].map(Duration::from_millis);
     let mut waits = patience.into_iter();
     loop {
-        let Err(failure) = client.look(&Ask::get("/healthz")) else { return Ok(()) };
+        let Err(failure) = client.look(&ApiRequest::get("/healthz")) else { return Ok(()) };
         let Some(wait) = waits.next() else { return Err(failure) };
         std::thread::sleep(wait);
     }

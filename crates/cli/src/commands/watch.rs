@@ -5,9 +5,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::args::{Global, duration};
-use crate::client::jobs::{Id, Thing, Told, job};
+use crate::client::jobs::{Id, JobOrBatch, JobOrBatchResponse, job};
 use crate::client::sse::Events;
-use crate::client::{Ask, Client};
+use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
@@ -33,10 +33,10 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
-    let done = until_done(&client, args.id, args.timeout, |told| {
-        if ui.json { ui.json(&told.json) } else { ui.line(&told.thing) }
+    let done = until_done(&client, args.id, args.timeout, |response| {
+        if ui.json { ui.json(&response.json) } else { ui.line(&response.found) }
     })?;
-    Ok(done.thing.exit())
+    Ok(done.found.exit())
 }
 
 /// Waits until the job or batch is done, telling each change, and returns it as it is then.
@@ -47,48 +47,48 @@ pub(crate) fn until_done(
     client: &Client,
     id: Id,
     timeout: Option<Duration>,
-    tell: impl FnMut(&Told) -> Result<(), Failure>,
-) -> Result<Told, Failure> {
+    tell: impl FnMut(&JobOrBatchResponse) -> Result<(), Failure>,
+) -> Result<JobOrBatchResponse, Failure> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut watch = Watch { client, id, deadline, last: None, tell };
-    let mut told = watch.look(None)?;
-    if matches!(told.thing, Thing::Job(_)) && !told.thing.is_done() {
+    let mut response = watch.look(None)?;
+    if matches!(response.found, JobOrBatch::Job(_)) && !response.found.is_done() {
         watch.follow_events()?;
-        told = watch.look(None)?;
+        response = watch.look(None)?;
     }
     let (mut pause, longest) = BATCH_POLL;
-    while !told.thing.is_done() {
+    while !response.found.is_done() {
         let left = watch.left()?;
-        told = match told.thing {
-            Thing::Job(_) => {
+        response = match response.found {
+            JobOrBatch::Job(_) => {
                 let asked = Instant::now();
-                let told = watch.look(Some(WAIT_S.min(left.as_secs().max(1))))?;
+                let response = watch.look(Some(WAIT_S.min(left.as_secs().max(1))))?;
                 // A server that has too much to do, or is about to stop, answers at once.
-                if !told.thing.is_done() {
+                if !response.found.is_done() {
                     sleep(UNHELD.saturating_sub(asked.elapsed()).min(left));
                 }
-                told
+                response
             }
-            Thing::Batch(_) => {
+            JobOrBatch::Batch(_) => {
                 sleep(pause.min(left));
                 pause = (pause * 2).min(longest);
                 watch.look(None)?
             }
         };
     }
-    Ok(told)
+    Ok(response)
 }
 
 struct Watch<'a, F> {
     client: &'a Client,
     id: Id,
     deadline: Option<Instant>,
-    /// What was told last.
-    last: Option<Thing>,
+    /// What was shown last.
+    last: Option<JobOrBatch>,
     tell: F,
 }
 
-impl<F: FnMut(&Told) -> Result<(), Failure>> Watch<'_, F> {
+impl<F: FnMut(&JobOrBatchResponse) -> Result<(), Failure>> Watch<'_, F> {
     /// Time left to wait.
     fn left(&self) -> Result<Duration, Failure> {
         let Some(deadline) = self.deadline else { return Ok(Duration::MAX) };
@@ -102,17 +102,17 @@ impl<F: FnMut(&Told) -> Result<(), Failure>> Watch<'_, F> {
         Ok(left)
     }
 
-    /// Asks how it stands and tells it if it has changed.
-    fn look(&mut self, wait_s: Option<u64>) -> Result<Told, Failure> {
-        let told = self.client.find(self.id, wait_s)?;
-        self.tell(&told)?;
-        Ok(told)
+    /// Reads the job or batch, and shows it if it has changed.
+    fn look(&mut self, wait_s: Option<u64>) -> Result<JobOrBatchResponse, Failure> {
+        let response = self.client.find(self.id, wait_s)?;
+        self.tell(&response)?;
+        Ok(response)
     }
 
-    fn tell(&mut self, told: &Told) -> Result<(), Failure> {
-        if self.last.as_ref() != Some(&told.thing) {
-            (self.tell)(told)?;
-            self.last = Some(told.thing.clone());
+    fn tell(&mut self, response: &JobOrBatchResponse) -> Result<(), Failure> {
+        if self.last.as_ref() != Some(&response.found) {
+            (self.tell)(response)?;
+            self.last = Some(response.found.clone());
         }
         Ok(())
     }
@@ -123,23 +123,24 @@ impl<F: FnMut(&Told) -> Result<(), Failure>> Watch<'_, F> {
         let path = format!("/v1/jobs/{}/events", self.id);
         let mut last_event: Option<String> = None;
         loop {
-            let mut ask = Ask::get(&path).header("accept", "text/event-stream").at_most(self.left()?);
+            let mut request =
+                ApiRequest::get(&path).header("accept", "text/event-stream").at_most(self.left()?);
             if let Some(id) = &last_event {
-                ask = ask.header("last-event-id", id.clone());
+                request = request.header("last-event-id", id.clone());
             }
-            let Ok(body) = self.client.body(&ask) else { return Ok(()) };
+            let Ok(body) = self.client.body(&request) else { return Ok(()) };
             let mut heard = false;
             for event in Events::new(BufReader::new(body)) {
                 let Ok(event) = event else { break };
-                let Ok(told) =
+                let Ok(response) =
                     serde_json::from_str(&event.data).map_err(drop).and_then(|j| job(j).map_err(drop))
                 else {
-                    return Ok(()); // "deleted", or a stranger: asking will tell
+                    return Ok(()); // "deleted", or no pssp service: the next request will show
                 };
                 heard = true;
                 last_event = event.id.or(last_event);
-                self.tell(&told)?;
-                if told.thing.is_done() {
+                self.tell(&response)?;
+                if response.found.is_done() {
                     return Ok(());
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pssp_api_types::{JobRequest, Options};
 use pssp_jobs::intake::{Draft, Listed};
 use pssp_predict::sequence::{ErrorCode, InputError};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -16,25 +17,8 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// the body is a much larger record in memory.
 const MAX_LISTED: usize = 100_000;
 
-/// One job.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JobForm {
-    sequence: String,
-    name: Option<String>,
-    #[serde(default)]
-    options: Options,
-}
-
-/// What a caller may choose.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Options {
-    /// Accept what looks like nucleotides.
-    force: bool,
-}
-
-/// A batch with options; without any, the list alone will do.
+/// A batch with options; without any, the list alone will do. Reads what [`pssp_api_types::BatchRequest`]
+/// describes, but entry by entry: a bad one does not affect the others.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BatchForm {
@@ -55,7 +39,7 @@ pub(super) fn job(bytes: &[u8]) -> Result<Draft, Problem> {
         );
         return Err(Problem::new(Kind::Unparsable, "the body is a list").with_fault(fault.at(1, 1)));
     }
-    let form: JobForm = parse(text)?;
+    let form: JobRequest = parse(text)?;
     Ok(Draft { name: form.name, input: form.sequence.into_bytes(), force: form.options.force })
 }
 

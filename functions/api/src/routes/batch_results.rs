@@ -9,12 +9,13 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
+use pssp_api_types::{BatchLine, RecordStatus};
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{Batch, BatchItem, Include, JobId, Owner, State as JobState};
 use pssp_predict::format::{Format, Writer};
-use serde_json::{Value, json};
+use serde_json::value::RawValue;
 
-use super::batches::Counts;
+use super::batches;
 use super::result::file_headers;
 use super::{BatchPath, extension};
 use tokio::sync::OwnedSemaphorePermit;
@@ -31,7 +32,7 @@ const AHEAD: usize = 4;
 /// How many records have no result in this answer (formats other than NDJSON have no place to say it).
 const SKIPPED: HeaderName = HeaderName::from_static("pssp-skipped");
 
-/// NDJSON tells every record with its status at any time. The other formats have finished records
+/// NDJSON has every record with its status at any time. The other formats have finished records
 /// only, so they are refused while some are on their way, unless `partial` is asked for.
 pub(super) async fn read(
     State(ctx): State<Ctx>,
@@ -46,7 +47,7 @@ pub(super) async fn read(
     let batch = ctx.jobs().batch(&owner, id).await?;
     let mut headers = file_headers(format, &id.to_string());
     if format != Format::Ndjson {
-        let counts = Counts::of(&ctx, &batch).await?;
+        let counts = batches::count(&ctx, &batch).await?;
         if !counts.is_done() && !partial {
             return Err(not_ready());
         }
@@ -65,14 +66,9 @@ fn not_ready() -> Problem {
 
 /// One record with what became of it.
 struct Record {
-    index: usize,
-    found: Found,
-}
-
-enum Found {
-    Finished(Box<Finished>),
-    /// What is told instead of a result.
-    Other(Value),
+    /// Everything but the result.
+    line: BatchLine,
+    finished: Option<Box<Finished>>,
 }
 
 /// Writes records one by one.
@@ -157,16 +153,17 @@ fn broken(problem: &Problem) -> io::Error {
 }
 
 impl Record {
+    fn new(line: BatchLine) -> Self {
+        Self { line, finished: None }
+    }
+
     fn residues(&self) -> usize {
-        match &self.found {
-            Found::Finished(finished) => finished.prediction.len(),
-            Found::Other(_) => 0,
-        }
+        self.finished.as_ref().map_or(0, |finished| finished.prediction.len())
     }
 
     /// Adds a finished record to a file, and takes out what is written so far.
     fn write_to(&self, writer: &mut Writer<Vec<u8>>) -> Result<Vec<u8>, Problem> {
-        if let Found::Finished(finished) = &self.found {
+        if let Some(finished) = &self.finished {
             // The caller's own ids, to join with what was sent.
             let id = finished.job.head.name.clone().unwrap_or_else(|| finished.job.id().to_string());
             writer.entry(&finished.entry(&id)).map_err(|e| Problem::internal(&e))?;
@@ -175,50 +172,120 @@ impl Record {
     }
 
     /// As one line of NDJSON.
-    fn line(&self) -> Result<Vec<u8>, Problem> {
-        match &self.found {
-            Found::Other(told) => Ok(format!("{told}\n").into_bytes()),
-            Found::Finished(finished) => {
-                let job = &finished.job;
-                let head = about(self.index, job.id(), job.head.name.as_deref(), JobState::Finished.as_str());
-                let head = head.to_string();
-                let mut line = head.trim_end_matches('}').as_bytes().to_vec();
-                line.extend_from_slice(b",\"result\":");
-                line.extend_from_slice(finished.write(Format::Json)?.trim_ascii_end());
-                line.extend_from_slice(b"}\n");
-                Ok(line)
-            }
+    fn line(mut self) -> Result<Vec<u8>, Problem> {
+        let internal = |error: serde_json::Error| Problem::internal(&error);
+        if let Some(finished) = &self.finished {
+            let result = finished.write(Format::Json)?;
+            let result = String::from_utf8(result).map_err(|error| Problem::internal(&error))?;
+            self.line.result = Some(RawValue::from_string(result).map_err(internal)?);
         }
+        let mut line = serde_json::to_vec(&self.line).map_err(internal)?;
+        line.push(b'\n');
+        Ok(line)
     }
 }
 
-fn about(index: usize, id: JobId, name: Option<&str>, status: &str) -> Value {
-    json!({ "index": index, "id": id, "name": name, "status": status })
+/// The line of a record without a result.
+fn line(index: usize, id: JobId, name: Option<String>, status: RecordStatus) -> BatchLine {
+    BatchLine { index, id: Some(id), name, status, error: None, errors: None, result: None }
 }
 
 async fn find(ctx: Ctx, owner: Owner, index: usize, item: BatchItem) -> Result<Record, Problem> {
     let id = match item {
         BatchItem::Job(id) => id,
         BatchItem::Rejected { name, errors } => {
-            let told = json!({ "index": index, "name": name, "status": "rejected", "errors": errors });
-            return Ok(Record { index, found: Found::Other(told) });
+            let errors = errors.as_slice().iter().map(Into::into).collect();
+            let status = RecordStatus::Rejected;
+            return Ok(Record::new(BatchLine {
+                index,
+                id: None,
+                name,
+                status,
+                error: None,
+                errors: Some(errors),
+                result: None,
+            }));
         }
     };
+    let gone = || Record::new(line(index, id, None, RecordStatus::Gone));
     let record = match ctx.jobs().find_with(&owner, id, Include::ALL).await {
         Ok(record) => record,
-        Err(JobsError::NotFound | JobsError::Expired(_)) => {
-            return Ok(Record { index, found: Found::Other(about(index, id, None, "gone")) });
-        }
+        Err(JobsError::NotFound | JobsError::Expired(_)) => return Ok(gone()),
         Err(error) => return Err(error.into()),
     };
-    if record.job.state() == JobState::Finished {
+    let job = &record.job;
+    let mut line = line(index, id, job.head.name.clone(), job.state().into());
+    if job.state() == JobState::Finished {
         let finished = Finished::of(&ctx, record).await?;
-        return Ok(Record { index, found: Found::Finished(Box::new(finished)) });
+        return Ok(Record { line, finished: Some(Box::new(finished)) });
     }
-    let job = record.job;
-    let mut told = about(index, id, job.head.name.as_deref(), job.state().as_str());
-    if let Some(error) = view::failure(&job.status) {
-        told["error"] = json!(error);
+    line.error = view::failure(&job.status).map(Into::into);
+    Ok(Record::new(line))
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use pssp_api_types::schema::one_of;
+    use pssp_api_types::{BatchLine, JobResult, TrackResult};
+    use pssp_predict::format::{FORMATS, Format};
+
+    use super::super::result::describe::named;
+    use crate::describe::{Answer, Operation, array, media, text};
+
+    /// A response with the results of a batch in `format`.
+    fn with(answer: Answer, format: Format) -> Answer {
+        match format {
+            Format::Json => answer.content("application/json", array::<JobResult>()),
+            other => answer.content(media(other), text()),
+        }
     }
-    Ok(Record { index, found: Found::Other(told) })
+
+    pub(in crate::routes) fn read(o: Operation) -> Operation {
+        let description = match o.format() {
+            None => {
+                "the results in the order of the input, streamed. NDJSON (the default) has a line, a `BatchLine`, for \
+                 every record, whatever its status; the other formats have finished records only, and `Pssp-Skipped` \
+                 counts the rest. An answer that breaks off without its end failed half-way: ask again."
+            }
+            Some(Format::Ndjson) => {
+                "a line, a `BatchLine`, for every record in the order of the input, whatever its status; streamed. An \
+                 answer that breaks off without its end failed half-way: ask again."
+            }
+            Some(_) => {
+                "the results of finished records in the order of the input, streamed; `Pssp-Skipped` counts the \
+                 others. An answer that breaks off without its end failed half-way: ask again."
+            }
+        };
+        let answer = Answer::new(description)
+            .knows::<JobResult>()
+            .knows::<TrackResult>()
+            .knows::<BatchLine>()
+            .headers(["Content-Disposition", "Pssp-Skipped"]);
+        let o = match o.format() {
+            None => {
+                let others = FORMATS.iter().copied().filter(|format| *format != Format::Ndjson);
+                let formats = one_of(FORMATS.iter().map(|format| format.extension()));
+                o.id(
+                    "readBatchResults",
+                    "batches",
+                    "All results, in the format that Accept or `format` asks for",
+                )
+                .details("Each format also has a path of its own.")
+                .query("format", "instead of Accept", formats)
+                .answer(200, others.fold(with(answer, Format::Ndjson), with))
+                .problem(406, "NotAcceptable")
+            }
+            Some(format) => {
+                let (id, summary) = named("readBatchResultsAs", "All results as", format);
+                o.id(&id, "batches", &summary).answer(200, with(answer, format))
+            }
+        };
+        o.switch("partial", "answer even if some records are on their way").problems([
+            (400, "Unparsable"),
+            (404, "NotFound"),
+            (409, "NoResult"),
+            (410, "Expired"),
+            (413, "TooLarge"),
+        ])
+    }
 }

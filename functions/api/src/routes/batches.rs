@@ -1,14 +1,15 @@
 //! `/v1/batches`: many records at once, and how far they are.
 
+use std::num::NonZeroU32;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{StatusCode, header};
+use pssp_api_types::{Batch as BatchBody, BatchLinks, BatchStatus, Counts, RejectedRecord};
 use pssp_jobs::service::Key;
-use pssp_jobs::{Batch, BatchId, BatchItem, JobId, State as JobState};
-use serde::Serialize;
-use serde_json::{Value, json};
+use pssp_jobs::{Batch, BatchId, BatchItem, JobId};
 
 use super::BatchPath;
 use super::jobs::{gone, location, replayed};
@@ -22,10 +23,10 @@ use crate::problem::Problem;
 
 /// Jobs asked for at a time while counting.
 const CHUNK: usize = 500;
-/// Rejected records told on a page, unless the caller says.
-const DEFAULT_REJECTED: usize = 100;
+/// Rejected records on a page where the caller sets no limit.
+const DEFAULT_REJECTED: u32 = 100;
 /// Most rejected records on a page.
-const MAX_REJECTED: usize = 1_000;
+const MAX_REJECTED: u32 = 1_000;
 
 pub(super) async fn create(
     State(ctx): State<Ctx>,
@@ -47,8 +48,8 @@ pub(super) async fn create(
             .increment(batch.jobs().count() as u64);
     }
     let counts = match accepted.replayed {
-        true => Counts::of(&ctx, &batch).await?,
-        false => Counts::of_new(&batch, accepted.reused),
+        true => count(&ctx, &batch).await?,
+        false => count_new(&batch, accepted.reused),
     };
     let mut response = respond(&gateway, &batch, StatusCode::ACCEPTED, counts, &Window::default());
     response.headers_mut().insert(header::LOCATION, location(&gateway.link(&path(batch.id))));
@@ -65,11 +66,11 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let window = Window::of(&parts)?;
     let batch = ctx.jobs().batch(&owner, id).await?;
-    let counts = Counts::of(&ctx, &batch).await?;
+    let counts = count(&ctx, &batch).await?;
     Ok(respond(&gateway, &batch, StatusCode::OK, counts, &window))
 }
 
-/// Which rejected records are told.
+/// Which rejected records are shown.
 struct Window {
     /// From this place in the input on.
     from: usize,
@@ -78,76 +79,45 @@ struct Window {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { from: 0, limit: DEFAULT_REJECTED }
+        Self { from: 0, limit: DEFAULT_REJECTED as usize }
     }
 }
 
 impl Window {
     fn of(parts: &Parts) -> Result<Self, Problem> {
         let query = input::query(parts)?;
-        let limit: Option<std::num::NonZeroUsize> = query.parsed("limit", "a number from 1 to 1000")?;
+        let limit: Option<NonZeroU32> = query.parsed("limit", "a whole number from 1 on")?;
+        let from: Option<u32> = query.parsed("cursor", "the rejected_next of an earlier answer")?;
         Ok(Self {
-            from: query.parsed("cursor", "the rejected_next of an earlier answer")?.unwrap_or(0),
-            limit: limit.map_or(DEFAULT_REJECTED, usize::from).min(MAX_REJECTED),
+            from: from.unwrap_or(0) as usize,
+            limit: limit.map_or(DEFAULT_REJECTED, NonZeroU32::get).min(MAX_REJECTED) as usize,
         })
     }
 }
 
-/// A batch's records by what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Counts {
-    submitted: usize,
-    running: usize,
-    finished: usize,
-    failed: usize,
-    cancelled: usize,
-    /// Deleted or expired.
-    gone: usize,
-    rejected: usize,
+/// The counts of a batch that was made just now: nothing of it has changed yet.
+fn count_new(batch: &Batch, reused: usize) -> Counts {
+    let jobs = batch.jobs().count();
+    Counts {
+        submitted: jobs - reused,
+        finished: reused,
+        rejected: batch.items.len() - jobs,
+        ..Counts::default()
+    }
 }
 
-impl Counts {
-    /// Those of a batch that was made just now: nothing of it has changed yet.
-    fn of_new(batch: &Batch, reused: usize) -> Self {
-        let jobs = batch.jobs().count();
-        let (finished, submitted) = (reused, jobs - reused);
-        Self { submitted, finished, rejected: batch.items.len() - jobs, ..Self::default() }
-    }
-
-    /// Asks the store for the state of every job.
-    pub(super) async fn of(ctx: &Ctx, batch: &Batch) -> Result<Self, Problem> {
-        let ids: Vec<JobId> = batch.jobs().collect();
-        let mut counts = Self { rejected: batch.items.len() - ids.len(), ..Self::default() };
-        let now = ctx.jobs().now();
-        for chunk in ids.chunks(CHUNK) {
-            for job in ctx.jobs().get_many(chunk).await? {
-                let live = job.filter(|job| !job.status.is_expired(now));
-                counts.add(live.map(|job| job.state()));
-            }
+/// Asks the store for the state of every job.
+pub(super) async fn count(ctx: &Ctx, batch: &Batch) -> Result<Counts, Problem> {
+    let ids: Vec<JobId> = batch.jobs().collect();
+    let mut counts = Counts { rejected: batch.items.len() - ids.len(), ..Counts::default() };
+    let now = ctx.jobs().now();
+    for chunk in ids.chunks(CHUNK) {
+        for job in ctx.jobs().get_many(chunk).await? {
+            let live = job.filter(|job| !job.status.is_expired(now));
+            counts.add(live.map(|job| job.state()));
         }
-        Ok(counts)
     }
-
-    fn add(&mut self, state: Option<JobState>) {
-        *match state {
-            Some(JobState::Submitted) => &mut self.submitted,
-            Some(JobState::Running) => &mut self.running,
-            Some(JobState::Finished) => &mut self.finished,
-            Some(JobState::Failed) => &mut self.failed,
-            Some(JobState::Cancelled) => &mut self.cancelled,
-            None => &mut self.gone,
-        } += 1;
-    }
-
-    /// Whether nothing more will happen.
-    pub(super) const fn is_done(&self) -> bool {
-        self.submitted + self.running == 0
-    }
-
-    /// Records that have no result and get none any more, or not yet.
-    pub(super) const fn without_result(&self) -> usize {
-        self.submitted + self.running + self.failed + self.cancelled + self.gone + self.rejected
-    }
+    Ok(counts)
 }
 
 fn respond(
@@ -159,17 +129,17 @@ fn respond(
 ) -> Response {
     let (rejected, next) = rejected(batch, window);
     let this = gateway.link(&path(batch.id));
-    let body = json!({
-        "id": batch.id,
-        "status": if counts.is_done() { "finished" } else { "running" },
-        "created_at": batch.created_at,
-        "expires_at": batch.expires_at,
-        "total": batch.items.len(),
-        "counts": counts,
-        "rejected": rejected,
-        "rejected_next": next,
-        "links": { "self": this, "results": format!("{this}/results") },
-    });
+    let body = BatchBody {
+        id: batch.id,
+        status: if counts.is_done() { BatchStatus::Finished } else { BatchStatus::Running },
+        created_at: batch.created_at,
+        expires_at: batch.expires_at,
+        total: batch.items.len(),
+        counts,
+        rejected,
+        rejected_next: next,
+        links: BatchLinks { results: format!("{this}/results"), this },
+    };
     let mut response = (status, Json(body)).into_response();
     if !counts.is_done() {
         response
@@ -180,17 +150,66 @@ fn respond(
 }
 
 /// The rejected records within the window, and where the next window begins.
-fn rejected(batch: &Batch, window: &Window) -> (Vec<Value>, Option<usize>) {
+fn rejected(batch: &Batch, window: &Window) -> (Vec<RejectedRecord>, Option<usize>) {
     let mut all = batch.items.iter().enumerate().skip(window.from).filter_map(|(index, item)| match item {
         BatchItem::Rejected { name, errors } => {
-            Some((index, json!({ "index": index, "name": name, "errors": errors })))
+            let errors = errors.as_slice().iter().map(Into::into).collect();
+            Some(RejectedRecord { index, name: name.clone(), errors })
         }
         BatchItem::Job(_) => None,
     });
-    let page = all.by_ref().take(window.limit).map(|(_, told)| told).collect();
-    (page, all.next().map(|(index, _)| index))
+    let page = all.by_ref().take(window.limit).collect();
+    (page, all.next().map(|record| record.index))
 }
 
 pub(super) fn path(id: BatchId) -> String {
     format!("/v1/batches/{id}")
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use pssp_api_types::{Batch, BatchRequest, Form};
+
+    use super::{DEFAULT_REJECTED, MAX_REJECTED};
+    use crate::describe::{Answer, Body, Operation, number};
+
+    pub(in crate::routes) fn create(o: Operation) -> Operation {
+        let description = "FASTA of many records, or a JSON list; plain or with `Content-Encoding: gzip`. Without a Content-Type it \
+             is read as text.";
+        let body = Body::new(description, true)
+            .fasta()
+            .bytes("application/gzip")
+            .of::<BatchRequest>("application/json")
+            .form::<Form>();
+        o.id("createBatch", "batches", "Submit many records; a bad one does not affect the others")
+            .shared_parameter("idempotencyKey")
+            .shared_parameter("cacheControl")
+            .switch("force", "take what looks like nucleotides")
+            .body(body)
+            .answer(
+                202,
+                Answer::json::<Batch>("the batch").headers([
+                    "Location",
+                    "Retry-After",
+                    "Idempotent-Replayed",
+                ]),
+            )
+            .problems([
+                (400, "Unparsable"),
+                (408, "SlowBody"),
+                (410, "Expired"),
+                (413, "TooLarge"),
+                (415, "UnsupportedMediaType"),
+                (422, "InvalidInput"),
+            ])
+    }
+
+    pub(in crate::routes) fn read(o: Operation) -> Operation {
+        let limit = format!("Rejected records on a page; more than {MAX_REJECTED} counts as {MAX_REJECTED}.");
+        o.id("readBatch", "batches", "How far a batch is")
+            .query("limit", &limit, number(1).default(Some(DEFAULT_REJECTED.into())))
+            .query("cursor", "the `rejected_next` of an earlier answer", number(0))
+            .answer(200, Answer::json::<Batch>("the batch").headers(["Retry-After"]))
+            .problems([(400, "Unparsable"), (404, "NotFound"), (410, "Expired")])
+    }
 }

@@ -1,5 +1,6 @@
 //! The classic API at the root: the texts and shapes that old clients know.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use axum::Json;
@@ -7,12 +8,10 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use http::request::Parts;
+use pssp_api_types::{ClassicImage, ClassicJob, ClassicResult, ClassicRow};
 use pssp_jobs::service::JobsError;
-use pssp_jobs::{
-    Include, Job, JobId, ListQuery, Notice, Owner, Record, State as JobState, Status, Timestamp,
-};
+use pssp_jobs::{Include, Job, JobId, ListQuery, Notice, Owner, Record, State as JobState, Timestamp};
 use pssp_predict::plot;
-use serde_json::{Map, Value, json};
 
 use super::single_limit;
 use crate::app::Ctx;
@@ -97,11 +96,11 @@ pub(super) async fn run(
 pub(super) async fn list(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
-) -> Result<Json<Map<String, Value>>, Problem> {
+) -> Result<Json<BTreeMap<String, ClassicRow>>, Problem> {
     let jobs = newest(&ctx, &owner, ctx.config().classic_list).await?;
     let row = |job: &Job| {
         let datetime = job.head.created_at.classic();
-        (job.id().to_string(), json!({ "datetime": datetime, "status": status(&job.status) }))
+        (job.id().to_string(), ClassicRow { datetime, status: job.state().into() })
     };
     Ok(Json(jobs.iter().map(row).collect()))
 }
@@ -121,50 +120,40 @@ async fn newest(ctx: &Ctx, owner: &Owner, most: usize) -> Result<Vec<Job>, Probl
     Ok(found)
 }
 
-/// Old clients know a job as submitted until it is finished. One that was called off has failed for them.
-fn status(status: &Status) -> &'static str {
-    match status.state() {
-        JobState::Submitted | JobState::Running => "submitted",
-        JobState::Finished => "finished",
-        JobState::Failed | JobState::Cancelled => "failed",
-    }
-}
-
 pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
     id: ClassicId,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ClassicJob>, Problem> {
     let Some(record) = find(&ctx, &owner, id.job, Include::ALL).await? else {
-        return Ok(Json(json!({})));
+        return Ok(Json(ClassicJob::default()));
     };
     let job = &record.job;
-    let mut body = json!({
-        "datetime": job.head.created_at.classic(),
-        "status": status(&job.status),
-        "input": record.request.as_ref().map(|request| &request.input),
-    });
+    let mut body = ClassicJob {
+        datetime: Some(job.head.created_at.classic()),
+        status: Some(job.state().into()),
+        input: record.request.as_ref().map(|request| request.input.clone()),
+        ..ClassicJob::default()
+    };
     match job.state() {
         JobState::Finished => {
-            body["result"] = result(&Finished::of(&ctx, record).await?);
-            body["image"] = "ready".into();
+            body.result = Some(result(&Finished::of(&ctx, record).await?));
+            body.image = Some(ClassicImage::Ready);
         }
-        JobState::Failed => body["error"] = view::failure(&job.status).map(|e| e.detail.clone()).into(),
-        JobState::Cancelled => body["error"] = "cancelled".into(),
+        JobState::Failed => body.error = view::failure(&job.status).map(|e| e.detail.clone()),
+        JobState::Cancelled => body.error = Some("cancelled".to_owned()),
         JobState::Submitted | JobState::Running => {}
     }
     Ok(Json(body))
 }
 
-fn result(finished: &Finished) -> Value {
-    let mut result = json!({
-        "HED": format!(">{}", classic_header(finished.job.id())),
-        "INP": finished.request.sequence.as_str(),
-    });
-    for track in finished.prediction.tracks() {
-        result[track.property.code()] = track.text().into();
+fn result(finished: &Finished) -> ClassicResult {
+    let labels = |track: &pssp_predict::Track| (track.property.code().to_owned(), track.text().to_owned());
+    ClassicResult {
+        header: format!(">{}", classic_header(finished.job.id())),
+        sequence: finished.request.sequence.to_string(),
+        labels: finished.prediction.tracks().iter().map(labels).collect(),
     }
-    result
 }
 
 /// The id in a path, whatever it looks like: old clients know no error for it.
@@ -186,7 +175,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClassicId {
     }
 }
 
-/// The job, unless there is none of this id.
+/// The job with the parts in `include`, unless there is none of this id.
 async fn find(
     ctx: &Ctx,
     owner: &Owner,
@@ -207,19 +196,17 @@ pub(super) async fn download(
     id: ClassicId,
 ) -> Result<Response, Problem> {
     let no_image = |why: &str| Problem::new(Kind::NotFound, format!("no image for job {}: {why}", id.shown));
-    let unknown = "there is no job of yours with this id";
-    let Some(Record { job, request: Some(request), .. }) =
-        find(&ctx, &owner, id.job, Include::REQUEST).await?
-    else {
-        return Err(no_image(unknown));
+    let Some(record) = find(&ctx, &owner, id.job, Include::REQUEST).await? else {
+        return Err(no_image("there is no job of yours with this id"));
     };
-    match job.state() {
+    match record.job.state() {
         JobState::Finished => {}
         JobState::Submitted | JobState::Running => return Err(no_image("it is not finished")),
         JobState::Failed => return Err(no_image("it failed")),
         JobState::Cancelled => return Err(no_image("it was cancelled")),
     }
-    let id = job.id();
+    let id = record.job.id();
+    let request = record.request.ok_or_else(Problem::no_job)?;
     let image = ctx.cpu.run(move || plot::png(&plot::composition_svg(&request.sequence))).await?;
     let image = image.map_err(|e| Problem::internal(&e))?;
     let disposition = format!("attachment; filename={id}.png");
@@ -270,5 +257,65 @@ async fn delete_all(ctx: &Ctx, owner: &Owner) -> Result<(), Problem> {
         if before.is_none() {
             return Ok(());
         }
+    }
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use pssp_api_types::{ClassicDeletion, ClassicJob, ClassicRow, Form};
+
+    use crate::describe::{Answer, Body, Operation, text};
+
+    pub(in crate::routes) fn index(o: Operation) -> Operation {
+        o.id("index", "classic", "How to use the service")
+            .answer(200, Answer::text("text with a line `Try these routes`"))
+    }
+
+    pub(in crate::routes) fn how_to_run(o: Operation) -> Operation {
+        o.id("howToRun", "classic", "How to submit").answer(200, Answer::text("text with a curl line"))
+    }
+
+    pub(in crate::routes) fn run(o: Operation) -> Operation {
+        o.id("run", "classic", "Submit a sequence")
+            .details("The job may start one second later (a setting), so that old clients see it submitted.")
+            .switch("force", "take what looks like nucleotides; the form may say so, too")
+            .body(Body::new("", true).form::<Form>())
+            .answer(200, Answer::text("`Job <uuid> submitted to the queue`"))
+            .answer(400, Answer::text("missing field, or why it is no protein sequence"))
+            .answer(408, Answer::text("the body did not arrive"))
+            .answer(413, Answer::text("over a limit"))
+            .answer(415, Answer::text("unknown form of body"))
+    }
+
+    pub(in crate::routes) fn list(o: Operation) -> Operation {
+        o.id("classicJobs", "classic", "Your jobs (the newest 1,000)")
+            .answer(200, Answer::map::<ClassicRow>("jobs by id"))
+    }
+
+    pub(in crate::routes) fn read(o: Operation) -> Operation {
+        o.id("classicJob", "classic", "One job; `{}` if there is none")
+            .answer(200, Answer::json::<ClassicJob>("the job, with its result once it is finished"))
+    }
+
+    pub(in crate::routes) fn download(o: Operation) -> Operation {
+        o.id("download", "classic", "Amino acid frequencies as a bar chart")
+            .answer(200, Answer::bytes("640x480 PNG", "image/png").headers(["Content-Disposition"]))
+            .answer(404, Answer::text("no such job, or not finished"))
+    }
+
+    pub(in crate::routes) fn how_to_delete(o: Operation) -> Operation {
+        o.id("howToDelete", "classic", "How to delete").answer(200, Answer::text("text"))
+    }
+
+    pub(in crate::routes) fn delete(o: Operation) -> Operation {
+        o.id("classicDelete", "classic", "Delete a job, or all of yours where that is allowed")
+            .query("jobid", "instead of the form field", text())
+            .body(Body::new("", false).of::<ClassicDeletion>("application/x-www-form-urlencoded"))
+            .answer(200, Answer::text("`Job <id> deleted`, also for an unknown id"))
+            .answer(400, Answer::text("no jobid"))
+            .answer(403, Answer::text("ALL is not allowed here"))
+            .answer(408, Answer::text("the body did not arrive"))
+            .answer(413, Answer::text("over a limit"))
+            .answer(415, Answer::text("unknown form of body"))
     }
 }

@@ -8,9 +8,9 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pssp_api_types::{Deleted, JobEventKind};
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{Job, JobId, Owner, Watcher};
-use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::JobPath;
@@ -19,7 +19,7 @@ use crate::auth::Caller;
 use crate::gateway::Gateway;
 use crate::headers::LAST_EVENT_ID;
 use crate::problem::Problem;
-use crate::view::{self, JobView};
+use crate::view;
 
 /// Whether a proxy (nginx, and others that follow it) may hold an answer back until more of it is there.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -31,7 +31,7 @@ const RECONNECT: Duration = Duration::from_secs(2);
 const HOLD: Duration = Duration::from_secs(20);
 
 /// The state now, then each later one, up to the last. What the client has seen (`Last-Event-ID`) is
-/// not sent again; if that was the last, 204 tells it to stay away. Where answers cannot be streams it is
+/// not sent again; if that was the last, 204 keeps it from connecting again. Where answers cannot be streams it is
 /// one event at a time.
 pub(super) async fn watch(
     State(ctx): State<Ctx>,
@@ -110,7 +110,8 @@ impl Events {
             }
             Err(JobsError::NotFound | JobsError::Expired(_)) => {
                 self.done = true;
-                Some(Event::default().event("deleted").data(json!({ "id": self.id }).to_string()))
+                let deleted = serde_json::to_string(&Deleted { id: self.id }).unwrap_or_default(); // cannot fail
+                Some(Event::default().event(JobEventKind::Deleted.as_str()).data(deleted))
             }
             Err(error) => {
                 tracing::warn!(job = %self.id, "event stream of job {} ends: {error}", self.id);
@@ -126,7 +127,37 @@ impl Events {
             return None;
         }
         self.seen = Some(id.clone());
-        let event = Event::default().event("status").id(id).data(JobView::of(job, &self.gateway).to_json());
+        let event = Event::default()
+            .event(JobEventKind::Status.as_str())
+            .id(id)
+            .data(view::json(&view::job(job, &self.gateway)));
         Some(if std::mem::take(&mut self.first) { event.retry(RECONNECT) } else { event })
+    }
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use pssp_api_types::{Deleted, JobEvent};
+    use utoipa::ToSchema;
+    use utoipa::openapi::Ref;
+
+    use crate::describe::{Answer, Operation};
+
+    pub(in crate::routes) fn watch(o: Operation) -> Operation {
+        let description = "events `status` with the job as data and `<status>-<attempts>` as id; `deleted` with the \
+            job's id as data if it goes. A comment every 15 s. Ends after the last. Behind a gateway that takes no \
+            streams (such as AWS Lambda) it is one event, or a comment if nothing happens for 20 s: connect again \
+            with `Last-Event-ID`, as EventSource does on its own.";
+        o.id("watchJob", "jobs", "Every change of a job as server-sent events")
+            .header("Last-Event-ID", "the last event that the caller has seen: not to be sent again")
+            .answer(
+                200,
+                Answer::new(description)
+                    .content("text/event-stream", Ref::from_schema_name(JobEvent::name()))
+                    .knows::<JobEvent>()
+                    .knows::<Deleted>(),
+            )
+            .answer(204, Answer::new("`Last-Event-ID` was the last there is"))
+            .problems([(404, "NotFound"), (410, "Expired")])
     }
 }

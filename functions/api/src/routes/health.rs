@@ -9,8 +9,8 @@ use pssp_jobs::Depth;
 use crate::app::Ctx;
 use crate::problem::{Kind, Problem};
 
-/// How long the store may take before it counts as not there.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A store that takes longer counts as not there.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The process answers; whether its store does is `/readyz`.
 pub(super) async fn alive() -> &'static str {
@@ -23,7 +23,7 @@ pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Proble
     if ctx.is_draining() {
         return Err(not_ready("shutting down"));
     }
-    match tokio::time::timeout(PATIENCE, ctx.jobs().ping()).await {
+    match tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().ping()).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => {
             tracing::warn!("not ready: {error}");
@@ -35,7 +35,7 @@ pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Proble
 
 /// How much is waiting, if the store says so in time.
 pub(super) async fn depth(ctx: &Ctx) -> Option<Depth> {
-    tokio::time::timeout(PATIENCE, ctx.jobs().depth()).await.ok()?.ok()
+    tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().depth()).await.ok()?.ok()
 }
 
 /// Prometheus text.
@@ -51,4 +51,21 @@ pub(super) async fn metrics(State(ctx): State<Ctx>) -> ([(header::HeaderName, &'
 fn gauge(state: &'static str, count: u64) {
     #[expect(clippy::cast_precision_loss, reason = "a count of jobs")]
     metrics::gauge!("pssp_jobs", "state" => state).set(count as f64);
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use crate::describe::{Answer, Operation};
+
+    pub(in crate::routes) fn alive(o: Operation) -> Operation {
+        o.id("healthz", "service", "Whether the process answers").answer(200, Answer::text("ok"))
+    }
+
+    pub(in crate::routes) fn ready(o: Operation) -> Operation {
+        o.id("readyz", "service", "Whether requests can be dealt with").answer(200, Answer::text("ready"))
+    }
+
+    pub(in crate::routes) fn metrics(o: Operation) -> Operation {
+        o.id("metrics", "service", "Prometheus text").answer(200, Answer::text("metrics"))
+    }
 }

@@ -15,7 +15,7 @@ use crate::gateway::Gateway;
 use crate::headers::{self, PREFERENCE_APPLIED};
 use crate::input;
 use crate::problem::Problem;
-use crate::view::{self, JobView};
+use crate::view;
 
 /// A job, after the time that the caller would wait for it.
 pub(super) struct Awaited {
@@ -37,7 +37,7 @@ pub(super) async fn awaited(
     let permit = wait.and_then(|wait| Some((wait, ctx.waits.try_acquire().ok()?)));
     if let Some((wait, _permit)) = permit {
         tokio::select! {
-            job = ctx.jobs().wait(owner, id, wait) => return Ok(Awaited { job: job?, applied: Some(wait), with_attempts: false }),
+            job = ctx.jobs().wait(owner, id, wait) => return Ok(Awaited { applied: Some(wait), ..Awaited::at_once(job?) }),
             () = ctx.app.shutdown.cancelled() => {}
         }
     }
@@ -51,8 +51,11 @@ impl Awaited {
 
     /// The job's body with the headers that tell its age and when to ask again.
     pub(super) fn into_response(self, ctx: &Ctx, gateway: &Gateway) -> Response {
-        let view = if self.with_attempts { JobView::with_attempts } else { JobView::of };
-        let body = view(&self.job, gateway).to_json();
+        let mut body = view::job(&self.job, gateway);
+        if self.with_attempts {
+            body.attempt_errors = Some(self.job.status.errors.iter().map(Into::into).collect());
+        }
+        let body = view::json(&body);
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -78,8 +81,8 @@ pub(super) async fn read(
     parts: Parts,
 ) -> Result<Response, Problem> {
     let headers = &parts.headers;
-    let wait = gateway.wait(headers, ctx.config().max_wait);
     let with_attempts = input::query(&parts)?.switch("attempts")?;
+    let wait = gateway.wait(headers, ctx.config().max_wait);
     let awaited = Awaited { with_attempts, ..awaited(&ctx, &owner, id, wait).await? };
     let mut response = awaited.into_response(&ctx, &gateway);
     let etag = response.headers().get(header::ETAG).and_then(|v| v.to_str().ok());
@@ -111,4 +114,38 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     ctx.jobs().delete(&owner, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use pssp_api_types::Job;
+
+    use crate::describe::{Answer, Operation};
+
+    fn job(description: &str) -> Answer {
+        Answer::json::<Job>(description).headers(["ETag", "Retry-After", "Preference-Applied"])
+    }
+
+    pub(in crate::routes) fn read(o: Operation) -> Operation {
+        o.id("readJob", "jobs", "One job; waits for it with `Prefer: wait`")
+            .shared_parameter("prefer")
+            .switch("attempts", "also show the error of each attempt")
+            .header("If-None-Match", "the ETag of the job as the caller knows it")
+            .answer(200, job("the job"))
+            .answer(304, Answer::new("as the caller knows it").headers(["ETag", "Retry-After"]))
+            .problems([(400, "Unparsable"), (404, "NotFound"), (410, "Expired")])
+    }
+
+    pub(in crate::routes) fn cancel(o: Operation) -> Operation {
+        o.id("cancelJob", "jobs", "Cancel a job")
+            .answer(200, job("it was cancelled before"))
+            .answer(202, job("cancelled"))
+            .problems([(404, "NotFound"), (409, "Conflict"), (410, "Expired")])
+    }
+
+    pub(in crate::routes) fn delete(o: Operation) -> Operation {
+        o.id("deleteJob", "jobs", "Cancel and purge; may be repeated")
+            .answer(204, Answer::new("it is gone, or never was"))
+            .problem(404, "NotFound")
+    }
 }

@@ -1,13 +1,15 @@
 //! `/v1/jobs`: submit one, list them.
 
+use std::num::NonZeroU32;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
+use pssp_api_types::{JobPage, PageLinks};
 use pssp_jobs::service::{JobsError, Key};
 use pssp_jobs::{JobId, ListQuery, State as JobState};
-use serde_json::{Value, json};
 
 use super::{job, single_limit};
 use crate::app::Ctx;
@@ -17,12 +19,12 @@ use crate::gateway::Gateway;
 use crate::headers::{self, IDEMPOTENT_REPLAYED};
 use crate::input;
 use crate::problem::{Kind, Problem};
-use crate::view::{self, JobView};
+use crate::view;
 
 /// Jobs on a page, unless the caller says.
-const DEFAULT_PAGE: usize = 50;
+const DEFAULT_PAGE: u32 = 50;
 /// Most jobs on a page.
-const MAX_PAGE: usize = 200;
+const MAX_PAGE: u32 = 200;
 
 /// 202, or 201 with a job that is finished already (a reused result, a replayed key, or `Prefer: wait`).
 pub(super) async fn create(
@@ -87,16 +89,16 @@ pub(super) async fn list(
     let state: Option<JobState> =
         query.parsed("status", "submitted, running, finished, failed or cancelled")?;
     let before: Option<JobId> = query.parsed("cursor", "the next of an earlier page")?;
-    let limit: Option<std::num::NonZeroUsize> = query.parsed("limit", "a number from 1 to 200")?;
-    let limit = limit.map_or(DEFAULT_PAGE, usize::from).min(MAX_PAGE);
-    let page = ctx.jobs().list(&ListQuery { owner, state, before, limit }).await?;
-    let jobs: Vec<JobView<'_>> = page.items.iter().map(|job| JobView::of(job, &gateway)).collect();
+    let limit: Option<NonZeroU32> = query.parsed("limit", "a whole number from 1 on")?;
+    let limit = limit.map_or(DEFAULT_PAGE, NonZeroU32::get).min(MAX_PAGE);
+    let page = ctx.jobs().list(&ListQuery { owner, state, before, limit: limit as usize }).await?;
     let next = page.next.map(|next| gateway.link(&next_link(next, limit, state)));
-    let body: Value = json!({
-        "jobs": jobs,
-        "next": page.next,
-        "links": { "self": parts.uri.path_and_query().map(|path| gateway.link(path.as_str())), "next": next },
-    });
+    let this = parts.uri.path_and_query().map_or("/v1/jobs", |path| path.as_str());
+    let body = JobPage {
+        jobs: page.items.iter().map(|job| view::job(job, &gateway)).collect(),
+        next: page.next,
+        links: PageLinks { this: gateway.link(this), next: next.clone() },
+    };
     let mut response = Json(body).into_response();
     if let Some(link) = next.and_then(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\"")).ok()) {
         response.headers_mut().insert(header::LINK, link);
@@ -104,7 +106,65 @@ pub(super) async fn list(
     Ok(response)
 }
 
-fn next_link(next: JobId, limit: usize, state: Option<JobState>) -> String {
+fn next_link(next: JobId, limit: u32, state: Option<JobState>) -> String {
     let state = state.map(|state| format!("&status={state}")).unwrap_or_default();
     format!("/v1/jobs?cursor={next}&limit={limit}{state}")
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use pssp_api_types::{Form, Job, JobPage, JobRequest, schema};
+
+    use super::{DEFAULT_PAGE, MAX_PAGE};
+    use crate::describe::{Answer, Body, Operation, number, text, uuid};
+    use utoipa::openapi::Ref;
+
+    /// A body with one sequence, in every form that is read.
+    pub(in crate::routes) fn one_sequence() -> Body {
+        let description = "One sequence, also as a FASTA record; plain or with `Content-Encoding: gzip`. Without a \
+                           Content-Type it is read as text.";
+        Body::new(description, true).of::<JobRequest>("application/json").fasta().form::<Form>()
+    }
+
+    pub(in crate::routes) fn create(o: Operation) -> Operation {
+        let job = |description| {
+            Answer::json::<Job>(description).headers([
+                "Location",
+                "ETag",
+                "Retry-After",
+                "Preference-Applied",
+                "Idempotent-Replayed",
+            ])
+        };
+        o.id("createJob", "jobs", "Submit one sequence")
+            .shared_parameter("idempotencyKey")
+            .shared_parameter("cacheControl")
+            .shared_parameter("prefer")
+            .query("name", "for text bodies; else that of the FASTA header", text())
+            .switch("force", "take what looks like nucleotides; a body may say so, too")
+            .body(one_sequence())
+            .answer(
+                201,
+                job("the job, already finished (a reused result, a replayed key, or `Prefer: wait`)"),
+            )
+            .answer(202, job("the job, on its way"))
+            .problems([
+                (400, "Unparsable"),
+                (408, "SlowBody"),
+                (410, "Expired"),
+                (413, "TooLarge"),
+                (415, "UnsupportedMediaType"),
+                (422, "InvalidInput"),
+            ])
+    }
+
+    pub(in crate::routes) fn list(o: Operation) -> Operation {
+        let limit = format!("Jobs on a page; more than {MAX_PAGE} counts as {MAX_PAGE}.");
+        o.id("listJobs", "jobs", "Your jobs, newest first")
+            .query("status", "only jobs in this state", Ref::from_schema_name("State"))
+            .query("limit", &limit, number(1).default(Some(DEFAULT_PAGE.into())))
+            .query("cursor", "the `next` of an earlier page", uuid())
+            .answer(200, Answer::json::<JobPage>("one page").knows::<schema::State>().headers(["Link"]))
+            .problem(400, "Unparsable")
+    }
 }

@@ -25,6 +25,12 @@ enum Kind {
     Composition,
 }
 
+#[cfg(feature = "openapi")]
+impl Kind {
+    /// The names of all of them, the default first.
+    const NAMES: [&str; 2] = ["tracks", "composition"];
+}
+
 impl FromStr for Kind {
     type Err = ();
 
@@ -45,7 +51,7 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let kind: Kind = input::query(&parts)?.parsed("kind", "tracks or composition")?.unwrap_or_default();
     let is_png = extension(&parts.uri) == Some("png");
-    let finished = Finished::find(&ctx, &owner, id).await?;
+    let finished = Finished::read(&ctx, &owner, id).await?;
     let picture =
         ctx.cpu.run(move || draw(&finished, kind, is_png)).await?.map_err(|e| Problem::internal(&e))?;
     let (media, suffix) = if is_png { ("image/png", "png") } else { ("image/svg+xml", "svg") };
@@ -73,4 +79,22 @@ fn draw(finished: &Finished, kind: Kind, is_png: bool) -> Result<Vec<u8>, PlotEr
         Kind::Composition => plot::composition_svg(sequence),
     };
     if is_png { plot::png(&svg) } else { Ok(svg.into_bytes()) }
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use super::Kind;
+    use crate::describe::{Answer, Operation};
+
+    pub(in crate::routes) fn read(o: Operation) -> Operation {
+        let (id, summary, media) = match o.extension() {
+            "png" => ("readPlotPng", "A picture of a result as PNG", "image/png"),
+            _ => ("readPlotSvg", "A picture of a result as SVG", "image/svg+xml"),
+        };
+        let kinds = pssp_api_types::schema::one_of(Kind::NAMES).default(Some(Kind::NAMES[0].into()));
+        o.id(id, "results", summary)
+            .query("kind", "every property along the chain, or how often each amino acid occurs", kinds)
+            .answer(200, Answer::bytes("the picture", media).headers(["Content-Disposition"]))
+            .problems([(400, "Unparsable"), (404, "NotFound"), (409, "NoResult"), (410, "Expired")])
+    }
 }

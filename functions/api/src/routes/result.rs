@@ -24,7 +24,7 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let asked = negotiate::named(&input::query(&parts)?, extension(&parts.uri))?;
     let format = negotiate::format(&parts.headers, asked, Format::Json)?;
-    let finished = Finished::find(&ctx, &owner, id).await?;
+    let finished = Finished::read(&ctx, &owner, id).await?;
     let length = finished.prediction.len();
     let mut headers = file_headers(format, &id.to_string());
     headers.extend(method_header(finished.prediction.method()));
@@ -35,8 +35,8 @@ pub(super) async fn read(
 
 /// Method, version and weights, beside every format: not all have room for them.
 fn method_header(method: &Method) -> Option<(HeaderName, HeaderValue)> {
-    let told = format!("{} {} sha256:{}", method.name, method.version, method.sha256);
-    Some((METHOD, HeaderValue::try_from(told).ok()?))
+    let text = format!("{} {} sha256:{}", method.name, method.version, method.sha256);
+    Some((METHOD, HeaderValue::try_from(text).ok()?))
 }
 
 /// Shown by a browser, and saved under a name that says what it is.
@@ -50,4 +50,49 @@ pub(super) fn file_headers(format: Format, stem: &str) -> HeaderMap {
         headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
     headers
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use pssp_api_types::{JobResult, TrackResult};
+    use pssp_predict::format::{FORMATS, Format};
+    use utoipa::ToSchema;
+    use utoipa::openapi::Ref;
+
+    use crate::describe::{Answer, Operation, media, text};
+
+    /// A response with one result in `format`.
+    fn with(answer: Answer, format: Format) -> Answer {
+        match format {
+            Format::Json => answer.content("application/json", Ref::from_schema_name(JobResult::name())),
+            other => answer.content(media(other), text()),
+        }
+    }
+
+    pub(in crate::routes) fn read(o: Operation) -> Operation {
+        let answer = Answer::new("the result")
+            .knows::<JobResult>()
+            .knows::<TrackResult>()
+            .headers(["Content-Disposition", "X-Pssp-Method"]);
+        let problems = [(404, "NotFound"), (409, "NoResult"), (410, "Expired")];
+        match o.format() {
+            None => o
+                .id("readResult", "results", "A result, in the format that Accept asks for; JSON by default")
+                .details("Each format also has a path of its own.")
+                .answer(200, FORMATS.iter().copied().fold(answer, with))
+                .problem(406, "NotAcceptable"),
+            Some(format) => {
+                let (id, summary) = named("readResultAs", "A result as", format);
+                o.id(&id, "results", &summary).answer(200, with(answer, format))
+            }
+        }
+        .problems(problems)
+    }
+
+    /// Id and summary of what reads `format` alone.
+    pub(in crate::routes) fn named(id: &str, summary: &str, format: Format) -> (String, String) {
+        let mut name = format.extension().to_owned();
+        name[..1].make_ascii_uppercase();
+        (format!("{id}{name}"), format!("{summary} {}", format.name()))
+    }
 }

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use serde_json::{Value, json};
+use pssp_api_types::Validated;
+use pssp_jobs::service::NewJob;
 
 use super::single_limit;
 use crate::app::Ctx;
@@ -16,15 +17,38 @@ pub(super) async fn validate(
     State(ctx): State<Ctx>,
     Caller(_): Caller,
     request: Request,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Validated>, Problem> {
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
-    let job = input::parse_job(&ctx, payload).await?.job;
-    Ok(Json(json!({
-        "valid": true,
-        "name": job.name,
-        "length": job.request.sequence.len(),
-        "sequence": job.request.sequence,
-        "edits": job.request.edits,
-        "warnings": job.warnings,
-    })))
+    let NewJob { name, request, warnings } = input::parse_job(&ctx, payload).await?.job;
+    Ok(Json(Validated {
+        valid: true,
+        name,
+        length: request.sequence.len(),
+        sequence: request.sequence.to_string(),
+        edits: request.edits,
+        warnings,
+    }))
+}
+
+#[cfg(feature = "openapi")]
+pub(super) mod describe {
+    use pssp_api_types::Validated;
+
+    use super::super::jobs::describe::one_sequence;
+    use crate::describe::{Answer, Operation, text};
+
+    pub(in crate::routes) fn validate(o: Operation) -> Operation {
+        o.id("validate", "jobs", "What would be made of a sequence; creates nothing")
+            .query("name", "for text bodies; else that of the FASTA header", text())
+            .switch("force", "take what looks like nucleotides; a body may say so, too")
+            .body(one_sequence())
+            .answer(200, Answer::json::<Validated>("the cleaned sequence and every edit made"))
+            .problems([
+                (400, "Unparsable"),
+                (408, "SlowBody"),
+                (413, "TooLarge"),
+                (415, "UnsupportedMediaType"),
+                (422, "InvalidInput"),
+            ])
+    }
 }

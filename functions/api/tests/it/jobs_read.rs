@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use pssp_jobs::{Failure, FailureClass};
+use serde_json::{Value, json};
+
 use crate::support::{NOBODY, service};
 
 #[tokio::test]
@@ -109,4 +112,47 @@ async fn lists_by_state() {
         service.get(&format!("/v1/jobs?{query}")).await.problem(400, "unparsable");
     }
     service.get("/v1/jobs?limit=100000").await.is(200);
+}
+
+#[tokio::test]
+async fn the_errors_of_attempts_are_shown() {
+    let service = service();
+    let id = service.submit("MKVLT").await;
+    let path = format!("/v1/jobs/{id}");
+    let job = service.get(&path).await.json();
+    assert!(job["last_error"].is_null() && job.get("attempt_errors").is_none(), "{job}");
+    for attempt in 1..=2 {
+        let claimed = service.claim(&id).await;
+        let failure = Failure::new(FailureClass::System, format!("no room, try {attempt}"));
+        service.jobs.retry(&claimed, failure).await.unwrap();
+        service.clock.advance(Duration::from_hours(1));
+    }
+    let job = service.get(&path).await.json();
+    // It goes on: only attempts have failed.
+    assert_eq!((&job["status"], &job["error"]), (&json!("submitted"), &Value::Null));
+    assert_eq!(job["last_error"]["attempt"], 2);
+    assert_eq!(
+        (&job["last_error"]["class"], &job["last_error"]["detail"]),
+        (&json!("system"), &json!("no room, try 2"))
+    );
+    assert!(job.get("attempt_errors").is_none(), "{job}");
+    let job = service.get(&format!("{path}?attempts=true")).await.json();
+    let tries: Vec<&Value> =
+        job["attempt_errors"].as_array().unwrap().iter().map(|e| &e["attempt"]).collect();
+    assert_eq!(tries, [1, 2]);
+    assert_eq!(job["attempt_errors"][1], job["last_error"]);
+    service.get(&format!("{path}?attempts=perhaps")).await.problem(400, "unparsable");
+}
+
+#[tokio::test]
+async fn more_than_a_page_may_have_counts_as_a_whole_page() {
+    let service = service();
+    service.submit("MKVLT").await;
+    for limit in ["1", "200", "201", "4294967295"] {
+        let page = service.get(&format!("/v1/jobs?limit={limit}")).await.is(200).json();
+        assert_eq!(page["jobs"].as_array().unwrap().len(), 1);
+    }
+    for limit in ["0", "-1", "x", "4294967296"] {
+        service.get(&format!("/v1/jobs?limit={limit}")).await.problem(400, "unparsable");
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use pssp_api::routes::Route;
 use pssp_api::{Access, OPENAPI, ROUTES};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{NOBODY, service};
 
@@ -24,21 +25,29 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
     paths.iter().flat_map(of_path).collect()
 }
 
+/// `(path, verb, route)` of every route.
+fn routes() -> Vec<(String, String, &'static Route)> {
+    let of = |route: &'static Route| {
+        let verb = format!("{:?}", route.verb).to_lowercase();
+        route.paths().into_iter().map(move |path| (path, verb.clone(), route)).collect::<Vec<_>>()
+    };
+    ROUTES.iter().flat_map(of).collect()
+}
+
 #[test]
 fn every_route_is_described_and_everything_described_is_a_route() {
     let described: BTreeSet<(String, String)> =
         operations(&document()).into_iter().map(|(path, verb, _)| (path, verb)).collect();
     let routes: BTreeSet<(String, String)> =
-        ROUTES.iter().map(|r| (r.path.to_owned(), format!("{:?}", r.verb).to_lowercase())).collect();
+        routes().into_iter().map(|(path, verb, _)| (path, verb)).collect();
     assert_eq!(described, routes);
-    assert_eq!(routes.len(), ROUTES.len(), "a route is listed twice");
+    assert_eq!(routes.len(), self::routes().len(), "a route is listed twice");
 }
 
 #[test]
 fn open_routes_are_described_as_open() {
     for (path, verb, operation) in operations(&document()) {
-        let route =
-            ROUTES.iter().find(|r| r.path == path && format!("{:?}", r.verb).to_lowercase() == verb).unwrap();
+        let (.., route) = routes().into_iter().find(|(p, v, _)| (p, v) == (&path, &verb)).unwrap();
         assert_eq!(
             operation["security"] == serde_json::json!([]),
             route.access == Access::Open,
@@ -90,75 +99,151 @@ fn check_references(document: &Value, value: &Value) {
     }
 }
 
-/// What the description says of required fields, held against what is answered.
+/// A schema by which a field that is not described is an error.
+fn strict(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            map.values_mut().for_each(strict);
+            // Not the map of an object's properties, where one of them is called so.
+            if map.get("type") == Some(&json!("object")) && map.contains_key("properties") {
+                map.entry("additionalProperties").or_insert(json!(false));
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(strict),
+        _ => {}
+    }
+}
+
+/// Checks `body` against the schema of this name.
+#[track_caller]
+fn check(components: &Value, name: &str, body: &Value) {
+    let schema = json!({ "$ref": format!("#/components/schemas/{name}"), "components": components });
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(body).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{name}: {errors:#?}\n{body}");
+}
+
+/// Every response, in every state, has the fields that are described: all of them and no other.
 #[tokio::test]
-async fn answers_have_the_fields_described() {
+async fn responses_are_as_described() {
     let service = service();
-    let id = service.submit("MK").await;
-    service.work(&id).await;
-    let batch = service.post("/v1/batches", "text/plain", ">a\nMKVLT\n>b\n?").await.json();
-    let document = document();
+    let finished = service.submit("mk-b").await;
+    service.work(&finished).await;
+    let failed = service.submit("MKV").await;
+    service.spoil(&failed).await;
+    let waiting = service.submit("MKVL").await;
+    let batch = service.post("/v1/batches", "text/plain", ">a\nMKVLT\n>b\n?\n>c\nMKVLTA").await.json();
+    let of_batch = batch["links"]["self"].as_str().unwrap();
+    let notice = json!({ "text": "soon", "level": "warning", "until": "2999-01-01T00:00:00Z" });
+    let mut components = document()["components"].clone();
+    strict(&mut components);
     for (path, schema) in [
-        (format!("/v1/jobs/{id}"), "Job"),
-        ("/v1/jobs".to_owned(), "JobPage"),
-        (format!("/v1/jobs/{id}/result"), "Result"),
-        (batch["links"]["self"].as_str().unwrap().to_owned(), "Batch"),
+        (format!("/v1/jobs/{finished}"), "Job"),
+        (format!("/v1/jobs/{failed}"), "Job"),
+        (format!("/v1/jobs/{waiting}"), "Job"),
+        ("/v1/jobs?limit=1".to_owned(), "JobPage"),
+        ("/v1/jobs?limit=1000".to_owned(), "JobPage"),
+        (format!("/v1/jobs/{finished}/result"), "Result"),
+        (of_batch.to_owned(), "Batch"),
+        (format!("{of_batch}?cursor=2"), "Batch"),
         ("/v1/methods".to_owned(), "Methods"),
         ("/v1/limits".to_owned(), "Limits"),
         ("/v1/status".to_owned(), "ServiceStatus"),
         (format!("/v1/jobs/{NOBODY}"), "Problem"),
-        (format!("/jobs/{id}"), "ClassicJob"),
+        (format!("/v1/jobs/{waiting}/result"), "Problem"),
+        (format!("/v1/jobs/{failed}/result"), "Problem"),
+        ("/v1/jobs?limit=0".to_owned(), "Problem"),
+        (format!("/jobs/{finished}"), "ClassicJob"),
+        (format!("/jobs/{failed}"), "ClassicJob"),
+        (format!("/jobs/{waiting}"), "ClassicJob"),
+        (format!("/jobs/{NOBODY}"), "ClassicJob"),
     ] {
-        let answer = service.get(&path).await.json();
-        check(&document, &document["components"]["schemas"][schema], &answer, &path);
+        let body = service.get(&path).await.json();
+        assert!(body.is_object(), "{path}");
+        check(&components, schema, &body);
     }
+    check(&components, "Notice", &notice);
+    let bodies = [
+        ("/v1/validate", "mk-b", "Validated"),
+        ("/v1/validate", "MK?", "Problem"),
+        ("/v1/jobs", "MKVLTAA", "Job"),
+    ];
+    for (path, sequence, schema) in bodies {
+        check(&components, schema, &service.post(path, "text/plain", sequence).await.json());
+    }
+    let huge = service.post("/v1/jobs", "text/plain", vec![b'A'; 2 << 20]).await.is(413).json();
+    check(&components, "Problem", &huge);
+    let rows = service.get("/jobs").await.json();
+    rows.as_object().unwrap().values().for_each(|row| check(&components, "ClassicRow", row));
+    service.work_all().await;
+    service.ask("DELETE", &format!("/v1/jobs/{failed}")).send().await.is(204);
+    let lines = service.get(&format!("{of_batch}/results.ndjson")).await.is(200);
+    let lines: Vec<Value> = lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    lines.iter().for_each(|line| check(&components, "BatchLine", line));
+    let list = service.get(&format!("{of_batch}/results.json")).await.is(200).json();
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    list.as_array().unwrap().iter().for_each(|result| check(&components, "Result", result));
 }
 
-/// As much of JSON Schema as our description uses; unknown fields count as errors here.
-fn check(document: &Value, schema: &Value, value: &Value, at: &str) {
-    if let Some(reference) = schema["$ref"].as_str() {
-        return check(document, resolve(document, reference), value, at);
-    }
-    if let Some(of) = schema["oneOf"].as_array() {
-        let null = of.iter().any(|s| s["type"] == "null");
-        return if value.is_null() { assert!(null, "{at}") } else { check(document, &of[0], value, at) };
-    }
-    if schema["allOf"].is_array() {
-        return;
-    }
-    let types: Vec<&str> = match &schema["type"] {
-        Value::String(one) => vec![one],
-        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
-        _ => return,
+/// What the check above refuses: a check that takes everything finds nothing.
+#[test]
+fn the_check_of_responses_can_fail() {
+    let mut components = document()["components"].clone();
+    strict(&mut components);
+    let refused = |name: &str, body: Value| {
+        let schema = json!({ "$ref": format!("#/components/schemas/{name}"), "components": components });
+        let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+        !validator.is_valid(&body)
     };
-    let is = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(n) if n.is_u64() => "integer",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
+    assert!(!refused("Deleted", json!({ "id": NOBODY })));
+    assert!(refused("Deleted", json!({ "id": "7" })), "the format of an id");
+    assert!(refused("Deleted", json!({})), "a missing field");
+    assert!(refused("Deleted", json!({ "id": NOBODY, "more": 1 })), "a field that is not described");
+    let method = json!({ "name": "a", "version": "1", "sha256": "", "citation": "", "ss3_reduction": "" });
+    assert!(!refused("ResultMethod", method));
+    assert!(refused("ResultMethod", json!({ "name": "a", "version": "1", "sha256": "", "citation": "" })));
+}
+
+#[test]
+fn it_is_what_the_code_says() {
     assert!(
-        types.contains(&is) || (is == "integer" && types.contains(&"number")),
-        "{at}: {is} for {types:?}"
+        pssp_api::describe::openapi() == OPENAPI,
+        "functions/api/openapi.json is not what routes and types make: run make docs"
     );
-    for item in value.as_array().into_iter().flatten() {
-        check(document, &schema["items"], item, at);
+}
+
+/// A client made from the description asks each path for one thing.
+#[test]
+fn every_format_has_a_path_with_one_media_type() {
+    let document = document();
+    for format in pssp_predict::format::FORMATS {
+        for path in ["/v1/jobs/{id}/result", "/v1/batches/{id}/results"] {
+            let path = format!("{path}.{}", format.extension());
+            let content = document["paths"][&path]["get"]["responses"]["200"]["content"].as_object().unwrap();
+            let media: Vec<&String> = content.keys().collect();
+            assert_eq!(media, [format.media_type().split(';').next().unwrap()], "{path}");
+        }
     }
-    let Some(object) = value.as_object() else {
-        return;
-    };
-    for required in schema["required"].as_array().into_iter().flatten() {
-        assert!(object.contains_key(required.as_str().unwrap()), "{at}: {required} is missing");
-    }
-    let Some(properties) = schema["properties"].as_object() else {
-        return;
-    };
-    for (name, value) in object {
-        let property = properties.get(name).unwrap_or_else(|| panic!("{at}: {name} is not described"));
-        check(document, property, value, &format!("{at}.{name}"));
+    let of_batch =
+        "/paths/~1v1~1batches~1{id}~1results.json/get/responses/200/content/application~1json/schema";
+    assert_eq!(document.pointer(of_batch).unwrap()["type"], "array");
+}
+
+/// Outside /v1 an error is text, and is described as text.
+#[test]
+fn errors_are_described_as_what_they_are() {
+    let document = document();
+    for (path, verb, operation) in operations(&document) {
+        let expected = if path.starts_with("/v1/") { "application/problem+json" } else { "text/plain" };
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let response = response["$ref"].as_str().map_or(response, |r| resolve(&document, r));
+            if status.as_str() >= "400" {
+                let media: Vec<&String> = response["content"].as_object().unwrap().keys().collect();
+                assert_eq!(media, [expected], "{verb} {path} {status}");
+            }
+        }
     }
 }
 

@@ -85,13 +85,13 @@ impl Answer {
 }
 
 /// A request in the making.
-pub(crate) struct Ask<'a> {
+pub(crate) struct ApiRequest<'a> {
     service: &'a Service,
     request: http::request::Builder,
     body: Body,
 }
 
-impl Ask<'_> {
+impl ApiRequest<'_> {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
         self
@@ -121,9 +121,9 @@ impl Ask<'_> {
 }
 
 impl Service {
-    pub(crate) fn ask(&self, verb: &str, path: &str) -> Ask<'_> {
+    pub(crate) fn ask(&self, verb: &str, path: &str) -> ApiRequest<'_> {
         let request = Request::builder().method(verb).uri(path);
-        Ask { service: self, request, body: Body::empty() }
+        ApiRequest { service: self, request, body: Body::empty() }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -7,7 +7,7 @@ use ureq::Body;
 use ureq::http::{HeaderMap, Method, Response};
 
 use super::{brief, ensure, text};
-use crate::client::Ask;
+use crate::client::ApiRequest;
 
 /// Larger than any answer that is looked at.
 const MAX_BODY: u64 = 64 << 20;
@@ -30,7 +30,7 @@ impl Answer {
     }
 
     /// The id of the job that was made, also where none should have been: it is to be deleted.
-    pub(super) fn made(&self, ask: &Ask<'_>) -> Option<String> {
+    pub(super) fn made(&self, ask: &ApiRequest<'_>) -> Option<String> {
         let route = ask.path.split('?').next()?;
         if ask.method != Method::POST || !(200..300).contains(&self.status) {
             return None;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::probe::{CHAIN, FASTA, JSON};
 use super::{Answer, Check, Pace, Probe, Verdict, Why, ensure, equal, submits, text};
-use crate::client::Ask;
+use crate::client::ApiRequest;
 
 /// Three records, the second of which is no protein.
 const ONE_BAD: &str = ">a\nMKVLAAGIVG\n>b\nMK?LA\n>c\nMKVLAAGIVGLLLAQWKDE\n";
@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     submits("a batch of bad records alone tells all of them", all_bad),
 ];
 
-fn post(p: &Probe, ask: &Ask<'_>) -> Result<Value, String> {
+fn post(p: &Probe, ask: &ApiRequest<'_>) -> Result<Value, String> {
     let answer = p.ask(ask)?.expect(&[202])?;
     let batch = answer.json()?;
     let id = text(&batch, "id");
@@ -69,7 +69,7 @@ fn done(p: &Probe, id: &str) -> Result<Value, Why> {
 }
 
 fn one_bad(p: &Probe) -> Verdict {
-    let batch = post(p, &Ask::post("/v1/batches", FASTA, ONE_BAD.as_bytes()))?;
+    let batch = post(p, &ApiRequest::post("/v1/batches", FASTA, ONE_BAD.as_bytes()))?;
     equal("total", &batch["total"], &json!(3))?;
     equal("rejected", &batch["counts"]["rejected"], &json!(1))?;
     let rejected = &batch["rejected"][0];
@@ -83,7 +83,7 @@ fn one_bad(p: &Probe) -> Verdict {
 }
 
 fn in_order(p: &Probe) -> Verdict {
-    let batch = post(p, &Ask::post("/v1/batches", FASTA, ONE_BAD.as_bytes()))?;
+    let batch = post(p, &ApiRequest::post("/v1/batches", FASTA, ONE_BAD.as_bytes()))?;
     let id = text(&batch, "id");
     done(p, id)?;
     let lines = lines(&results(p, id)?)?;
@@ -106,12 +106,12 @@ pub(super) fn gzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
 
 fn packed(p: &Probe) -> Verdict {
     let body = gzip(format!(">a\n{CHAIN}\n>b\n{CHAIN}\n").as_bytes())?;
-    let encoded = post(p, &Ask::post("/v1/batches", FASTA, &body).header("content-encoding", "gzip"))?;
+    let encoded = post(p, &ApiRequest::post("/v1/batches", FASTA, &body).header("content-encoding", "gzip"))?;
     equal("records of a gzip encoding", &encoded["total"], &json!(2))?;
-    let typed = post(p, &Ask::post("/v1/batches", "application/gzip", &body))?;
+    let typed = post(p, &ApiRequest::post("/v1/batches", "application/gzip", &body))?;
     equal("records of a gzip file", &typed["total"], &json!(2))?;
     let list = json!([{ "name": "a", "sequence": CHAIN }, { "sequence": CHAIN }]).to_string();
-    let listed = post(p, &Ask::post("/v1/batches", JSON, list.as_bytes()))?;
+    let listed = post(p, &ApiRequest::post("/v1/batches", JSON, list.as_bytes()))?;
     equal("records of a JSON list", &listed["total"], &json!(2))?;
     let counts = done(p, text(&listed, "id"))?["counts"].take();
     Ok(equal("finished", &counts["finished"], &json!(2))?)

@@ -5,7 +5,7 @@ use ureq::http::Method;
 
 use super::probe::FORM;
 use super::{Check, Pace, Probe, Verdict, ensure, equal, labels, reads, submits, text};
-use crate::client::Ask;
+use crate::client::ApiRequest;
 
 /// All coil, as the old service's users know.
 const COIL: &str = "TESTTESTTEST";
@@ -39,7 +39,7 @@ pub(super) struct Posted {
 }
 
 fn page(p: &Probe, path: &str, parts: &[&str]) -> Verdict {
-    let answer = p.ask(&Ask::get(path).header("accept", "text/plain"))?.expect(&[200])?;
+    let answer = p.ask(&ApiRequest::get(path).header("accept", "text/plain"))?.expect(&[200])?;
     let answer = answer.media("text/plain")?;
     Ok(parts.iter().try_for_each(|part| answer.contains(part))?)
 }
@@ -142,7 +142,7 @@ fn delete(p: &Probe) -> Verdict {
     let form = format!("jobid={id}");
     for time in ["once", "twice"] {
         let answer =
-            p.ask(&Ask::new(Method::DELETE, "/delete").body(FORM, form.as_bytes()))?.expect(&[200])?;
+            p.ask(&ApiRequest::new(Method::DELETE, "/delete").body(FORM, form.as_bytes()))?.expect(&[200])?;
         equal(&format!("answer to deleting {time}"), &answer.text(), &format!("Job {id} deleted\n"))?;
     }
     let read = p.get(&format!("/jobs/{id}"))?.expect(&[200])?.json()?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::probe::CHAIN;
 use super::{Answer, Check, Probe, Verdict, ensure, equal, submits, text};
-use crate::client::Ask;
+use crate::client::ApiRequest;
 use crate::client::sse::{Event, Events};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -41,7 +41,7 @@ fn is_last(event: &Event) -> bool {
 /// The events of one connection.
 fn connect(p: &Probe, id: &str, seen: Option<String>) -> Result<Vec<Event>, String> {
     let path = format!("/v1/jobs/{id}/events");
-    let mut ask = Ask::get(&path).header("accept", "text/event-stream").at_most(p.patience());
+    let mut ask = ApiRequest::get(&path).header("accept", "text/event-stream").at_most(p.patience());
     if let Some(seen) = seen {
         ask = ask.header("last-event-id", seen);
     }
@@ -82,6 +82,6 @@ fn resume(p: &Probe) -> Verdict {
     equal("events of a finished job", &events.len(), &1)?;
     let seen = events.first().and_then(|event| event.id.clone()).unwrap_or_default();
     let path = format!("/v1/jobs/{id}/events");
-    let again = p.ask(&Ask::get(&path).header("last-event-id", seen))?;
+    let again = p.ask(&ApiRequest::get(&path).header("last-event-id", seen))?;
     Ok(again.expect(&[204]).map(drop)?)
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::probe::{CHAIN, FASTA};
 use super::{Answer, Check, Probe, Verdict, ensure, equal, submits, text};
-use crate::client::Ask;
+use crate::client::ApiRequest;
 
 pub(super) const CHECKS: &[Check] = &[
     submits("a repeated POST returns the first job", replayed),
@@ -15,12 +15,12 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn post(p: &Probe, path: &str, key: &str, body: &str) -> Result<Answer, String> {
-    p.ask(&Ask::post(path, FASTA, body.as_bytes()).header("idempotency-key", key))
+    p.ask(&ApiRequest::post(path, FASTA, body.as_bytes()).header("idempotency-key", key))
 }
 
 /// Submits under `key`.
 pub(super) fn submit(p: &Probe, key: &str) -> Result<(Answer, Value), String> {
-    p.submit(&Ask::post("/v1/jobs", FASTA, CHAIN.as_bytes()).header("idempotency-key", key))
+    p.submit(&ApiRequest::post("/v1/jobs", FASTA, CHAIN.as_bytes()).header("idempotency-key", key))
 }
 
 fn new_key() -> String {
@@ -45,7 +45,7 @@ fn reused(p: &Probe) -> Verdict {
     let problem = post(p, "/v1/jobs", &key, &CHAIN[1..])?.problem(422)?;
     let kind = text(&problem, "type");
     ensure(kind.ends_with(":key-reused"), || format!("type is {kind:?}"))?;
-    p.ask(&Ask::post("/v1/jobs", FASTA, CHAIN.as_bytes()).header("idempotency-key", "no key"))?
+    p.ask(&ApiRequest::post("/v1/jobs", FASTA, CHAIN.as_bytes()).header("idempotency-key", "no key"))?
         .problem(400)?;
     Ok(())
 }

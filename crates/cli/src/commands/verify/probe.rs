@@ -10,7 +10,7 @@ use serde_json::Value;
 use ureq::http::Method;
 
 use super::{Answer, Pace, Verdict, ensure, text};
-use crate::client::{Ask, Client};
+use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 
 /// A chain of more than one structure, for the checks that need no certain one.
@@ -54,7 +54,7 @@ impl Probe {
         }
     }
 
-    pub(super) fn ask(&self, ask: &Ask<'_>) -> Result<Answer, String> {
+    pub(super) fn ask(&self, ask: &ApiRequest<'_>) -> Result<Answer, String> {
         let what = format!("{} {}", ask.method, ask.path);
         let ask = &computed_anew(ask);
         let response = self.client.look(ask).map_err(|failure| format!("{what}: {}", failure.message))?;
@@ -66,7 +66,7 @@ impl Probe {
     }
 
     /// With another key, or with none.
-    pub(super) fn ask_as(&self, key: Option<&str>, ask: &Ask<'_>) -> Result<Answer, String> {
+    pub(super) fn ask_as(&self, key: Option<&str>, ask: &ApiRequest<'_>) -> Result<Answer, String> {
         let what = format!("{} {} as a stranger", ask.method, ask.path);
         let client = self.client.with_key(key.map(str::to_owned));
         let response = client.look(ask).map_err(|failure| format!("{what}: {}", failure.message))?;
@@ -74,20 +74,20 @@ impl Probe {
     }
 
     /// An answer that goes on.
-    pub(super) fn stream(&self, ask: &Ask<'_>) -> Result<ureq::http::Response<ureq::Body>, String> {
+    pub(super) fn stream(&self, ask: &ApiRequest<'_>) -> Result<ureq::http::Response<ureq::Body>, String> {
         self.client.look(ask).map_err(|failure| failure.message)
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Answer, String> {
-        self.ask(&Ask::get(path))
+        self.ask(&ApiRequest::get(path))
     }
 
     pub(super) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Answer, String> {
-        self.ask(&Ask::post(path, content_type, body))
+        self.ask(&ApiRequest::post(path, content_type, body))
     }
 
     pub(super) fn delete(&self, path: &str) -> Result<Answer, String> {
-        self.ask(&Ask::new(Method::DELETE, path))
+        self.ask(&ApiRequest::new(Method::DELETE, path))
     }
 
     /// How long a job may take now.
@@ -111,7 +111,7 @@ impl Probe {
     }
 
     /// Submits a job that must be accepted, and returns it.
-    pub(super) fn submit(&self, ask: &Ask<'_>) -> Result<(Answer, Value), String> {
+    pub(super) fn submit(&self, ask: &ApiRequest<'_>) -> Result<(Answer, Value), String> {
         let answer = self.ask(ask)?.expect(&[201, 202])?;
         let job = answer.json()?;
         let has_id = !text(&job, "id").is_empty();
@@ -122,7 +122,7 @@ impl Probe {
     /// A new job of `sequence`; returns its id.
     pub(super) fn new_job(&self, sequence: &str) -> Result<String, String> {
         let body = serde_json::json!({ "sequence": sequence, "name": NAME }).to_string();
-        let (_, job) = self.submit(&Ask::post("/v1/jobs", JSON, body.as_bytes()))?;
+        let (_, job) = self.submit(&ApiRequest::post("/v1/jobs", JSON, body.as_bytes()))?;
         Ok(text(&job, "id").to_owned())
     }
 
@@ -133,7 +133,7 @@ impl Probe {
         let wait = limit.as_secs().clamp(1, 20);
         let mut pace = Pace::start();
         loop {
-            let job = self.ask(&Ask::get(&path).header("prefer", format!("wait={wait}")))?;
+            let job = self.ask(&ApiRequest::get(&path).header("prefer", format!("wait={wait}")))?;
             let job = job.expect(&[200])?.json()?;
             match text(&job, "status") {
                 "finished" => return Ok(job),
@@ -203,7 +203,7 @@ impl Probe {
 }
 
 /// Checks look at jobs on their way, so none is answered by an earlier result unless it says so itself.
-fn computed_anew<'a>(ask: &Ask<'a>) -> Ask<'a> {
+fn computed_anew<'a>(ask: &ApiRequest<'a>) -> ApiRequest<'a> {
     let told = ask.headers.iter().any(|(name, _)| *name == "cache-control");
     if told || ask.method != Method::POST {
         ask.clone()

@@ -4,7 +4,7 @@ use ureq::http::Method;
 
 use super::probe::{CHAIN, FASTA, JSON};
 use super::{Check, Probe, Verdict, Why, ensure, equal, reads, text};
-use crate::client::Ask;
+use crate::client::ApiRequest;
 
 /// No job has this id.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -35,7 +35,7 @@ fn not_found(p: &Probe) -> Verdict {
 }
 
 fn method(p: &Probe) -> Verdict {
-    let answer = p.ask(&Ask::new(Method::PUT, "/v1/jobs").body(JSON, b"{}"))?;
+    let answer = p.ask(&ApiRequest::new(Method::PUT, "/v1/jobs").body(JSON, b"{}"))?;
     let allow = answer.needed("allow")?.to_owned();
     ensure(allow.contains("POST") && allow.contains("GET"), || format!("Allow is {allow:?}"))?;
     answer.problem(405)?;
@@ -44,7 +44,7 @@ fn method(p: &Probe) -> Verdict {
 
 fn media(p: &Probe) -> Verdict {
     p.post("/v1/validate", "image/png", b"MKVLA")?.problem(415)?;
-    let packed = Ask::post("/v1/validate", FASTA, b"MKVLA").header("content-encoding", "br");
+    let packed = ApiRequest::post("/v1/validate", FASTA, b"MKVLA").header("content-encoding", "br");
     p.ask(&packed)?.problem(415)?;
     Ok(())
 }
@@ -56,8 +56,9 @@ fn too_large(p: &Probe) -> Verdict {
         return Err(Why::Skipped(format!("the limit of {limit} bytes is too large to go over")));
     }
     let body = super::batch::gzip(&vec![b'A'; usize::try_from(limit + 1).unwrap_or_default()])?;
-    let problem =
-        p.ask(&Ask::post("/v1/validate", FASTA, &body).header("content-encoding", "gzip"))?.problem(413)?;
+    let problem = p
+        .ask(&ApiRequest::post("/v1/validate", FASTA, &body).header("content-encoding", "gzip"))?
+        .problem(413)?;
     equal("limit.name", &text(&problem["limit"], "name"), &"max_body_bytes")?;
     Ok(equal("limit.value", &problem["limit"]["value"].as_u64(), &Some(limit))?)
 }
@@ -67,7 +68,7 @@ fn unparsable(p: &Probe) -> Verdict {
         let problem = p.post("/v1/validate", JSON, body.as_bytes())?.problem(400)?;
         ensure(problem["errors"][0]["line"].is_u64(), || format!("{body}: no place is told"))?;
     }
-    let body = Ask::post("/v1/validate", FASTA, CHAIN.as_bytes()).header("content-encoding", "gzip");
+    let body = ApiRequest::post("/v1/validate", FASTA, CHAIN.as_bytes()).header("content-encoding", "gzip");
     p.ask(&body)?.problem(400)?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::probe::CHAIN;
 use super::{Check, Probe, Verdict, ensure, equal, labels, submits, text};
-use crate::client::Ask;
+use crate::client::ApiRequest;
 
 /// The columns of the tables.
 const COLUMNS: &str = "id pos aa ss3 p_h p_e p_c ss8 acc dis p_dis tm2 tm8";
@@ -151,9 +151,10 @@ fn every_format(p: &Probe) -> Verdict {
 fn negotiated(p: &Probe) -> Verdict {
     let path = format!("/v1/jobs/{}/result", p.finished()?);
     p.get(&path)?.expect(&[200])?.media("application/json")?;
-    let csv = p.ask(&Ask::get(&path).header("accept", "text/csv"))?.expect(&[200])?.media("text/csv")?;
+    let csv =
+        p.ask(&ApiRequest::get(&path).header("accept", "text/csv"))?.expect(&[200])?.media("text/csv")?;
     equal("result by Accept", &csv.text(), &fetch(p, "csv", "text/csv")?)?;
-    p.ask(&Ask::get(&path).header("accept", "image/png"))?.problem(406)?;
+    p.ask(&ApiRequest::get(&path).header("accept", "image/png"))?.problem(406)?;
     Ok(())
 }
 

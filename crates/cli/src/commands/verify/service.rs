@@ -110,7 +110,7 @@ fn metrics(p: &Probe) -> Verdict {
 fn headers(p: &Probe) -> Verdict {
     for path in ["/", "/v1/status", "/v1/no-such-route"] {
         let id = "pssp-verify.1";
-        let answer = p.ask(&crate::client::Ask::get(path).header("x-request-id", id))?;
+        let answer = p.ask(&crate::client::ApiRequest::get(path).header("x-request-id", id))?;
         equal(&format!("X-Request-Id of {path}"), &answer.needed("x-request-id")?, &id)?;
         equal("X-Content-Type-Options", &answer.needed("x-content-type-options")?, &"nosniff")?;
     }
