@@ -54,6 +54,12 @@ fn the_science_is_pure() {
     check("pssp-predict", &[&["tokio", "pssp-*", "tracing"], DRIVERS, HTTP]);
 }
 
+/// Every crate but the science may use it, so it may use none of them, and no runtime.
+#[test]
+fn common_helpers_depend_on_no_other_crate_of_ours() {
+    check("pssp-common", &[&["tokio", "pssp-*", "pssp"], DRIVERS, HTTP]);
+}
+
 #[test]
 fn jobs_know_no_backend_and_no_host() {
     check("pssp-jobs", &[BACKENDS, FUNCTIONS, &["pssp-host", "pssp"], DRIVERS, HTTP]);
