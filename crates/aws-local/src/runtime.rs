@@ -10,6 +10,7 @@
 
 mod api;
 mod environment;
+mod process;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -161,7 +162,7 @@ impl Function {
     pub fn kill(&self) -> usize {
         let processes = self.processes();
         for process in &processes {
-            environment::signal(*process, rustix::process::Signal::KILL);
+            process::signal(*process, rustix::process::Signal::KILL);
         }
         processes.len()
     }

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use pssp_common::plain;
 use pssp_predict::sequence::InputError;
 use serde::{Deserialize, Serialize};
-
-use crate::ui::plain;
 
 /// Exit codes, as `--help` tells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

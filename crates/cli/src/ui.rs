@@ -92,8 +92,3 @@ pub(crate) fn output(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
         }
     })
 }
-
-/// Control characters and terminal escapes of text that others wrote, made harmless.
-pub(crate) fn plain(text: &str) -> String {
-    text.replace(|c: char| c.is_control(), " ")
-}

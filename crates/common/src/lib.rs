@@ -3,6 +3,8 @@
 
 mod backoff;
 mod error;
+mod text;
 
 pub use backoff::{Backoff, jittered};
 pub use error::error_chain;
+pub use text::plain;

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::environment::signal;
+use super::process::signal;
 use super::{InvokeError, LARGEST_RESPONSE};
 
 /// Where the answer to an invocation goes.

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
@@ -110,14 +109,6 @@ impl Drop for Environment {
     fn drop(&mut self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|process| *process != self.process);
-    }
-}
-
-/// Sends `signal` to our child `process`; one that has ended is left alone.
-pub(super) fn signal(process: u32, signal: Signal) {
-    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
-    if let Some(process) = process {
-        let _ = kill_process(process, signal);
     }
 }
 

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use pssp_client::ApiRequest;
+use pssp_common::plain;
 use pssp_jobs::{FailureClass, JobId, State};
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::Method;
 
-use super::{Ask, Client};
+use super::Client;
 use crate::exit::{Exit, Failure};
-use crate::ui::plain;
 
 /// An id from the command line: of a job or of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +159,7 @@ impl Client {
     /// done, up to that time.
     pub(crate) fn find(&self, id: Id, wait_s: Option<u64>) -> Result<Told, Failure> {
         let path = format!("/v1/jobs/{id}");
-        let mut ask = Ask::get(&path);
+        let mut ask = ApiRequest::get(&path);
         if let Some(seconds) = wait_s {
             ask = ask.header("prefer", format!("wait={seconds}"));
         }
@@ -167,7 +168,7 @@ impl Client {
             Err(failure) if failure.exit == Exit::NotFound => failure,
             Err(failure) => return Err(failure),
         };
-        match self.json(&Ask::get(&format!("/v1/batches/{id}"))) {
+        match self.json(&ApiRequest::get(&format!("/v1/batches/{id}"))) {
             Ok(json) => batch(json),
             // What the service said of the job tells more than what it said of no batch.
             Err(failure) if failure.exit == Exit::NotFound => Err(named(no_job, id)),
@@ -178,7 +179,7 @@ impl Client {
     /// Does something to one job.
     pub(crate) fn act(&self, method: Method, id: Id, action: &str) -> Result<(), Failure> {
         let path = format!("/v1/jobs/{id}{action}");
-        self.ask(&Ask::new(method, &path)).map(drop).map_err(|failure| named(failure, id))
+        self.ask(&ApiRequest::new(method, &path)).map(drop).map_err(|failure| named(failure, id))
     }
 }
 

@@ -1,12 +1,13 @@
 //! From an answer that says no to a failure that says why.
 
+use std::time::Duration;
+
+use pssp_common::plain;
 use serde::Deserialize;
 use ureq::Body;
-use ureq::http::{Response, StatusCode};
+use ureq::http::{Response, StatusCode, header};
 
-use super::{exit_of, retry_after};
 use crate::exit::{Exit, Failure, Fault};
-use crate::ui::plain;
 
 /// More than any problem of ours has.
 const MAX_BODY: u64 = 1 << 20;
@@ -35,6 +36,22 @@ pub(super) fn failure(mut response: Response<Body>) -> Failure {
         _ => None,
     };
     failure
+}
+
+/// The time of the header `Retry-After`, zero if there is none.
+pub(super) fn retry_after(response: &Response<Body>) -> Duration {
+    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
+/// The exit code for an HTTP status.
+fn exit_of(status: StatusCode) -> Exit {
+    match status.as_u16() {
+        401 | 403 => Exit::Auth,
+        404 | 410 => Exit::NotFound,
+        400 | 405..=409 | 411..=417 | 422 => Exit::Input,
+        _ => Exit::Server,
+    }
 }
 
 fn explain(status: StatusCode, text: &str) -> Failure {

@@ -1,12 +1,13 @@
 //! `pssp list`: your jobs, newest first.
 
+use pssp_client::ApiRequest;
 use pssp_jobs::State;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::args::Global;
+use crate::client::Client;
 use crate::client::jobs::{job, parse};
-use crate::client::{Ask, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
         if let Some(cursor) = &cursor {
             path += &format!("&cursor={cursor}");
         }
-        let Page { jobs, next } = parse(&client.json(&Ask::get(&path))?)?;
+        let Page { jobs, next } = parse(&client.json(&ApiRequest::get(&path))?)?;
         for json in jobs.into_iter().take(left) {
             left -= 1;
             let told = job(json)?;

@@ -1,6 +1,8 @@
 //! `pssp notice`: the outage notice. For operators: over HTTP with the admin key, or on the backend itself.
 
 use clap::Subcommand;
+use pssp_client::ApiRequest;
+use pssp_common::plain;
 use pssp_jobs::notice::Level;
 use pssp_jobs::{Clock, Notice, SystemClock, Timestamp};
 use serde::Deserialize;
@@ -9,10 +11,10 @@ use ureq::http::Method;
 
 use super::serve::{self, BackendArg, runtime};
 use crate::args::{Global, duration};
+use crate::client::Client;
 use crate::client::jobs::parse;
-use crate::client::{Ask, Client};
 use crate::exit::{Exit, Failure};
-use crate::ui::{Ui, plain};
+use crate::ui::Ui;
 
 /// Where the notice is put up and taken down.
 const ROUTE: &str = "/v1/admin/notice";
@@ -122,7 +124,7 @@ impl Board {
         match self {
             Self::Service(client) => {
                 let body = serde_json::json!(notice).to_string();
-                let ask = Ask::new(Method::PUT, ROUTE).body("application/json", body.as_bytes());
+                let ask = ApiRequest::new(Method::PUT, ROUTE).body("application/json", body.as_bytes());
                 client.ask(&ask).map(drop).map_err(remedy)
             }
             Self::Backend { jobs, runtime } => stored(runtime.block_on(jobs.post(Some(notice)))),
@@ -131,7 +133,9 @@ impl Board {
 
     fn clear(&self) -> Result<(), Failure> {
         match self {
-            Self::Service(client) => client.ask(&Ask::new(Method::DELETE, ROUTE)).map(drop).map_err(remedy),
+            Self::Service(client) => {
+                client.ask(&ApiRequest::new(Method::DELETE, ROUTE)).map(drop).map_err(remedy)
+            }
             Self::Backend { jobs, runtime } => stored(runtime.block_on(jobs.post(None))),
         }
     }
@@ -139,7 +143,7 @@ impl Board {
     fn read(&self) -> Result<Option<Notice>, Failure> {
         match self {
             Self::Service(client) => {
-                let told: Told = parse(&client.json(&Ask::get("/v1/status"))?)?;
+                let told: Told = parse(&client.json(&ApiRequest::get("/v1/status"))?)?;
                 Ok(told.notices.into_iter().next())
             }
             Self::Backend { jobs, runtime } => stored(runtime.block_on(jobs.notice())),

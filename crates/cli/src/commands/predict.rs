@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use pssp_common::plain;
 use pssp_host::{Settings, program};
 use pssp_jobs::intake::Rules;
 use pssp_predict::format::{self, Entry, FORMATS, Format};
@@ -12,7 +13,7 @@ use crate::args::{InputArgs, OutputArgs};
 use crate::exit::{Exit, Failure};
 use crate::input::{self, Source};
 use crate::pipeline::{self, Options, Outcome, Place, Predicted};
-use crate::ui::{self, Ui, plain};
+use crate::ui::{self, Ui};
 
 /// Arguments of `pssp predict`.
 #[derive(Debug, clap::Args)]

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
+use pssp_client::ApiRequest;
 use pssp_predict::format::Format;
 
 use super::predict::{choose_format, format_help, parse_format};
 use crate::args::{Global, OutputArgs};
+use crate::client::Client;
 use crate::client::jobs::{Id, named};
-use crate::client::{Ask, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::{self, Ui};
 
@@ -29,9 +30,9 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     let extension = choose_format(args.format, &args.output, ui).extension();
     let of_job = format!("/v1/jobs/{}/result.{extension}", args.id);
     let of_batch = format!("/v1/batches/{}/results?format={extension}", args.id);
-    let mut body: Box<dyn io::Read> = match client.body(&Ask::get(&of_job)) {
+    let mut body: Box<dyn io::Read> = match client.body(&ApiRequest::get(&of_job)) {
         Ok(body) => Box::new(body),
-        Err(no_job) if no_job.exit == Exit::NotFound => match client.body(&Ask::get(&of_batch)) {
+        Err(no_job) if no_job.exit == Exit::NotFound => match client.body(&ApiRequest::get(&of_batch)) {
             Ok(body) => Box::new(body),
             Err(failure) if failure.exit == Exit::NotFound => return Err(named(no_job, args.id)),
             Err(failure) => return Err(no_result(failure, args.id)),

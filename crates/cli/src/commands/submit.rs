@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use pssp_client::ApiRequest;
 use pssp_predict::fasta::Reader;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::watch;
 use crate::args::{Global, InputArgs, duration};
+use crate::client::Client;
 use crate::client::jobs::{Id, Told, batch, job};
-use crate::client::{Ask, Client};
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::ui::Ui;
@@ -102,7 +103,7 @@ fn send(client: &Client, args: &Args, body: &[u8], many: bool) -> Result<Told, F
     let path = format!("{resource}{}{}", if query.is_empty() { "" } else { "?" }, query.join("&"));
     // With a key of its own, a submission that is sent twice (a lost answer) is accepted once.
     let key = args.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let mut ask = Ask::post(&path, "text/x-fasta", body).header("idempotency-key", key);
+    let mut ask = ApiRequest::post(&path, "text/x-fasta", body).header("idempotency-key", key);
     if args.fresh {
         ask = ask.header("cache-control", "no-cache");
     }

@@ -1,15 +1,17 @@
 //! `pssp validate`: what cleaning would do, without predicting anything.
 
+use pssp_client::ApiRequest;
+use pssp_common::plain;
 use pssp_jobs::intake::{NumberedRecord, Records, Rules};
 use pssp_predict::sequence::{CleanOptions, Cleaned, InputErrors};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Global, InputArgs};
+use crate::client::Client;
 use crate::client::jobs::parse;
-use crate::client::{Ask, Client};
 use crate::exit::{Exit, Failure};
 use crate::input::{self, Source};
-use crate::ui::{Ui, plain};
+use crate::ui::Ui;
 
 /// The most that is sent to a service.
 const MAX_BYTES: u64 = 64 << 20;
@@ -111,7 +113,7 @@ fn show(name: &str, cleaned: &Cleaned, ui: Ui) -> Result<(), Failure> {
 fn remote(source: &Source, args: &Args, global: &Global, ui: Ui) -> Result<bool, Failure> {
     let body = source.read(MAX_BYTES)?;
     let path = if args.force { "/v1/validate?force=true" } else { "/v1/validate" };
-    let json = Client::new(global)?.json(&Ask::post(path, "text/x-fasta", &body))?;
+    let json = Client::new(global)?.json(&ApiRequest::post(path, "text/x-fasta", &body))?;
     if ui.json {
         ui.json(&json)?;
         return Ok(true);

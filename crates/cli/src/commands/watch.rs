@@ -4,20 +4,22 @@ use std::io::BufReader;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use pssp_common::Backoff;
+
 use crate::args::{Global, duration};
+use crate::client::Client;
 use crate::client::jobs::{Id, Thing, Told, job};
-use crate::client::sse::Events;
-use crate::client::{Ask, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
+use pssp_client::{ApiRequest, Events};
 
 /// What the service is asked to hold an answer for (it caps it at 20 s).
 const WAIT_S: u64 = 20;
 
-/// Shortest time from one question to the next.
-const UNHELD: Duration = Duration::from_secs(1);
+/// Shortest time from one look at a job to the next.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a batch is asked for, at first and in the end.
+/// First and longest wait between two looks at a batch.
 const BATCH_POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// Arguments of `pssp watch`.
@@ -56,7 +58,7 @@ pub(crate) fn until_done(
         watch.follow_events()?;
         told = watch.look(None)?;
     }
-    let (mut pause, longest) = BATCH_POLL;
+    let mut pauses = Backoff::new(BATCH_POLL.0, BATCH_POLL.1);
     while !told.thing.is_done() {
         let left = watch.left()?;
         told = match told.thing {
@@ -65,13 +67,12 @@ pub(crate) fn until_done(
                 let told = watch.look(Some(WAIT_S.min(left.as_secs().max(1))))?;
                 // A server that has too much to do, or is about to stop, answers at once.
                 if !told.thing.is_done() {
-                    sleep(UNHELD.saturating_sub(asked.elapsed()).min(left));
+                    sleep(MIN_PAUSE.saturating_sub(asked.elapsed()).min(left));
                 }
                 told
             }
             Thing::Batch(_) => {
-                sleep(pause.min(left));
-                pause = (pause * 2).min(longest);
+                sleep(pauses.next_wait().min(left));
                 watch.look(None)?
             }
         };
@@ -123,7 +124,7 @@ impl<F: FnMut(&Told) -> Result<(), Failure>> Watch<'_, F> {
         let path = format!("/v1/jobs/{}/events", self.id);
         let mut last_event: Option<String> = None;
         loop {
-            let mut ask = Ask::get(&path).header("accept", "text/event-stream").at_most(self.left()?);
+            let mut ask = ApiRequest::get(&path).header("accept", "text/event-stream").timeout(self.left()?);
             if let Some(id) = &last_event {
                 ask = ask.header("last-event-id", id.clone());
             }

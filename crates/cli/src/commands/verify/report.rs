@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{Verdict, Why, brief};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
+use pssp_verify::{Verdict, Why, brief};
 
 /// The checks so far.
-pub(super) struct Report {
+pub(crate) struct Report {
     ui: Ui,
     url: String,
     fancy: bool,
@@ -37,12 +37,12 @@ struct Line {
 }
 
 impl Report {
-    pub(super) fn new(ui: Ui, url: String) -> Self {
+    pub(crate) fn new(ui: Ui, url: String) -> Self {
         Self { ui, url, fancy: std::io::stdout().is_terminal(), lines: Vec::new() }
     }
 
     /// Runs one check; tells whether it passed.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         group: &'static str,
         name: &'static str,
@@ -84,7 +84,7 @@ impl Report {
     }
 
     /// The sum, and the exit code. While intake is `paused` the service cannot be told to be good.
-    pub(super) fn end(self, paused: Option<&str>) -> Result<Exit, Failure> {
+    pub(crate) fn end(self, paused: Option<&str>) -> Result<Exit, Failure> {
         let [passed, failed, skipped] =
             [Outcome::Passed, Outcome::Failed, Outcome::Skipped].map(|outcome| self.count(outcome));
         let exit = match paused {

@@ -1,39 +1,42 @@
 //! Keys: who has none, or a wrong one, is let in nowhere.
 
-use super::{Check, Probe, Verdict, Why, equal, reads};
-use crate::client::Ask;
+use pssp_client::ApiRequest;
 
-pub(super) const CHECKS: &[Check] = &[
+use crate::check::{Check, reads};
+use crate::probe::Probe;
+use crate::verdict::{Verdict, Why, equal};
+
+pub(crate) const CHECKS: &[Check] = &[
     reads("without a key nothing of anybody's is told", |p| stranger(p, None)),
     reads("a wrong key is no key", |p| stranger(p, Some("certainly-not-a-key-of-this-service"))),
     reads("notices are for the operator alone", admin),
 ];
 
 fn stranger(p: &Probe, key: Option<&str>) -> Verdict {
-    let first = p.ask_as(key, &Ask::get("/v1/jobs?limit=1"))?;
+    let first = p.ask_as(key, &ApiRequest::get("/v1/jobs?limit=1"))?;
     if first.status == 200 {
         return Err(Why::Skipped("the service is open to everybody".to_owned()));
     }
     first.problem(401)?;
     for ask in [
-        Ask::get("/jobs"),
-        Ask::get("/v1/jobs/00000000-0000-7000-8000-000000000000"),
-        Ask::post("/run", super::probe::FORM, b"seq=MKVLA"),
-        Ask::post("/v1/jobs", super::probe::FASTA, b"MKVLA"),
-        Ask::post("/v1/batches", super::probe::FASTA, b">a\nMKVLA\n"),
-        Ask::post("/v1/validate", super::probe::FASTA, b"MKVLA"),
+        ApiRequest::get("/jobs"),
+        ApiRequest::get("/v1/jobs/00000000-0000-7000-8000-000000000000"),
+        ApiRequest::post("/run", crate::probe::FORM, b"seq=MKVLA"),
+        ApiRequest::post("/v1/jobs", crate::probe::FASTA, b"MKVLA"),
+        ApiRequest::post("/v1/batches", crate::probe::FASTA, b">a\nMKVLA\n"),
+        ApiRequest::post("/v1/validate", crate::probe::FASTA, b"MKVLA"),
     ] {
         p.ask_as(key, &ask)?.expect(&[401])?.needed("www-authenticate")?;
     }
     for open in ["/", "/healthz", "/v1/status"] {
-        p.ask_as(key, &Ask::get(open))?.expect(&[200])?;
+        p.ask_as(key, &ApiRequest::get(open))?.expect(&[200])?;
     }
     Ok(())
 }
 
 /// 401, or 403 where there is no admin key at all. What is sent could not be posted by anybody.
 fn admin(p: &Probe) -> Verdict {
-    let put = Ask::new(ureq::http::Method::PUT, "/v1/admin/notice").body(super::probe::JSON, b"{}");
+    let put = ApiRequest::new(ureq::http::Method::PUT, "/v1/admin/notice").body(crate::probe::JSON, b"{}");
     let status = p.ask_as(None, &put)?.expect(&[401, 403])?.status;
     let wrong = p.ask_as(Some("certainly-not-the-admin-key"), &put)?.expect(&[401, 403])?.status;
     Ok(equal("status with a wrong key", &wrong, &status)?)

@@ -4,12 +4,15 @@ use std::io::BufReader;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::probe::CHAIN;
-use super::{Answer, Check, Probe, Verdict, ensure, equal, submits, text};
-use crate::client::Ask;
-use crate::client::sse::{Event, Events};
+use pssp_client::{ApiRequest, Event, Events};
 
-pub(super) const CHECKS: &[Check] = &[
+use crate::answer::Answer;
+use crate::check::{Check, submits};
+use crate::probe::{CHAIN, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, ensure, equal};
+
+pub(crate) const CHECKS: &[Check] = &[
     submits("the stream of a job ends with finished", stream),
     submits("Last-Event-ID goes on where a stream broke off", resume),
 ];
@@ -20,7 +23,7 @@ const RECONNECT: Duration = Duration::from_millis(200);
 /// Follows the job to its end as a browser does: what ends before is connected to again, from the last event on.
 /// A service behind a gateway that cannot stream answers with one event at a time.
 fn events(p: &Probe, id: &str) -> Result<Vec<Event>, String> {
-    let deadline = Instant::now() + p.patience();
+    let deadline = Instant::now() + p.job_timeout();
     let mut events: Vec<Event> = Vec::new();
     while !events.last().is_some_and(is_last) && Instant::now() < deadline {
         if !events.is_empty() {
@@ -41,7 +44,7 @@ fn is_last(event: &Event) -> bool {
 /// The events of one connection.
 fn connect(p: &Probe, id: &str, seen: Option<String>) -> Result<Vec<Event>, String> {
     let path = format!("/v1/jobs/{id}/events");
-    let mut ask = Ask::get(&path).header("accept", "text/event-stream").at_most(p.patience());
+    let mut ask = ApiRequest::get(&path).header("accept", "text/event-stream").timeout(p.job_timeout());
     if let Some(seen) = seen {
         ask = ask.header("last-event-id", seen);
     }
@@ -82,6 +85,6 @@ fn resume(p: &Probe) -> Verdict {
     equal("events of a finished job", &events.len(), &1)?;
     let seen = events.first().and_then(|event| event.id.clone()).unwrap_or_default();
     let path = format!("/v1/jobs/{id}/events");
-    let again = p.ask(&Ask::get(&path).header("last-event-id", seen))?;
+    let again = p.ask(&ApiRequest::get(&path).header("last-event-id", seen))?;
     Ok(again.expect(&[204]).map(drop)?)
 }

@@ -4,23 +4,27 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use pssp_client::ApiRequest;
 use serde_json::{Value, json};
 
-use super::probe::{CHAIN, FASTA, JSON};
-use super::{Answer, Check, Pace, Probe, Verdict, Why, ensure, equal, submits, text};
-use crate::client::Ask;
+use crate::answer::Answer;
+use crate::check::{Check, submits};
+use crate::pace::Pace;
+use crate::probe::{CHAIN, FASTA, JSON, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, Why, ensure, equal};
 
 /// Three records, the second of which is no protein.
 const ONE_BAD: &str = ">a\nMKVLAAGIVG\n>b\nMK?LA\n>c\nMKVLAAGIVGLLLAQWKDE\n";
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     submits("a bad record is told with its place and does not sink the batch", one_bad),
     submits("results come in the order of the input", in_order),
     submits("a gzip batch is taken, as is a JSON list", packed),
     submits("a batch of bad records alone tells all of them", all_bad),
 ];
 
-fn post(p: &Probe, ask: &Ask<'_>) -> Result<Value, String> {
+fn post(p: &Probe, ask: &ApiRequest<'_>) -> Result<Value, String> {
     let answer = p.ask(ask)?.expect(&[202])?;
     let batch = answer.json()?;
     let id = text(&batch, "id");
@@ -39,7 +43,7 @@ fn lines(answer: &Answer) -> Result<Vec<Value>, String> {
 }
 
 /// Has the jobs of the batch deleted in the end.
-pub(super) fn note_jobs(p: &Probe, id: &str) -> Result<(), String> {
+pub(crate) fn note_jobs(p: &Probe, id: &str) -> Result<(), String> {
     for line in lines(&results(p, id)?)? {
         if let Some(job) = line["id"].as_str() {
             p.note_made(job);
@@ -50,7 +54,7 @@ pub(super) fn note_jobs(p: &Probe, id: &str) -> Result<(), String> {
 
 /// Waits until all records have come to an end.
 fn done(p: &Probe, id: &str) -> Result<Value, Why> {
-    let limit = p.patience();
+    let limit = p.job_timeout();
     let mut pace = Pace::start();
     loop {
         let answer = p.get(&format!("/v1/batches/{id}"))?.expect(&[200])?;
@@ -69,7 +73,7 @@ fn done(p: &Probe, id: &str) -> Result<Value, Why> {
 }
 
 fn one_bad(p: &Probe) -> Verdict {
-    let batch = post(p, &Ask::post("/v1/batches", FASTA, ONE_BAD.as_bytes()))?;
+    let batch = post(p, &ApiRequest::post("/v1/batches", FASTA, ONE_BAD.as_bytes()))?;
     equal("total", &batch["total"], &json!(3))?;
     equal("rejected", &batch["counts"]["rejected"], &json!(1))?;
     let rejected = &batch["rejected"][0];
@@ -83,7 +87,7 @@ fn one_bad(p: &Probe) -> Verdict {
 }
 
 fn in_order(p: &Probe) -> Verdict {
-    let batch = post(p, &Ask::post("/v1/batches", FASTA, ONE_BAD.as_bytes()))?;
+    let batch = post(p, &ApiRequest::post("/v1/batches", FASTA, ONE_BAD.as_bytes()))?;
     let id = text(&batch, "id");
     done(p, id)?;
     let lines = lines(&results(p, id)?)?;
@@ -99,19 +103,19 @@ fn in_order(p: &Probe) -> Verdict {
 }
 
 /// `bytes` as gzip.
-pub(super) fn gzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn gzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(bytes).and_then(|()| packed.finish()).map_err(|e| format!("packing failed: {e}"))
 }
 
 fn packed(p: &Probe) -> Verdict {
     let body = gzip(format!(">a\n{CHAIN}\n>b\n{CHAIN}\n").as_bytes())?;
-    let encoded = post(p, &Ask::post("/v1/batches", FASTA, &body).header("content-encoding", "gzip"))?;
+    let encoded = post(p, &ApiRequest::post("/v1/batches", FASTA, &body).header("content-encoding", "gzip"))?;
     equal("records of a gzip encoding", &encoded["total"], &json!(2))?;
-    let typed = post(p, &Ask::post("/v1/batches", "application/gzip", &body))?;
+    let typed = post(p, &ApiRequest::post("/v1/batches", "application/gzip", &body))?;
     equal("records of a gzip file", &typed["total"], &json!(2))?;
     let list = json!([{ "name": "a", "sequence": CHAIN }, { "sequence": CHAIN }]).to_string();
-    let listed = post(p, &Ask::post("/v1/batches", JSON, list.as_bytes()))?;
+    let listed = post(p, &ApiRequest::post("/v1/batches", JSON, list.as_bytes()))?;
     equal("records of a JSON list", &listed["total"], &json!(2))?;
     let counts = done(p, text(&listed, "id"))?["counts"].take();
     Ok(equal("finished", &counts["finished"], &json!(2))?)

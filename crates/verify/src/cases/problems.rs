@@ -1,10 +1,12 @@
 //! Errors: RFC 9457 problem details, each with the right status.
 
+use pssp_client::ApiRequest;
 use ureq::http::Method;
 
-use super::probe::{CHAIN, FASTA, JSON};
-use super::{Check, Probe, Verdict, Why, ensure, equal, reads, text};
-use crate::client::Ask;
+use crate::check::{Check, reads};
+use crate::probe::{CHAIN, FASTA, JSON, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, Why, ensure, equal};
 
 /// No job has this id.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -12,7 +14,7 @@ const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 /// A larger limit is taken on trust: to go over it would cost more than it tells.
 const LARGEST: u64 = 64 << 20;
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     reads("an unknown job, batch or route is 404", not_found),
     reads("another verb is 405 with Allow", method),
     reads("an unknown body is 415", media),
@@ -35,7 +37,7 @@ fn not_found(p: &Probe) -> Verdict {
 }
 
 fn method(p: &Probe) -> Verdict {
-    let answer = p.ask(&Ask::new(Method::PUT, "/v1/jobs").body(JSON, b"{}"))?;
+    let answer = p.ask(&ApiRequest::new(Method::PUT, "/v1/jobs").body(JSON, b"{}"))?;
     let allow = answer.needed("allow")?.to_owned();
     ensure(allow.contains("POST") && allow.contains("GET"), || format!("Allow is {allow:?}"))?;
     answer.problem(405)?;
@@ -44,7 +46,7 @@ fn method(p: &Probe) -> Verdict {
 
 fn media(p: &Probe) -> Verdict {
     p.post("/v1/validate", "image/png", b"MKVLA")?.problem(415)?;
-    let packed = Ask::post("/v1/validate", FASTA, b"MKVLA").header("content-encoding", "br");
+    let packed = ApiRequest::post("/v1/validate", FASTA, b"MKVLA").header("content-encoding", "br");
     p.ask(&packed)?.problem(415)?;
     Ok(())
 }
@@ -55,9 +57,10 @@ fn too_large(p: &Probe) -> Verdict {
     if limit > LARGEST {
         return Err(Why::Skipped(format!("the limit of {limit} bytes is too large to go over")));
     }
-    let body = super::batch::gzip(&vec![b'A'; usize::try_from(limit + 1).unwrap_or_default()])?;
-    let problem =
-        p.ask(&Ask::post("/v1/validate", FASTA, &body).header("content-encoding", "gzip"))?.problem(413)?;
+    let body = crate::cases::batch::gzip(&vec![b'A'; usize::try_from(limit + 1).unwrap_or_default()])?;
+    let problem = p
+        .ask(&ApiRequest::post("/v1/validate", FASTA, &body).header("content-encoding", "gzip"))?
+        .problem(413)?;
     equal("limit.name", &text(&problem["limit"], "name"), &"max_body_bytes")?;
     Ok(equal("limit.value", &problem["limit"]["value"].as_u64(), &Some(limit))?)
 }
@@ -67,7 +70,7 @@ fn unparsable(p: &Probe) -> Verdict {
         let problem = p.post("/v1/validate", JSON, body.as_bytes())?.problem(400)?;
         ensure(problem["errors"][0]["line"].is_u64(), || format!("{body}: no place is told"))?;
     }
-    let body = Ask::post("/v1/validate", FASTA, CHAIN.as_bytes()).header("content-encoding", "gzip");
+    let body = ApiRequest::post("/v1/validate", FASTA, CHAIN.as_bytes()).header("content-encoding", "gzip");
     p.ask(&body)?.problem(400)?;
     Ok(())
 }
@@ -86,7 +89,7 @@ fn refused(p: &Probe) -> Verdict {
 }
 
 /// While intake is paused.
-pub(super) fn paused(p: &Probe) -> Verdict {
+pub(crate) fn paused(p: &Probe) -> Verdict {
     for path in ["/v1/jobs", "/v1/batches"] {
         let answer = p.post(path, FASTA, b">a\nMKVLA\n")?.expect(&[503])?;
         answer.retry_after()?;
@@ -94,7 +97,7 @@ pub(super) fn paused(p: &Probe) -> Verdict {
         let kind = text(&problem, "type");
         ensure(kind.ends_with(":maintenance"), || format!("type is {kind:?}"))?;
     }
-    p.post("/run", super::probe::FORM, b"seq=MKVLA")?.expect(&[503])?.retry_after()?;
+    p.post("/run", crate::probe::FORM, b"seq=MKVLA")?.expect(&[503])?.retry_after()?;
     p.get("/jobs")?.expect(&[200])?;
     p.get("/v1/jobs")?.expect(&[200])?;
     Ok(())

@@ -1,15 +1,18 @@
 //! Results: every format, what they say, and pictures.
 
+use pssp_client::ApiRequest;
 use serde_json::Value;
 
-use super::probe::CHAIN;
-use super::{Check, Probe, Verdict, ensure, equal, labels, submits, text};
-use crate::client::Ask;
+use crate::check::{Check, submits};
+use crate::labels;
+use crate::probe::{CHAIN, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, ensure, equal};
 
 /// The columns of the tables.
 const COLUMNS: &str = "id pos aa ss3 p_h p_e p_c ss8 acc dis p_dis tm2 tm8";
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     submits("JSON has labels, probabilities, confidence and the method", json),
     submits("classic text has its eight lines", classic),
     submits("ss2 has a row for each residue, in the order C H E", ss2),
@@ -151,9 +154,10 @@ fn every_format(p: &Probe) -> Verdict {
 fn negotiated(p: &Probe) -> Verdict {
     let path = format!("/v1/jobs/{}/result", p.finished()?);
     p.get(&path)?.expect(&[200])?.media("application/json")?;
-    let csv = p.ask(&Ask::get(&path).header("accept", "text/csv"))?.expect(&[200])?.media("text/csv")?;
+    let csv =
+        p.ask(&ApiRequest::get(&path).header("accept", "text/csv"))?.expect(&[200])?.media("text/csv")?;
     equal("result by Accept", &csv.text(), &fetch(p, "csv", "text/csv")?)?;
-    p.ask(&Ask::get(&path).header("accept", "image/png"))?.problem(406)?;
+    p.ask(&ApiRequest::get(&path).header("accept", "image/png"))?.problem(406)?;
     Ok(())
 }
 

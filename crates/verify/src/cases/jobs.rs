@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use pssp_client::ApiRequest;
 use pssp_jobs::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::probe::{CHAIN, FASTA, FORM, JSON, NAME};
-use super::{Answer, Check, Probe, Verdict, Why, ensure, equal, submits, text};
-use crate::client::Ask;
+use crate::answer::Answer;
+use crate::check::{Check, submits};
+use crate::probe::{CHAIN, FASTA, FORM, JSON, NAME, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, Why, ensure, equal};
 
 /// What every job tells.
 const FIELDS: &[&str] = &[
@@ -33,7 +36,7 @@ const CANCEL_TRIES: usize = 5;
 /// How often a job that was computed although a result was there is waited for.
 const REUSE_TRIES: usize = 3;
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     submits("POST /v1/jobs answers 202 with Location, Retry-After and the job", submit),
     submits("Prefer: wait holds the answer until the job is finished", wait),
     submits("a finished job tells its times in order, and when it expires", times),
@@ -53,7 +56,7 @@ fn request(sequence: &str) -> String {
 
 fn submit(p: &Probe) -> Verdict {
     let body = request(CHAIN);
-    let (answer, job) = p.submit(&Ask::post("/v1/jobs", JSON, body.as_bytes()))?;
+    let (answer, job) = p.submit(&ApiRequest::post("/v1/jobs", JSON, body.as_bytes()))?;
     let answer = answer.expect(&[202])?.media("application/json")?;
     let this = format!("/v1/jobs/{}", text(&job, "id"));
     equal("Location", &answer.needed("location")?, &this.as_str())?;
@@ -73,7 +76,7 @@ fn submit(p: &Probe) -> Verdict {
 fn wait(p: &Probe) -> Verdict {
     let id = delayed(p, CHAIN)?;
     let path = format!("/v1/jobs/{id}");
-    let answer = p.ask(&Ask::get(&path).header("prefer", "wait=20"))?.expect(&[200])?;
+    let answer = p.ask(&ApiRequest::get(&path).header("prefer", "wait=20"))?.expect(&[200])?;
     let status = text(&answer.json()?, "status").to_owned();
     if status != "finished" {
         answer.retry_after()?;
@@ -112,7 +115,7 @@ fn reuse(p: &Probe) -> Verdict {
     }
     let first = p.finished()?;
     let body = request(&CHAIN.to_lowercase());
-    let ask = Ask::post("/v1/jobs", JSON, body.as_bytes()).header("cache-control", "max-age=604800");
+    let ask = ApiRequest::post("/v1/jobs", JSON, body.as_bytes()).header("cache-control", "max-age=604800");
     let mut tries = 0..REUSE_TRIES;
     let (answer, job) = loop {
         let (answer, job) = p.submit(&ask)?;
@@ -147,7 +150,7 @@ fn bodies(p: &Probe) -> Verdict {
         ("text/plain", CHAIN, json!(null)),
         (FORM, &form, json!(null)),
     ] {
-        let (_, job) = p.submit(&Ask::post("/v1/jobs", kind, body.as_bytes()))?;
+        let (_, job) = p.submit(&ApiRequest::post("/v1/jobs", kind, body.as_bytes()))?;
         equal(&format!("length from {kind}"), &job["length"], &json!(CHAIN.len()))?;
         equal(&format!("name from {kind}"), &job["name"], &name)?;
     }
@@ -158,10 +161,10 @@ fn etag(p: &Probe) -> Verdict {
     let path = format!("/v1/jobs/{}", p.finished()?);
     let first = p.get(&path)?.expect(&[200])?;
     let tag = first.needed("etag")?;
-    let again = p.ask(&Ask::get(&path).header("if-none-match", tag))?.expect(&[304])?;
+    let again = p.ask(&ApiRequest::get(&path).header("if-none-match", tag))?.expect(&[304])?;
     ensure(again.body.is_empty(), || "304 has a body".to_owned())?;
     equal("ETag of 304", &again.needed("etag")?, &tag)?;
-    let other = p.ask(&Ask::get(&path).header("if-none-match", "\"another\""))?.expect(&[200])?;
+    let other = p.ask(&ApiRequest::get(&path).header("if-none-match", "\"another\""))?.expect(&[200])?;
     Ok(equal("the job, asked again", &other.json()?, &first.json()?)?)
 }
 
@@ -214,7 +217,7 @@ fn cancel(p: &Probe) -> Verdict {
         }
         equal("status", &text(&first.json()?, "status"), &"cancelled")?;
         p.post(&format!("{path}/cancel"), JSON, b"")?.expect(&[200])?;
-        let held = p.ask(&Ask::get(&path).header("prefer", "wait=2"))?.expect(&[200])?.json()?;
+        let held = p.ask(&ApiRequest::get(&path).header("prefer", "wait=2"))?.expect(&[200])?.json()?;
         equal("status afterwards", &text(&held, "status"), &"cancelled")?;
         p.get(&format!("{path}/result"))?.problem(409)?;
         let old = p.get(&format!("/jobs/{id}"))?.expect(&[200])?.json()?;
@@ -242,6 +245,6 @@ fn delete(p: &Probe) -> Verdict {
     }
     // Not held for those who wait for what is gone.
     let since = std::time::Instant::now();
-    p.ask(&Ask::get(&path).header("prefer", "wait=20"))?.problem(404)?;
+    p.ask(&ApiRequest::get(&path).header("prefer", "wait=20"))?.problem(404)?;
     Ok(ensure(since.elapsed() < Duration::from_secs(10), || "a deleted job is waited for".to_owned())?)
 }
