@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use pssp_aws_local::dynamodb;
 use pssp_aws_local::gateway::Front;
-use pssp_aws_local::twin::{DEAD_LETTERS, Options, QUEUE, TABLE, Twin};
+use pssp_aws_local::local::{DEAD_LETTERS, LocalAws, Options, QUEUE, TABLE};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs both functions as Lambda would, on this machine, until Ctrl-C.
@@ -95,8 +95,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
             program.display()
         );
     }
-    let twin = Twin::start(options).await?;
-    writeln!(std::io::stdout(), "{}", describe(&twin))?;
+    let local = LocalAws::start(options).await?;
+    writeln!(std::io::stdout(), "{}", describe(&local))?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -104,13 +104,13 @@ async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn describe(twin: &Twin) -> String {
+fn describe(local: &LocalAws) -> String {
     format!(
         "service    {}\nqueue      {}\n           dead letters: {DEAD_LETTERS}\ntable      {TABLE} at {}\n\
          backend    PSSP_BACKEND='{}'\nBoth functions start with their first event. Ctrl-C ends everything.",
-        twin.url(),
-        twin.sqs().queue_url(QUEUE),
-        twin.dynamodb().endpoint(),
-        twin.backend(),
+        local.url(),
+        local.sqs().queue_url(QUEUE),
+        local.dynamodb().endpoint(),
+        local.backend(),
     )
 }

@@ -19,6 +19,7 @@ mod sqlite;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pssp_common::Backoff;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::{Backend, Clock, StoreError};
 
@@ -121,7 +122,7 @@ const WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_s
 /// # Errors
 /// [`OpenError`], where waiting will not help.
 pub async fn open_when_there(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
-    let (mut pause, longest) = WAIT;
+    let mut waits = Backoff::new(WAIT.0, WAIT.1);
     let mut waited = false;
     loop {
         match open(url, clock.clone()).await {
@@ -138,8 +139,7 @@ pub async fn open_when_there(url: &str, clock: Arc<dyn Clock>) -> Result<Backend
                 return opened;
             }
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(longest);
+        tokio::time::sleep(waits.next_wait()).await;
     }
 }
 

@@ -1,7 +1,7 @@
-//! The service as its callers meet it, started in each of its homes: what the end-to-end suite
+//! The service as its callers meet it, started in each of its platforms: what the end-to-end suite
 //! (`tests/it`) runs against.
 //!
-//! A [`Home`] runs the programs that are deployed, as they are deployed: `pssp serve` over a file;
+//! A [`Platform`] runs the programs that are deployed, as they are deployed: `pssp serve` over a file;
 //! `pssp-api` and `pssp-worker` over a Redis of their own; the same two as Lambda functions over
 //! stand-ins of SQS and DynamoDB. Everything listens on loopback and ends with the test.
 
@@ -23,7 +23,7 @@ pub use embedded::Embedded;
 pub use program::until;
 pub use redis::Redis;
 
-/// Settings of every home: one thread, so that jobs wait for each other, and a worker that is
+/// Settings of every platform: one thread, so that jobs wait for each other, and a worker that is
 /// quickly missed.
 pub const SETTINGS: &[(&str, &str)] = &[
     ("PSSP_WORKERS", "1"),
@@ -37,7 +37,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// A running service, and what can be done to it.
-pub trait Home {
+pub trait Platform {
     /// A client of it.
     fn client(&self) -> Client;
 
@@ -72,10 +72,10 @@ pub trait Home {
 /// # Panics
 /// If it fails.
 #[must_use]
-pub fn operate(home: &dyn Home, args: &[&str]) -> String {
+pub fn operate(platform: &dyn Platform, args: &[&str]) -> String {
     let command = args.iter().position(|arg| !arg.starts_with('-')).unwrap() + 1;
-    let backend = home.backend();
-    pssp(home, &[&args[..command], &["--backend", backend.as_str()], &args[command..]].concat())
+    let backend = platform.backend();
+    pssp(platform, &[&args[..command], &["--backend", backend.as_str()], &args[command..]].concat())
 }
 
 /// Runs `pssp` as a user of the service, and returns what it said.
@@ -83,9 +83,9 @@ pub fn operate(home: &dyn Home, args: &[&str]) -> String {
 /// # Panics
 /// If it fails.
 #[must_use]
-pub fn pssp(home: &dyn Home, args: &[&str]) -> String {
+pub fn pssp(platform: &dyn Platform, args: &[&str]) -> String {
     let mut command = program::command("pssp");
-    command.env("PSSP_URL", home.client().url()).envs(home.operator_env());
+    command.env("PSSP_URL", platform.client().url()).envs(platform.operator_env());
     let done = command.args(args).current_dir(program::repository()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "pssp {args:?}: {}\n{out}\n{err}", done.status);

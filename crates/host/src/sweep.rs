@@ -6,7 +6,7 @@ use pssp_jobs::service::{SWEEP_LIMIT, Swept};
 use pssp_jobs::{Jobs, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::jittered;
+use pssp_common::jittered;
 
 /// The pause between sweeps while there is more to do than one takes: work goes first.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(20);

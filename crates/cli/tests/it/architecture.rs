@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::root;
 
-/// Drivers of stores and queues, and what belongs to one home only.
+/// Drivers of stores and queues, and what belongs to one platform only.
 const DRIVERS: &[&str] =
     &["aws-*", "lambda_*", "redis", "fred", "deadpool-redis", "rusqlite", "libsqlite3-sys"];
 /// HTTP.
@@ -78,7 +78,7 @@ fn the_host_knows_no_backend_and_no_function() {
 
 /// What stands in for AWS is no part of what runs there, and shares no code with it that could hide a mistake.
 #[test]
-fn the_twin_of_aws_knows_none_of_us() {
+fn local_aws_depends_on_none_of_our_crates() {
     check(
         "pssp-aws-local",
         &[BACKENDS, FUNCTIONS, DRIVERS, &["pssp-jobs", "pssp-host", "pssp-predict", "pssp"]],

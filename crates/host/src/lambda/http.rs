@@ -12,8 +12,8 @@ use lambda_http::{Body, IntoResponse, Request, RequestExt, Response, Service, se
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use super::mount::Mount;
-use super::{Invocation, told};
+use super::base_path::BasePath;
+use super::{Invocation, runtime_error};
 
 /// The largest answer that fits Lambda's 6 MB once it is written as base64 within its envelope.
 pub const MAX_ANSWER: usize = (6 * 1024 * 1024 - 64 * 1024) / 4 * 3;
@@ -21,17 +21,17 @@ pub const MAX_ANSWER: usize = (6 * 1024 * 1024 - 64 * 1024) / 4 * 3;
 /// The largest body of a request that fits likewise.
 pub const MAX_REQUEST: usize = MAX_ANSWER;
 
-/// How long an API Gateway waits for an answer (29 s), with a second to spare. Function URLs and load
-/// balancers wait as long as the function may run.
-const GATEWAY: Duration = Duration::from_secs(28);
+/// How long a handler may take behind an API Gateway, which waits 29 s. Function URLs and load balancers wait as long as
+/// the function may run.
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(28);
 
-/// What is kept of the function's time for handing the answer over.
+/// The part of the function's time that is kept for sending the answer.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// What an event tells about its request beside the request itself.
+/// What an event says about its request beside the request itself.
 #[derive(Debug, Clone)]
-pub struct Through {
-    /// What callers have to put before our paths, for links.
+pub struct GatewayContext {
+    /// What callers put before the paths of the service, for links.
     pub prefix: String,
     /// When the answer must be there.
     pub answer_by: Instant,
@@ -39,22 +39,22 @@ pub struct Through {
     pub request_id: String,
 }
 
-/// Answers events until the platform ends the process. `enter` puts what a handler shall know of the
-/// gateway among the extensions of a request.
+/// Answers events until the platform ends the process. `enter` adds what handlers need to know of the gateway to the
+/// extensions of a request.
 ///
 /// # Errors
 /// If the Runtime API does not answer.
 pub async fn run(
     router: Router,
-    enter: impl Fn(&mut Extensions, Through) + Send + Sync + 'static,
+    enter: impl Fn(&mut Extensions, GatewayContext) + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
-    lambda_http::run(service(router, enter)).await.map_err(told)
+    lambda_http::run(service(router, enter)).await.map_err(runtime_error)
 }
 
 /// What [`run`] runs: from an event's request to its answer.
 pub fn service(
     router: Router,
-    enter: impl Fn(&mut Extensions, Through) + Send + Sync + 'static,
+    enter: impl Fn(&mut Extensions, GatewayContext) + Send + Sync + 'static,
 ) -> impl Service<Request, Response = Answer, Error = Infallible, Future: Send + 'static> + Clone + Send + 'static
 {
     let enter = Arc::new(enter);
@@ -63,35 +63,35 @@ pub fn service(
 
 async fn answer<E>(router: Router, request: Request, enter: Arc<E>) -> Result<Answer, Infallible>
 where
-    E: Fn(&mut Extensions, Through),
+    E: Fn(&mut Extensions, GatewayContext),
 {
     let invocation = Invocation::of(&request.lambda_context());
-    let mount = Mount::of(&request);
+    let path = BasePath::of(&request);
     let answer_by = answer_by(&request, &invocation);
-    let through = Through { prefix: mount.prefix, answer_by, request_id: invocation.request_id };
+    let context = GatewayContext { prefix: path.prefix, answer_by, request_id: invocation.request_id };
     let mut inner = axum::http::Request::new(body(&request));
     *inner.method_mut() = request.method().clone();
     *inner.headers_mut() = request.headers().clone();
-    let Ok(uri) = uri(&mount.path, request.uri().query()) else {
+    let Ok(uri) = uri(&path.path, request.uri().query()) else {
         return Ok(Answer::plain(StatusCode::BAD_REQUEST, "the path cannot be read\n"));
     };
     *inner.uri_mut() = uri;
-    enter(inner.extensions_mut(), through);
+    enter(inner.extensions_mut(), context);
     let (parts, body) = match router.oneshot(inner).await {
         Ok(response) => response.into_parts(),
         Err(never) => match never {},
     };
     let Ok(bytes) = axum::body::to_bytes(body, MAX_ANSWER).await else {
-        // It broke off, or the router keeps to no limit: there is no half an answer here.
+        // The body broke off or is over the limit. Half an answer cannot be sent.
         return Ok(Answer::plain(StatusCode::BAD_GATEWAY, "the answer broke off; ask again\n"));
     };
     let mut response = Response::from_parts(parts, encoded(bytes.into()));
-    // The connection is the gateway's.
+    // The gateway decides about the connection.
     response.headers_mut().remove(header::CONNECTION);
     Ok(Answer(response))
 }
 
-/// Decoded from base64 by now, if it was sent so.
+/// The body, which the library has decoded from base64 if need be.
 fn body(request: &Request) -> axum::body::Body {
     match request.body() {
         Body::Text(text) => text.clone().into(),
@@ -117,11 +117,11 @@ fn answer_by(request: &Request, invocation: &Invocation) -> Instant {
         }
         _ => false,
     };
-    if is_gateway { end.min(Instant::now() + GATEWAY) } else { end }
+    if is_gateway { end.min(Instant::now() + GATEWAY_TIMEOUT) } else { end }
 }
 
-/// Text as it is, the rest as base64, which a gateway turns back. Text in which so much has to be
-/// escaped that base64 is shorter goes so too: then what fits is known by its length.
+/// Text as it is, other bytes as base64, which the gateway decodes. Text that needs so many escapes that base64 is
+/// shorter is sent as base64 too. So the length alone tells whether an answer fits.
 fn encoded(bytes: Vec<u8>) -> Body {
     let escaped: usize = bytes.iter().map(|&byte| escaped(byte)).sum();
     match String::from_utf8(bytes) {
@@ -132,7 +132,7 @@ fn encoded(bytes: Vec<u8>) -> Body {
     }
 }
 
-/// How long a byte is in a JSON string.
+/// Length of a byte in a JSON string.
 const fn escaped(byte: u8) -> usize {
     match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 2,
@@ -141,7 +141,7 @@ const fn escaped(byte: u8) -> usize {
     }
 }
 
-/// An answer whose encoding is decided already.
+/// An answer with its final encoding.
 #[derive(Debug)]
 pub struct Answer(Response<Body>);
 

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent, Service};
-use pssp_host::lambda::http::{self, Through};
+use pssp_host::lambda::http::{self, GatewayContext};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -16,17 +16,17 @@ const TIME: Duration = Duration::from_secs(60);
 
 /// Answers with what it sees: prefix, verb, path, and body.
 async fn echo(request: Request) -> Response {
-    let through = request.extensions().get::<Through>().unwrap().clone();
-    let left = through.answer_by.saturating_duration_since(Instant::now()).as_secs();
-    let seen = format!("{} [{}] {}", request.method(), through.prefix, request.uri());
+    let context = request.extensions().get::<GatewayContext>().unwrap().clone();
+    let left = context.answer_by.saturating_duration_since(Instant::now()).as_secs();
+    let seen = format!("{} [{}] {}", request.method(), context.prefix, request.uri());
     let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
     let headers = [("x-seen", seen), ("x-left", left.to_string()), ("connection", "close".to_owned())];
     (headers, body).into_response()
 }
 
 async fn answer(router: Router, event: &str) -> Value {
-    let service = http::service(router, |extensions, through| {
-        extensions.insert(through);
+    let service = http::service(router, |extensions, context| {
+        extensions.insert(context);
     });
     let mut context = Context::default();
     let end = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + TIME;

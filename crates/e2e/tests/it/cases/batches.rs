@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use pssp_e2e::{Client, Home, until};
+use pssp_e2e::{Client, Platform, until};
 use serde_json::Value;
 
 const FASTA: (&str, &str) = ("content-type", "text/x-fasta");
@@ -32,8 +32,8 @@ pub(super) fn done(client: &Client, path: &str) -> Value {
     })
 }
 
-pub(crate) fn a_batch_comes_back_in_order(home: &mut dyn Home) {
-    let client = home.client();
+pub(crate) fn a_batch_comes_back_in_order(platform: &mut dyn Platform) {
+    let client = platform.client();
     let fasta = chains(120);
     let path = send(&client, &[FASTA], fasta.as_bytes());
     assert_eq!(done(&client, &path)["finished"], 120);
@@ -45,8 +45,8 @@ pub(crate) fn a_batch_comes_back_in_order(home: &mut dyn Home) {
     assert_eq!(lines.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count(), 120);
 }
 
-pub(crate) fn a_gzipped_batch_with_a_bad_record(home: &mut dyn Home) {
-    let client = home.client();
+pub(crate) fn a_gzipped_batch_with_a_bad_record(platform: &mut dyn Platform) {
+    let client = platform.client();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(b">a\nMKVLA\n>b\nMK?LA\n>c\nMKVLAAGIVG\n").unwrap();
     let path = send(&client, &[FASTA, ("content-encoding", "gzip")], &gzip.finish().unwrap());

@@ -1,19 +1,19 @@
 //! The classic face, as old clients use it.
 
-use pssp_e2e::{Home, until};
+use pssp_e2e::{Platform, until};
 
 const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
 
-fn run(home: &dyn Home, sequence: &str) -> String {
+fn run(platform: &dyn Platform, sequence: &str) -> String {
     let said =
-        home.client().send("POST", "/run", FORM, format!("seq={sequence}").as_bytes()).expect(200).text();
+        platform.client().send("POST", "/run", FORM, format!("seq={sequence}").as_bytes()).expect(200).text();
     let id = said.strip_prefix("Job ").and_then(|rest| rest.strip_suffix(" submitted to the queue\n"));
     id.unwrap_or_else(|| panic!("{said:?}")).to_owned()
 }
 
-pub(crate) fn a_classic_client_gets_its_result(home: &mut dyn Home) {
-    let client = home.client();
-    let id = run(home, "TESTTESTTEST");
+pub(crate) fn a_classic_client_gets_its_result(platform: &mut dyn Platform) {
+    let client = platform.client();
+    let id = run(platform, "TESTTESTTEST");
     assert_eq!(client.get("/jobs").json()[&id]["status"], "submitted");
     let job = until("the classic job", || {
         let job = client.get(&format!("/jobs/{id}")).json();
@@ -32,8 +32,8 @@ pub(crate) fn a_classic_client_gets_its_result(home: &mut dyn Home) {
     assert!(image.body.starts_with(b"\x89PNG\r\n\x1a\n") && image.body.ends_with(b"IEND\xaeB`\x82"));
 }
 
-pub(crate) fn classic_errors_say_what_to_do(home: &mut dyn Home) {
-    let client = home.client();
+pub(crate) fn classic_errors_say_what_to_do(platform: &mut dyn Platform) {
+    let client = platform.client();
     assert!(client.get("/").expect(200).text().contains("Try these routes"));
     assert!(client.get("/run").expect(200).text().contains("POSTing sequences to run"));
     let refused = client.send("POST", "/run", FORM, b"seq=MK%3FL").expect(400).text();
@@ -46,9 +46,9 @@ pub(crate) fn classic_errors_say_what_to_do(home: &mut dyn Home) {
     assert!(client.send("POST", "/run", &multipart, form.as_bytes()).expect(200).text().starts_with("Job "));
 }
 
-pub(crate) fn classic_delete(home: &mut dyn Home) {
-    let client = home.client();
-    let (one, two) = (run(home, "MKVLAAGIVG"), run(home, "MKVLAAGIVGA"));
+pub(crate) fn classic_delete(platform: &mut dyn Platform) {
+    let client = platform.client();
+    let (one, two) = (run(platform, "MKVLAAGIVG"), run(platform, "MKVLAAGIVGA"));
     let delete = |what: &str| client.send("DELETE", "/delete", FORM, format!("jobid={what}").as_bytes());
     assert_eq!(delete(&one).expect(200).text(), format!("Job {one} deleted\n"));
     assert_eq!(delete(&one).expect(200).text(), format!("Job {one} deleted\n"));

@@ -6,7 +6,7 @@ pub(crate) mod faults;
 pub(crate) mod jobs;
 pub(crate) mod operators;
 
-/// Makes a test of every case, on a home that the expression starts, and the list of their names.
+/// Makes a test of every case, on a platform that the expression starts, and the list of their names.
 macro_rules! cases {
     ($($group:ident: $($case:ident),+;)+) => {
         /// Every case, with its group.
@@ -17,8 +17,8 @@ macro_rules! cases {
                 $($(
                     #[test]
                     fn $case() {
-                        let mut home = $start;
-                        crate::cases::$group::$case(&mut home);
+                        let mut platform = $start;
+                        crate::cases::$group::$case(&mut platform);
                     }
                 )+)+
             };

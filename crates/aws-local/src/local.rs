@@ -25,7 +25,7 @@ pub const DEAD_LETTERS: &str = "pssp-local-dead";
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 const VISIBILITY_FACTOR: u32 = 6;
 
-/// How the twin is set up.
+/// How local AWS is set up.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The program of the API function.
@@ -78,9 +78,9 @@ impl Options {
     }
 }
 
-/// A running twin. All of it ends, its processes too, when it is dropped.
+/// A running local AWS. It ends, with its processes, when it is dropped.
 #[derive(Debug)]
-pub struct Twin {
+pub struct LocalAws {
     options: Options,
     gateway: Gateway,
     feeds: Option<Feeds>,
@@ -106,7 +106,7 @@ impl Feeds {
     }
 }
 
-impl Twin {
+impl LocalAws {
     /// Starts everything, stores first.
     ///
     /// # Errors
@@ -167,7 +167,7 @@ impl Twin {
     }
 
     /// Disables event source and schedule and kills the worker's processes: nobody works until
-    /// [`Twin::resume_worker`].
+    /// [`LocalAws::resume_worker`].
     pub fn stop_worker(&mut self) {
         self.feeds = None;
         self.worker.kill();
