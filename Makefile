@@ -27,7 +27,7 @@ setup-test:
 test: setup-test check-manifests check-aws aws-local-stack ## Run every test
 	$(CARGO) test --locked --workspace
 
-e2e: setup-test ## Run the end-to-end suite in every home
+e2e: setup-test ## Run the end-to-end suite on every platform
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked -p pssp-e2e
 

@@ -17,6 +17,7 @@ mod exit;
 mod input;
 mod pipeline;
 mod ui;
+mod warnings;
 
 /// Predicts secondary structure, solvent accessibility, disorder and membrane topology of proteins
 #[derive(Debug, Parser)]

@@ -14,6 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::input::{self, Source};
 use crate::pipeline::{self, Options, Outcome, Place, Predicted};
 use crate::ui::{self, Ui};
+use crate::warnings;
 
 /// Arguments of `pssp predict`.
 #[derive(Debug, clap::Args)]
@@ -98,7 +99,10 @@ struct Run<W: std::io::Write> {
 impl<W: std::io::Write> Run<W> {
     fn take(&mut self, source: &Source, place: &Place, outcome: Outcome) -> Result<(), Failure> {
         match outcome {
-            Outcome::Predicted(predicted) => self.write(place, &predicted)?,
+            Outcome::Predicted(predicted) => {
+                self.tell_warnings(source, place, &predicted);
+                self.write(place, &predicted)?;
+            }
             Outcome::Refused(errors) => {
                 self.tally.refused += 1;
                 let named = place.id.as_deref().map(|id| format!(" ({})", plain(id))).unwrap_or_default();
@@ -128,6 +132,14 @@ impl<W: std::io::Write> Run<W> {
         self.tally.chains += 1;
         self.tally.residues += cleaned.sequence.len();
         self.writer.entry(&entry).map_err(|e| Failure::writing("the results", &e))
+    }
+
+    /// With `--json` they are part of the output already.
+    fn tell_warnings(&self, source: &Source, place: &Place, predicted: &Predicted) {
+        let id = place.id.as_deref().map_or_else(|| source.to_string(), str::to_owned);
+        for warning in predicted.cleaned.warnings.iter().filter(|_| !self.ui.json) {
+            self.progress.suspend(|| self.ui.note(warnings::line(&id, &warning.message)));
+        }
     }
 
     /// A refused record must not be missed, even with --quiet: the exit code speaks of it.

@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::client::jobs::{Id, named};
 use crate::exit::{Exit, Failure};
 use crate::ui::{self, Ui};
+use crate::warnings;
 
 /// Arguments of `pssp result`.
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,10 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     let of_job = format!("/v1/jobs/{}/result.{extension}", args.id);
     let of_batch = format!("/v1/batches/{}/results?format={extension}", args.id);
     let mut body: Box<dyn io::Read> = match client.body(&ApiRequest::get(&of_job)) {
-        Ok(body) => Box::new(body),
+        Ok(body) => {
+            tell_warnings(&client, args.id, ui);
+            Box::new(body)
+        }
         Err(no_job) if no_job.exit == Exit::NotFound => match client.body(&ApiRequest::get(&of_batch)) {
             Ok(body) => Box::new(body),
             Err(failure) if failure.exit == Exit::NotFound => return Err(named(no_job, args.id)),
@@ -41,6 +45,15 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     };
     copy(&mut body, &mut ui::output(args.output.output.as_deref())?)?;
     Ok(Exit::Ok)
+}
+
+/// The result says nothing about the input, so the job is asked. That it cannot be read is no failure of this command.
+fn tell_warnings(client: &Client, id: Id, ui: Ui) {
+    if !ui.json
+        && let Ok(job) = client.json(&ApiRequest::get(&format!("/v1/jobs/{id}")))
+    {
+        warnings::of_job(ui, &job);
+    }
 }
 
 /// A conflict means that there is no result yet, or never will be.

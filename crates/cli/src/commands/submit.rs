@@ -14,6 +14,7 @@ use crate::client::jobs::{Id, Told, batch, job};
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::ui::Ui;
+use crate::warnings;
 
 /// The most that is read to be sent; services take less.
 const MAX_BYTES: u64 = 256 << 20;
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
         ui.note(&told.thing);
         Ok(())
     })?;
+    warnings::of_job(ui, &done.json);
     if ui.json {
         ui.json(&done.json)?;
     }
