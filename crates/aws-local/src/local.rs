@@ -1,4 +1,4 @@
-//! Everything together: stores, both functions, event source, schedule and front door.
+//! Everything together: stores, both functions, event source, schedule and gateway.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,9 +36,9 @@ pub struct Options {
     pub dynoxide: PathBuf,
     /// A file for the table; else it is in memory.
     pub database: Option<PathBuf>,
-    /// Where the front door listens; port 0 is a free one.
+    /// Where the gateway listens; port 0 is a free one.
     pub address: SocketAddr,
-    /// Which front door.
+    /// The kind of gateway.
     pub front: Front,
     /// Interval of the schedule, none without one.
     pub schedule: Option<Duration>,
@@ -166,7 +166,7 @@ impl LocalAws {
         &self.backend
     }
 
-    /// Disables event source and schedule and kills the worker's processes: nobody works until
+    /// Disables event source and schedule and kills the worker's processes: nothing is computed until
     /// [`LocalAws::resume_worker`].
     pub fn stop_worker(&mut self) {
         self.feeds = None;

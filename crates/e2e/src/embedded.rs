@@ -85,7 +85,7 @@ impl Platform for Embedded {
     }
 
     fn restart_store(&mut self) {
-        // The store lives in the process.
+        // The store is part of the process.
         self.again(true);
     }
 

@@ -1,5 +1,4 @@
-//! The service as its callers meet it, started in each of its platforms: what the end-to-end suite
-//! (`tests/it`) runs against.
+//! The service, started on each of its platforms. The end-to-end suite (`tests/it`) runs against it.
 //!
 //! A [`Platform`] runs the programs that are deployed, as they are deployed: `pssp serve` over a file;
 //! `pssp-api` and `pssp-worker` over a Redis of their own; the same two as Lambda functions over
@@ -23,8 +22,8 @@ pub use embedded::Embedded;
 pub use program::until;
 pub use redis::Redis;
 
-/// Settings of every platform: one thread, so that jobs wait for each other, and a worker that is
-/// quickly missed.
+/// Settings on every platform: one thread, so that jobs wait for each other, and a short lease, so that a lost worker is
+/// noticed soon.
 pub const SETTINGS: &[(&str, &str)] = &[
     ("PSSP_WORKERS", "1"),
     ("PSSP_LEASE", "3s"),
@@ -55,19 +54,17 @@ pub trait Platform {
     /// Workers are started again.
     fn start_workers(&mut self);
 
-    /// `kill -9` of what answers callers, and a new start of it. Where it lives in one process with
-    /// the worker, both.
+    /// `kill -9` of the API, and a new start of it. Where the worker is part of the same process, it is restarted too.
     fn restart_api(&mut self);
 
-    /// The store (and the queue) are gone as in a crash and come back with the data they had
-    /// promised to keep.
+    /// The store and the queue crash, and come back with the data that they had acknowledged.
     fn restart_store(&mut self);
 
     /// All messages of the queue are lost. The records stay.
     fn lose_messages(&mut self);
 }
 
-/// Runs an operator's command, `pssp ARGS… --backend …`, and returns what it said.
+/// Runs an operator's command, `pssp ARGS… --backend …`, and returns its output.
 ///
 /// # Panics
 /// If it fails.
@@ -78,7 +75,7 @@ pub fn operate(platform: &dyn Platform, args: &[&str]) -> String {
     pssp(platform, &[&args[..command], &["--backend", backend.as_str()], &args[command..]].concat())
 }
 
-/// Runs `pssp` as a user of the service, and returns what it said.
+/// Runs `pssp` as a user of the service, and returns its output.
 ///
 /// # Panics
 /// If it fails.

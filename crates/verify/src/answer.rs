@@ -1,4 +1,4 @@
-//! What the service answered, and what is expected of answers.
+//! An answer of the service, and what cases expect of it.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use ureq::http::{HeaderMap, Method, Response};
 use crate::text::{brief, text};
 use crate::verdict::ensure;
 
-/// Larger than any answer that is looked at.
+/// Largest body that is read, in bytes. All answers to the cases are smaller.
 const MAX_BODY: u64 = 64 << 20;
 
-/// One answer, read to its end.
+/// An answer, read to its end.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// What was asked, for reasons.
+    /// Method and path of the request, for messages.
     what: String,
     /// The HTTP status.
     pub status: u16,
@@ -33,7 +33,7 @@ impl Answer {
         Ok(Self { what, status, headers, body })
     }
 
-    /// The id of the job that was made, also where none should have been: it is to be deleted.
+    /// The id of the job that the request made, also where none should have been made, so that it can be deleted.
     pub(crate) fn made(&self, ask: &ApiRequest<'_>) -> Option<String> {
         let route = ask.path.split('?').next()?;
         if ask.method != Method::POST || !(200..300).contains(&self.status) {
@@ -59,7 +59,7 @@ impl Answer {
         Err(format!("{what}: {expected} expected, got {}{said}", self.status))
     }
 
-    /// What an answer of error says for itself.
+    /// The explanation in an answer of error.
     fn said(&self) -> String {
         let problem = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
         let detail = text(&problem, "detail");

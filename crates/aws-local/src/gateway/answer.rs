@@ -12,13 +12,13 @@ use super::event::HOP_BY_HOP;
 /// Head and body of the response that `answer` describes.
 ///
 /// # Errors
-/// Why the door would say that the function's response is malformed.
+/// Why the gateway rejects the response of the function as malformed.
 pub(super) fn read(front: &Front, answer: &[u8]) -> Result<(Parts, Vec<u8>), String> {
     let answer: Value =
         serde_json::from_slice(answer).map_err(|error| format!("the response is not JSON: {error}"))?;
     let inferred = matches!(front, Front::HttpApi | Front::FunctionUrl);
     let Some(status) = answer.get("statusCode") else {
-        // These doors take JSON without a status for the body of a 200.
+        // These gateways take JSON without a status for the body of a 200.
         return if inferred { plain(&answer) } else { Err("the response has no statusCode".to_owned()) };
     };
     let number = status.as_u64().or_else(|| status.as_str()?.parse().ok());
@@ -72,7 +72,7 @@ fn add(parts: &mut Parts, name: &str, value: &Value) -> Result<(), String> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let wrong = || format!("the response has a malformed header {name:?}");
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-    // The door knows the length of the body itself.
+    // The gateway sets the length of the body itself.
     if !HOP_BY_HOP.contains(&name.as_str()) && name != header::CONTENT_LENGTH {
         parts.headers.append(name, HeaderValue::from_str(&text).map_err(|_| wrong())?);
     }

@@ -1,4 +1,4 @@
-//! A request as the event of each front door.
+//! A request as the event of each kind of gateway.
 
 use std::collections::BTreeMap;
 
@@ -152,8 +152,8 @@ fn load_balancer(parts: &Parts, headers: &Multi) -> Value {
     })
 }
 
-/// The body as an event holds it, and whether that is base64. A REST API is told that every type is binary; the
-/// others take what is neither text nor JSON, XML or JavaScript as binary, and whatever is encoded.
+/// The body as an event holds it, and whether that is base64. A REST API is configured to
+/// take every type as binary; the others take what is neither text nor JSON, XML or JavaScript as binary, and whatever is encoded.
 fn encode(front: &Front, headers: &HeaderMap, body: &[u8]) -> (Value, bool) {
     if body.is_empty() {
         // A load balancer writes an empty string where the gateways leave the body out.

@@ -31,7 +31,7 @@ const NUMBERS: &[(&str, u64, u64, u64)] = &[
     ("VisibilityTimeout", 30, 0, 43_200),
 ];
 
-/// Kept and shown, without effect here.
+/// Attributes that are stored and shown, without effect.
 const IGNORED: &[&str] = &[
     "KmsDataKeyReusePeriodSeconds",
     "KmsMasterKeyId",

@@ -1,4 +1,4 @@
-//! From an answer that says no to a failure that says why.
+//! From an answer of error to the failure that it means.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use ureq::http::{Response, StatusCode, header};
 
 use crate::exit::{Exit, Failure, Fault};
 
-/// More than any problem of ours has.
+/// Largest body of an error that is read, in bytes.
 const MAX_BODY: u64 = 1 << 20;
 
-/// Longest text of a stranger's answer that is shown, in characters.
+/// Longest text that is shown of an answer that is no problem details, in characters.
 const MAX_SHOWN: usize = 200;
 
 /// RFC 9457 problem details, as far as they are shown.
@@ -70,7 +70,7 @@ fn explain(status: StatusCode, text: &str) -> Failure {
     Failure { faults: details.errors, problem: Some(problem), ..Failure::new(exit, message) }
 }
 
-/// Whether the detail only says what the first of the errors says, place and hint included.
+/// Whether the detail only repeats the first of the errors, place and hint included.
 fn repeats(detail: &str, errors: &[Fault]) -> bool {
     errors.first().is_some_and(|first| detail.starts_with(&first.to_string()))
 }

@@ -13,7 +13,6 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, mut command_line: clap::Command) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command_line, "pssp", &mut script);

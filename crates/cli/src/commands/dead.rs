@@ -44,7 +44,6 @@ enum Action {
     },
 }
 
-/// Runs it.
 pub(crate) fn run(args: Args, ui: Ui) -> Result<Exit, Failure> {
     let settings = args.backend.settings()?;
     runtime()?.block_on(async {

@@ -11,7 +11,7 @@ use crate::client::jobs::{job, parse};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-/// Jobs asked for at once.
+/// Jobs of one page.
 const PAGE: usize = 100;
 
 /// Arguments of `pssp list`.
@@ -35,7 +35,6 @@ struct Page {
     next: Option<String>,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let mut left = if args.all { usize::MAX } else { args.limit };

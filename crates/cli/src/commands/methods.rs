@@ -11,7 +11,6 @@ use pssp_common::plain;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-/// Runs it.
 pub(crate) fn run(_: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let json = Client::new(global)?.json(&ApiRequest::get("/v1/methods"))?;
     if ui.json {

@@ -65,7 +65,6 @@ struct SetArgs {
     pause_intake: bool,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let board = Board::open(&args.backend, global)?;
     match &args.action {

@@ -55,14 +55,13 @@ fn extensions() -> String {
     FORMATS.iter().map(|f| f.extension()).collect::<Vec<_>>().join(", ")
 }
 
-/// The format asked for, or the one that the output's name tells, or a default.
+/// The requested format, or else that of the extension of the output file, or else the default.
 pub(crate) fn choose_format(asked: Option<Format>, output: &OutputArgs, ui: Ui) -> Format {
     let told = || Format::from_extension(output.output.as_ref()?.extension()?.to_str()?);
     let default = if ui.json { Format::Ndjson } else { Format::Classic };
     asked.or_else(told).unwrap_or(default)
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let sources = input::sources(&args.input)?;
     let settings = Settings::from_env().map_err(|e| Failure::new(Exit::Input, e.to_string()))?;
@@ -142,7 +141,7 @@ impl<W: std::io::Write> Run<W> {
         }
     }
 
-    /// A refused record must not be missed, even with --quiet: the exit code speaks of it.
+    /// Shows a failure also with --quiet, since the exit code depends on it.
     fn tell(&self, text: String) {
         self.progress.suspend(|| {
             if self.ui.json {

@@ -25,7 +25,6 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let extension = choose_format(args.format, &args.output, ui).extension();
@@ -47,7 +46,8 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     Ok(Exit::Ok)
 }
 
-/// The result says nothing about the input, so the job is asked. That it cannot be read is no failure of this command.
+/// Shows the warnings of the job, which are not part of every result format. They are left out where the job cannot be
+/// read: the result is there all the same.
 fn tell_warnings(client: &Client, id: Id, ui: Ui) {
     if !ui.json
         && let Ok(job) = client.json(&ApiRequest::get(&format!("/v1/jobs/{id}")))
@@ -70,7 +70,7 @@ fn no_result(failure: Failure, id: Id) -> Failure {
     failure
 }
 
-/// Copies, and tells a broken connection from a broken pipe.
+/// Copies. A broken connection and a broken pipe are different failures.
 fn copy(from: &mut dyn io::Read, to: &mut dyn Write) -> Result<(), Failure> {
     let mut buffer = vec![0; 1 << 16];
     loop {

@@ -29,7 +29,6 @@ pub(crate) struct Args {
     metrics: bool,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     if ui.json {
         let told = SETTINGS.iter().map(

@@ -44,7 +44,7 @@ pub(crate) struct Args {
     timeout: Duration,
 }
 
-/// Runs it. One record becomes a job, several become a batch.
+/// One record becomes a job, several become a batch.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let body = body(args)?;

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     force: bool,
 }
 
-/// What is told of one record.
+/// What is shown of one record.
 #[derive(Serialize)]
 struct Verdict<'a> {
     source: String,

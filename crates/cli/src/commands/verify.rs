@@ -35,7 +35,6 @@ pub(crate) struct Args {
     restart_check: Option<PathBuf>,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = connect_each_time(global)?;
     reach(&client)?;

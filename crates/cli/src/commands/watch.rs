@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 use pssp_client::{ApiRequest, Events};
 
-/// What the service is asked to hold an answer for (it caps it at 20 s).
+/// Longest time that the service holds an answer, in seconds. Its own limit is 20 s.
 const WAIT_S: u64 = 20;
 
 /// Shortest time from one look at a job to the next.
@@ -32,7 +32,6 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let done = until_done(&client, args.id, args.timeout, |told| {
@@ -41,7 +40,7 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     Ok(done.thing.exit())
 }
 
-/// Waits until the job or batch is done, telling each change, and returns it as it is then.
+/// Waits until the job or batch is done, calls `tell` for each change, and returns it as it is then.
 ///
 /// # Errors
 /// [`Exit::TimedOut`] after `timeout`; the service's errors; what `tell` says.
@@ -84,7 +83,7 @@ struct Watch<'a, F> {
     client: &'a Client,
     id: Id,
     deadline: Option<Instant>,
-    /// What was told last.
+    /// What was shown last.
     last: Option<Thing>,
     tell: F,
 }
@@ -103,7 +102,7 @@ impl<F: FnMut(&Told) -> Result<(), Failure>> Watch<'_, F> {
         Ok(left)
     }
 
-    /// Asks how it stands and tells it if it has changed.
+    /// Reads the current state, and shows it if it has changed.
     fn look(&mut self, wait_s: Option<u64>) -> Result<Told, Failure> {
         let told = self.client.find(self.id, wait_s)?;
         self.tell(&told)?;
@@ -135,7 +134,7 @@ impl<F: FnMut(&Told) -> Result<(), Failure>> Watch<'_, F> {
                 let Ok(told) =
                     serde_json::from_str(&event.data).map_err(drop).and_then(|j| job(j).map_err(drop))
                 else {
-                    return Ok(()); // "deleted", or a stranger: asking will tell
+                    return Ok(()); // the job was deleted, or is no job: the next look shows which
                 };
                 heard = true;
                 last_event = event.id.or(last_event);

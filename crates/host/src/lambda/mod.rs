@@ -2,7 +2,7 @@
 //!
 //! - [`http`]: events of API Gateway, function URLs and load balancers, for a router
 //! - [`worker`]: batches of SQS, schedules and submissions, for a worker
-//! - [`event`]: the events of a worker, told apart by their shape
+//! - [`event`]: the events of a worker, distinguished by their shape
 //! - [`Invocation`]: id and deadline of one event
 //!
 //! One event is processed at a time, and nothing goes on after its answer: Lambda freezes the process then.

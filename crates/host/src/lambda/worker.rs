@@ -1,6 +1,6 @@
 //! Events for a worker: what the queue brings, when to sweep, what to submit.
 //!
-//! A batch is answered with the ids of the messages that shall come again (`batchItemFailures`); the
+//! A batch is answered with the ids of the messages that are to be delivered again (`batchItemFailures`); the
 //! others are deleted by the platform. Before the function's time is over unfinished jobs are released,
 //! so that none has to wait for its lease to run out.
 

@@ -9,7 +9,7 @@ use pssp_jobs::api_key::{ApiKey, ApiKeys, MIN_KEY, is_key};
 
 use super::types::{BackendUrl, LogFormat};
 
-/// The most that a receiver is asked for at once ([`pssp_jobs::JobReceiver::receive`]).
+/// The most messages that a receiver takes at once ([`pssp_jobs::JobReceiver::receive`]).
 pub(super) const MAX_SLOTS: usize = 1000;
 
 /// What may be written for a setting.

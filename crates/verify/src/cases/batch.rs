@@ -42,7 +42,7 @@ fn lines(answer: &Answer) -> Result<Vec<Value>, String> {
     told.lines().map(|line| serde_json::from_str(line).map_err(|e| format!("NDJSON: {e}"))).collect()
 }
 
-/// Has the jobs of the batch deleted in the end.
+/// Has the jobs of the batch deleted at the end.
 pub(crate) fn note_jobs(p: &Probe, id: &str) -> Result<(), String> {
     for line in lines(&results(p, id)?)? {
         if let Some(job) = line["id"].as_str() {
@@ -121,7 +121,7 @@ fn packed(p: &Probe) -> Verdict {
     Ok(equal("finished", &counts["finished"], &json!(2))?)
 }
 
-/// Refused as a whole or record by record: either way each is told.
+/// The batch may be refused as a whole or record by record. Either way each bad record is listed.
 fn all_bad(p: &Probe) -> Verdict {
     let answer = p.post("/v1/batches", FASTA, b">a\nMK?\n>b\nM!\n")?.expect(&[202, 422])?;
     let told = answer.json()?;

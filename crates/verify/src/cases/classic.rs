@@ -1,4 +1,4 @@
-//! The classic face: texts and shapes that old clients rely on.
+//! The classic API: texts and shapes that old clients rely on.
 
 use pssp_client::ApiRequest;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::probe::{ClassicJob, FORM, Probe};
 use crate::text::text;
 use crate::verdict::{Verdict, Why, ensure, equal};
 
-/// All coil, as the old service's users know.
+/// A sequence that is all coil.
 const COIL: &str = "TESTTESTTEST";
 
 /// No job has this id.

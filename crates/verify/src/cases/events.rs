@@ -17,11 +17,11 @@ pub(crate) const CHECKS: &[Check] = &[
     submits("Last-Event-ID goes on where a stream broke off", resume),
 ];
 
-/// Pause before connecting again, shorter than the one that browsers are told.
+/// Pause before connecting again, shorter than the `retry` of the stream.
 const RECONNECT: Duration = Duration::from_millis(200);
 
-/// Follows the job to its end as a browser does: what ends before is connected to again, from the last event on.
-/// A service behind a gateway that cannot stream answers with one event at a time.
+/// Follows the job to its end as a browser does: when a stream ends before, it connects again and goes on after the last
+/// event. A service behind a gateway that cannot stream answers with one event at a time.
 fn events(p: &Probe, id: &str) -> Result<Vec<Event>, String> {
     let deadline = Instant::now() + p.job_timeout();
     let mut events: Vec<Event> = Vec::new();

@@ -1,4 +1,4 @@
-//! Keys: who has none, or a wrong one, is let in nowhere.
+//! API keys: without one, or with a wrong one, nothing is accessible.
 
 use pssp_client::ApiRequest;
 
@@ -34,7 +34,7 @@ fn stranger(p: &Probe, key: Option<&str>) -> Verdict {
     Ok(())
 }
 
-/// 401, or 403 where there is no admin key at all. What is sent could not be posted by anybody.
+/// The status is 401, or 403 where there is no admin key. The notice is invalid, so that it can never be set.
 fn admin(p: &Probe) -> Verdict {
     let put = ApiRequest::new(ureq::http::Method::PUT, "/v1/admin/notice").body(crate::probe::JSON, b"{}");
     let status = p.ask_as(None, &put)?.expect(&[401, 403])?.status;

@@ -11,7 +11,7 @@ use crate::verdict::{Verdict, Why, ensure, equal};
 /// No job has this id.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 
-/// A larger limit is taken on trust: to go over it would cost more than it tells.
+/// Larger limits are not tested: the body would take too long to send.
 const LARGEST: u64 = 64 << 20;
 
 pub(crate) const CHECKS: &[Check] = &[
@@ -51,7 +51,7 @@ fn media(p: &Probe) -> Verdict {
     Ok(())
 }
 
-/// Sent packed: what is refused by its announced length may not be read to its end.
+/// Sent as gzip: a body that is refused by its length may not be read to its end.
 fn too_large(p: &Probe) -> Verdict {
     let limit = p.limit("max_body_bytes")?;
     if limit > LARGEST {

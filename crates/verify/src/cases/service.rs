@@ -30,7 +30,7 @@ const ROUTES: &[&str] = &[
     "/metrics",
 ];
 
-/// What every limit must be over.
+/// Limits that must be above zero.
 const LIMITS: &[&str] = &[
     "max_residues",
     "max_batch_records",
@@ -63,7 +63,7 @@ fn status(p: &Probe) -> Verdict {
     Ok(ensure(status["notices"].is_array(), || "notices is no list".to_owned())?)
 }
 
-/// One version: that of the program is that of its interface, and of whoever deployed it.
+/// The version of the program, that of its API description and the expected one are the same.
 fn version(p: &Probe) -> Verdict {
     let status = p.get("/v1/status")?.expect(&[200])?.json()?;
     let version = text(&status, "version");

@@ -1,4 +1,4 @@
-//! What is told of the checks: a line for each as it ends, and the sum.
+//! The report: a line for each check as it ends, and the totals.
 
 use std::io::IsTerminal;
 use std::time::Instant;
@@ -32,7 +32,7 @@ struct Line {
     outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// For information: nothing is decided on it.
+    /// Only for information.
     elapsed_ms: u128,
 }
 
@@ -41,7 +41,7 @@ impl Report {
         Self { ui, url, fancy: std::io::stdout().is_terminal(), lines: Vec::new() }
     }
 
-    /// Runs one check; tells whether it passed.
+    /// Runs one check; returns whether it passed.
     pub(crate) fn add(
         &mut self,
         group: &'static str,
@@ -83,7 +83,8 @@ impl Report {
         self.lines.iter().filter(|line| line.outcome == outcome).count()
     }
 
-    /// The sum, and the exit code. While intake is `paused` the service cannot be told to be good.
+    /// Writes the totals, and returns the exit code. While intake is `paused` not everything can be checked, so the exit code
+    /// is not that of success.
     pub(crate) fn end(self, paused: Option<&str>) -> Result<Exit, Failure> {
         let [passed, failed, skipped] =
             [Outcome::Passed, Outcome::Failed, Outcome::Skipped].map(|outcome| self.count(outcome));

@@ -13,14 +13,14 @@ use crate::exit::Failure;
 /// Jobs that are kept.
 const KEPT: usize = 2;
 
-/// What is looked at later.
+/// The formats of the results that are kept.
 const FORMATS: [&str; 2] = ["json", "txt"];
 
 /// A kept job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
     id: String,
-    /// That it was submitted with.
+    /// Its idempotency key.
     key: String,
     created_at: Timestamp,
     /// The results, to the byte, in the order of [`FORMATS`].
