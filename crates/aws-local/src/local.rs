@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::dynamodb::DynamoDb;
 use crate::event_source::{self, EventSource};
-use crate::gateway::{Front, Gateway};
+use crate::gateway::{Gateway, GatewayKind};
 use crate::runtime::{self, Function};
 use crate::schedule::Schedule;
 use crate::sqs::{self, Sqs};
@@ -39,7 +39,7 @@ pub struct Options {
     /// Where the gateway listens; port 0 is a free one.
     pub address: SocketAddr,
     /// The kind of gateway.
-    pub front: Front,
+    pub front: GatewayKind,
     /// Interval of the schedule, none without one.
     pub schedule: Option<Duration>,
     /// Receives of a message before it becomes a dead letter.
@@ -66,7 +66,7 @@ impl Options {
             dynoxide: crate::dynamodb::program(None),
             database: None,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            front: Front::HttpApi,
+            front: GatewayKind::HttpApi,
             schedule: Some(Duration::from_secs(60)),
             max_receive_count: 5,
             worker_timeout: Duration::from_secs(60),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use pssp_aws_local::dynamodb;
-use pssp_aws_local::gateway::Front;
+use pssp_aws_local::gateway::GatewayKind;
 use pssp_aws_local::local::{DEAD_LETTERS, LocalAws, Options, QUEUE, TABLE};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,9 +25,9 @@ struct Args {
     /// Port of the front door on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 5000)]
     port: u16,
-    /// Front door: http-api, rest, rest:<stage>, alb or function-url
+    /// GatewayKind door: http-api, rest, rest:<stage>, alb or function-url
     #[arg(long, default_value = "http-api")]
-    front: Front,
+    front: GatewayKind,
     /// Interval of the scheduled event to the worker; 0s for none
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     schedule: Duration,

@@ -19,8 +19,6 @@ const KNOWN: &[&str] = &[
     "crates/predict: engine/mod.rs, prediction.rs",
     "crates/predict: engine/neural/decode.rs, engine/neural/weights.rs",
     "crates/predict: fasta.rs, sequence/clean.rs",
-    "functions/api: app.rs, auth.rs",
-    "functions/api: headers.rs, problem.rs",
     "functions/worker: lambda.rs, standalone.rs",
 ];
 

@@ -11,7 +11,7 @@ use super::report::Report;
 use crate::exit::Failure;
 
 /// Jobs that are kept.
-const KEPT: usize = 2;
+const KEPT_JOBS: usize = 2;
 
 /// The formats of the results that are kept.
 const FORMATS: [&str; 2] = ["json", "txt"];
@@ -52,7 +52,7 @@ pub(crate) fn run(path: &Path, p: &Probe, paused: bool, report: &mut Report) -> 
     }
     let mut new = None;
     let made = report.add("restart", "jobs are kept for the next run", || {
-        let jobs = (0..KEPT).map(|_| keep(p)).collect::<Result<_, _>>()?;
+        let jobs = (0..KEPT_JOBS).map(|_| keep(p)).collect::<Result<_, _>>()?;
         new = Some(File { jobs });
         Ok(())
     })?;
