@@ -29,7 +29,7 @@ pub(crate) fn watching_ends_with_the_job(platform: &mut dyn Platform) {
     let id = client.submit(&long());
     let watched = pssp(platform, &["watch", &id, "--timeout", "60s"]);
     assert!(watched.lines().last().unwrap().contains("finished"), "{watched}");
-    // Whoever comes late still hears of the end.
+    // A stream that begins after the end still shows it.
     let events = client.get(&format!("/v1/jobs/{id}/events")).expect(200);
     assert!(events.header("content-type").starts_with("text/event-stream"), "{events:?}");
     assert!(events.text().contains("finished"), "{}", events.text());
@@ -68,7 +68,7 @@ pub(crate) fn a_reused_result_outlives_its_source(platform: &mut dyn Platform) {
         text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(lines(id), lines(&first));
-    // In a batch as well, never where it is not wanted, and the copy outlives the first.
+    // Records of a batch are reused too, but not where the caller wants a new result. The copy outlives the first job.
     let fasta = format!(">a\n{UBIQUITIN}\n>b\n{UBIQUITIN}\n");
     let batch =
         client.send("POST", "/v1/batches", &[("content-type", "text/x-fasta"), REUSE], fasta.as_bytes());

@@ -23,7 +23,7 @@ pub(crate) fn a_notice_pauses_intake(platform: &mut dyn Platform) {
     });
 }
 
-/// Workers that die on a job, again and again, do not go on for ever.
+/// A job whose workers are lost again and again is given up.
 pub(crate) fn what_was_given_up_is_sent_again(platform: &mut dyn Platform) {
     let long: String =
         (0..10_000_usize).map(|i| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(i * i + i / 7) % 20])).collect();
@@ -34,7 +34,7 @@ pub(crate) fn what_was_given_up_is_sent_again(platform: &mut dyn Platform) {
         let answer = platform.client().try_send("GET", &path, &[], b"")?;
         let job = (answer.status == 200).then(|| answer.json())?;
         let (status, attempts) = (job["status"].as_str().unwrap(), job["attempts"].as_u64().unwrap());
-        // Once an attempt: its record says running until its lease has run out.
+        // Once for each attempt: the job stays running until the lease has expired.
         if status == "running" && attempts > killed {
             killed = attempts;
             platform.kill_workers();
