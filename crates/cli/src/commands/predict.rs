@@ -135,9 +135,13 @@ impl<W: std::io::Write> Run<W> {
 
     /// With `--json` they are part of the output already.
     fn tell_warnings(&self, source: &Source, place: &Place, predicted: &Predicted) {
+        let warnings = &predicted.cleaned.warnings;
+        if self.ui.json || warnings.is_empty() {
+            return;
+        }
         let id = place.id.as_deref().map_or_else(|| source.to_string(), str::to_owned);
-        for warning in predicted.cleaned.warnings.iter().filter(|_| !self.ui.json) {
-            self.progress.suspend(|| self.ui.note(warnings::line(&id, &warning.message)));
+        for line in warnings::lines(&serde_json::json!({ "id": id, "warnings": warnings })) {
+            self.progress.suspend(|| self.ui.note(line));
         }
     }
 
