@@ -17,7 +17,6 @@ use graph::Graph;
 /// fails the test too.
 const KNOWN: &[&str] = &[
     "crates/predict: engine/mod.rs, prediction.rs",
-    "crates/predict: engine/neural/decode.rs, engine/neural/weights.rs",
     "crates/predict: fasta.rs, sequence/clean.rs",
     "functions/worker: lambda.rs, standalone.rs",
 ];
