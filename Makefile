@@ -39,7 +39,7 @@ check-api: setup-test $(API_TOOLS)/installed ## Check a running service against 
 	$(CARGO) build --locked -p pssp
 	@scripts/api/check.sh $(PSSP) $(API_TOOLS)/bin
 
-e2e: setup-test ## Run the end-to-end suite in every home
+e2e: setup-test ## Run the end-to-end suite on every platform
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked -p pssp-e2e
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the end-to-end suite and writes the README's table of cases and homes from what it said.
+"""Runs the end-to-end suite and writes the README's table of cases and platforms from its output.
 
 usage: matrix.py TEST-COMMAND...   (`make matrix` calls it)
 """
@@ -24,21 +24,21 @@ def cases():
 
 
 def run(command):
-    """Outcome of each test by home and case."""
-    said = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
-    outcomes = re.findall(r"^test (\w+)::(\w+) \.\.\. (\w+)", said.stdout, re.M)
-    if said.returncode != 0 or not outcomes:
-        sys.stdout.write(said.stdout)
+    """Outcome of each test by platform and case."""
+    output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    outcomes = re.findall(r"^test (\w+)::(\w+) \.\.\. (\w+)", output.stdout, re.M)
+    if output.returncode != 0 or not outcomes:
+        sys.stdout.write(output.stdout)
         sys.exit("matrix: the suite failed; the README is left as it was")
-    return {(home, case): outcome for home, case, outcome in outcomes if home != "matrix"}
+    return {(platform, case): outcome for platform, case, outcome in outcomes if platform not in ("matrix", "cases")}
 
 
 def table(outcomes):
-    homes = [h for h in ("embedded", "redis", "aws") if any(home == h for home, _ in outcomes)]
-    yield f"| | case | {' | '.join(homes)} |"
-    yield "|---|---|" + "---|" * len(homes)
+    platforms = [p for p in ("embedded", "redis", "aws") if any(platform == p for platform, _ in outcomes)]
+    yield f"| | case | {' | '.join(platforms)} |"
+    yield "|---|---|" + "---|" * len(platforms)
     for group, case in cases():
-        marks = ("passed" if outcomes.get((home, case)) == "ok" else "**no**" for home in homes)
+        marks = ("passed" if outcomes.get((platform, case)) == "ok" else "**no**" for platform in platforms)
         yield f"| {group} | {case.replace('_', ' ')} | {' | '.join(marks)} |"
 
 

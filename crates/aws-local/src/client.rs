@@ -14,7 +14,7 @@ const UNCHECKED: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// Nobody answered.
+    /// There was no answer.
     #[error("no answer from {endpoint}: {reason}")]
     Unreachable { endpoint: String, reason: String },
     /// The service refused. Holds the name of the error and its message.

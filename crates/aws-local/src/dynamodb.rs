@@ -1,7 +1,7 @@
 //! DynamoDB on loopback: the program `dynoxide` as a child, and the table of `docs/adr/0007-one-table-on-aws.md`.
 //!
 //! dynoxide wants the headers of a signature and does not check it. It is a program of its own and no dependency,
-//! because it links another SQLite than we do.
+//! because it links another SQLite than this workspace.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -110,7 +110,7 @@ async fn ready(client: &JsonClient) {
     }
 }
 
-/// A port that was free a moment ago: the program does not tell which one it took.
+/// A port that was free a moment ago. The program cannot choose one itself: it does not report which.
 async fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?.port())
 }

@@ -19,7 +19,7 @@ use crate::runtime::{Function, InvokeError};
 const LARGEST_EVENT: usize = crate::runtime::LARGEST_REQUEST;
 /// What a record has beside its body, at most, in bytes.
 const RECORD_FRAME: usize = 2048;
-/// Pause after the queue could not be asked.
+/// Pause after a failed receive.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What to read, and how.

@@ -1,6 +1,6 @@
-//! The front door: HTTP requests become events of the API function, and its responses HTTP responses.
+//! The gateway: HTTP requests become events of the API function, and its responses HTTP responses.
 //!
-//! It imitates four doors, each with its event format, limits and errors: an HTTP API (payload 2.0), a REST API
+//! It imitates four gateways, each with its event format, limits and errors: an HTTP API (payload 2.0), a REST API
 //! with a stage, an Application Load Balancer and a function URL. Departures from AWS: no TLS, no authorizers, no
 //! throttling, no CORS of the gateway's own, and a REST API maps no header names.
 
@@ -22,9 +22,9 @@ use axum::response::{IntoResponse, Response};
 use crate::http::Server;
 use crate::runtime::{Function, InvokeError};
 
-/// Which door.
+/// The kind of gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Front {
+pub enum GatewayKind {
     /// API Gateway HTTP API, payload format 2.0, stage `$default`.
     HttpApi,
     /// API Gateway REST API; paths begin with the name of the stage. Every body is binary (`*/*`).
@@ -38,7 +38,7 @@ pub enum Front {
     FunctionUrl,
 }
 
-impl FromStr for Front {
+impl FromStr for GatewayKind {
     type Err = String;
 
     /// `http-api`, `rest` (stage `local`), `rest:<stage>`, `alb` or `function-url`.
@@ -53,15 +53,15 @@ impl FromStr for Front {
     }
 }
 
-/// Limits of a door.
+/// Limits of a gateway.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>,
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>
 struct Limits {
     /// Largest body of a request and of a response, in bytes.
     body: (usize, usize),
-    /// How long the door waits for the function, and what it says then.
+    /// How long the gateway waits for the function, and its answer after that: status and message.
     wait: (Duration, StatusCode, &'static str),
-    /// What it says when the function failed, and when all environments are busy.
+    /// Its answers when the function fails, and when all environments are busy.
     failed: (StatusCode, &'static str),
     busy: (StatusCode, &'static str),
 }
@@ -71,7 +71,7 @@ const UNAVAILABLE: &str = r#"{"message":"Service Unavailable"}"#;
 const TIMED_OUT: &str = r#"{"message":"Endpoint request timed out"}"#;
 const MIB: usize = 1 << 20;
 
-impl Front {
+impl GatewayKind {
     fn limits(&self) -> Limits {
         let seconds = Duration::from_secs;
         let (internal, bad) = (StatusCode::INTERNAL_SERVER_ERROR, StatusCode::BAD_GATEWAY);
@@ -102,10 +102,10 @@ impl Front {
     }
 }
 
-/// A running front door; it ends when it is dropped.
+/// A running gateway; it ends when it is dropped.
 #[derive(Debug)]
 pub struct Gateway {
-    front: Front,
+    front: GatewayKind,
     server: Server,
 }
 
@@ -114,24 +114,24 @@ impl Gateway {
     ///
     /// # Errors
     /// When it cannot listen there.
-    pub async fn start(address: SocketAddr, front: Front, function: Function) -> io::Result<Self> {
+    pub async fn start(address: SocketAddr, front: GatewayKind, function: Function) -> io::Result<Self> {
         Self::start_with_wait(address, front, function, None).await
     }
 
-    /// As [`Gateway::start`], with another longest wait than the door's, for tests.
+    /// As [`Gateway::start`], with another longest wait than that of its kind, for tests.
     ///
     /// # Errors
     /// When it cannot listen there.
     pub async fn start_with_wait(
         address: SocketAddr,
-        front: Front,
+        front: GatewayKind,
         function: Function,
         wait: Option<Duration>,
     ) -> io::Result<Self> {
         let mut limits = front.limits();
         limits.wait.0 = wait.unwrap_or(limits.wait.0);
-        let door = Arc::new(Door { front: front.clone(), limits, function });
-        let router = Router::new().fallback(pass).with_state(door);
+        let forwarder = Arc::new(Forwarder { front: front.clone(), limits, function });
+        let router = Router::new().fallback(pass).with_state(forwarder);
         Ok(Self { front, server: Server::start(address, router).await? })
     }
 
@@ -140,35 +140,35 @@ impl Gateway {
     pub fn url(&self) -> String {
         let address = self.server.address();
         match &self.front {
-            Front::Rest { stage } => format!("http://{address}/{stage}"),
+            GatewayKind::Rest { stage } => format!("http://{address}/{stage}"),
             _ => format!("http://{address}"),
         }
     }
 }
 
-struct Door {
-    front: Front,
+struct Forwarder {
+    front: GatewayKind,
     limits: Limits,
     function: Function,
 }
 
-async fn pass(State(door): State<Arc<Door>>, request: Request<Body>) -> Response {
+async fn pass(State(forwarder): State<Arc<Forwarder>>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, door.limits.body.0).await else {
+    let Ok(body) = axum::body::to_bytes(body, forwarder.limits.body.0).await else {
         return too_large();
     };
-    let Some(event) = event::of(&door.front, &parts, &body) else {
+    let Some(event) = event::of(&forwarder.front, &parts, &body) else {
         return (StatusCode::FORBIDDEN, r#"{"message":"Forbidden"}"#).into_response();
     };
-    let invocation = door.function.invoke(event.to_string().into());
-    let answer = match tokio::time::timeout(door.limits.wait.0, invocation).await {
+    let invocation = forwarder.function.invoke(event.to_string().into());
+    let answer = match tokio::time::timeout(forwarder.limits.wait.0, invocation).await {
         Ok(answer) => answer,
-        Err(_) => return say(door.limits.wait.1, door.limits.wait.2),
+        Err(_) => return say(forwarder.limits.wait.1, forwarder.limits.wait.2),
     };
-    door.back(answer)
+    forwarder.back(answer)
 }
 
-impl Door {
+impl Forwarder {
     fn back(&self, answer: Result<Bytes, InvokeError>) -> Response {
         let failed = |reason: &str| {
             tracing::warn!("gateway: {reason}");

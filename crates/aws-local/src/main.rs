@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use pssp_aws_local::dynamodb;
-use pssp_aws_local::gateway::Front;
-use pssp_aws_local::twin::{DEAD_LETTERS, Options, QUEUE, TABLE, Twin};
+use pssp_aws_local::gateway::GatewayKind;
+use pssp_aws_local::local::{DEAD_LETTERS, LocalAws, Options, QUEUE, TABLE};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs both functions as Lambda would, on this machine, until Ctrl-C.
@@ -25,9 +25,9 @@ struct Args {
     /// Port of the front door on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 5000)]
     port: u16,
-    /// Front door: http-api, rest, rest:<stage>, alb or function-url
+    /// GatewayKind door: http-api, rest, rest:<stage>, alb or function-url
     #[arg(long, default_value = "http-api")]
-    front: Front,
+    front: GatewayKind,
     /// Interval of the scheduled event to the worker; 0s for none
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     schedule: Duration,
@@ -95,8 +95,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
             program.display()
         );
     }
-    let twin = Twin::start(options).await?;
-    writeln!(std::io::stdout(), "{}", describe(&twin))?;
+    let local = LocalAws::start(options).await?;
+    writeln!(std::io::stdout(), "{}", describe(&local))?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -104,13 +104,13 @@ async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn describe(twin: &Twin) -> String {
+fn describe(local: &LocalAws) -> String {
     format!(
         "service    {}\nqueue      {}\n           dead letters: {DEAD_LETTERS}\ntable      {TABLE} at {}\n\
          backend    PSSP_BACKEND='{}'\nBoth functions start with their first event. Ctrl-C ends everything.",
-        twin.url(),
-        twin.sqs().queue_url(QUEUE),
-        twin.dynamodb().endpoint(),
-        twin.backend(),
+        local.url(),
+        local.sqs().queue_url(QUEUE),
+        local.dynamodb().endpoint(),
+        local.backend(),
     )
 }

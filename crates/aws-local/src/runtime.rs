@@ -2,7 +2,7 @@
 //!
 //! Each execution environment is one process with a Runtime API of its own, as on AWS, with one invocation at a
 //! time. More are started while fewer than the concurrency limit run and none is idle; idle ones are kept until
-//! the function is dropped. Processes get Lambda's environment and nothing of ours, and are stopped (`SIGSTOP`)
+//! the function is dropped. Processes get Lambda's environment and nothing of this process's, and are stopped (`SIGSTOP`)
 //! while they wait for an invocation, as Lambda freezes them.
 //!
 //! Departures from AWS: no memory or CPU limit, no read-only file system, no extensions, layers or response
@@ -10,6 +10,7 @@
 
 mod api;
 mod environment;
+mod process;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -40,13 +41,13 @@ pub struct Options {
     pub args: Vec<OsString>,
     /// The function's own variables.
     pub env: Vec<(String, String)>,
-    /// Memory that the function is told that it has.
+    /// Memory size in the environment of the function, MB.
     pub memory_mb: u32,
     /// Longest invocation (on AWS up to 900 s).
     pub timeout: Duration,
     /// Reserved concurrency: processes at most.
     pub concurrency: usize,
-    /// Region that it is told to be in.
+    /// Region in the environment of the function.
     pub region: String,
 }
 
@@ -161,7 +162,7 @@ impl Function {
     pub fn kill(&self) -> usize {
         let processes = self.processes();
         for process in &processes {
-            environment::signal(*process, rustix::process::Signal::KILL);
+            process::signal(*process, rustix::process::Signal::KILL);
         }
         processes.len()
     }
@@ -178,7 +179,7 @@ impl Function {
         outcome
     }
 
-    /// The environment used last, of those whose process still lives.
+    /// The environment used last, of those whose process still runs.
     fn idle(&self) -> Option<Environment> {
         let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain_mut(Environment::is_alive);

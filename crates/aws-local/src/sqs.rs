@@ -32,7 +32,7 @@ use self::error::SqsError;
 use self::state::Shared;
 use crate::http::{Cut, Server};
 
-/// The account that the twin's resources belong to.
+/// The account that owns the resources of local AWS.
 pub const ACCOUNT: &str = "000000000000";
 
 /// A request cannot be larger than this: a batch of 1 MiB whose every character is escaped (`\u0001` is six).

@@ -19,6 +19,7 @@ mod sqlite;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pssp_common::Backoff;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::{Backend, Clock, StoreError};
 
@@ -51,10 +52,10 @@ const ELSEWHERE: &[&str] = &["sqlite", "redis", "rediss", "aws"];
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// A scheme that no build of ours has, or no scheme at all.
+    /// An unknown scheme, or no scheme at all.
     #[error("{0} is no backend: use one of {known}", known = known())]
     Unknown(String),
-    /// A backend of ours that this build was made without.
+    /// A backend that this build does not include.
     #[error("{0}: is not in this build, which has {known}", known = known())]
     NotBuilt(String),
     /// The scheme is known and the rest does not fit it; says what is expected.
@@ -91,7 +92,7 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError
         }
         "memory" => Err(OpenError::Malformed("memory: takes nothing after the colon".to_owned())),
         _ if ELSEWHERE.contains(&scheme) => Err(OpenError::NotBuilt(scheme.to_owned())),
-        // Bounded, and a name only: whatever else it is, it is not ours to print.
+        // A short name only: the rest of the text may contain a password.
         _ if scheme.len() <= 16 && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
             Err(OpenError::Unknown(format!("{scheme}:")))
         }
@@ -116,12 +117,12 @@ pub async fn open_lazily(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, Op
 const WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 /// Opens the backend, and waits for one that cannot be reached yet: a server that starts before its
-/// store need not crash and be started again. Waits for ever; drop it to stop.
+/// store need not be restarted. Waits without limit; drop the future to stop.
 ///
 /// # Errors
 /// [`OpenError`], where waiting will not help.
 pub async fn open_when_there(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
-    let (mut pause, longest) = WAIT;
+    let mut waits = Backoff::new(WAIT.0, WAIT.1);
     let mut waited = false;
     loop {
         match open(url, clock.clone()).await {
@@ -138,13 +139,12 @@ pub async fn open_when_there(url: &str, clock: Arc<dyn Clock>) -> Result<Backend
                 return opened;
             }
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(longest);
+        tokio::time::sleep(waits.next_wait()).await;
     }
 }
 
-/// Opens a backend that is in use already; for operators, who mistype. A store that would have to be
-/// created first is refused.
+/// Opens a backend that exists already. A store that would have to be created is refused: most often its name has a typing
+/// error.
 ///
 /// # Errors
 /// [`OpenError`], with what to do about it in its text.

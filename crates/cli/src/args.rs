@@ -1,26 +1,12 @@
-//! The command line: global options and the list of commands.
+//! Options that several commands share, and how their values are read.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser};
+use clap::Args;
 
-use crate::commands::Command;
-use crate::exit::EXIT_CODES;
-
-/// Where a server is looked for unless told.
+/// Address of the service unless `--url` or `PSSP_URL` is given.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:5000";
-
-/// Predicts secondary structure, solvent accessibility, disorder and membrane topology of proteins
-#[derive(Debug, Parser)]
-#[command(name = "pssp", version, after_help = EXIT_CODES, max_term_width = 100)]
-#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
-pub(crate) struct Cli {
-    #[command(flatten)]
-    pub(crate) global: Global,
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -74,12 +60,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
 
     #[test]
     fn spans_of_time() {

@@ -4,11 +4,10 @@ use std::fmt;
 use std::process::ExitCode;
 
 use pssp_api_types::Fault;
+use pssp_common::plain;
 use serde::Serialize;
 
-use crate::ui::plain;
-
-/// Exit codes, as `--help` tells them.
+/// Exit codes, as in `--help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Everything went well.
@@ -44,7 +43,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do what it was asked: what, what to do about it, and how to exit.
+/// Why a command failed: what happened, what to do about it, and how to exit.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
@@ -54,7 +53,7 @@ pub(crate) struct Failure {
     pub(crate) faults: Vec<Fault>,
     /// The server's problem details, as they came.
     pub(crate) problem: Option<serde_json::Value>,
-    /// Whoever read our output went away: nothing to say.
+    /// The reader of the output closed it: nothing is shown.
     pub(crate) quiet: bool,
 }
 
@@ -75,7 +74,7 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// The reader of our output has enough (`pssp … | head`): end without a word.
+    /// The reader closed the output (`pssp … | head`): the command ends without a message.
     pub(crate) fn broken_pipe() -> Self {
         Self { quiet: true, ..Self::new(Exit::Ok, "the output was closed") }
     }
@@ -130,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn told_in_one_line_with_the_remedy() {
+    fn one_line_with_the_remedy() {
         let failure = Failure::usage("no input", "give a FASTA file");
         assert_eq!(failure.to_string(), "no input; give a FASTA file");
         assert_eq!(failure.json()["error"]["exit"], 2);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::exit::Failure;
 
-/// How to talk.
+/// How output is written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ui {
     /// JSON for programs instead of text for people.
@@ -32,17 +32,17 @@ impl Ui {
         self.line(text)
     }
 
-    /// Something good to know on the way.
+    /// A remark on stderr, not shown with `--quiet`.
     pub(crate) fn note(self, text: impl Display) {
         if !self.quiet {
             self.warn(text);
         }
     }
 
-    /// Something that must not be missed but does not end the command.
-    #[expect(clippy::unused_self, reason = "one way to talk")]
+    /// A warning on stderr, shown with `--quiet` too.
+    #[expect(clippy::unused_self, reason = "used like the other ways to write")]
     pub(crate) fn warn(self, text: impl Display) {
-        // A closed stderr leaves nobody to tell.
+        // Nothing can be done about a closed stderr.
         let _ = writeln!(io::stderr(), "pssp: {text}");
     }
 
@@ -91,9 +91,4 @@ pub(crate) fn output(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
             Box::new(io::BufWriter::new(file))
         }
     })
-}
-
-/// Control characters and terminal escapes of text that others wrote, made harmless.
-pub(crate) fn plain(text: &str) -> String {
-    text.replace(|c: char| c.is_control(), " ")
 }

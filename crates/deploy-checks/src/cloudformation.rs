@@ -15,7 +15,7 @@ pub struct Template {
     parameters: BTreeMap<String, String>,
 }
 
-/// What a property is that is to be left out.
+/// The value of a property that is to be left out.
 const NO_VALUE: &str = "AWS::NoValue";
 
 impl Template {

@@ -1,4 +1,4 @@
-//! What the tests want to know about a Dockerfile.
+//! The parts of a Dockerfile that the tests look at.
 
 use crate::text;
 
@@ -40,7 +40,7 @@ impl Dockerfile {
         self.instructions.iter().rposition(|(name, _)| name == "FROM").unwrap_or_default()
     }
 
-    /// What an instruction of the shipped image says; empty if it has none.
+    /// The argument of an instruction of the shipped image; empty if there is no such instruction.
     #[must_use]
     pub fn says(&self, instruction: &str) -> &str {
         self.image().iter().find(|(name, _)| name == instruction).map_or("", |(_, rest)| rest)

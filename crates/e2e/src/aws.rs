@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
-use pssp_aws_local::twin::{Options, QUEUE, Twin};
+use pssp_aws_local::local::{LocalAws, Options, QUEUE};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::{Client, Home, SETTINGS, program};
+use crate::{Client, Platform, SETTINGS, program};
 
-/// The home of functions.
+/// The platform of functions.
 pub struct Aws {
-    twin: Twin,
+    local: LocalAws,
     _folder: TempDir,
     runtime: Runtime,
 }
@@ -36,18 +36,18 @@ impl Aws {
             env: settings.collect(),
             ..Options::new(program::path("pssp-api"), program::path("pssp-worker"))
         };
-        let twin = runtime.block_on(Twin::start(options)).unwrap();
-        Self { twin, _folder: folder, runtime }
+        let local = runtime.block_on(LocalAws::start(options)).unwrap();
+        Self { local, _folder: folder, runtime }
     }
 }
 
-impl Home for Aws {
+impl Platform for Aws {
     fn client(&self) -> Client {
-        Client::new(&self.twin.url())
+        Client::new(&self.local.url())
     }
 
     fn backend(&self) -> String {
-        self.twin.backend().to_owned()
+        self.local.backend().to_owned()
     }
 
     fn operator_env(&self) -> Vec<(String, String)> {
@@ -56,24 +56,24 @@ impl Home for Aws {
     }
 
     fn kill_workers(&mut self) {
-        self.twin.stop_worker();
+        self.local.stop_worker();
     }
 
     fn start_workers(&mut self) {
         let _within = self.runtime.enter();
-        self.twin.resume_worker().unwrap();
+        self.local.resume_worker().unwrap();
     }
 
     fn restart_api(&mut self) {
         // The next request starts another process.
-        self.twin.api().kill();
+        self.local.api().kill();
     }
 
     fn restart_store(&mut self) {
-        self.runtime.block_on(self.twin.restart_dynamodb()).unwrap();
+        self.runtime.block_on(self.local.restart_dynamodb()).unwrap();
     }
 
     fn lose_messages(&mut self) {
-        self.twin.sqs().purge(QUEUE);
+        self.local.sqs().purge(QUEUE);
     }
 }

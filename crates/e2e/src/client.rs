@@ -10,7 +10,7 @@ use ureq::http::Request;
 /// A header for submissions that a stored result may answer.
 pub const REUSE: (&str, &str) = ("cache-control", "max-age=604800");
 
-/// What came back.
+/// An answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status.

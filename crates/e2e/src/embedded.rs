@@ -5,9 +5,9 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::program::{Running, command, free_port};
-use crate::{Client, Home, SETTINGS};
+use crate::{Client, Platform, SETTINGS};
 
-/// The default home.
+/// The default platform.
 pub struct Embedded {
     folder: TempDir,
     port: u16,
@@ -49,7 +49,7 @@ fn url_of(folder: &TempDir) -> String {
 
 fn serve(folder: &TempDir, port: u16, with_worker: bool) -> Running {
     let addr = format!("127.0.0.1:{port}");
-    // The API alone is the same program that other homes run.
+    // The API alone is the same program that other platforms run.
     let mut program = command(if with_worker { "pssp" } else { "pssp-api" });
     if with_worker {
         program.arg("serve");
@@ -63,7 +63,7 @@ fn serve(folder: &TempDir, port: u16, with_worker: bool) -> Running {
     running
 }
 
-impl Home for Embedded {
+impl Platform for Embedded {
     fn client(&self) -> Client {
         Client::new(&format!("http://127.0.0.1:{}", self.port))
     }
@@ -85,7 +85,7 @@ impl Home for Embedded {
     }
 
     fn restart_store(&mut self) {
-        // The store lives in the process.
+        // The store is part of the process.
         self.again(true);
     }
 

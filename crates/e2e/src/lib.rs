@@ -1,7 +1,6 @@
-//! The service as its callers meet it, started in each of its homes: what the end-to-end suite
-//! (`tests/it`) runs against.
+//! The service, started on each of its platforms. The end-to-end suite (`tests/it`) runs against it.
 //!
-//! A [`Home`] runs the programs that are deployed, as they are deployed: `pssp serve` over a file;
+//! A [`Platform`] runs the programs that are deployed, as they are deployed: `pssp serve` over a file;
 //! `pssp-api` and `pssp-worker` over a Redis of their own; the same two as Lambda functions over
 //! stand-ins of SQS and DynamoDB. Everything listens on loopback and ends with the test.
 
@@ -23,8 +22,8 @@ pub use embedded::Embedded;
 pub use program::until;
 pub use redis::Redis;
 
-/// Settings of every home: one thread, so that jobs wait for each other, and a worker that is
-/// quickly missed.
+/// Settings on every platform: one thread, so that jobs wait for each other, and a short lease, so that a lost worker is
+/// noticed soon.
 pub const SETTINGS: &[(&str, &str)] = &[
     ("PSSP_WORKERS", "1"),
     ("PSSP_LEASE", "3s"),
@@ -37,7 +36,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// A running service, and what can be done to it.
-pub trait Home {
+pub trait Platform {
     /// A client of it.
     fn client(&self) -> Client;
 
@@ -55,37 +54,35 @@ pub trait Home {
     /// Workers are started again.
     fn start_workers(&mut self);
 
-    /// `kill -9` of what answers callers, and a new start of it. Where it lives in one process with
-    /// the worker, both.
+    /// `kill -9` of the API, and a new start of it. Where the worker is part of the same process, it is restarted too.
     fn restart_api(&mut self);
 
-    /// The store (and the queue) are gone as in a crash and come back with the data they had
-    /// promised to keep.
+    /// The store and the queue crash, and come back with the data that they had acknowledged.
     fn restart_store(&mut self);
 
     /// All messages of the queue are lost. The records stay.
     fn lose_messages(&mut self);
 }
 
-/// Runs an operator's command, `pssp ARGS… --backend …`, and returns what it said.
+/// Runs an operator's command, `pssp ARGS… --backend …`, and returns its output.
 ///
 /// # Panics
 /// If it fails.
 #[must_use]
-pub fn operate(home: &dyn Home, args: &[&str]) -> String {
+pub fn operate(platform: &dyn Platform, args: &[&str]) -> String {
     let command = args.iter().position(|arg| !arg.starts_with('-')).unwrap() + 1;
-    let backend = home.backend();
-    pssp(home, &[&args[..command], &["--backend", backend.as_str()], &args[command..]].concat())
+    let backend = platform.backend();
+    pssp(platform, &[&args[..command], &["--backend", backend.as_str()], &args[command..]].concat())
 }
 
-/// Runs `pssp` as a user of the service, and returns what it said.
+/// Runs `pssp` as a user of the service, and returns its output.
 ///
 /// # Panics
 /// If it fails.
 #[must_use]
-pub fn pssp(home: &dyn Home, args: &[&str]) -> String {
+pub fn pssp(platform: &dyn Platform, args: &[&str]) -> String {
     let mut command = program::command("pssp");
-    command.env("PSSP_URL", home.client().url()).envs(home.operator_env());
+    command.env("PSSP_URL", platform.client().url()).envs(platform.operator_env());
     let done = command.args(args).current_dir(program::repository()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "pssp {args:?}: {}\n{out}\n{err}", done.status);

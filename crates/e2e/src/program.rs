@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest that anything here may take: far over what it does take, since a test machine may be busy.
+/// The longest that anything here may take. It is far above what it usually takes, since a test machine may be busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Last lines of a program's log that a failed test shows.
@@ -34,7 +34,7 @@ pub(crate) fn tool(variable: &str, name: &str) -> PathBuf {
     tool
 }
 
-/// One of them with none of the settings of whoever runs the tests.
+/// A program without the settings in the environment of the tests.
 pub(crate) fn command(name: &str) -> Command {
     let mut command = Command::new(path(name));
     for (name, _) in

@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use crate::program::{Running, command, free_port};
-use crate::{Client, Home, SETTINGS};
+use crate::{Client, Platform, SETTINGS};
 
-/// The networked home.
+/// The networked platform.
 pub struct Redis {
     folder: TempDir,
     store_port: u16,
@@ -74,7 +74,7 @@ fn work(backend: &str) -> Running {
     Running::start("pssp-worker", worker)
 }
 
-impl Home for Redis {
+impl Platform for Redis {
     fn client(&self) -> Client {
         Client::new(&format!("http://127.0.0.1:{}", self.api_port))
     }

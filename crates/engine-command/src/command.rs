@@ -146,7 +146,7 @@ fn fingerprint(program: &Path, arguments: &[String]) -> Result<(String, Vec<(Pat
     }
     match digests.as_slice() {
         [only] => Ok((only.clone(), files)),
-        several => Ok((hex(&Sha256::digest(several.join("\n"))), files)),
+        several => Ok((base16ct::lower::encode_string(&Sha256::digest(several.join("\n"))), files)),
     }
 }
 
@@ -161,16 +161,8 @@ fn digest(path: &Path) -> io::Result<String> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hasher.finalize())),
+            0 => return Ok(base16ct::lower::encode_string(&hasher.finalize())),
             count => hasher.update(&buffer[..count]),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
-        text
-    })
 }

@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use pssp_common::Backoff;
 use pssp_predict::Cancel;
 
 use crate::command::SEARCH;
@@ -120,7 +121,7 @@ fn status(path: &Path) -> io::Result<Ended> {
 /// Waits until the program has ended by itself (nothing) or must be stopped (why).
 fn watch(job: &Job<'_>, child: &mut Child, written: &AtomicU64, cancel: &Cancel) -> io::Result<Option<End>> {
     let deadline = Instant::now() + job.timeout;
-    let mut pause = PAUSE.0;
+    let mut pauses = Backoff::new(PAUSE.0, PAUSE.1);
     loop {
         if cancel.is_cancelled() {
             return Ok(Some(End::Cancelled));
@@ -135,8 +136,7 @@ fn watch(job: &Job<'_>, child: &mut Child, written: &AtomicU64, cancel: &Cancel)
         if wait(child, Duration::ZERO)?.is_some() {
             return Ok(None);
         }
-        thread::sleep(pause.min(left));
-        pause = (pause * 2).min(PAUSE.1);
+        thread::sleep(pauses.next_wait().min(left));
     }
 }
 

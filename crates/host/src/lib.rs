@@ -1,4 +1,4 @@
-//! The thin adapter between handlers and wherever they run. Knows no backend and no function.
+//! The adapter between handlers and the platform that they run on. Depends on no backend and no function.
 //!
 //! - [`settings`]: one list of environment variables, validated at start
 //! - [`telemetry`]: logs and metrics
@@ -8,13 +8,13 @@
 //! - [`sweep`]: the loop that repairs what is overdue
 //! - [`liveness`]: whether the poll loop is doing well
 //! - [`probes`]: what a worker process answers about itself
-//! - `lambda` (feature `lambda`): the same functions on AWS Lambda, which brings the requests and messages
+//! - `lambda` (feature `lambda`): the same on AWS Lambda, from which requests and messages come as events
+//! - [`deferred`]: a router that is set after the server starts
 //! - [`program`]: what the mains share
 
-mod backoff;
+pub mod deferred;
 #[cfg(feature = "lambda")]
 pub mod lambda;
-pub mod later;
 pub mod liveness;
 pub mod poll;
 pub mod probes;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How the poll loop is doing. Cheap to clone; clones tell of the same loop.
+/// The state of the poll loop. Clones are cheap and show the same loop.
 #[derive(Debug, Clone, Default)]
 pub struct Liveness(Arc<Shared>);
 

@@ -12,13 +12,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pssp_common::Backoff;
 use pssp_jobs::{Delivery, Disposition, Handler, JobReceiver, Jobs, Receipt, Slot, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backoff::Backoff;
 use crate::liveness::Liveness;
 use crate::processor::{self, MessageProcessor};
 
@@ -100,7 +100,7 @@ impl Poller {
         let this = Arc::new(self);
         let slots = Arc::new(Semaphore::new(this.options.slots));
         let tasks = TaskTracker::new();
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(15));
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(15)).with_jitter();
         while let Some(room) = this.room(&slots, &shutdown).await {
             match this.fetch(room.len(), &shutdown).await {
                 Ok(deliveries) => {
@@ -174,7 +174,7 @@ impl Poller {
             tracing::warn!(%error, "cannot receive messages, will go on trying: {error}");
         }
         tokio::select! {
-            () = tokio::time::sleep(backoff.next()) => {}
+            () = tokio::time::sleep(backoff.next_wait()) => {}
             () = shutdown.cancelled() => {}
         }
     }

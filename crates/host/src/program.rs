@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use pssp_common::error_chain;
+
 use crate::settings::{self, LogFormat, Settings};
 
 /// A program that has no arguments but these two.
@@ -48,7 +50,7 @@ impl Program {
         match self.start(serve) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(&format!("{}: {}", self.name, told(&error)));
+                complain(&format!("{}: {}", self.name, error_chain(error.as_ref())));
                 ExitCode::FAILURE
             }
         }
@@ -59,21 +61,20 @@ impl Program {
         F: Future<Output = anyhow::Result<()>>,
     {
         let mut settings = Settings::from_env()?;
-        if home() == Home::Lambda && std::env::var_os("PSSP_LOG_FORMAT").is_none() {
-            settings.log.format = LogFormat::Json; // CloudWatch takes lines of JSON apart
+        if platform() == Platform::Lambda && std::env::var_os("PSSP_LOG_FORMAT").is_none() {
+            settings.log.format = LogFormat::Json; // CloudWatch parses lines of JSON
         }
         crate::telemetry::init(&settings.log);
-        warn_of_strangers(&[]);
+        warn_of_unknown_settings(&[]);
         tracing::info!(version = self.version, "{} {} on {}", self.name, self.version, settings.backend);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(serve(settings));
-        // Dropping it would wait for ever for an engine that does not heed its cancellation.
+        // To drop the runtime would wait for ever for an engine that ignores its cancellation.
         runtime.shutdown_timeout(LAST_THREADS);
         outcome
     }
 
-    /// Asks the program that runs beside this one with the same settings: for containers, which have
-    /// no curl.
+    /// Asks the program that runs beside this one with the same settings. For containers, which have no curl.
     fn healthcheck(self) -> ExitCode {
         let settings = match Settings::from_env() {
             Ok(settings) => settings,
@@ -109,19 +110,19 @@ impl Program {
     }
 }
 
-/// Where a program runs, and so who brings it its work.
+/// Where a program runs, and so where its work comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Home {
+pub enum Platform {
     /// A process of its own: a server, or a loop that polls the queue.
     Process,
     /// AWS Lambda: events come from its Runtime API.
     Lambda,
 }
 
-/// Where this program runs. Lambda names its Runtime API in the environment; nothing else is asked.
+/// Where this program runs. Lambda names its Runtime API in the environment.
 #[must_use]
-pub fn home() -> Home {
-    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { Home::Lambda } else { Home::Process }
+pub fn platform() -> Platform {
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { Platform::Lambda } else { Platform::Process }
 }
 
 /// Whether `/healthz` at `addr` answers 200.
@@ -139,24 +140,12 @@ fn is_healthy(addr: SocketAddr) -> std::io::Result<bool> {
     Ok(head.ends_with(b" 200"))
 }
 
-/// Warns of variables that look like settings and are none. `also` lists further names that are known.
-pub fn warn_of_strangers(also: &[&str]) {
+/// Logs a warning for each variable that begins like a setting and is none. `also` lists further names that are known.
+pub fn warn_of_unknown_settings(also: &[&str]) {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-    for stranger in settings::unknown(names, also) {
-        tracing::warn!("{stranger}");
+    for warning in settings::unknown(names, also) {
+        tracing::warn!("{warning}");
     }
-}
-
-/// The error with its causes, without those that an outer one has told already.
-#[must_use]
-pub fn told(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
 }
 
 fn say(text: &str) -> ExitCode {

@@ -1,9 +1,8 @@
-//! The HTTP server: a router on a listener, with bounds on what a peer may hold open, and an end
-//! that loses no request.
+//! The HTTP server: a router on a listener, with bounds on what a peer may hold open, and a shutdown that loses no
+//! request.
 //!
-//! On shutdown it goes on accepting for the drain delay (load balancers learn late that an
-//! instance goes), then stops accepting, lets requests in flight finish within the grace time, and
-//! cuts what is left.
+//! On shutdown the server goes on accepting for the drain delay, since load balancers learn late that an instance ends.
+//! Then it stops accepting, lets requests in flight finish within the grace time, and closes what is left.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,13 +17,13 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::backoff::Backoff;
+use pssp_common::Backoff;
 
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
-/// How long a connection that has said nothing is waited for once we stop.
-const SILENT_AT_STOP: Duration = Duration::from_millis(500);
+/// How long a connection without a request may take to send its first bytes once the server stops.
+const STOPPING_FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What an HTTP/2 connection begins with.
 const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -36,11 +35,10 @@ pub struct ServerOptions {
     pub drain_delay: Duration,
     /// How long requests in flight may then take.
     pub grace: Duration,
-    /// How long a new connection may take to say anything.
+    /// How long a new connection may take to send its first bytes.
     pub first_byte: Duration,
-    /// How long a request head may take, counted from the end of the request before: also the
-    /// longest that a connection may idle. Longer than load balancers keep idle connections (60 s),
-    /// so that it is they who close.
+    /// How long a request head may take, counted from the end of the request before. So it also limits how long a
+    /// connection may idle. It is longer than load balancers keep idle connections (60 s), so that they close first.
     pub header: Duration,
 }
 
@@ -63,15 +61,15 @@ impl ServerOptions {
     }
 }
 
-/// How long what we have sent may lie unread at the peer.
-const UNREAD: Duration = Duration::from_secs(60);
+/// How long sent bytes may stay unacknowledged by the peer.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// An address on which we cannot listen.
+/// The server cannot listen on an address.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {addr}: {cause}; {}", remedy(cause))]
 pub struct BindError {
     addr: SocketAddr,
-    /// Not called `source`: its text is part of ours.
+    /// Not called `source`, since its text is part of the message.
     cause: io::Error,
 }
 
@@ -97,8 +95,8 @@ pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
 
 fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Lets us restart while connections of the last run linger; never lets two of us share a port,
-    // as SO_REUSEPORT would. On Windows it would: there it is not needed for the restart either.
+    // Allows a restart while connections of the last run linger. Unlike SO_REUSEPORT, it does not let two servers share a
+    // port, except on Windows, where a restart does not need it.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
@@ -169,13 +167,13 @@ struct Server {
     router: Router,
     builder: Builder<TokioExecutor>,
     first_byte: Duration,
-    /// No more connections are accepted: those that have said nothing yet need not be waited for.
+    /// Cancelled when no more connections are accepted. Those without a request are closed soon then.
     stopping: CancellationToken,
     cut: CancellationToken,
 }
 
 async fn accept_all(listener: &TcpListener, server: &Server, connections: &GracefulShutdown) {
-    let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+    let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1)).with_jitter();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -190,13 +188,13 @@ async fn accept_all(listener: &TcpListener, server: &Server, connections: &Grace
                 if backoff.is_fresh() {
                     tracing::error!(%error, "cannot accept connections, will go on trying: {error}");
                 }
-                tokio::time::sleep(backoff.next()).await;
+                tokio::time::sleep(backoff.next_wait()).await;
             }
         }
     }
 }
 
-/// The peer gave up before we accepted it; nothing is wrong here.
+/// Whether the peer gave up before its connection was accepted.
 fn is_of_the_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -205,21 +203,21 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 impl Server {
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         let (router, builder, cut) = (self.router.clone(), self.builder.clone(), self.cut.clone());
-        // The builder waits for ever for the bytes that tell HTTP/1 from HTTP/2; so they come first.
-        let patience = patience(self.first_byte, self.stopping.clone());
-        let conversation = async move {
-            let spoken = tokio::select! {
-                spoken = has_spoken(&stream) => spoken.is_ok(),
-                () = patience => false,
+        // The builder would wait for ever for the bytes that tell HTTP/1 from HTTP/2, so they are awaited here.
+        let silent = silent_for_too_long(self.first_byte, self.stopping.clone());
+        let connection = async move {
+            let has_begun = tokio::select! {
+                seen = wait_for_first_bytes(&stream) => seen.is_ok(),
+                () = silent => false,
             };
-            if spoken {
-                converse(stream, peer, router, builder, watcher).await;
+            if has_begun {
+                serve_connection(stream, peer, router, builder, watcher).await;
             }
         };
         tokio::spawn(async move {
             metrics::gauge!("pssp_connections").increment(1.0);
             tokio::select! {
-                () = conversation => {}
+                () = connection => {}
                 () = cut.cancelled() => {}
             }
             metrics::gauge!("pssp_connections").decrement(1.0);
@@ -227,11 +225,11 @@ impl Server {
     }
 }
 
-/// Returns when a peer has been silent for too long.
-async fn patience(first_byte: Duration, stopping: CancellationToken) {
+/// Returns when the time for the first bytes is over.
+async fn silent_for_too_long(first_byte: Duration, stopping: CancellationToken) {
     let stopped = async {
         stopping.cancelled().await;
-        tokio::time::sleep(SILENT_AT_STOP).await;
+        tokio::time::sleep(STOPPING_FIRST_BYTE_TIMEOUT).await;
     };
     tokio::select! {
         () = tokio::time::sleep(first_byte) => {}
@@ -239,7 +237,7 @@ async fn patience(first_byte: Duration, stopping: CancellationToken) {
     }
 }
 
-async fn converse(
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
@@ -257,18 +255,18 @@ async fn converse(
     }
 }
 
-/// Sets what a connection needs; one that cannot be set is no reason to turn a caller away.
+/// Sets options of a connection. One that cannot be set is ignored: the connection works without it.
 fn tune(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true); // an answer in two small segments must not wait for an ACK
-    // A peer that stops reading, or is gone without a word, does not hold its connection for ever.
+    let _ = stream.set_nodelay(true); // the second small segment of an answer must not wait for an ACK
+    // A peer that stops reading, or vanishes, does not hold its connection for ever.
     #[cfg(target_os = "linux")]
-    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
-    let probes = socket2::TcpKeepalive::new().with_time(UNREAD).with_interval(UNREAD / 4);
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_TIMEOUT));
+    let probes = socket2::TcpKeepalive::new().with_time(UNREAD_TIMEOUT).with_interval(UNREAD_TIMEOUT / 4);
     let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes);
 }
 
 /// Returns once the peer has sent enough to tell its protocol.
-async fn has_spoken(stream: &TcpStream) -> io::Result<()> {
+async fn wait_for_first_bytes(stream: &TcpStream) -> io::Result<()> {
     let mut first = [0; H2_PREFACE.len()];
     let mut seen = 0;
     loop {

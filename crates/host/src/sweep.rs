@@ -1,4 +1,4 @@
-//! The sweep loop: repairs what is overdue and forgets what has expired, all the time, in every worker.
+//! The sweep loop: repairs what is overdue and removes what has expired, all the time, in every worker.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use pssp_jobs::service::{SWEEP_LIMIT, Swept};
 use pssp_jobs::{Jobs, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::jittered;
+use pssp_common::jittered;
 
-/// The pause between sweeps while there is more to do than one takes: work goes first.
+/// The pause between sweeps while there is more to do than one sweep takes. It leaves time for jobs.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
 
 /// Sweeps about every `every` until `shutdown` is cancelled, the first time soon after the start
@@ -21,7 +21,7 @@ pub async fn run(jobs: Jobs, every: Duration, shutdown: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
             () = shutdown.cancelled() => return,
         }
-        // A sweep may be left at any point: each repair stands for itself.
+        // A sweep may be dropped at any point: each repair is complete in itself.
         let swept = tokio::select! {
             swept = sweep_and_measure(&jobs) => swept,
             () = shutdown.cancelled() => return,
@@ -54,7 +54,7 @@ pub(crate) async fn until_done(jobs: &Jobs) -> Result<Swept, StoreError> {
     }
 }
 
-/// Where somebody scrapes the gauge, which a function has nobody for.
+/// Also sets the gauge of the queue depth, which is scraped from processes and not from Lambda functions.
 async fn sweep_and_measure(jobs: &Jobs) -> Result<Swept, StoreError> {
     let swept = sweep(jobs).await?;
     measure_depth(jobs).await?;

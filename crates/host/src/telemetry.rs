@@ -1,4 +1,4 @@
-//! Logs and metrics of a process: set up once, whoever asks.
+//! Logs and metrics of a process. They are set up once, however often that is requested.
 //!
 //! Logs go to standard error. Metrics are recorded through the `metrics` facade and rendered as
 //! Prometheus text on request; there is no server here, a route of the program answers with it.
@@ -21,7 +21,7 @@ pub use list::{METRICS, Metric, MetricKind, render_markdown};
 const SECONDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
 
-/// How often recorded samples are folded into their histograms, also when nobody asks for them.
+/// How often recorded samples are folded into their histograms, also when they are not read.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The process' metrics. Cheap to clone.
@@ -49,7 +49,7 @@ pub fn metrics() -> Metrics {
     METRICS.get_or_init(install_metrics).clone()
 }
 
-/// Colours are for terminals, and for those who did not decline them (<https://no-color.org>).
+/// Whether log lines have colours: on terminals, unless `NO_COLOR` is set (<https://no-color.org>).
 fn is_coloured() -> bool {
     let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     std::io::stderr().is_terminal() && !declined
@@ -62,7 +62,7 @@ fn init_log(log: &LogSettings) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(is_coloured());
-    // Fails if there is a subscriber already, which then stays: a test's, or our own.
+    // Fails if there is a subscriber already, which then stays.
     let installed = match log.format {
         LogFormat::Text => builder.finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
@@ -95,7 +95,7 @@ fn install_metrics() -> Metrics {
     Metrics(handle)
 }
 
-/// Without upkeep samples pile up until somebody reads them, which may be never.
+/// Without upkeep samples pile up until they are read, which may be never.
 fn keep_up(handle: PrometheusHandle) {
     let upkeep = move || {
         loop {

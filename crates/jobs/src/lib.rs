@@ -3,6 +3,7 @@
 //! - [`intake`]: from what a caller sends to a job to be submitted, the same on every way in
 //! - [`job`]: [`Job`] and its states; transitions are pure functions that take the time
 //! - [`policy`]: bounds on attempts, leases, back-off and time to live
+//! - [`api_key`]: who may call
 //! - [`ports`]: the contracts that a backend fulfils ([`JobStore`], [`JobQueue`], [`JobReceiver`], …)
 //! - [`reuse`]: when the result of one job answers another
 //! - [`service`]: the use cases over those ports ([`Jobs`]): submit, claim, finish, cancel, sweep, …
@@ -12,6 +13,7 @@
 //! Nothing here reads the clock, the environment or a random device on its own: time comes from a
 //! [`Clock`], and only the edges ([`service`]) draw ids and jitter.
 
+pub mod api_key;
 pub mod batch;
 #[cfg(feature = "testing")]
 pub mod contract;
@@ -31,6 +33,7 @@ pub mod reuse;
 pub mod service;
 pub mod time;
 
+pub use api_key::{ApiKey, ApiKeys};
 pub use batch::{Batch, BatchItem};
 pub use digest::FieldDigest;
 pub use error::StoreError;

@@ -1,25 +1,9 @@
 //! What an operator may set.
 
-use std::fmt;
 use std::time::Duration;
 
-use pssp_jobs::Owner;
+use pssp_jobs::ApiKey;
 use pssp_jobs::intake::Rules;
-
-/// A key that lets its owner in.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    /// The owner of the jobs that are submitted with it.
-    pub owner: Owner,
-    /// The secret.
-    pub key: String,
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiKey({}, ...)", self.owner.as_str())
-    }
-}
 
 /// What an operator may set.
 #[derive(Debug, Clone)]

@@ -1,9 +1,7 @@
 //! The keys of callers.
 
-use pssp_jobs::Owner;
+use pssp_jobs::{ApiKey, Owner};
 use sha2::{Digest, Sha256};
-
-use crate::config::ApiKey;
 
 /// The keys that are accepted, as digests: the time that it takes to compare those says nothing about the keys.
 pub(crate) struct Keys(Vec<([u8; 32], Owner)>);

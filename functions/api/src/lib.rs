@@ -38,8 +38,9 @@ pub mod standalone;
 mod view;
 
 pub use app::App;
-pub use config::{ApiKey, Config};
+pub use config::Config;
 pub use gateway::Gateway;
+pub use pssp_jobs::ApiKey;
 pub use routes::{Access, ROUTES, router};
 
 /// The version of this program: that of its image and of its git tag.

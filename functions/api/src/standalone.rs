@@ -4,37 +4,39 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use pssp_host::program::{Home, home};
+use pssp_host::program::{Platform, platform};
 use pssp_host::server::{self, ServerOptions};
-use pssp_host::settings::{ApiSettings, EngineSettings};
+use pssp_host::settings::EngineSettings;
 use pssp_host::{Settings, shutdown, telemetry};
 use pssp_jobs::{Jobs, SystemClock};
 use pssp_predict::Method;
 use pssp_predict::engine::Neural;
 use tokio_util::sync::CancellationToken;
 
-use crate::{ApiKey, App, Config};
+use crate::{App, Config};
 
-/// What the settings say, with the rest as by default.
+/// The configuration that the settings ask for. What has no setting is as by default.
 #[must_use]
-pub fn config(settings: &ApiSettings) -> Config {
-    let key = |key: &pssp_host::settings::ApiKey| ApiKey { owner: key.owner.clone(), key: key.key.clone() };
-    let base = Config::default();
-    // Room for two of the largest bodies, or none could ever be taken in.
-    let largest = settings.max_batch_body.max(settings.max_body);
+pub fn config(settings: &Settings) -> Config {
+    let api = settings.api.clone();
+    let default = Config::default();
+    // Room for two of the largest bodies, each counted twice. With less, a large body would never be accepted.
+    let largest = api.max_batch_body.max(api.max_body);
     Config {
-        max_buffered_bytes: base.max_buffered_bytes.max(largest.saturating_mul(4)),
-        max_residues: settings.max_residues,
-        max_batch_records: settings.max_batch_records,
-        max_body_bytes: settings.max_body,
-        max_batch_bytes: settings.max_batch_body,
-        classic_delay: settings.classic_delay,
-        allow_delete_all: settings.allow_delete_all,
-        request_timeout: settings.request_timeout,
-        admin_key: settings.admin_key.as_ref().map(key),
-        cors_origins: settings.cors_origins.clone(),
-        api_keys: settings.keys.0.iter().map(key).collect(),
-        ..base
+        max_buffered_bytes: default.max_buffered_bytes.max(largest.saturating_mul(4)),
+        max_residues: api.max_residues,
+        max_batch_records: api.max_batch_records,
+        max_body_bytes: api.max_body,
+        max_batch_bytes: api.max_batch_body,
+        classic_delay: api.classic_delay,
+        allow_delete_all: api.allow_delete_all,
+        request_timeout: api.request_timeout,
+        admin_key: api.admin_key,
+        cors_origins: api.cors_origins,
+        api_keys: api.keys.0,
+        // A program of the operator may give another answer the next time.
+        reuse: settings.reuse && settings.engine == EngineSettings::Neural,
+        ..default
     }
 }
 
@@ -43,11 +45,7 @@ pub fn config(settings: &ApiSettings) -> Config {
 pub fn app(settings: &Settings, jobs: Jobs, methods: Vec<Method>, shutdown: CancellationToken) -> App {
     let metrics = telemetry::metrics();
     App {
-        config: Config {
-            // A program of the operator may answer otherwise the next time.
-            reuse: settings.reuse && settings.engine == EngineSettings::Neural,
-            ..config(&settings.api)
-        },
+        config: config(settings),
         methods: methods.into(),
         metrics: Arc::new(move || metrics.render()),
         shutdown,
@@ -69,9 +67,9 @@ fn methods(engine: &EngineSettings) -> anyhow::Result<Vec<Method>> {
 /// # Errors
 /// If something that is needed at start is missing.
 pub async fn main(settings: &Settings) -> anyhow::Result<()> {
-    match home() {
-        Home::Process => serve(settings).await,
-        Home::Lambda => lambda(settings).await,
+    match platform() {
+        Platform::Process => serve(settings).await,
+        Platform::Lambda => lambda(settings).await,
     }
 }
 
@@ -91,8 +89,8 @@ async fn lambda(settings: &Settings) -> anyhow::Result<()> {
         max_batch_bytes: app.config.max_batch_bytes.min(http::MAX_REQUEST),
         ..app.config
     };
-    let enter = |extensions: &mut ::http::Extensions, gateway: GatewayContext| {
-        let GatewayContext { prefix, answer_by, request_id } = gateway;
+    let enter = |extensions: &mut ::http::Extensions, context: GatewayContext| {
+        let GatewayContext { prefix, answer_by, request_id } = context;
         extensions.insert(crate::Gateway {
             prefix,
             answer_by: Some(answer_by),
@@ -111,13 +109,13 @@ async fn lambda(_: &Settings) -> anyhow::Result<()> {
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
     let listener = server::bind(settings.addr).context("PSSP_ADDR")?;
-    let (router, later) = pssp_host::later::router();
+    let (router, deferred) = pssp_host::deferred::router();
     let server = server::serve(listener, router, ServerOptions::of(settings), shutdown.clone());
     let open = async {
         let clock = Arc::new(SystemClock);
         let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
         let jobs = Jobs::new(opening.await?, clock, settings.policy.clone())?;
-        later.set(crate::router(app(settings, jobs, methods(&settings.engine)?, shutdown.clone())));
+        deferred.set(crate::router(app(settings, jobs, methods(&settings.engine)?, shutdown.clone())));
         tracing::info!(addr = %settings.addr, "listening on http://{}", settings.addr);
         anyhow::Ok(())
     };

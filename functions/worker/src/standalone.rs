@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use pssp_engine_command::{Command, CommandEngine, Options};
-use pssp_host::later::{self, Later};
+use pssp_host::deferred::{self, DeferredRouter};
 use pssp_host::liveness::Liveness;
 use pssp_host::poll::{PollOptions, Poller};
-use pssp_host::program::{Home, home};
+use pssp_host::program::{Platform, platform};
 use pssp_host::server::ServerOptions;
 use pssp_host::settings::{CommandSettings, EngineSettings};
 use pssp_host::{Settings, probes, server, shutdown, sweep, telemetry};
@@ -106,12 +106,14 @@ pub fn launched(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCod
 /// # Errors
 /// If something that is needed at start is missing.
 pub async fn main(settings: &Settings) -> anyhow::Result<()> {
-    match home() {
-        Home::Process => poll(settings).await,
+    match platform() {
+        Platform::Process => poll(settings).await,
         #[cfg(feature = "lambda")]
-        Home::Lambda => crate::lambda::main(settings).await,
+        Platform::Lambda => crate::lambda::main(settings).await,
         #[cfg(not(feature = "lambda"))]
-        Home::Lambda => anyhow::bail!("this build cannot run on AWS Lambda (it lacks the feature lambda)"),
+        Platform::Lambda => {
+            anyhow::bail!("this build cannot run on AWS Lambda (it lacks the feature lambda)")
+        }
     }
 }
 
@@ -128,8 +130,8 @@ async fn poll(settings: &Settings) -> anyhow::Result<()> {
     };
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
     let worker = Standalone::new(settings, jobs, engine(&settings.engine)?)?;
-    if let Some((_, later)) = &probes {
-        later.set(probes::router(worker.liveness(), telemetry::metrics(), shutdown.clone()));
+    if let Some((_, deferred)) = &probes {
+        deferred.set(probes::router(worker.liveness(), telemetry::metrics(), shutdown.clone()));
     }
     worker.run(shutdown).await;
     stopped.cancel();
@@ -143,12 +145,12 @@ async fn poll(settings: &Settings) -> anyhow::Result<()> {
 fn serve_probes(
     settings: &Settings,
     stopped: &CancellationToken,
-) -> anyhow::Result<Option<(JoinHandle<()>, Later)>> {
+) -> anyhow::Result<Option<(JoinHandle<()>, DeferredRouter)>> {
     let Some(addr) = settings.worker_addr else {
         return Ok(None);
     };
     let listener = server::bind(addr).context("PSSP_WORKER_ADDR")?;
     let options = ServerOptions { grace: std::time::Duration::from_secs(1), ..ServerOptions::default() };
-    let (router, later) = later::router();
-    Ok(Some((tokio::spawn(server::serve(listener, router, options, stopped.clone())), later)))
+    let (router, deferred) = deferred::router();
+    Ok(Some((tokio::spawn(server::serve(listener, router, options, stopped.clone())), deferred)))
 }

@@ -6,19 +6,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
-use super::Front;
+use super::GatewayKind;
 use super::event::HOP_BY_HOP;
 
 /// Head and body of the response that `answer` describes.
 ///
 /// # Errors
-/// Why the door would say that the function's response is malformed.
-pub(super) fn read(front: &Front, answer: &[u8]) -> Result<(Parts, Vec<u8>), String> {
+/// Why the gateway rejects the response of the function as malformed.
+pub(super) fn read(front: &GatewayKind, answer: &[u8]) -> Result<(Parts, Vec<u8>), String> {
     let answer: Value =
         serde_json::from_slice(answer).map_err(|error| format!("the response is not JSON: {error}"))?;
-    let inferred = matches!(front, Front::HttpApi | Front::FunctionUrl);
+    let inferred = matches!(front, GatewayKind::HttpApi | GatewayKind::FunctionUrl);
     let Some(status) = answer.get("statusCode") else {
-        // These doors take JSON without a status for the body of a 200.
+        // These gateways take JSON without a status for the body of a 200.
         return if inferred { plain(&answer) } else { Err("the response has no statusCode".to_owned()) };
     };
     let number = status.as_u64().or_else(|| status.as_str()?.parse().ok());
@@ -41,8 +41,8 @@ fn plain(answer: &Value) -> Result<(Parts, Vec<u8>), String> {
 
 /// HTTP APIs and function URLs know `headers` and `cookies`, a load balancer with multi-value headers only those, a
 /// REST API both kinds of headers, of which the multi-value one wins.
-fn add_headers(front: &Front, answer: &Value, parts: &mut Parts) -> Result<(), String> {
-    let multi = if matches!(front, Front::Rest { .. } | Front::Alb) {
+fn add_headers(front: &GatewayKind, answer: &Value, parts: &mut Parts) -> Result<(), String> {
+    let multi = if matches!(front, GatewayKind::Rest { .. } | GatewayKind::Alb) {
         &answer["multiValueHeaders"]
     } else {
         &Value::Null
@@ -54,13 +54,13 @@ fn add_headers(front: &Front, answer: &Value, parts: &mut Parts) -> Result<(), S
     }
     let several =
         |name: &str| multi.as_object().into_iter().flatten().any(|(n, _)| n.eq_ignore_ascii_case(name));
-    let single = if *front == Front::Alb { &Value::Null } else { &answer["headers"] };
+    let single = if *front == GatewayKind::Alb { &Value::Null } else { &answer["headers"] };
     for (name, value) in single.as_object().into_iter().flatten() {
         if !several(name) {
             add(parts, name, value)?;
         }
     }
-    if matches!(front, Front::HttpApi | Front::FunctionUrl) {
+    if matches!(front, GatewayKind::HttpApi | GatewayKind::FunctionUrl) {
         for cookie in answer["cookies"].as_array().into_iter().flatten() {
             add(parts, "set-cookie", cookie)?;
         }
@@ -72,7 +72,7 @@ fn add(parts: &mut Parts, name: &str, value: &Value) -> Result<(), String> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let wrong = || format!("the response has a malformed header {name:?}");
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-    // The door knows the length of the body itself.
+    // The gateway sets the length of the body itself.
     if !HOP_BY_HOP.contains(&name.as_str()) && name != header::CONTENT_LENGTH {
         parts.headers.append(name, HeaderValue::from_str(&text).map_err(|_| wrong())?);
     }

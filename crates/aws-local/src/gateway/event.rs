@@ -1,4 +1,4 @@
-//! A request as the event of each front door.
+//! A request as the event of each kind of gateway.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::Front;
+use super::GatewayKind;
 use crate::sqs::ACCOUNT;
 
 /// Headers that concern one connection and are not passed on.
@@ -16,13 +16,13 @@ pub(super) const HOP_BY_HOP: &[&str] =
     &["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// The event of a request, none for a path outside of the stage.
-pub(super) fn of(front: &Front, parts: &Parts, body: &[u8]) -> Option<Value> {
+pub(super) fn of(front: &GatewayKind, parts: &Parts, body: &[u8]) -> Option<Value> {
     let headers = headers(front, parts);
     let (body, is_base64) = encode(front, &parts.headers, body);
     let mut event = match front {
-        Front::HttpApi | Front::FunctionUrl => version_2(front, parts, &headers),
-        Front::Rest { stage } => version_1(stage, parts, &headers)?,
-        Front::Alb => load_balancer(parts, &headers),
+        GatewayKind::HttpApi | GatewayKind::FunctionUrl => version_2(front, parts, &headers),
+        GatewayKind::Rest { stage } => version_1(stage, parts, &headers)?,
+        GatewayKind::Alb => load_balancer(parts, &headers),
     };
     event["body"] = body;
     event["isBase64Encoded"] = is_base64.into();
@@ -32,7 +32,7 @@ pub(super) fn of(front: &Front, parts: &Parts, body: &[u8]) -> Option<Value> {
 /// Values by lower-case name, in the order in which they came.
 type Multi = BTreeMap<String, Vec<String>>;
 
-fn headers(front: &Front, parts: &Parts) -> Multi {
+fn headers(front: &GatewayKind, parts: &Parts) -> Multi {
     let mut all = Multi::new();
     for (name, value) in &parts.headers {
         if !HOP_BY_HOP.contains(&name.as_str()) {
@@ -40,8 +40,8 @@ fn headers(front: &Front, parts: &Parts) -> Multi {
             all.entry(name.as_str().to_owned()).or_default().push(value);
         }
     }
-    let port = if *front == Front::Alb { "80" } else { "443" };
-    let scheme = if *front == Front::Alb { "http" } else { "https" };
+    let port = if *front == GatewayKind::Alb { "80" } else { "443" };
+    let scheme = if *front == GatewayKind::Alb { "http" } else { "https" };
     for (name, value) in
         [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-port", port), ("x-forwarded-proto", scheme)]
     {
@@ -52,7 +52,7 @@ fn headers(front: &Front, parts: &Parts) -> Multi {
 
 /// API Gateway's HTTP API and function URLs.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-fn version_2(front: &Front, parts: &Parts, headers: &Multi) -> Value {
+fn version_2(front: &GatewayKind, parts: &Parts, headers: &Multi) -> Value {
     let mut headers = headers.clone();
     let cookies = headers.remove("cookie").unwrap_or_default();
     let cookies: Vec<&str> = cookies.iter().flat_map(|line| line.split(';')).map(str::trim).collect();
@@ -65,7 +65,7 @@ fn version_2(front: &Front, parts: &Parts, headers: &Multi) -> Value {
         "rawQueryString": query,
         "headers": joined(&headers),
         "requestContext": {
-            "accountId": if *front == Front::FunctionUrl { "anonymous" } else { ACCOUNT },
+            "accountId": if *front == GatewayKind::FunctionUrl { "anonymous" } else { ACCOUNT },
             "apiId": "local",
             "domainName": first(&headers, "host"),
             "domainPrefix": "local",
@@ -152,15 +152,15 @@ fn load_balancer(parts: &Parts, headers: &Multi) -> Value {
     })
 }
 
-/// The body as an event holds it, and whether that is base64. A REST API is told that every type is binary; the
-/// others take what is neither text nor JSON, XML or JavaScript as binary, and whatever is encoded.
-fn encode(front: &Front, headers: &HeaderMap, body: &[u8]) -> (Value, bool) {
+/// The body as an event holds it, and whether that is base64. A REST API is configured to
+/// take every type as binary; the others take what is neither text nor JSON, XML or JavaScript as binary, and whatever is encoded.
+fn encode(front: &GatewayKind, headers: &HeaderMap, body: &[u8]) -> (Value, bool) {
     if body.is_empty() {
         // A load balancer writes an empty string where the gateways leave the body out.
-        let empty = if *front == Front::Alb { Value::from("") } else { Value::Null };
+        let empty = if *front == GatewayKind::Alb { Value::from("") } else { Value::Null };
         return (empty, false);
     }
-    let is_text = !matches!(front, Front::Rest { .. })
+    let is_text = !matches!(front, GatewayKind::Rest { .. })
         && !headers.contains_key(header::CONTENT_ENCODING)
         && headers.get(header::CONTENT_TYPE).is_some_and(|kind| is_text(kind.to_str().unwrap_or_default()));
     match std::str::from_utf8(body) {

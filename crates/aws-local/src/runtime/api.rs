@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::environment::signal;
+use super::process::signal;
 use super::{InvokeError, LARGEST_RESPONSE};
 
 /// Where the answer to an invocation goes.
@@ -45,7 +45,7 @@ pub(super) struct Api {
     /// The process, once it is started.
     pub(super) process: OnceLock<u32>,
     waiting: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    /// Id of the invocation under way, and who waits for it.
+    /// Id of the invocation in progress, and where its answer goes.
     current: Mutex<Option<(String, Reply)>>,
 }
 
@@ -68,12 +68,12 @@ impl Api {
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
-            // Above Lambda's limit, so that what is too large can be told from what is cut off.
+            // Above Lambda's limit, so that a response that is too large gets Lambda's own error.
             .layer(DefaultBodyLimit::max(4 * LARGEST_RESPONSE))
             .with_state(self)
     }
 
-    /// Who waits for the answer to `id`, if that is the invocation under way.
+    /// Where the answer to `id` goes, if that is the invocation in progress.
     fn take(&self, id: &str) -> Option<Reply> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.take_if(|(running, _)| running == id).map(|(_, reply)| reply)
@@ -117,7 +117,7 @@ async fn response(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Byt
             "Response payload size ({} bytes) exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes).",
             body.len()
         );
-        // That nobody waits any more is no concern of the function.
+        // An error means that the caller has given up, which is no error of the function.
         let _ = reply.send(Err(InvokeError::function("Function.ResponseSizeTooLarge", message.clone())));
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message);
     }

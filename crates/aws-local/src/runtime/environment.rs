@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
@@ -113,15 +112,7 @@ impl Drop for Environment {
     }
 }
 
-/// Sends `signal` to our child `process`; one that has ended is left alone.
-pub(super) fn signal(process: u32, signal: Signal) {
-    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
-    if let Some(process) = process {
-        let _ = kill_process(process, signal);
-    }
-}
-
-/// The program with what Lambda sets and nothing of our own environment but the search path.
+/// The program with what Lambda sets and nothing of the environment of this process but the search path.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 fn command(options: &Options, api: &str) -> Command {
     let memory = options.memory_mb.to_string();
@@ -138,7 +129,7 @@ fn command(options: &Options, api: &str) -> Command {
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
         ("AWS_REGION", &options.region),
         ("AWS_DEFAULT_REGION", &options.region),
-        // Not secret: no stand-in looks at who signs.
+        // Not secret: the stand-ins do not check signatures.
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("AWS_SESSION_TOKEN", "local"),

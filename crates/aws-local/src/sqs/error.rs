@@ -9,7 +9,7 @@ pub(crate) struct SqsError {
     status: u16,
     /// Name of the shape, in `__type`.
     shape: &'static str,
-    /// The older code of the query protocol, by which today's SDKs still tell errors apart.
+    /// The older code of the query protocol, by which today's SDKs still distinguish errors.
     pub(crate) code: &'static str,
     pub(crate) message: String,
 }
@@ -35,7 +35,7 @@ impl SqsError {
         Self::new(NO_QUEUE, "The specified queue does not exist.")
     }
 
-    /// Whether the caller is to blame.
+    /// Whether it is an error of the caller.
     pub(crate) fn is_senders_fault(&self) -> bool {
         self.status < 500
     }

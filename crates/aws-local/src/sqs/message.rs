@@ -1,7 +1,5 @@
 //! A message, its receipt handles and its digests.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest, Md5};
@@ -89,11 +87,7 @@ pub(super) fn is_allowed(text: &str) -> bool {
 
 /// MD5 in hexadecimal, as the service returns it.
 pub(super) fn md5_hex(bytes: &[u8]) -> String {
-    Md5::digest(bytes).iter().fold(String::with_capacity(32), |mut text, byte| {
-        // Writing into a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    base16ct::lower::encode_string(&Md5::digest(bytes))
 }
 
 /// The digest of attributes, none if there are none: names in order, each part preceded by its length.

@@ -25,7 +25,7 @@ pub(super) type Received = (Message, String);
 pub(super) struct Queue {
     pub(super) name: String,
     pub(super) settings: Settings,
-    /// Told whenever something may have become visible.
+    /// Notified whenever a message may have become visible.
     pub(super) changed: Arc<Notify>,
     messages: BTreeMap<u64, Message>,
     ready: BTreeSet<u64>,
@@ -59,7 +59,7 @@ impl Queue {
             Place::InFlight { until, .. } => drop(self.waiting.insert((until, self.last))),
         }
         self.messages.insert(self.last, message);
-        // Whoever waits must also look anew at when the next message becomes visible.
+        // Waiting receivers must also read anew when the next message becomes visible.
         self.changed.notify_waiters();
     }
 
@@ -102,7 +102,7 @@ impl Queue {
 
     /// Deletes what `handle` received. As on AWS, the handle must be that of the latest receive; one of an earlier
     /// receive, or of a message that is gone, succeeds and does nothing. That the visibility has ended does not
-    /// matter as long as nobody else received the message.
+    /// matter as long as there is no later receive.
     pub(super) fn delete(&mut self, handle: &str) -> Result<(), SqsError> {
         let handle = Handle::read(handle, &self.name)?;
         let latest = self.messages.get(&handle.number).is_some_and(|m| m.receives == handle.receive);

@@ -31,8 +31,8 @@ const NUMBERS: &[(&str, u64, u64, u64)] = &[
     ("VisibilityTimeout", 30, 0, 43_200),
 ];
 
-/// Kept and shown, without effect here.
-const KEPT: &[&str] = &[
+/// Attributes that are stored and shown, without effect.
+const IGNORED: &[&str] = &[
     "KmsDataKeyReusePeriodSeconds",
     "KmsMasterKeyId",
     "Policy",
@@ -89,7 +89,7 @@ fn check(name: &str, text: &str) -> Result<(), SqsError> {
             "FIFO queues are not imitated by this stand-in.",
         )),
         "FifoQueue" => Ok(()),
-        _ if KEPT.contains(&name) => Ok(()),
+        _ if IGNORED.contains(&name) => Ok(()),
         _ => Err(SqsError::new("InvalidAttributeName", format!("Unknown Attribute {name}."))),
     }
 }

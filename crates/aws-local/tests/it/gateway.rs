@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::Full;
-use pssp_aws_local::gateway::{Front, Gateway};
+use pssp_aws_local::gateway::{Gateway, GatewayKind};
 use serde_json::{Value, json};
 
 use crate::support::{Response, function, send};
@@ -11,7 +11,7 @@ use crate::support::{Response, function, send};
 const FRONTS: &[&str] = &["http-api", "rest:test", "alb", "function-url"];
 
 async fn gateway(front: &str) -> Gateway {
-    let front: Front = front.parse().unwrap();
+    let front: GatewayKind = front.parse().unwrap();
     Gateway::start(([127, 0, 0, 1], 0).into(), front, function()).await.unwrap()
 }
 
@@ -135,6 +135,6 @@ async fn a_function_that_takes_too_long_is_not_waited_for() {
 
 #[test]
 fn an_unknown_front_is_refused() {
-    assert!("cloudfront".parse::<Front>().unwrap_err().contains("http-api"));
-    assert_eq!("rest".parse(), Ok(Front::Rest { stage: "local".to_owned() }));
+    assert!("cloudfront".parse::<GatewayKind>().unwrap_err().contains("http-api"));
+    assert_eq!("rest".parse(), Ok(GatewayKind::Rest { stage: "local".to_owned() }));
 }

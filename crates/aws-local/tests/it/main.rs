@@ -1,4 +1,4 @@
-//! The parts of the twin, each by its protocol.
+//! The parts of local AWS, each by its protocol.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is how a test fails")]
 

@@ -4,14 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use pssp_api_types::{Batch, Counts, Job, JobError};
+use pssp_client::ApiRequest;
+use pssp_common::plain;
 use pssp_jobs::{JobId, State};
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::Method;
 
-use super::{ApiRequest, Client};
+use super::Client;
 use crate::exit::{Exit, Failure};
-use crate::ui::plain;
 
 /// An id from the command line: of a job or of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,18 +1,19 @@
-//! From an answer that says no to a failure that says why.
+//! From an answer of error to the failure that it means.
+
+use std::time::Duration;
 
 use pssp_api_types::Fault;
+use pssp_common::plain;
 use serde::Deserialize;
 use ureq::Body;
-use ureq::http::{Response, StatusCode};
+use ureq::http::{Response, StatusCode, header};
 
-use super::{exit_of, retry_after};
 use crate::exit::{Exit, Failure};
-use crate::ui::plain;
 
-/// Larger than any problem of the service.
+/// Largest body of an error that is read, in bytes.
 const MAX_BODY: u64 = 1 << 20;
 
-/// Longest text of a stranger's answer that is shown, in characters.
+/// Longest text that is shown of an answer that is no problem details, in characters.
 const MAX_SHOWN: usize = 200;
 
 /// What is shown of a [`pssp_api_types::Problem`]. Every field may be missing: a proxy may have written it.
@@ -38,6 +39,22 @@ pub(super) fn failure(mut response: Response<Body>) -> Failure {
     failure
 }
 
+/// The time of the header `Retry-After`, zero if there is none.
+pub(super) fn retry_after(response: &Response<Body>) -> Duration {
+    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
+/// The exit code for an HTTP status.
+fn exit_of(status: StatusCode) -> Exit {
+    match status.as_u16() {
+        401 | 403 => Exit::Auth,
+        404 | 410 => Exit::NotFound,
+        400 | 405..=409 | 411..=417 | 422 => Exit::Input,
+        _ => Exit::Server,
+    }
+}
+
 fn explain(status: StatusCode, text: &str) -> Failure {
     let exit = exit_of(status);
     let Ok(problem) = serde_json::from_str::<serde_json::Value>(text) else {
@@ -54,7 +71,7 @@ fn explain(status: StatusCode, text: &str) -> Failure {
     Failure { faults: details.errors, problem: Some(problem), ..Failure::new(exit, message) }
 }
 
-/// Whether the detail only says what the first of the errors says, place and hint included.
+/// Whether the detail only repeats the first of the errors, place and hint included.
 fn repeats(detail: &str, errors: &[Fault]) -> bool {
     errors.first().is_some_and(|first| detail.starts_with(&first.to_string()))
 }

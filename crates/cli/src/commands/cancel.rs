@@ -16,7 +16,6 @@ pub(crate) struct Args {
     ids: Vec<Id>,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     for &id in &args.ids {

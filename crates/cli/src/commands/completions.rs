@@ -2,10 +2,8 @@
 
 use std::io::Write;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::args::Cli;
 use crate::exit::{Exit, Failure};
 
 /// Arguments of `pssp completions`.
@@ -15,10 +13,9 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-/// Runs it.
-pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args, mut command_line: clap::Command) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "pssp", &mut script);
+    clap_complete::generate(args.shell, &mut command_line, "pssp", &mut script);
     std::io::stdout().write_all(&script).map_err(|e| Failure::writing("to stdout", &e))?;
     Ok(Exit::Ok)
 }

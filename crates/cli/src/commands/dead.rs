@@ -1,13 +1,14 @@
 //! `pssp dead`: jobs that were given up. For operators: works on the backend itself, beside running servers.
 
 use clap::Subcommand;
+use pssp_common::plain;
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{DeadLetter, JobId, Jobs};
 use serde_json::json;
 
 use super::serve::{BackendArg, jobs, runtime};
 use crate::exit::{Exit, Failure};
-use crate::ui::{Ui, plain};
+use crate::ui::Ui;
 
 /// Dead letters read at once.
 const PAGE: usize = 100;
@@ -43,7 +44,6 @@ enum Action {
     },
 }
 
-/// Runs it.
 pub(crate) fn run(args: Args, ui: Ui) -> Result<Exit, Failure> {
     let settings = args.backend.settings()?;
     runtime()?.block_on(async {

@@ -1,15 +1,16 @@
 //! `pssp list`: your jobs, newest first.
 
 use pssp_api_types::JobPage;
+use pssp_client::ApiRequest;
 use pssp_jobs::{JobId, State};
 
 use crate::args::Global;
+use crate::client::Client;
 use crate::client::jobs::{job, parse};
-use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-/// Jobs asked for at once.
+/// Jobs of one page.
 const PAGE: usize = 100;
 
 /// Arguments of `pssp list`.
@@ -26,7 +27,6 @@ pub(crate) struct Args {
     all: bool,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let mut left = if args.all { usize::MAX } else { args.limit };

@@ -1,15 +1,16 @@
 //! `pssp methods`: what the service predicts with.
 
 use crate::args::Global;
-use crate::client::{ApiRequest, Client};
+use crate::client::Client;
 use crate::exit::{Exit, Failure};
-use crate::ui::{Ui, plain};
+use crate::ui::Ui;
+use pssp_client::ApiRequest;
+use pssp_common::plain;
 
 /// Arguments of `pssp methods`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-/// Runs it.
 pub(crate) fn run(_: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let json = Client::new(global)?.json(&ApiRequest::get("/v1/methods"))?;
     if ui.json {

@@ -64,8 +64,13 @@ pub(crate) enum Command {
     Compare(compare::Args),
 }
 
-/// Runs one command.
-pub(crate) fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Failure> {
+/// Runs one command. `command_line` is the definition of the whole command line.
+pub(crate) fn run(
+    command: Command,
+    global: &Global,
+    ui: Ui,
+    command_line: clap::Command,
+) -> Result<Exit, Failure> {
     match command {
         Command::Predict(args) => predict::run(&args, ui),
         Command::Serve(args) => serve::run(&args, ui),
@@ -82,7 +87,7 @@ pub(crate) fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Fai
         Command::Notice(args) => notice::run(&args, global, ui),
         Command::Dead(args) => dead::run(args, ui),
         Command::Settings(args) => settings::run(&args, ui),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, command_line),
         Command::Compare(args) => compare::run(&args, ui),
     }
 }

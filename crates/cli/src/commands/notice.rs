@@ -2,6 +2,8 @@
 
 use clap::Subcommand;
 use pssp_api_types::ServiceStatus;
+use pssp_client::ApiRequest;
+use pssp_common::plain;
 use pssp_jobs::notice::Level;
 use pssp_jobs::{Clock, Notice, SystemClock, Timestamp};
 use serde::Deserialize;
@@ -10,10 +12,10 @@ use ureq::http::Method;
 
 use super::serve::{self, BackendArg, runtime};
 use crate::args::{Global, duration};
+use crate::client::Client;
 use crate::client::jobs::parse;
-use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
-use crate::ui::{Ui, plain};
+use crate::ui::Ui;
 
 /// Where the notice is put up and taken down.
 const ROUTE: &str = "/v1/admin/notice";
@@ -64,7 +66,6 @@ struct SetArgs {
     pause_intake: bool,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let board = Board::open(&args.backend, global)?;
     match &args.action {

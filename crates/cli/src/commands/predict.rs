@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use indicatif::ProgressBar;
-use pssp_host::{Settings, program};
+use pssp_common::{error_chain, plain};
+use pssp_host::Settings;
 use pssp_jobs::intake::Rules;
 use pssp_predict::format::{self, Entry, FORMATS, Format};
 use pssp_predict::sequence::CleanOptions;
@@ -12,7 +13,7 @@ use crate::args::{InputArgs, OutputArgs};
 use crate::exit::{Exit, Failure};
 use crate::input::{self, Source};
 use crate::pipeline::{self, Options, Outcome, Place, Predicted};
-use crate::ui::{self, Ui, plain};
+use crate::ui::{self, Ui};
 
 /// Arguments of `pssp predict`.
 #[derive(Debug, clap::Args)]
@@ -53,19 +54,18 @@ fn extensions() -> String {
     FORMATS.iter().map(|f| f.extension()).collect::<Vec<_>>().join(", ")
 }
 
-/// The format asked for, or the one that the output's name tells, or a default.
+/// The requested format, or else that of the extension of the output file, or else the default.
 pub(crate) fn choose_format(asked: Option<Format>, output: &OutputArgs, ui: Ui) -> Format {
     let told = || Format::from_extension(output.output.as_ref()?.extension()?.to_str()?);
     let default = if ui.json { Format::Ndjson } else { Format::Classic };
     asked.or_else(told).unwrap_or(default)
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let sources = input::sources(&args.input)?;
     let settings = Settings::from_env().map_err(|e| Failure::new(Exit::Input, e.to_string()))?;
-    let engine =
-        pssp_worker::standalone::engine(&settings.engine).map_err(|e| Failure::server(program::told(&e)))?;
+    let engine = pssp_worker::standalone::engine(&settings.engine)
+        .map_err(|e| Failure::server(error_chain(e.as_ref())))?;
     let format = choose_format(args.format, &args.output, ui);
     let out = ui::output(args.output.output.as_deref())?;
     let writer = format::Writer::new(format, out).map_err(|e| Failure::writing("the results", &e))?;
@@ -142,7 +142,7 @@ impl<W: std::io::Write> Run<W> {
         self.writer.entry(&entry).map_err(|e| Failure::writing("the results", &e))
     }
 
-    /// A refused record must not be missed, even with --quiet: the exit code speaks of it.
+    /// Shows a failure also with --quiet, since the exit code depends on it.
     fn tell(&self, text: String) {
         self.progress.suspend(|| {
             if self.ui.json {

@@ -2,14 +2,16 @@
 
 use std::io::{self, Write};
 
+use pssp_client::ApiRequest;
 use pssp_predict::format::Format;
 
 use super::predict::{choose_format, format_help, parse_format};
 use crate::args::{Global, OutputArgs};
+use crate::client::Client;
 use crate::client::jobs::{Id, named};
-use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::{self, Ui};
+use crate::warnings;
 
 /// Arguments of `pssp result`.
 #[derive(Debug, clap::Args)]
@@ -23,14 +25,16 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let extension = choose_format(args.format, &args.output, ui).extension();
     let of_job = format!("/v1/jobs/{}/result.{extension}", args.id);
     let of_batch = format!("/v1/batches/{}/results?format={extension}", args.id);
     let mut body: Box<dyn io::Read> = match client.body(&ApiRequest::get(&of_job)) {
-        Ok(body) => Box::new(body),
+        Ok(body) => {
+            show_warnings(&client, args.id, ui);
+            Box::new(body)
+        }
         Err(no_job) if no_job.exit == Exit::NotFound => match client.body(&ApiRequest::get(&of_batch)) {
             Ok(body) => Box::new(body),
             Err(failure) if failure.exit == Exit::NotFound => return Err(named(no_job, args.id)),
@@ -40,6 +44,16 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     };
     copy(&mut body, &mut ui::output(args.output.output.as_deref())?)?;
     Ok(Exit::Ok)
+}
+
+/// Shows the warnings of the job, which are not part of every result format. They are left out where the job cannot be
+/// read: the result is there all the same.
+fn show_warnings(client: &Client, id: Id, ui: Ui) {
+    if !ui.json
+        && let Ok(response) = client.find(id, None)
+    {
+        warnings::show(ui, &response.found);
+    }
 }
 
 /// A conflict means that there is no result yet, or never will be.
@@ -56,7 +70,7 @@ fn no_result(failure: Failure, id: Id) -> Failure {
     failure
 }
 
-/// Copies, and tells a broken connection from a broken pipe.
+/// Copies. A broken connection and a broken pipe are different failures.
 fn copy(from: &mut dyn io::Read, to: &mut dyn Write) -> Result<(), Failure> {
     let mut buffer = vec![0; 1 << 16];
     loop {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use pssp_common::error_chain;
 use pssp_host::server::ServerOptions;
 use pssp_host::{Settings, program, server, shutdown, telemetry};
 use pssp_jobs::{Jobs, SystemClock};
@@ -72,7 +73,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 pub(crate) async fn jobs(settings: Settings) -> Result<Jobs, Failure> {
     let clock = Arc::new(SystemClock);
     let backend = pssp_backends::open_existing(settings.backend.as_str(), clock.clone());
-    let backend = backend.await.map_err(|e| Failure::server(program::told(&e.into())))?;
+    let backend = backend.await.map_err(|e| Failure::server(error_chain(&e)))?;
     Jobs::new(backend, clock, settings.policy).map_err(|e| Failure::new(Exit::Input, e.to_string()))
 }
 
@@ -80,12 +81,12 @@ pub(crate) async fn jobs(settings: Settings) -> Result<Jobs, Failure> {
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let settings = args.backend.settings_on(args.addr)?;
     telemetry::init(&settings.log);
-    program::warn_of_strangers(ALSO_KNOWN);
+    program::warn_of_unknown_settings(ALSO_KNOWN);
     let runtime = runtime()?;
     let outcome = runtime.block_on(serve(&settings, ui));
     // Dropping it would wait for ever for an engine that does not heed its cancellation.
     runtime.shutdown_timeout(LAST_THREADS);
-    outcome.map(|()| Exit::Ok).map_err(|e| Failure::server(program::told(&e)))
+    outcome.map(|()| Exit::Ok).map_err(|e| Failure::server(error_chain(e.as_ref())))
 }
 
 async fn serve(settings: &Settings, ui: Ui) -> anyhow::Result<()> {

@@ -29,13 +29,12 @@ pub(crate) struct Args {
     metrics: bool,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     if ui.json {
-        let told = SETTINGS.iter().map(
+        let settings = SETTINGS.iter().map(
             |s| json!({ "name": s.name, "default": s.default, "expects": s.kind.expects(), "help": s.help }),
         );
-        ui.json(&told.collect::<Vec<_>>())?;
+        ui.json(&settings.collect::<Vec<_>>())?;
     } else if args.metrics {
         ui.line(METRICS_PAGE)?;
         ui.line(telemetry::render_markdown().trim_end())?;

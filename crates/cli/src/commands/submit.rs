@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use pssp_api_types::RejectedRecord;
+use pssp_client::ApiRequest;
+use pssp_common::plain;
 use pssp_predict::fasta::Reader;
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,11 +12,12 @@ use uuid::Uuid;
 
 use super::watch;
 use crate::args::{Global, InputArgs, duration};
+use crate::client::Client;
 use crate::client::jobs::{Id, JobOrBatchResponse, batch, job};
-use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::ui::{Ui, plain};
+use crate::ui::Ui;
+use crate::warnings;
 
 /// The most that is read to be sent; services take less.
 const MAX_BYTES: u64 = 256 << 20;
@@ -44,7 +47,7 @@ pub(crate) struct Args {
     timeout: Duration,
 }
 
-/// Runs it. One record becomes a job, several become a batch.
+/// One record becomes a job, several become a batch.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let body = body(args)?;
@@ -70,6 +73,7 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
         ui.note(&response.found);
         Ok(())
     })?;
+    warnings::show(ui, &done.found);
     if ui.json {
         ui.json(&done.json)?;
     }

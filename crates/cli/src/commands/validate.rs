@@ -1,16 +1,18 @@
 //! `pssp validate`: what cleaning would do, without predicting anything.
 
 use pssp_api_types::Validated;
+use pssp_client::ApiRequest;
+use pssp_common::plain;
 use pssp_jobs::intake::{NumberedRecord, Records, Rules};
 use pssp_predict::sequence::{CleanOptions, Cleaned, Edit, InputErrors, Warning};
 use serde::Serialize;
 
 use crate::args::{Global, InputArgs};
+use crate::client::Client;
 use crate::client::jobs::parse;
-use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::input::{self, Source};
-use crate::ui::{Ui, plain};
+use crate::ui::Ui;
 
 /// The most that is sent to a service.
 const MAX_BYTES: u64 = 64 << 20;
@@ -44,7 +46,7 @@ struct Verdict<'a> {
     errors: Option<&'a InputErrors>,
 }
 
-/// Runs it. Exits with 2 if a record would be refused.
+/// Exits with 2 if a record would be refused.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     for source in input::sources(&args.input)? {

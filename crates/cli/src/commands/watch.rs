@@ -4,20 +4,22 @@ use std::io::BufReader;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use pssp_client::{ApiRequest, Events};
+use pssp_common::Backoff;
+
 use crate::args::{Global, duration};
+use crate::client::Client;
 use crate::client::jobs::{Id, JobOrBatch, JobOrBatchResponse, job};
-use crate::client::sse::Events;
-use crate::client::{ApiRequest, Client};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-/// What the service is asked to hold an answer for (it caps it at 20 s).
+/// Longest time that the service holds an answer, in seconds. Its own limit is 20 s.
 const WAIT_S: u64 = 20;
 
-/// Shortest time from one question to the next.
-const UNHELD: Duration = Duration::from_secs(1);
+/// Shortest time from one look at a job to the next.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a batch is asked for, at first and in the end.
+/// First and longest wait between two looks at a batch.
 const BATCH_POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// Arguments of `pssp watch`.
@@ -30,7 +32,6 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
 }
 
-/// Runs it.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let done = until_done(&client, args.id, args.timeout, |response| {
@@ -39,24 +40,24 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     Ok(done.found.exit())
 }
 
-/// Waits until the job or batch is done, telling each change, and returns it as it is then.
+/// Waits until the job or batch is done, calls `on_change` for each change, and returns it as it is then.
 ///
 /// # Errors
-/// [`Exit::TimedOut`] after `timeout`; the service's errors; what `tell` says.
+/// [`Exit::TimedOut`] after `timeout`; the service's errors; those of `on_change`.
 pub(crate) fn until_done(
     client: &Client,
     id: Id,
     timeout: Option<Duration>,
-    tell: impl FnMut(&JobOrBatchResponse) -> Result<(), Failure>,
+    on_change: impl FnMut(&JobOrBatchResponse) -> Result<(), Failure>,
 ) -> Result<JobOrBatchResponse, Failure> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut watch = Watch { client, id, deadline, last: None, tell };
+    let mut watch = Watch { client, id, deadline, last: None, on_change };
     let mut response = watch.look(None)?;
     if matches!(response.found, JobOrBatch::Job(_)) && !response.found.is_done() {
         watch.follow_events()?;
         response = watch.look(None)?;
     }
-    let (mut pause, longest) = BATCH_POLL;
+    let mut pauses = Backoff::new(BATCH_POLL.0, BATCH_POLL.1);
     while !response.found.is_done() {
         let left = watch.left()?;
         response = match response.found {
@@ -65,13 +66,12 @@ pub(crate) fn until_done(
                 let response = watch.look(Some(WAIT_S.min(left.as_secs().max(1))))?;
                 // A server that has too much to do, or is about to stop, answers at once.
                 if !response.found.is_done() {
-                    sleep(UNHELD.saturating_sub(asked.elapsed()).min(left));
+                    sleep(MIN_PAUSE.saturating_sub(asked.elapsed()).min(left));
                 }
                 response
             }
             JobOrBatch::Batch(_) => {
-                sleep(pause.min(left));
-                pause = (pause * 2).min(longest);
+                sleep(pauses.next_wait().min(left));
                 watch.look(None)?
             }
         };
@@ -85,7 +85,7 @@ struct Watch<'a, F> {
     deadline: Option<Instant>,
     /// What was shown last.
     last: Option<JobOrBatch>,
-    tell: F,
+    on_change: F,
 }
 
 impl<F: FnMut(&JobOrBatchResponse) -> Result<(), Failure>> Watch<'_, F> {
@@ -105,13 +105,13 @@ impl<F: FnMut(&JobOrBatchResponse) -> Result<(), Failure>> Watch<'_, F> {
     /// Reads the job or batch, and shows it if it has changed.
     fn look(&mut self, wait_s: Option<u64>) -> Result<JobOrBatchResponse, Failure> {
         let response = self.client.find(self.id, wait_s)?;
-        self.tell(&response)?;
+        self.show(&response)?;
         Ok(response)
     }
 
-    fn tell(&mut self, response: &JobOrBatchResponse) -> Result<(), Failure> {
+    fn show(&mut self, response: &JobOrBatchResponse) -> Result<(), Failure> {
         if self.last.as_ref() != Some(&response.found) {
-            (self.tell)(response)?;
+            (self.on_change)(response)?;
             self.last = Some(response.found.clone());
         }
         Ok(())
@@ -124,7 +124,7 @@ impl<F: FnMut(&JobOrBatchResponse) -> Result<(), Failure>> Watch<'_, F> {
         let mut last_event: Option<String> = None;
         loop {
             let mut request =
-                ApiRequest::get(&path).header("accept", "text/event-stream").at_most(self.left()?);
+                ApiRequest::get(&path).header("accept", "text/event-stream").timeout(self.left()?);
             if let Some(id) = &last_event {
                 request = request.header("last-event-id", id.clone());
             }
@@ -135,11 +135,11 @@ impl<F: FnMut(&JobOrBatchResponse) -> Result<(), Failure>> Watch<'_, F> {
                 let Ok(response) =
                     serde_json::from_str(&event.data).map_err(drop).and_then(|j| job(j).map_err(drop))
                 else {
-                    return Ok(()); // "deleted", or no pssp service: the next request will show
+                    return Ok(()); // the job was deleted, or is no job: the next look shows which
                 };
                 heard = true;
                 last_event = event.id.or(last_event);
-                self.tell(&response)?;
+                self.show(&response)?;
                 if response.found.is_done() {
                     return Ok(());
                 }

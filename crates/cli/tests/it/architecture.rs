@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::root;
 
-/// Drivers of stores and queues, and what belongs to one home only.
+/// Drivers of stores and queues, and what belongs to one platform only.
 const DRIVERS: &[&str] =
     &["aws-*", "lambda_*", "redis", "fred", "deadpool-redis", "rusqlite", "libsqlite3-sys"];
 /// HTTP.
@@ -54,6 +54,12 @@ fn the_science_is_pure() {
     check("pssp-predict", &[&["tokio", "pssp-*", "tracing"], DRIVERS, HTTP]);
 }
 
+/// Every crate but the science may use it, so it may use none of them, and no runtime.
+#[test]
+fn common_helpers_depend_on_no_other_crate_of_ours() {
+    check("pssp-common", &[&["tokio", "pssp-*", "pssp"], DRIVERS, HTTP]);
+}
+
 #[test]
 fn jobs_know_no_backend_and_no_host() {
     check("pssp-jobs", &[BACKENDS, FUNCTIONS, &["pssp-host", "pssp"], DRIVERS, HTTP]);
@@ -78,7 +84,7 @@ fn the_host_knows_no_backend_and_no_function() {
 
 /// What stands in for AWS is no part of what runs there, and shares no code with it that could hide a mistake.
 #[test]
-fn the_twin_of_aws_knows_none_of_us() {
+fn local_aws_depends_on_none_of_our_crates() {
     check(
         "pssp-aws-local",
         &[BACKENDS, FUNCTIONS, DRIVERS, &["pssp-jobs", "pssp-host", "pssp-predict", "pssp"]],

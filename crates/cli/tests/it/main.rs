@@ -7,6 +7,7 @@ mod command;
 mod crash;
 mod examples;
 mod fake;
+mod imports;
 mod local;
 mod notice;
 mod operators;

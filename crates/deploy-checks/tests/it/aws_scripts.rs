@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A copy of what the scripts touch, and an account that remembers.
+/// A copy of what the scripts touch, and an account that keeps its state.
 struct Site {
     dir: TempDir,
 }
@@ -78,14 +78,14 @@ impl Site {
         self.command(script.to_str().expect("a path"), args, more)
     }
 
-    /// Runs a script that must succeed, and returns what it says.
+    /// Runs a script that must succeed, and returns its output.
     fn run(&self, script: &str, args: &[&str]) -> String {
         let output = self.with(script, args, &[]);
         assert!(output.status.success(), "{script} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Runs a script that must refuse, and returns what it says.
+    /// Runs a script that must refuse, and returns its output.
     fn refused(&self, script: &str, args: &[&str], more: &[(&str, &str)]) -> String {
         let output = self.with(script, args, more);
         assert!(!output.status.success(), "{script} {args:?} should have refused");

@@ -1,4 +1,4 @@
-//! On AWS, too, prod is test, but for what is listed here.
+//! On AWS, too, prod and test are the same, apart from what is listed here.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What the AWS template must say and no linter asks for.
+//! What the AWS template must contain, beyond what linters check.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -67,7 +67,7 @@ fn waiting_does_not_use_up_a_message() {
     let settings = Settings::default();
     let queue = properties(&stack("test", &[]), "Queue");
     let receives = number(&queue["RedrivePolicy"]["maxReceiveCount"]);
-    // Each attempt, and each death, may come after receives that meet the lease of another worker.
+    // Before each attempt, and each loss of a worker, there may be receives while another worker holds the lease.
     assert!(receives >= 10 * u64::from(settings.policy.max_failures + settings.policy.max_lost_workers));
     assert!(receives <= 1000, "more than SQS takes");
 }

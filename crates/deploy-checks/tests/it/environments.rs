@@ -1,4 +1,4 @@
-//! prod is test, but for what is listed here.
+//! prod and test are the same, apart from what is listed here.
 
 use std::collections::BTreeSet;
 

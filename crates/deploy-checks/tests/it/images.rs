@@ -6,7 +6,7 @@ use pssp_deploy_checks::{Dockerfile, Object, objects, root, text};
 
 use crate::{ENVIRONMENTS, object};
 
-/// The parts that are programs of ours.
+/// The parts that are built from this repository.
 const PROGRAMS: [&str; 3] = ["api", "wrk", "cli"];
 
 fn run(script: &str, args: &[&str]) {
@@ -101,7 +101,7 @@ fn the_redis_image_has_a_version_of_its_own() {
     assert!(text("docker/docker-compose.yml").contains(&format!("${{DB_VERSION:-{version}}}")));
 }
 
-/// What our code includes from outside its crate is let into the images' build.
+/// Files that code includes from outside its crate are part of the images' build.
 #[test]
 fn builds_get_the_model_files_that_they_include() {
     let allowed = text(".dockerignore");

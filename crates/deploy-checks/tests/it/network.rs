@@ -1,4 +1,4 @@
-//! Who may talk to whom.
+//! Which pods may connect to which.
 
 use serde_json::{Value, json};
 

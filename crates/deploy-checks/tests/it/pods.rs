@@ -1,4 +1,4 @@
-//! What every pod of ours must be: the restricted Pod Security Standard, the image's user, bounded.
+//! What every pod must be: the restricted Pod Security Standard, the image's user, bounded.
 
 use pssp_deploy_checks::{Dockerfile, Object, objects};
 use serde_json::{Value, json};

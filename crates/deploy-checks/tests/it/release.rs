@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use pssp_deploy_checks::root;
 use tempfile::TempDir;
 
-/// A copy of what the scripts touch, as a git repository of its own, and a cluster that remembers.
+/// A copy of what the scripts touch, as a git repository of its own, and a cluster that keeps its state.
 struct Site {
     dir: TempDir,
 }
@@ -94,7 +94,7 @@ impl Site {
         assert!(output.status.success(), "{script} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Runs a script that must refuse, and returns what it says.
+    /// Runs a script that must refuse, and returns its output.
     fn refused(&self, script: &str, args: &[&str]) -> String {
         let output = self.command(self.repo().join("scripts").join(script), args);
         assert!(!output.status.success(), "{script} {args:?} should have refused");
@@ -116,7 +116,7 @@ impl Site {
             .expect("a written file");
     }
 
-    /// What the verification will say.
+    /// What the verification will report.
     fn verdict(&self, condition: &str) {
         fs::write(self.fake().join("verdict"), condition).expect("a written file");
     }
@@ -138,7 +138,7 @@ impl Site {
         self.run("deploy/promote.sh", &[]);
     }
 
-    /// Something to tell in the next release.
+    /// An entry for the next release in the CHANGELOG.
     fn progress(&self) {
         self.edit("CHANGELOG.md", "## [Unreleased]\n", "## [Unreleased]\n\n### Fixed\n\n- More.\n");
         self.commit("Go on");

@@ -7,7 +7,7 @@ use pssp_deploy_checks::{bytes, text};
 use crate::settings::of;
 use crate::{ENVIRONMENTS, object};
 
-/// What a process needs after its grace time to be gone.
+/// Time that a process needs to end after its grace time.
 const MARGIN: Duration = Duration::from_secs(5);
 
 #[test]
@@ -53,7 +53,7 @@ fn patience(env: &str, part: &str) -> Duration {
     Duration::from_secs(period * failures)
 }
 
-/// The programs answer while they wait for Redis (`pssp_host::later`), so only Redis itself needs time to load.
+/// The programs answer while they wait for Redis (`pssp_host::deferred`), so only Redis itself needs time to load.
 #[test]
 fn redis_may_load_for_minutes_and_a_program_that_does_not_start_is_seen_soon() {
     for env in ENVIRONMENTS {

@@ -1,22 +1,22 @@
-//! The same end-to-end cases against each home of the service.
+//! The same end-to-end cases against each platform of the service.
 //!
-//! `cargo test -p pssp-e2e redis::` runs those of one home.
+//! `cargo test -p pssp-e2e redis::` runs those of one platform.
 
 #![allow(clippy::unwrap_used, reason = "this is test code: a failed expectation is how a case fails")]
 
 mod cases;
 mod matrix;
 
-/// One module a home, in it one test a case.
-macro_rules! homes {
-    ($($home:ident => $start:expr),+ $(,)?) => {
-        /// Names of the homes, in the order of the README's table.
-        pub(crate) const HOMES: &[&str] = &[$(stringify!($home)),+];
-        $( mod $home { crate::cases::each_case!($start); } )+
+/// One module a platform, in it one test a case.
+macro_rules! platforms {
+    ($($platform:ident => $start:expr),+ $(,)?) => {
+        /// Names of the platforms, in the order of the README's table.
+        pub(crate) const PLATFORMS: &[&str] = &[$(stringify!($platform)),+];
+        $( mod $platform { crate::cases::each_case!($start); } )+
     };
 }
 
-homes! {
+platforms! {
     embedded => pssp_e2e::Embedded::start(),
     redis => pssp_e2e::Redis::start(),
     aws => pssp_e2e::Aws::start(),

@@ -1,6 +1,6 @@
-//! The README's table of cases and homes is that of this suite.
+//! The README's table of cases and platforms is that of this suite.
 
-use crate::HOMES;
+use crate::PLATFORMS;
 use crate::cases::CASES;
 
 /// What the README must hold: `make matrix` writes it anew after a run that passed.
@@ -15,6 +15,6 @@ fn the_readme_lists_every_case() {
     for row in rows() {
         assert!(readme.lines().any(|line| line.starts_with(&row)), "run `make matrix`: README lacks {row}");
     }
-    let header = HOMES.join(" | ");
+    let header = PLATFORMS.join(" | ");
     assert!(readme.contains(&header), "run `make matrix`: README lacks the columns {header}");
 }

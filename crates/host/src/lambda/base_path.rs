@@ -1,20 +1,20 @@
-//! Where a gateway has put the service: the part of a path that belongs to the gateway.
+//! Paths behind a gateway: the gateway's part (stage or base path), and the path of the service.
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-/// A request's path, divided.
+/// A request's path in its two parts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BasePath {
-    /// What callers have to put before the paths of the router: nothing, `/stage`, or the base path of a domain.
+    /// What callers put before the paths of the service: nothing, `/stage`, or the base path of a custom domain.
     pub(super) prefix: String,
-    /// The path as the routes know it.
+    /// The path as in the routes of the service.
     pub(super) path: String,
 }
 
 impl BasePath {
-    /// From what the event itself says. The path that the library made is not used: it adds the name of
-    /// the stage where there is none.
+    /// Reads the path of the event itself. The path that `lambda_http` makes of it is not used: it adds the name of the
+    /// stage where there is none.
     pub(super) fn of(request: &Request) -> Self {
         let raw = match request.raw_http_path() {
             "" => "/",
@@ -45,8 +45,8 @@ impl BasePath {
     }
 }
 
-/// Whether the domain is the gateway's own, where the path begins with a named stage. On a custom
-/// domain it does not, and a stage called `v1` must not be mistaken for a part of the path.
+/// Whether the domain is the gateway's default one, where the path begins with a named stage. On a custom domain it does
+/// not, and a stage called `v1` must not be taken for a part of the path.
 fn is_default(context: &lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext) -> bool {
     context.domain_name.as_deref().is_none_or(|domain| domain.contains(".execute-api."))
 }

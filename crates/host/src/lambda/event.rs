@@ -1,4 +1,4 @@
-//! The events of a worker, told apart by their shape.
+//! The events of a worker, distinguished by their shape.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -51,18 +51,18 @@ impl Record {
     }
 }
 
-/// A job that somebody's event asks for.
+/// A job that an event requests.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Submit {
     /// Names the event among all of its source: a repeated delivery has the same.
     pub id: String,
-    /// Who sent it.
+    /// The sender of the event.
     pub source: String,
-    /// What it asks for.
+    /// The requested job.
     pub data: Value,
 }
 
-/// An event that is none of ours.
+/// An event of no known form.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}; {EXPECTED}")]
 pub struct Unknown {
@@ -77,7 +77,7 @@ impl Event {
     /// Reads an event.
     ///
     /// # Errors
-    /// If it is none of ours; the text says what was expected.
+    /// If it has no known form; the text names the known ones.
     pub fn read(event: Value) -> Result<Self, Unknown> {
         let Value::Object(mut event) = event else { return unknown("this event is no object") };
         if let Some(records) = event.remove("Records") {

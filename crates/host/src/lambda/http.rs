@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::base_path::BasePath;
-use super::{Invocation, told};
+use super::{Invocation, runtime_error};
 
 /// The largest answer that fits Lambda's 6 MB once it is written as base64 within its envelope.
 pub const MAX_ANSWER: usize = (6 * 1024 * 1024 - 64 * 1024) / 4 * 3;
@@ -26,17 +26,17 @@ pub const MAX_ANSWER: usize = (6 * 1024 * 1024 - 64 * 1024) / 4 * 3;
 /// The largest body of a request that fits likewise.
 pub const MAX_REQUEST: usize = MAX_ANSWER;
 
-/// How long an API Gateway waits for an answer (29 s), with a second to spare. Function URLs and load
-/// balancers wait as long as the function may run.
-const GATEWAY: Duration = Duration::from_secs(28);
+/// How long a handler may take behind an API Gateway, which waits 29 s. Function URLs and load balancers wait as long as
+/// the function may run.
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(28);
 
-/// What is kept of the function's time for handing the answer over.
+/// The part of the function's time that is kept for sending the answer.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// What an event tells about its request beside the request itself.
+/// What an event says about its request beside the request itself.
 #[derive(Debug, Clone)]
 pub struct GatewayContext {
-    /// What callers have to put before the paths of the router, for links.
+    /// What callers put before the paths of the service, for links.
     pub prefix: String,
     /// When the answer must be there.
     pub answer_by: Instant,
@@ -44,8 +44,8 @@ pub struct GatewayContext {
     pub request_id: String,
 }
 
-/// Answers events until the platform ends the process. `enter` adds what a handler shall know of the gateway
-/// to the extensions of a request.
+/// Answers events until the platform ends the process. `enter` adds what handlers need to know of the gateway to the
+/// extensions of a request.
 ///
 /// # Errors
 /// If the Runtime API does not answer.
@@ -53,7 +53,7 @@ pub async fn run(
     router: Router,
     enter: impl Fn(&mut Extensions, GatewayContext) + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
-    lambda_runtime::run(service(router, enter)).await.map_err(told)
+    lambda_runtime::run(service(router, enter)).await.map_err(runtime_error)
 }
 
 /// What [`run`] runs: from an event to its answer in the form that the sender of the event expects.
@@ -109,13 +109,13 @@ where
     E: Fn(&mut Extensions, GatewayContext),
 {
     let invocation = Invocation::of(&request.lambda_context());
-    let base = BasePath::of(&request);
+    let path = BasePath::of(&request);
     let answer_by = answer_by(&request, &invocation);
-    let context = GatewayContext { prefix: base.prefix, answer_by, request_id: invocation.request_id };
+    let context = GatewayContext { prefix: path.prefix, answer_by, request_id: invocation.request_id };
     let mut inner = axum::http::Request::new(body(&request));
     *inner.method_mut() = request.method().clone();
     *inner.headers_mut() = request.headers().clone();
-    let Ok(uri) = uri(&base.path, request.uri().query()) else {
+    let Ok(uri) = uri(&path.path, request.uri().query()) else {
         return Ok(Answer::plain(StatusCode::BAD_REQUEST, "the path cannot be read\n"));
     };
     *inner.uri_mut() = uri;
@@ -125,16 +125,16 @@ where
         Err(never) => match never {},
     };
     let Ok(bytes) = axum::body::to_bytes(body, MAX_ANSWER).await else {
-        // It broke off, or the router keeps to no limit: there is no half an answer here.
+        // The body broke off or is over the limit. Half an answer cannot be sent.
         return Ok(Answer::plain(StatusCode::BAD_GATEWAY, "the answer broke off; ask again\n"));
     };
     let mut response = Response::from_parts(parts, encoded(bytes.into()));
-    // The connection belongs to the gateway.
+    // The gateway decides about the connection.
     response.headers_mut().remove(header::CONNECTION);
     Ok(Answer(response))
 }
 
-/// The body, which the library has decoded if it was sent as base64.
+/// The body, which the library has decoded from base64 if need be.
 fn body(request: &Request) -> axum::body::Body {
     match request.body() {
         Body::Text(text) => text.clone().into(),
@@ -160,11 +160,11 @@ fn answer_by(request: &Request, invocation: &Invocation) -> Instant {
         }
         _ => false,
     };
-    if is_gateway { end.min(Instant::now() + GATEWAY) } else { end }
+    if is_gateway { end.min(Instant::now() + GATEWAY_TIMEOUT) } else { end }
 }
 
-/// Text as it is, the rest as base64, which a gateway turns back. Text in which so much has to be
-/// escaped that base64 is shorter goes so too: then what fits is known by its length.
+/// Text as it is, other bytes as base64, which the gateway decodes. Text that needs so many escapes that base64 is
+/// shorter is sent as base64 too. So the length alone tells whether an answer fits.
 fn encoded(bytes: Vec<u8>) -> Body {
     let escaped: usize = bytes.iter().map(|&byte| escaped(byte)).sum();
     match String::from_utf8(bytes) {
@@ -175,7 +175,7 @@ fn encoded(bytes: Vec<u8>) -> Body {
     }
 }
 
-/// How long a byte is in a JSON string.
+/// Length of a byte in a JSON string.
 const fn escaped(byte: u8) -> usize {
     match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 2,
@@ -184,7 +184,7 @@ const fn escaped(byte: u8) -> usize {
     }
 }
 
-/// An answer whose encoding is decided already.
+/// An answer with its final encoding.
 #[derive(Debug)]
 pub struct Answer(Response<Body>);
 

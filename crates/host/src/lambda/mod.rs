@@ -1,12 +1,11 @@
-//! AWS Lambda as a host: its Runtime API brings an event, and takes the answer.
+//! AWS Lambda as a host: events come from its Runtime API, and answers go there.
 //!
 //! - [`http`]: events of API Gateway, function URLs and load balancers, for a router
 //! - [`worker`]: batches of SQS, schedules and submissions, for a worker
-//! - [`event`]: the events of a worker, told apart by their shape
-//! - [`Invocation`]: what is known of one event, above all how long there is
+//! - [`event`]: the events of a worker, distinguished by their shape
+//! - [`Invocation`]: id and deadline of one event
 //!
-//! One event is dealt with at a time, and nothing of it goes on after its answer: Lambda freezes the
-//! process then.
+//! One event is processed at a time, and nothing goes on after its answer: Lambda freezes the process then.
 
 mod base_path;
 pub mod event;
@@ -40,7 +39,7 @@ impl Invocation {
     }
 }
 
-/// The error of the runtime as ours.
-fn told(error: lambda_runtime::Error) -> anyhow::Error {
+/// An error of the Lambda runtime.
+fn runtime_error(error: lambda_runtime::Error) -> anyhow::Error {
     anyhow::anyhow!("the Lambda runtime ended: {error}")
 }

@@ -1,6 +1,6 @@
 //! Events for a worker: what the queue brings, when to sweep, what to submit.
 //!
-//! A batch is answered with the ids of the messages that shall come again (`batchItemFailures`); the
+//! A batch is answered with the ids of the messages that are to be delivered again (`batchItemFailures`); the
 //! others are deleted by the platform. Before the function's time is over unfinished jobs are released,
 //! so that none has to wait for its lease to run out.
 
@@ -10,13 +10,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use lambda_runtime::{LambdaEvent, service_fn};
+use pssp_common::error_chain;
 use pssp_jobs::{Disposition, Handler, Jobs, Receipt};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Record as SqsRecord, Submit};
-use super::{Invocation, told};
+use super::{Invocation, runtime_error};
 use crate::processor::{self, MessageProcessor};
 use crate::sweep;
 
@@ -63,13 +64,13 @@ impl<F: Function + 'static> Host<F> {
             async move {
                 let invocation = Invocation::of(&event.context);
                 this.answer(event.payload, &invocation).await.map_err(|error| {
-                    let text = crate::program::told(&error);
+                    let text = error_chain(error.as_ref());
                     tracing::error!(request_id = invocation.request_id, "event failed: {text}");
                     lambda_runtime::Error::from(text)
                 })
             }
         });
-        lambda_runtime::run(answer).await.map_err(told)
+        lambda_runtime::run(answer).await.map_err(runtime_error)
     }
 
     /// Handles one event to the end.

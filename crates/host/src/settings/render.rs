@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Group, SETTINGS, Setting};
+use super::list::SETTINGS;
+use super::setting::{Group, Setting};
 
 /// The reference page of all settings (`docs/configuration.md`).
 #[must_use]

@@ -1,20 +1,16 @@
-//! Kinds of values: what may be written, how it is read, and how that is said to people.
+//! Kinds of values: what may be written, how it is read, and how that is explained to people.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use pssp_jobs::Owner;
+use pssp_jobs::api_key::{ApiKey, ApiKeys, MIN_KEY, is_key};
 
-use super::{ApiKey, ApiKeys};
+use super::types::{BackendUrl, LogFormat};
 
-/// Stands in where an address could not be read; never leaves this module's caller.
-pub(super) const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
-
-/// The most that a receiver is asked for at once ([`pssp_jobs::JobReceiver::receive`]).
+/// The most messages that a receiver takes at once ([`pssp_jobs::JobReceiver::receive`]).
 pub(super) const MAX_SLOTS: usize = 1000;
-
-/// Shortest API key: shorter ones can be guessed.
-const MIN_KEY: usize = 8;
 
 /// What may be written for a setting.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +82,40 @@ pub(super) enum Value {
     Origins(Vec<String>),
 }
 
+/// A type that values of some kind become.
+pub(super) trait FromValue: Sized {
+    /// `None` for values of other kinds.
+    fn from_value(value: Value) -> Option<Self>;
+}
+
+/// Implements [`FromValue`]: type, pattern of the value, and what it becomes.
+macro_rules! from_value {
+    ($($type:ty: $value:pat => $made:expr;)+) => {
+        $(impl FromValue for $type {
+            fn from_value(value: Value) -> Option<Self> {
+                if let $value = value { $made } else { None }
+            }
+        })+
+    };
+}
+
+from_value! {
+    String: Value::Text(text) => Some(text);
+    BackendUrl: Value::Text(text) => Some(Self::new(text));
+    Option<PathBuf>: Value::Text(text) => Some(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from));
+    LogFormat: Value::Text(text) => Some(if text == "json" { Self::Json } else { Self::Text });
+    SocketAddr: Value::Address(address) => address;
+    Option<SocketAddr>: Value::Address(address) => Some(address);
+    bool: Value::Switch(on) => Some(on);
+    usize: Value::Count(count) => Some(count);
+    u32: Value::Count(count) => Self::try_from(count).ok();
+    u64: Value::Count(count) => Self::try_from(count).ok();
+    Duration: Value::Duration(duration) => Some(duration);
+    ApiKeys: Value::Keys(keys) => Some(keys);
+    Option<ApiKey>: Value::Secret(key) => Some(key.map(|key| ApiKey { owner: Owner::new("admin"), key }));
+    Vec<String>: Value::Origins(origins) => Some(origins);
+}
+
 impl Kind {
     /// What to write, for documentation and faults.
     #[must_use]
@@ -140,7 +170,7 @@ impl Kind {
                     humantime::parse_duration(text).ok().or((text == "0").then_some(Duration::ZERO))?;
                 (min..=max).contains(&value).then_some(Value::Duration(value))
             }
-            Self::Keys => keys(text).map(Value::Keys),
+            Self::Keys => ApiKeys::parse(text).map(Value::Keys),
             Self::Secret if text.is_empty() => Some(Value::Secret(None)),
             Self::Secret => is_key(text).then(|| Value::Secret(Some(text.to_owned()))),
             Self::Origins => origins(text).map(Value::Origins),
@@ -168,7 +198,7 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// Powers of 1024 by either spelling: nobody who writes `1MB` as a limit minds the difference.
+/// Powers of 1024, by either spelling.
 const UNITS: [(&str, u64); 10] = [
     ("kib", 1 << 10),
     ("mib", 1 << 20),
@@ -208,21 +238,7 @@ fn span(duration: Duration) -> String {
     }
 }
 
-fn keys(text: &str) -> Option<ApiKeys> {
-    let mut keys: Vec<ApiKey> = Vec::new();
-    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-        let (name, key) = entry.split_once(':')?;
-        let good = is_name(name) && is_key(key);
-        let owner = Owner::new(name);
-        if !good || keys.iter().any(|known| known.owner == owner || known.key == key) {
-            return None;
-        }
-        keys.push(ApiKey { owner, key: key.to_owned() });
-    }
-    Some(ApiKeys(keys))
-}
-
-/// As browsers send them: scheme, host and port, without a path and without wildcards. Or `*` alone.
+/// Origins as browsers send them: scheme, host and port, without a path.
 fn origins(text: &str) -> Option<Vec<String>> {
     let is_origin = |origin: &str| {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
@@ -232,15 +248,6 @@ fn origins(text: &str) -> Option<Vec<String>> {
     let origins: Vec<String> =
         text.split(',').map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned).collect();
     (origins == ["*"] || origins.iter().all(|origin| is_origin(origin))).then_some(origins)
-}
-
-fn is_key(key: &str) -> bool {
-    key.len() >= MIN_KEY && key.bytes().all(|b| b.is_ascii_graphic())
-}
-
-fn is_name(name: &str) -> bool {
-    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    letters && (1..=64).contains(&name.len()) && name != Owner::public().as_str()
 }
 
 /// Number of letters to insert, remove or exchange to get from `a` to `b`.

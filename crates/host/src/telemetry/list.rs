@@ -27,7 +27,7 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// Tells the recorder what it is.
+    /// Describes it to the recorder.
     pub(super) fn describe(&self) {
         match self.kind {
             MetricKind::Counter => metrics::describe_counter!(self.name, self.help),
@@ -49,7 +49,7 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
     Metric { name, kind: MetricKind::Histogram, labels, help }
 }
 
-/// Every metric of ours.
+/// Every metric.
 #[rustfmt::skip]
 pub const METRICS: &[Metric] = &[
     counter("pssp_worker_jobs_total", &["outcome"],

@@ -3,8 +3,8 @@
 use std::process::{Command, Output};
 
 use pssp_api::Config;
-use pssp_host::settings::{ApiKey, ApiSettings};
-use pssp_jobs::Owner;
+use pssp_host::Settings;
+use pssp_jobs::{ApiKey, Owner};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pssp-api")).args(arguments).output().unwrap()
@@ -30,12 +30,11 @@ fn a_wrong_setting_stops_the_start_and_is_named() {
 
 #[test]
 fn settings_and_defaults_agree() {
-    let settings = ApiSettings::default();
+    let mut settings = Settings::default();
     let config = pssp_api::standalone::config(&settings);
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
     let key = ApiKey { owner: Owner::new("ann"), key: "secret".to_owned() };
-    let mut settings = settings;
-    settings.keys.0.push(key);
+    settings.api.keys.0.push(key);
     let config = pssp_api::standalone::config(&settings);
     assert_eq!((config.api_keys[0].owner.as_str(), &*config.api_keys[0].key), ("ann", "secret"));
 }

@@ -1,16 +1,16 @@
-//! What is told of the checks: a line for each as it ends, and the sum.
+//! The report: a line for each check as it ends, and the totals.
 
 use std::io::IsTerminal;
 use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{Verdict, Why, brief};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
+use pssp_verify::{Verdict, Why, brief};
 
 /// The checks so far.
-pub(super) struct Report {
+pub(crate) struct Report {
     ui: Ui,
     url: String,
     fancy: bool,
@@ -32,17 +32,17 @@ struct Line {
     outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// For information: nothing is decided on it.
+    /// Only for information.
     elapsed_ms: u128,
 }
 
 impl Report {
-    pub(super) fn new(ui: Ui, url: String) -> Self {
+    pub(crate) fn new(ui: Ui, url: String) -> Self {
         Self { ui, url, fancy: std::io::stdout().is_terminal(), lines: Vec::new() }
     }
 
-    /// Runs one check; tells whether it passed.
-    pub(super) fn add(
+    /// Runs one check; returns whether it passed.
+    pub(crate) fn add(
         &mut self,
         group: &'static str,
         name: &'static str,
@@ -83,8 +83,9 @@ impl Report {
         self.lines.iter().filter(|line| line.outcome == outcome).count()
     }
 
-    /// The sum, and the exit code. While intake is `paused` the service cannot be told to be good.
-    pub(super) fn end(self, paused: Option<&str>) -> Result<Exit, Failure> {
+    /// Writes the totals, and returns the exit code. While intake is `paused` not everything can be checked, so the exit code
+    /// is not that of success.
+    pub(crate) fn end(self, paused: Option<&str>) -> Result<Exit, Failure> {
         let [passed, failed, skipped] =
             [Outcome::Passed, Outcome::Failed, Outcome::Skipped].map(|outcome| self.count(outcome));
         let exit = match paused {

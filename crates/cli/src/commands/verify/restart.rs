@@ -3,25 +3,24 @@
 use std::path::Path;
 
 use pssp_jobs::Timestamp;
+use pssp_verify::{CHAIN, Probe, Verdict, Why, ensure, equal, text};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::probe::{CHAIN, Probe};
 use super::report::Report;
-use super::{Verdict, Why, equal, idempotency, text};
 use crate::exit::Failure;
 
 /// Jobs that are kept.
-const KEPT: usize = 2;
+const KEPT_JOBS: usize = 2;
 
-/// What is looked at later.
+/// The formats of the results that are kept.
 const FORMATS: [&str; 2] = ["json", "txt"];
 
 /// A kept job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
     id: String,
-    /// That it was submitted with.
+    /// Its idempotency key.
     key: String,
     created_at: Timestamp,
     /// The results, to the byte, in the order of [`FORMATS`].
@@ -36,7 +35,7 @@ struct File {
 
 /// Checks what the file names, if there is one; then, where jobs are taken, keeps new ones instead.
 /// After a failure the old ones stay, to be looked at.
-pub(super) fn run(path: &Path, p: &Probe, paused: bool, report: &mut Report) -> Result<(), Failure> {
+pub(crate) fn run(path: &Path, p: &Probe, paused: bool, report: &mut Report) -> Result<(), Failure> {
     let old = load(path)?;
     let mut all_there = true;
     if let Some(old) = &old {
@@ -53,7 +52,7 @@ pub(super) fn run(path: &Path, p: &Probe, paused: bool, report: &mut Report) -> 
     }
     let mut new = None;
     let made = report.add("restart", "jobs are kept for the next run", || {
-        let jobs = (0..KEPT).map(|_| keep(p)).collect::<Result<_, _>>()?;
+        let jobs = (0..KEPT_JOBS).map(|_| keep(p)).collect::<Result<_, _>>()?;
         new = Some(File { jobs });
         Ok(())
     })?;
@@ -102,7 +101,7 @@ fn results(p: &Probe, id: &str) -> Result<Vec<String>, String> {
 
 fn keep(p: &Probe) -> Result<Kept, String> {
     let key = format!("pssp-verify-kept-{}", Uuid::new_v4());
-    let (_, job) = idempotency::submit(p, &key)?;
+    let (_, job) = p.submit_with_key(&key)?;
     let id = text(&job, "id").to_owned();
     let job = p.wait_for(&id)?;
     let created_at = Timestamp::deserialize(&job["created_at"]).map_err(|e| format!("created_at: {e}"))?;
@@ -114,7 +113,7 @@ fn outlived(p: &Probe, kept: &Kept) -> Result<(), String> {
     equal(&format!("status of {}", kept.id), &text(&job, "status"), &"finished")?;
     equal("length", &job["length"].as_u64(), &Some(CHAIN.len() as u64))?;
     for ((format, before), now) in FORMATS.iter().zip(&kept.results).zip(results(p, &kept.id)?) {
-        super::ensure(*before == now, || format!("result.{format} of {} has changed", kept.id))?;
+        ensure(*before == now, || format!("result.{format} of {} has changed", kept.id))?;
     }
     Ok(())
 }
@@ -128,7 +127,7 @@ fn remembered(p: &Probe, jobs: &[Kept]) -> Verdict {
         return Err(Why::Skipped("the run before is longer ago than keys are remembered".to_owned()));
     }
     for kept in jobs {
-        let (_, job) = idempotency::submit(p, &kept.key)?;
+        let (_, job) = p.submit_with_key(&kept.key)?;
         let same = equal("id under the key", &text(&job, "id"), &kept.id.as_str());
         p.keep(&kept.id); // until new ones take its place
         same?;

@@ -1,10 +1,6 @@
 //! Many records in one request.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use pssp_e2e::{Client, Home, until};
+use pssp_e2e::{Client, Platform, until};
 use serde_json::Value;
 
 const FASTA: (&str, &str) = ("content-type", "text/x-fasta");
@@ -32,8 +28,8 @@ pub(super) fn done(client: &Client, path: &str) -> Value {
     })
 }
 
-pub(crate) fn a_batch_comes_back_in_order(home: &mut dyn Home) {
-    let client = home.client();
+pub(crate) fn a_batch_comes_back_in_order(platform: &mut dyn Platform) {
+    let client = platform.client();
     let fasta = chains(120);
     let path = send(&client, &[FASTA], fasta.as_bytes());
     assert_eq!(done(&client, &path)["finished"], 120);
@@ -43,15 +39,4 @@ pub(crate) fn a_batch_comes_back_in_order(home: &mut dyn Home) {
     assert_eq!(sequences, fasta.lines().skip(1).step_by(2).collect::<Vec<_>>());
     let lines = client.get(&format!("{path}/results")).expect(200).text();
     assert_eq!(lines.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count(), 120);
-}
-
-pub(crate) fn a_gzipped_batch_with_a_bad_record(home: &mut dyn Home) {
-    let client = home.client();
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(b">a\nMKVLA\n>b\nMK?LA\n>c\nMKVLAAGIVG\n").unwrap();
-    let path = send(&client, &[FASTA, ("content-encoding", "gzip")], &gzip.finish().unwrap());
-    let counts = done(&client, &path);
-    assert_eq!((&counts["finished"], &counts["rejected"]), (&2.into(), &1.into()), "{counts}");
-    let batch = client.get(&path).text();
-    assert!(batch.contains("'?' cannot stand in a protein sequence"), "{batch}");
 }

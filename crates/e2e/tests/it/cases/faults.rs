@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use pssp_e2e::{Client, Home, until};
+use pssp_e2e::{Client, Platform, until};
 
 use super::batches::{chains, done, send};
 
@@ -25,22 +25,22 @@ fn count(client: &Client, path: &str, state: &str) -> u64 {
     answer.map_or(0, |answer| answer.json()["counts"][state].as_u64().unwrap())
 }
 
-pub(crate) fn a_killed_worker_loses_nothing(home: &mut dyn Home) {
-    let path = send(&home.client(), &[FASTA], long_chains(6).as_bytes());
+pub(crate) fn a_killed_worker_loses_nothing(platform: &mut dyn Platform) {
+    let path = send(&platform.client(), &[FASTA], long_chains(6).as_bytes());
     until("a job to be finished and one to be running", || {
-        let client = home.client();
+        let client = platform.client();
         (count(&client, &path, "finished") >= 1 && count(&client, &path, "running") >= 1).then_some(())
     });
-    home.kill_workers();
-    let left = count(&home.client(), &path, "finished");
+    platform.kill_workers();
+    let left = count(&platform.client(), &path, "finished");
     assert!(left < 6, "killed too late to see anything");
-    home.start_workers();
-    assert_eq!(done(&home.client(), &path)["finished"], 6);
-    let results = home.client().get(&format!("{path}/results")).expect(200).text();
+    platform.start_workers();
+    assert_eq!(done(&platform.client(), &path)["finished"], 6);
+    let results = platform.client().get(&format!("{path}/results")).expect(200).text();
     assert_eq!(results.lines().count(), 6, "each once");
 }
 
-pub(crate) fn a_killed_api_loses_and_doubles_nothing(home: &mut dyn Home) {
+pub(crate) fn a_killed_api_loses_and_doubles_nothing(platform: &mut dyn Platform) {
     // Callers repeat a request without an answer under the same key.
     let submit = |client: &Client, n: usize| {
         until("an answer", || {
@@ -50,7 +50,7 @@ pub(crate) fn a_killed_api_loses_and_doubles_nothing(home: &mut dyn Home) {
             matches!(answer.status, 200..=202).then(|| answer.json()["id"].as_str().unwrap().to_owned())
         })
     };
-    let client = home.client();
+    let client = platform.client();
     let ids: Vec<String> = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..4)
             .map(|caller| {
@@ -58,11 +58,11 @@ pub(crate) fn a_killed_api_loses_and_doubles_nothing(home: &mut dyn Home) {
                 scope.spawn(move || (0..15).map(|i| submit(&client, caller * 15 + i)).collect::<Vec<_>>())
             })
             .collect();
-        home.restart_api();
-        home.restart_api();
+        platform.restart_api();
+        platform.restart_api();
         callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
     });
-    let client = home.client();
+    let client = platform.client();
     for id in &ids {
         assert_eq!(client.finished(id)["status"], "finished");
     }
@@ -75,25 +75,25 @@ pub(crate) fn a_killed_api_loses_and_doubles_nothing(home: &mut dyn Home) {
     });
 }
 
-pub(crate) fn a_store_that_restarts_keeps_what_was_accepted(home: &mut dyn Home) {
-    let path = send(&home.client(), &[FASTA], chains(40).as_bytes());
-    home.restart_store();
+pub(crate) fn a_store_that_restarts_keeps_what_was_accepted(platform: &mut dyn Platform) {
+    let path = send(&platform.client(), &[FASTA], chains(40).as_bytes());
+    platform.restart_store();
     let one = until("the service to take jobs again", || {
-        let answer = home.client().try_send("POST", "/v1/jobs", &[TEXT], b"MKVLAAGIVG")?;
+        let answer = platform.client().try_send("POST", "/v1/jobs", &[TEXT], b"MKVLAAGIVG")?;
         (answer.status == 202).then(|| answer.json()["id"].as_str().unwrap().to_owned())
     });
-    assert_eq!(done(&home.client(), &path)["finished"], 40);
-    assert_eq!(home.client().finished(&one)["status"], "finished");
+    assert_eq!(done(&platform.client(), &path)["finished"], 40);
+    assert_eq!(platform.client().finished(&one)["status"], "finished");
 }
 
-pub(crate) fn lost_messages_are_sent_again(home: &mut dyn Home) {
-    home.kill_workers();
+pub(crate) fn lost_messages_are_sent_again(platform: &mut dyn Platform) {
+    platform.kill_workers();
     let ids: Vec<String> =
-        (0..5).map(|i| home.client().submit(&format!("MKVLAAGIVG{}", "A".repeat(i)))).collect();
-    home.lose_messages();
-    home.start_workers();
+        (0..5).map(|i| platform.client().submit(&format!("MKVLAAGIVG{}", "A".repeat(i)))).collect();
+    platform.lose_messages();
+    platform.start_workers();
     for id in &ids {
-        let job = home.client().finished(id);
+        let job = platform.client().finished(id);
         assert_eq!((&job["status"], &job["attempts"]), (&"finished".into(), &1.into()), "{job}");
     }
 }

@@ -1,10 +1,9 @@
-//! The modern face, one job at a time.
+//! One job at a time, beyond the acceptance cases.
 
 use std::collections::BTreeSet;
 
 use pssp_e2e::client::REUSE;
-use pssp_e2e::{Client, Home, pssp, until};
-use serde_json::json;
+use pssp_e2e::{Client, Platform, pssp, until};
 
 const UBIQUITIN: &str = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG";
 const TEXT: (&str, &str) = ("content-type", "text/plain");
@@ -14,72 +13,30 @@ fn long() -> String {
     (0..10_000_usize).map(|i| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(i * i + i / 7) % 20])).collect()
 }
 
-pub(crate) fn a_job_from_submit_to_delete(home: &mut dyn Home) {
-    let client = home.client();
-    let body = json!({"sequence": UBIQUITIN, "name": "ubiquitin"}).to_string();
-    let accepted = client.send("POST", "/v1/jobs", &[("content-type", "application/json")], body.as_bytes());
-    let accepted = accepted.expect(202);
-    let id = accepted.json()["id"].as_str().unwrap().to_owned();
-    assert!(accepted.header("location").ends_with(&format!("/v1/jobs/{id}")), "{accepted:?}");
+pub(crate) fn a_result_is_that_of_a_prediction_on_this_machine(platform: &mut dyn Platform) {
+    let client = platform.client();
+    let id = client.submit(UBIQUITIN);
     let job = client.finished(&id);
-    assert_eq!(
-        (&job["status"], &job["name"], &job["length"]),
-        (&"finished".into(), &"ubiquitin".into(), &76.into())
-    );
-    assert_eq!(job["attempts"], 1);
+    assert_eq!((&job["status"], &job["attempts"]), (&"finished".into(), &1.into()), "{job}");
     // The same bytes as a prediction made here, but for the header.
     let lines = |text: String| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     let served = client.get(&format!("/v1/jobs/{id}/result.txt")).expect(200).text();
-    assert_eq!(lines(served), lines(pssp(home, &["predict", UBIQUITIN])));
-    let path = format!("/v1/jobs/{id}");
-    let tag = client.get(&path).header("etag").to_owned();
-    assert_eq!(client.send("GET", &path, &[("if-none-match", tag.as_str())], b"").status, 304);
-    assert_eq!(client.send("DELETE", &path, &[], b"").status, 204);
-    assert_eq!(client.send("DELETE", &path, &[], b"").status, 204);
-    assert_eq!(client.get(&path).status, 404);
-    assert_eq!(client.get(&format!("{path}/result")).status, 404);
+    assert_eq!(lines(served), lines(pssp(platform, &["predict", UBIQUITIN])));
 }
 
-pub(crate) fn every_format_and_plot(home: &mut dyn Home) {
-    let client = home.client();
-    let id = client.submit(UBIQUITIN);
-    let _ = client.finished(&id);
-    for (path, kind, start) in [
-        ("result.json", "application/json", &b"{"[..]),
-        ("result.txt", "text/plain", b">JOBID = "),
-        ("result.ss2", "text/plain", b"# PSIPRED VFORMAT"),
-        ("result.horiz", "text/plain", b"# PSIPRED HFORMAT"),
-        ("result.tsv", "text/tab-separated-values", b"id\tpos\taa"),
-        ("result.csv", "text/csv", b"id,pos,aa"),
-        ("result.fasta", "text/x-fasta", b">"),
-        ("plot.svg", "image/svg+xml", b"<"),
-        ("plot.png?kind=tracks", "image/png", b"\x89PNG\r\n\x1a\n"),
-        ("plot.png?kind=composition", "image/png", b"\x89PNG\r\n\x1a\n"),
-    ] {
-        let answer = client.get(&format!("/v1/jobs/{id}/{path}")).expect(200);
-        assert!(answer.header("content-type").starts_with(kind), "{path}: {}", answer.header("content-type"));
-        assert!(answer.body.starts_with(start), "{path}: {:?}", &answer.body[..answer.body.len().min(40)]);
-    }
-}
-
-pub(crate) fn waiting_and_watching_end_with_the_job(home: &mut dyn Home) {
-    let client = home.client();
-    let held = client.send("POST", "/v1/jobs", &[TEXT, ("prefer", "wait=20")], UBIQUITIN.as_bytes());
-    assert!(matches!(held.status, 200..=202), "{held:?}");
-    let id = held.json()["id"].as_str().unwrap().to_owned();
-    assert_eq!(client.finished(&id)["status"], "finished");
-
+pub(crate) fn watching_ends_with_the_job(platform: &mut dyn Platform) {
+    let client = platform.client();
     let id = client.submit(&long());
-    let watched = pssp(home, &["watch", &id, "--timeout", "60s"]);
+    let watched = pssp(platform, &["watch", &id, "--timeout", "60s"]);
     assert!(watched.lines().last().unwrap().contains("finished"), "{watched}");
-    // Whoever comes late still hears of the end.
+    // A stream that begins after the end still shows it.
     let events = client.get(&format!("/v1/jobs/{id}/events")).expect(200);
     assert!(events.header("content-type").starts_with("text/event-stream"), "{events:?}");
     assert!(events.text().contains("finished"), "{}", events.text());
 }
 
-pub(crate) fn the_same_key_is_the_same_job(home: &mut dyn Home) {
-    let client = home.client();
+pub(crate) fn racing_submissions_with_one_key_are_one_job(platform: &mut dyn Platform) {
+    let client = platform.client();
     let submit = |client: &Client, sequence: &str| {
         client.send("POST", "/v1/jobs", &[TEXT, ("idempotency-key", "once")], sequence.as_bytes())
     };
@@ -98,8 +55,8 @@ pub(crate) fn the_same_key_is_the_same_job(home: &mut dyn Home) {
     assert_eq!(submit(&client, "MKVLAAGIVG").status, 422);
 }
 
-pub(crate) fn the_same_again_is_answered_at_once(home: &mut dyn Home) {
-    let client = home.client();
+pub(crate) fn a_reused_result_outlives_its_source(platform: &mut dyn Platform) {
+    let client = platform.client();
     let again = |sequence: &str| client.send("POST", "/v1/jobs", &[TEXT, REUSE], sequence.as_bytes());
     let first = again(UBIQUITIN).expect(202).json()["id"].as_str().unwrap().to_owned();
     let _ = client.finished(&first);
@@ -111,7 +68,7 @@ pub(crate) fn the_same_again_is_answered_at_once(home: &mut dyn Home) {
         text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(lines(id), lines(&first));
-    // In a batch as well, never where it is not wanted, and the copy outlives the first.
+    // Records of a batch are reused too, but not where the caller wants a new result. The copy outlives the first job.
     let fasta = format!(">a\n{UBIQUITIN}\n>b\n{UBIQUITIN}\n");
     let batch =
         client.send("POST", "/v1/batches", &[("content-type", "text/x-fasta"), REUSE], fasta.as_bytes());
@@ -123,8 +80,8 @@ pub(crate) fn the_same_again_is_answered_at_once(home: &mut dyn Home) {
     assert_eq!(lines(id), kept);
 }
 
-pub(crate) fn lists_page_through_all_jobs(home: &mut dyn Home) {
-    let client = home.client();
+pub(crate) fn lists_page_through_all_jobs(platform: &mut dyn Platform) {
+    let client = platform.client();
     let mut made: Vec<String> =
         (0..7).map(|i| client.submit(&format!("MKVLAAGIVG{}", "A".repeat(i)))).collect();
     for id in &made {
@@ -147,22 +104,22 @@ pub(crate) fn lists_page_through_all_jobs(home: &mut dyn Home) {
     until("the list to show all", || (listed() == made).then_some(()));
 }
 
-pub(crate) fn cancelled_stays_cancelled(home: &mut dyn Home) {
-    home.kill_workers();
-    let client = home.client();
+pub(crate) fn cancelled_stays_cancelled(platform: &mut dyn Platform) {
+    platform.kill_workers();
+    let client = platform.client();
     let id = client.submit(&long());
     let cancel = || client.send("POST", &format!("/v1/jobs/{id}/cancel"), &[], b"");
     assert_eq!(cancel().status, 202);
     assert_eq!(cancel().status, 200);
-    home.start_workers();
+    platform.start_workers();
     let other = client.submit(UBIQUITIN);
     assert_eq!(client.finished(&other)["status"], "finished");
     assert_eq!(client.finished(&id)["status"], "cancelled");
     assert_eq!(client.send("POST", &format!("/v1/jobs/{other}/cancel"), &[], b"").status, 409);
 }
 
-pub(crate) fn the_longest_chain(home: &mut dyn Home) {
-    let client = home.client();
+pub(crate) fn the_longest_chain(platform: &mut dyn Platform) {
+    let client = platform.client();
     let sequence = long();
     let id = client.submit(&sequence);
     let job = client.finished(&id);
@@ -174,8 +131,8 @@ pub(crate) fn the_longest_chain(home: &mut dyn Home) {
     assert_eq!(one_more.status, 422, "{}", one_more.text());
 }
 
-pub(crate) fn bad_input_creates_nothing(home: &mut dyn Home) {
-    let client = home.client();
+pub(crate) fn bad_input_creates_nothing(platform: &mut dyn Platform) {
+    let client = platform.client();
     for (body, status) in [
         (&b"MK?LA"[..], 422),
         (b"", 422),
@@ -193,7 +150,7 @@ pub(crate) fn bad_input_creates_nothing(home: &mut dyn Home) {
     assert_eq!(client.get("/v1/jobs").json()["jobs"].as_array().unwrap().len(), 0);
 }
 
-pub(crate) fn a_live_verification_passes(home: &mut dyn Home) {
-    let report = pssp(home, &["verify", "--expect-version", env!("CARGO_PKG_VERSION")]);
+pub(crate) fn a_live_verification_passes(platform: &mut dyn Platform) {
+    let report = pssp(platform, &["verify", "--expect-version", env!("CARGO_PKG_VERSION")]);
     assert!(report.lines().last().unwrap().contains(" 0 failed"), "{report}");
 }

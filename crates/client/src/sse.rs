@@ -1,25 +1,30 @@
-//! Server-sent events: lines of a stream into events (the HTML standard, 9.2.6, as far as we send it).
+//! Server-sent events: the fields that the service sends, parsed as in section 9.2.6 of the HTML standard.
 
 use std::io::{self, BufRead};
 
-/// Longest line that is kept; events of the service are much shorter.
+/// Longest line that is read, in bytes. The events of the service are far shorter.
 const MAX_LINE: u64 = 1 << 20;
 
 /// One event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) id: Option<String>,
-    pub(crate) name: String,
-    pub(crate) data: String,
+pub struct Event {
+    /// Sent back as `Last-Event-ID` to go on after this event.
+    pub id: Option<String>,
+    /// The field `event`.
+    pub name: String,
+    /// The lines of the field `data`, joined by line ends.
+    pub data: String,
 }
 
-/// Reads events until the stream ends.
-pub(crate) struct Events<R> {
+/// Iterates over the events of a stream until it ends.
+#[derive(Debug)]
+pub struct Events<R> {
     lines: R,
 }
 
 impl<R: BufRead> Events<R> {
-    pub(crate) fn new(lines: R) -> Self {
+    /// Reads from the body of an answer.
+    pub fn new(lines: R) -> Self {
         Self { lines }
     }
 
@@ -30,7 +35,7 @@ impl<R: BufRead> Events<R> {
             line.clear();
             let mut bounded = io::Read::take(&mut self.lines, MAX_LINE);
             if bounded.read_until(b'\n', &mut line)? == 0 {
-                return Ok(None); // an event without its empty line was cut off: not an event
+                return Ok(None); // an event without its empty line is incomplete
             }
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end_matches(['\n', '\r']);
@@ -43,7 +48,7 @@ impl<R: BufRead> Events<R> {
     }
 }
 
-/// Comments (`:`) and unknown fields are skipped: they only show that the stream lives.
+/// Skips comments (`:`), which the service sends as heartbeats, and unknown fields.
 fn field(event: &mut Event, line: &str) {
     let (name, value) = line.split_once(':').unwrap_or((line, ""));
     let value = value.strip_prefix(' ').unwrap_or(value);

@@ -1,18 +1,20 @@
 //! Errors: RFC 9457 problem details, each with the right status.
 
+use pssp_client::ApiRequest;
 use ureq::http::Method;
 
-use super::probe::{CHAIN, FASTA, JSON};
-use super::{Check, Probe, Verdict, Why, ensure, equal, reads, text};
-use crate::client::ApiRequest;
+use crate::check::{Check, reads};
+use crate::probe::{CHAIN, FASTA, JSON, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, Why, ensure, equal};
 
 /// No job has this id.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 
-/// A larger limit is taken on trust: to go over it would cost more than it tells.
+/// Larger limits are not tested: the body would take too long to send.
 const LARGEST: u64 = 64 << 20;
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     reads("an unknown job, batch or route is 404", not_found),
     reads("another verb is 405 with Allow", method),
     reads("an unknown body is 415", media),
@@ -49,13 +51,13 @@ fn media(p: &Probe) -> Verdict {
     Ok(())
 }
 
-/// Sent packed: what is refused by its announced length may not be read to its end.
+/// Sent as gzip: a body that is refused by its length may not be read to its end.
 fn too_large(p: &Probe) -> Verdict {
     let limit = p.limit("max_body_bytes")?;
     if limit > LARGEST {
         return Err(Why::Skipped(format!("the limit of {limit} bytes is too large to go over")));
     }
-    let body = super::batch::gzip(&vec![b'A'; usize::try_from(limit + 1).unwrap_or_default()])?;
+    let body = crate::cases::batch::gzip(&vec![b'A'; usize::try_from(limit + 1).unwrap_or_default()])?;
     let problem = p
         .ask(&ApiRequest::post("/v1/validate", FASTA, &body).header("content-encoding", "gzip"))?
         .problem(413)?;
@@ -87,7 +89,7 @@ fn refused(p: &Probe) -> Verdict {
 }
 
 /// While intake is paused.
-pub(super) fn paused(p: &Probe) -> Verdict {
+pub(crate) fn paused(p: &Probe) -> Verdict {
     for path in ["/v1/jobs", "/v1/batches"] {
         let answer = p.post(path, FASTA, b">a\nMKVLA\n")?.expect(&[503])?;
         answer.retry_after()?;
@@ -95,7 +97,7 @@ pub(super) fn paused(p: &Probe) -> Verdict {
         let kind = text(&problem, "type");
         ensure(kind.ends_with(":maintenance"), || format!("type is {kind:?}"))?;
     }
-    p.post("/run", super::probe::FORM, b"seq=MKVLA")?.expect(&[503])?.retry_after()?;
+    p.post("/run", crate::probe::FORM, b"seq=MKVLA")?.expect(&[503])?.retry_after()?;
     p.get("/jobs")?.expect(&[200])?;
     p.get("/v1/jobs")?.expect(&[200])?;
     Ok(())

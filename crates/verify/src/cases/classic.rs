@@ -1,19 +1,23 @@
-//! The classic face: texts and shapes that old clients rely on.
+//! The classic API: texts and shapes that old clients rely on.
 
+use pssp_client::ApiRequest;
 use serde_json::Value;
 use ureq::http::Method;
 
-use super::probe::FORM;
-use super::{Check, Pace, Probe, Verdict, ensure, equal, labels, reads, submits, text};
-use crate::client::ApiRequest;
+use crate::check::{Check, reads, submits};
+use crate::labels;
+use crate::pace::Pace;
+use crate::probe::{ClassicJob, FORM, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, Why, ensure, equal};
 
-/// All coil, as the old service's users know.
+/// A sequence that is all coil.
 const COIL: &str = "TESTTESTTEST";
 
 /// No job has this id.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     reads("GET / lists the routes", |p| page(p, "/", &["Try these routes"])),
     reads("GET /run tells how to submit", |p| page(p, "/run", &["POSTing sequences to run", "curl"])),
     reads("GET /delete tells how to delete", |p| page(p, "/delete", &["DELETE-ing former jobs"])),
@@ -31,13 +35,6 @@ pub(super) const CHECKS: &[Check] = &[
     reads("POST /run without seq, or without a protein, is 400 and says why", refused),
 ];
 
-/// A job of the classic face.
-pub(super) struct Posted {
-    id: String,
-    /// Its row in `/jobs`, read right after the POST.
-    row: Value,
-}
-
 fn page(p: &Probe, path: &str, parts: &[&str]) -> Verdict {
     let answer = p.ask(&ApiRequest::get(path).header("accept", "text/plain"))?.expect(&[200])?;
     let answer = answer.media("text/plain")?;
@@ -53,11 +50,11 @@ fn run(p: &Probe, content_type: &str, body: &[u8]) -> Result<String, String> {
     Ok(id.to_owned())
 }
 
-fn posted(p: &Probe) -> Result<&Posted, String> {
+fn posted(p: &Probe) -> Result<&ClassicJob, String> {
     let made = p.classic.get_or_init(|| {
         let id = run(p, FORM, format!("seq={COIL}").as_bytes())?;
         let mut list = p.get("/jobs")?.expect(&[200])?.json()?;
-        Ok(Posted { row: list[&id].take(), id })
+        Ok(ClassicJob { row: list[&id].take(), id })
     });
     made.as_ref().map_err(|why| format!("there is no job of the classic face: {why}"))
 }
@@ -78,9 +75,9 @@ fn seen(p: &Probe) -> Verdict {
 }
 
 /// The finished job as `/jobs/<id>` has it.
-fn finished(p: &Probe) -> Result<Value, super::Why> {
+fn finished(p: &Probe) -> Result<Value, Why> {
     let path = format!("/jobs/{}", posted(p)?.id);
-    let limit = p.patience();
+    let limit = p.job_timeout();
     let mut pace = Pace::start();
     loop {
         let job = p.get(&path)?.expect(&[200])?.media("application/json")?.json()?;
@@ -164,7 +161,7 @@ fn refused(p: &Probe) -> Verdict {
     {
         let answer = p.post("/run", FORM, form.as_bytes())?;
         if answer.status == 503 {
-            return Err(super::Why::Skipped("intake is paused".to_owned()));
+            return Err(Why::Skipped("intake is paused".to_owned()));
         }
         answer.expect(&[400])?.media("text/plain")?.contains(said)?;
     }

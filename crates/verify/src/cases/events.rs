@@ -4,23 +4,26 @@ use std::io::BufReader;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::probe::CHAIN;
-use super::{Answer, Check, Probe, Verdict, ensure, equal, submits, text};
-use crate::client::ApiRequest;
-use crate::client::sse::{Event, Events};
+use pssp_client::{ApiRequest, Event, Events};
 
-pub(super) const CHECKS: &[Check] = &[
+use crate::answer::Answer;
+use crate::check::{Check, submits};
+use crate::probe::{CHAIN, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, ensure, equal};
+
+pub(crate) const CHECKS: &[Check] = &[
     submits("the stream of a job ends with finished", stream),
     submits("Last-Event-ID goes on where a stream broke off", resume),
 ];
 
-/// Pause before connecting again, shorter than the one that browsers are told.
+/// Pause before connecting again, shorter than the `retry` of the stream.
 const RECONNECT: Duration = Duration::from_millis(200);
 
-/// Follows the job to its end as a browser does: what ends before is connected to again, from the last event on.
-/// A service behind a gateway that cannot stream answers with one event at a time.
+/// Follows the job to its end as a browser does: when a stream ends before, it connects again and goes on after the last
+/// event. A service behind a gateway that cannot stream answers with one event at a time.
 fn events(p: &Probe, id: &str) -> Result<Vec<Event>, String> {
-    let deadline = Instant::now() + p.patience();
+    let deadline = Instant::now() + p.job_timeout();
     let mut events: Vec<Event> = Vec::new();
     while !events.last().is_some_and(is_last) && Instant::now() < deadline {
         if !events.is_empty() {
@@ -41,7 +44,7 @@ fn is_last(event: &Event) -> bool {
 /// The events of one connection.
 fn connect(p: &Probe, id: &str, seen: Option<String>) -> Result<Vec<Event>, String> {
     let path = format!("/v1/jobs/{id}/events");
-    let mut ask = ApiRequest::get(&path).header("accept", "text/event-stream").at_most(p.patience());
+    let mut ask = ApiRequest::get(&path).header("accept", "text/event-stream").timeout(p.job_timeout());
     if let Some(seen) = seen {
         ask = ask.header("last-event-id", seen);
     }

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use pssp_client::ApiRequest;
 use pssp_jobs::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::probe::{CHAIN, FASTA, FORM, JSON, NAME};
-use super::{Answer, Check, Probe, Verdict, Why, ensure, equal, submits, text};
-use crate::client::ApiRequest;
+use crate::answer::Answer;
+use crate::check::{Check, submits};
+use crate::probe::{CHAIN, FASTA, FORM, JSON, NAME, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, Why, ensure, equal};
 
-/// What every job tells.
+/// The fields of every job.
 const FIELDS: &[&str] = &[
     "id",
     "status",
@@ -27,13 +30,13 @@ const FIELDS: &[&str] = &[
     "links",
 ];
 
-/// How often a job that is too quick to be cancelled is made anew.
+/// How often another job is submitted because one finished before it could be cancelled.
 const CANCEL_TRIES: usize = 5;
 
-/// How often a job that was computed although a result was there is waited for.
+/// How often a job that was computed although there was a result is followed by another.
 const REUSE_TRIES: usize = 3;
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     submits("POST /v1/jobs answers 202 with Location, Retry-After and the job", submit),
     submits("Prefer: wait holds the answer until the job is finished", wait),
     submits("a finished job tells its times in order, and when it expires", times),
@@ -69,7 +72,7 @@ fn submit(p: &Probe) -> Verdict {
     Ok(())
 }
 
-/// On a job of the classic face, which starts after a moment: else there might be nothing to wait for.
+/// On a job of the classic API, which starts after a pause. Another job might be finished before the wait begins.
 fn wait(p: &Probe) -> Verdict {
     let id = delayed(p, CHAIN)?;
     let path = format!("/v1/jobs/{id}");
@@ -83,7 +86,7 @@ fn wait(p: &Probe) -> Verdict {
     Ok(ensure(applied.starts_with("wait="), || format!("Preference-Applied is {applied:?}"))?)
 }
 
-/// A job that starts after the pause of the classic face.
+/// A job that starts after the pause of the classic API.
 fn delayed(p: &Probe, sequence: &str) -> Result<String, String> {
     let form = format!("seq={sequence}");
     let said = p.post("/run", FORM, form.as_bytes())?.expect(&[200])?.text();
@@ -104,7 +107,7 @@ fn times(p: &Probe) -> Verdict {
     Ok(ensure(job["attempts"].as_u64() >= Some(1), || format!("attempts is {}", job["attempts"]))?)
 }
 
-/// As a job of its own, marked, with the same result; also for another way to write the sequence.
+/// The answer is another job, marked as reused, with the same result. Lower-case letters are the same sequence.
 fn reuse(p: &Probe) -> Verdict {
     let limits = p.get("/v1/limits")?.expect(&[200])?.json()?;
     if limits["reuse_results"] == json!(false) {
@@ -116,7 +119,7 @@ fn reuse(p: &Probe) -> Verdict {
     let mut tries = 0..REUSE_TRIES;
     let (answer, job) = loop {
         let (answer, job) = p.submit(&ask)?;
-        // The job that would have answered may have been somebody else's, deleted since: this one can, then.
+        // The job with the stored result may belong to another caller, who has deleted it. Then this one has a result soon.
         if answer.status == 201 || tries.next().is_none() {
             break (answer, job);
         }
@@ -218,7 +221,7 @@ fn cancel(p: &Probe) -> Verdict {
         equal("status afterwards", &text(&held, "status"), &"cancelled")?;
         p.get(&format!("{path}/result"))?.problem(409)?;
         let old = p.get(&format!("/jobs/{id}"))?.expect(&[200])?.json()?;
-        equal("status on the classic face", &text(&old, "status"), &"failed")?;
+        equal("status in the classic API", &text(&old, "status"), &"failed")?;
         return Ok(());
     }
     Err(Why::Skipped("jobs were finished before they could be cancelled".to_owned()))
@@ -240,7 +243,7 @@ fn delete(p: &Probe) -> Verdict {
     for rest in ["", "/result", "/result.txt", "/plot.svg", "/events"] {
         p.get(&format!("{path}{rest}"))?.problem(404)?;
     }
-    // Not held for those who wait for what is gone.
+    // A wait for a deleted job is not held.
     let since = std::time::Instant::now();
     p.ask(&ApiRequest::get(&path).header("prefer", "wait=20"))?.problem(404)?;
     Ok(ensure(since.elapsed() < Duration::from_secs(10), || "a deleted job is waited for".to_owned())?)

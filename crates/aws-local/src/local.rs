@@ -1,4 +1,4 @@
-//! Everything together: stores, both functions, event source, schedule and front door.
+//! Everything together: stores, both functions, event source, schedule and gateway.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::dynamodb::DynamoDb;
 use crate::event_source::{self, EventSource};
-use crate::gateway::{Front, Gateway};
+use crate::gateway::{Gateway, GatewayKind};
 use crate::runtime::{self, Function};
 use crate::schedule::Schedule;
 use crate::sqs::{self, Sqs};
@@ -25,7 +25,7 @@ pub const DEAD_LETTERS: &str = "pssp-local-dead";
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 const VISIBILITY_FACTOR: u32 = 6;
 
-/// How the twin is set up.
+/// How local AWS is set up.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The program of the API function.
@@ -36,10 +36,10 @@ pub struct Options {
     pub dynoxide: PathBuf,
     /// A file for the table; else it is in memory.
     pub database: Option<PathBuf>,
-    /// Where the front door listens; port 0 is a free one.
+    /// Where the gateway listens; port 0 is a free one.
     pub address: SocketAddr,
-    /// Which front door.
-    pub front: Front,
+    /// The kind of gateway.
+    pub front: GatewayKind,
     /// Interval of the schedule, none without one.
     pub schedule: Option<Duration>,
     /// Receives of a message before it becomes a dead letter.
@@ -66,7 +66,7 @@ impl Options {
             dynoxide: crate::dynamodb::program(None),
             database: None,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            front: Front::HttpApi,
+            front: GatewayKind::HttpApi,
             schedule: Some(Duration::from_secs(60)),
             max_receive_count: 5,
             worker_timeout: Duration::from_secs(60),
@@ -78,9 +78,9 @@ impl Options {
     }
 }
 
-/// A running twin. All of it ends, its processes too, when it is dropped.
+/// A running local AWS. It ends, with its processes, when it is dropped.
 #[derive(Debug)]
-pub struct Twin {
+pub struct LocalAws {
     options: Options,
     gateway: Gateway,
     feeds: Option<Feeds>,
@@ -106,7 +106,7 @@ impl Feeds {
     }
 }
 
-impl Twin {
+impl LocalAws {
     /// Starts everything, stores first.
     ///
     /// # Errors
@@ -166,8 +166,8 @@ impl Twin {
         &self.backend
     }
 
-    /// Disables event source and schedule and kills the worker's processes: nobody works until
-    /// [`Twin::resume_worker`].
+    /// Disables event source and schedule and kills the worker's processes: nothing is computed until
+    /// [`LocalAws::resume_worker`].
     pub fn stop_worker(&mut self) {
         self.feeds = None;
         self.worker.kill();

@@ -1,36 +1,40 @@
-//! What the service answered, and what is expected of answers.
+//! An answer of the service, and what cases expect of it.
 
 use std::time::Duration;
 
+use pssp_client::ApiRequest;
 use serde_json::Value;
 use ureq::Body;
 use ureq::http::{HeaderMap, Method, Response};
 
-use super::{brief, ensure, text};
-use crate::client::ApiRequest;
+use crate::text::{brief, text};
+use crate::verdict::ensure;
 
-/// Larger than any answer that is looked at.
+/// Largest body that is read, in bytes. All answers to the cases are smaller.
 const MAX_BODY: u64 = 64 << 20;
 
-/// One answer, read to its end.
-pub(super) struct Answer {
-    /// What was asked, for reasons.
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Method and path of the request, for messages.
     what: String,
-    pub(super) status: u16,
+    /// The HTTP status.
+    pub status: u16,
     headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn read(what: String, mut response: Response<Body>) -> Result<Self, String> {
+    pub(crate) fn read(what: String, mut response: Response<Body>) -> Result<Self, String> {
         let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
         let body = body.map_err(|e| format!("{what}: the answer broke off: {e}"))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Ok(Self { what, status, headers, body })
     }
 
-    /// The id of the job that was made, also where none should have been: it is to be deleted.
-    pub(super) fn made(&self, ask: &ApiRequest<'_>) -> Option<String> {
+    /// The id of the job that the request made, also where none should have been made, so that it can be deleted.
+    pub(crate) fn made(&self, ask: &ApiRequest<'_>) -> Option<String> {
         let route = ask.path.split('?').next()?;
         if ask.method != Method::POST || !(200..300).contains(&self.status) {
             return None;
@@ -42,8 +46,11 @@ impl Answer {
         }
     }
 
-    /// One of these statuses.
-    pub(super) fn expect(self, statuses: &[u16]) -> Result<Self, String> {
+    /// The answer, if its status is one of these.
+    ///
+    /// # Errors
+    /// If it is another.
+    pub fn expect(self, statuses: &[u16]) -> Result<Self, String> {
         if statuses.contains(&self.status) {
             return Ok(self);
         }
@@ -52,7 +59,7 @@ impl Answer {
         Err(format!("{what}: {expected} expected, got {}{said}", self.status))
     }
 
-    /// What an answer of error says for itself.
+    /// The explanation in an answer of error.
     fn said(&self) -> String {
         let problem = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
         let detail = text(&problem, "detail");
@@ -60,26 +67,32 @@ impl Answer {
         if said.is_empty() { said } else { format!(": {said}") }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub(super) fn json(&self) -> Result<Value, String> {
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn json(&self) -> Result<Value, String> {
         serde_json::from_slice(&self.body)
             .map_err(|e| format!("{}: not JSON ({e}): {}", self.what, brief(&self.text())))
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// A header that must be there.
-    pub(super) fn needed(&self, name: &str) -> Result<&str, String> {
+    pub(crate) fn needed(&self, name: &str) -> Result<&str, String> {
         self.header(name).ok_or_else(|| format!("{}: the answer has no header {name}", self.what))
     }
 
     /// The content type without its parameters.
-    pub(super) fn media(self, expected: &str) -> Result<Self, String> {
+    pub(crate) fn media(self, expected: &str) -> Result<Self, String> {
         let media = self.header("content-type").unwrap_or_default();
         let media = media.split(';').next().unwrap_or_default().trim();
         ensure(media == expected, || {
@@ -89,14 +102,14 @@ impl Answer {
     }
 
     /// A part of the text.
-    pub(super) fn contains(&self, part: &str) -> Result<(), String> {
+    pub(crate) fn contains(&self, part: &str) -> Result<(), String> {
         ensure(self.text().contains(part), || {
             format!("{}: {part:?} is not in the answer: {}", self.what, brief(&self.text()))
         })
     }
 
     /// `Retry-After` of at least a second.
-    pub(super) fn retry_after(&self) -> Result<Duration, String> {
+    pub(crate) fn retry_after(&self) -> Result<Duration, String> {
         let value = self.needed("retry-after")?;
         let seconds = value.parse().ok().filter(|seconds| *seconds >= 1);
         let seconds =
@@ -105,7 +118,7 @@ impl Answer {
     }
 
     /// RFC 9457 problem details of this status, complete, with the request's id.
-    pub(super) fn problem(self, status: u16) -> Result<Value, String> {
+    pub(crate) fn problem(self, status: u16) -> Result<Value, String> {
         let answer = self.expect(&[status])?.media("application/problem+json")?;
         let problem = answer.json()?;
         for field in ["type", "title", "detail", "request_id"] {

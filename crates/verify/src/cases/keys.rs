@@ -1,9 +1,12 @@
-//! Keys: who has none, or a wrong one, is let in nowhere.
+//! API keys: without one, or with a wrong one, nothing is accessible.
 
-use super::{Check, Probe, Verdict, Why, equal, reads};
-use crate::client::ApiRequest;
+use pssp_client::ApiRequest;
 
-pub(super) const CHECKS: &[Check] = &[
+use crate::check::{Check, reads};
+use crate::probe::Probe;
+use crate::verdict::{Verdict, Why, equal};
+
+pub(crate) const CHECKS: &[Check] = &[
     reads("without a key nothing of anybody's is told", |p| stranger(p, None)),
     reads("a wrong key is no key", |p| stranger(p, Some("certainly-not-a-key-of-this-service"))),
     reads("notices are for the operator alone", admin),
@@ -18,10 +21,10 @@ fn stranger(p: &Probe, key: Option<&str>) -> Verdict {
     for ask in [
         ApiRequest::get("/jobs"),
         ApiRequest::get("/v1/jobs/00000000-0000-7000-8000-000000000000"),
-        ApiRequest::post("/run", super::probe::FORM, b"seq=MKVLA"),
-        ApiRequest::post("/v1/jobs", super::probe::FASTA, b"MKVLA"),
-        ApiRequest::post("/v1/batches", super::probe::FASTA, b">a\nMKVLA\n"),
-        ApiRequest::post("/v1/validate", super::probe::FASTA, b"MKVLA"),
+        ApiRequest::post("/run", crate::probe::FORM, b"seq=MKVLA"),
+        ApiRequest::post("/v1/jobs", crate::probe::FASTA, b"MKVLA"),
+        ApiRequest::post("/v1/batches", crate::probe::FASTA, b">a\nMKVLA\n"),
+        ApiRequest::post("/v1/validate", crate::probe::FASTA, b"MKVLA"),
     ] {
         p.ask_as(key, &ask)?.expect(&[401])?.needed("www-authenticate")?;
     }
@@ -31,9 +34,9 @@ fn stranger(p: &Probe, key: Option<&str>) -> Verdict {
     Ok(())
 }
 
-/// 401, or 403 where there is no admin key at all. What is sent could not be posted by anybody.
+/// The status is 401, or 403 where there is no admin key. The notice is invalid, so that it can never be set.
 fn admin(p: &Probe) -> Verdict {
-    let put = ApiRequest::new(ureq::http::Method::PUT, "/v1/admin/notice").body(super::probe::JSON, b"{}");
+    let put = ApiRequest::new(ureq::http::Method::PUT, "/v1/admin/notice").body(crate::probe::JSON, b"{}");
     let status = p.ask_as(None, &put)?.expect(&[401, 403])?.status;
     let wrong = p.ask_as(Some("certainly-not-the-admin-key"), &put)?.expect(&[401, 403])?.status;
     Ok(equal("status with a wrong key", &wrong, &status)?)

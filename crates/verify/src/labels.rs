@@ -1,14 +1,14 @@
 //! Label strings: their alphabets and lengths.
 
-use super::ensure;
+use crate::verdict::ensure;
 
 /// The classic codes with their alphabets: written out here and not taken from the library, since it
 /// is the library's answer that is looked at.
-pub(super) const ALPHABETS: [(&str, &str); 6] =
+pub(crate) const ALPHABETS: [(&str, &str); 6] =
     [("SS3", "HEC"), ("SS8", "HGIEBTSL"), ("ACC", "BME"), ("DIS", "*."), ("TM2", "H_"), ("TM8", "HECILFX_")];
 
 /// That `labels` of the property `code` has one letter of its alphabet for each residue.
-pub(super) fn check(code: &str, labels: &str, residues: usize) -> Result<(), String> {
+pub(crate) fn check(code: &str, labels: &str, residues: usize) -> Result<(), String> {
     let alphabet = ALPHABETS.iter().find(|(known, _)| *known == code).map_or("", |(_, letters)| letters);
     let length = labels.chars().count();
     ensure(length == residues, || format!("{code} has {length} letters for {residues} residues"))?;
@@ -17,13 +17,13 @@ pub(super) fn check(code: &str, labels: &str, residues: usize) -> Result<(), Str
 }
 
 /// That all six are so, in the order of the classic text.
-pub(super) fn check_all(lines: &[&str], residues: usize) -> Result<(), String> {
+pub(crate) fn check_all(lines: &[&str], residues: usize) -> Result<(), String> {
     ensure(lines.len() == ALPHABETS.len(), || format!("{} label strings, not six", lines.len()))?;
     ALPHABETS.iter().zip(lines).try_for_each(|((code, _), labels)| check(code, labels, residues))
 }
 
 /// Width and height of a PNG.
-pub(super) fn png_size(bytes: &[u8]) -> Result<(u32, u32), String> {
+pub(crate) fn png_size(bytes: &[u8]) -> Result<(u32, u32), String> {
     let head = bytes.get(..24).filter(|head| head.starts_with(b"\x89PNG\r\n\x1a\n"));
     let head = head.ok_or("the picture is no PNG")?;
     let number = |at: usize| head[at..at + 4].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));

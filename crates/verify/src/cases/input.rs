@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::probe::{FASTA, FORM, JSON};
-use super::{Check, Probe, Verdict, ensure, equal, reads, text};
+use crate::check::{Check, reads};
+use crate::probe::{FASTA, FORM, JSON, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, ensure, equal};
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     reads("letters, gaps, numbers and a last * are cleaned, and every edit is told", cleaned),
     reads("B Z J U O X become X, each with its position", replaced),
     reads("what is no protein is refused with place and hint", refused),

@@ -1,15 +1,18 @@
 //! Results: every format, what they say, and pictures.
 
+use pssp_client::ApiRequest;
 use serde_json::Value;
 
-use super::probe::CHAIN;
-use super::{Check, Probe, Verdict, ensure, equal, labels, submits, text};
-use crate::client::ApiRequest;
+use crate::check::{Check, submits};
+use crate::labels;
+use crate::probe::{CHAIN, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, ensure, equal};
 
 /// The columns of the tables.
 const COLUMNS: &str = "id pos aa ss3 p_h p_e p_c ss8 acc dis p_dis tm2 tm8";
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     submits("JSON has labels, probabilities, confidence and the method", json),
     submits("classic text has its eight lines", classic),
     submits("ss2 has a row for each residue, in the order C H E", ss2),

@@ -1,13 +1,15 @@
 //! `Idempotency-Key`: the same key is the same job.
 
-use serde_json::Value;
+use pssp_client::ApiRequest;
 use uuid::Uuid;
 
-use super::probe::{CHAIN, FASTA};
-use super::{Answer, Check, Probe, Verdict, ensure, equal, submits, text};
-use crate::client::ApiRequest;
+use crate::answer::Answer;
+use crate::check::{Check, submits};
+use crate::probe::{CHAIN, FASTA, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, ensure, equal};
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     submits("a repeated POST returns the first job", replayed),
     submits("a key with another body is refused: 422", reused),
     submits("a batch is replayed likewise", batch),
@@ -18,30 +20,25 @@ fn post(p: &Probe, path: &str, key: &str, body: &str) -> Result<Answer, String> 
     p.ask(&ApiRequest::post(path, FASTA, body.as_bytes()).header("idempotency-key", key))
 }
 
-/// Submits under `key`.
-pub(super) fn submit(p: &Probe, key: &str) -> Result<(Answer, Value), String> {
-    p.submit(&ApiRequest::post("/v1/jobs", FASTA, CHAIN.as_bytes()).header("idempotency-key", key))
-}
-
 fn new_key() -> String {
     format!("pssp-verify-{}", Uuid::new_v4())
 }
 
 fn replayed(p: &Probe) -> Verdict {
     let key = new_key();
-    let (first, job) = submit(p, &key)?;
+    let (first, job) = p.submit_with_key(&key)?;
     equal("Idempotent-Replayed at first", &first.header("idempotent-replayed"), &None)?;
-    let (again, same) = submit(p, &key)?;
+    let (again, same) = p.submit_with_key(&key)?;
     equal("id", &text(&same, "id"), &text(&job, "id"))?;
     equal("Idempotent-Replayed", &again.needed("idempotent-replayed")?, &"true")?;
     p.wait_for(text(&job, "id"))?;
-    let (done, _) = submit(p, &key)?;
+    let (done, _) = p.submit_with_key(&key)?;
     Ok(done.expect(&[201]).map(drop)?)
 }
 
 fn reused(p: &Probe) -> Verdict {
     let key = new_key();
-    submit(p, &key)?;
+    p.submit_with_key(&key)?;
     let problem = post(p, "/v1/jobs", &key, &CHAIN[1..])?.problem(422)?;
     let kind = text(&problem, "type");
     ensure(kind.ends_with(":key-reused"), || format!("type is {kind:?}"))?;
@@ -54,14 +51,14 @@ fn batch(p: &Probe) -> Verdict {
     let (key, body) = (new_key(), format!(">a\n{CHAIN}\n"));
     let first = post(p, "/v1/batches", &key, &body)?.expect(&[202])?.json()?;
     let again = post(p, "/v1/batches", &key, &body)?.expect(&[202])?;
-    super::batch::note_jobs(p, text(&first, "id"))?;
+    crate::cases::batch::note_jobs(p, text(&first, "id"))?;
     equal("id", &text(&again.json()?, "id"), &text(&first, "id"))?;
     Ok(equal("Idempotent-Replayed", &again.needed("idempotent-replayed")?, &"true")?)
 }
 
 fn deleted(p: &Probe) -> Verdict {
     let key = new_key();
-    let (_, job) = submit(p, &key)?;
+    let (_, job) = p.submit_with_key(&key)?;
     p.delete(&format!("/v1/jobs/{}", text(&job, "id")))?.expect(&[204])?;
     post(p, "/v1/jobs", &key, CHAIN)?.problem(410)?;
     Ok(())

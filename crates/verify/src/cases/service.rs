@@ -1,6 +1,11 @@
 //! The service itself: health, version, limits, methods, description, metrics.
 
-use super::{Check, Probe, Verdict, ensure, equal, reads, text};
+use pssp_client::ApiRequest;
+
+use crate::check::{Check, reads};
+use crate::probe::Probe;
+use crate::text::text;
+use crate::verdict::{Verdict, ensure, equal};
 
 /// Routes without which this is no pssp service.
 const ROUTES: &[&str] = &[
@@ -25,7 +30,7 @@ const ROUTES: &[&str] = &[
     "/metrics",
 ];
 
-/// What every limit must be over.
+/// Limits that must be above zero.
 const LIMITS: &[&str] = &[
     "max_residues",
     "max_batch_records",
@@ -36,7 +41,7 @@ const LIMITS: &[&str] = &[
     "max_attempts",
 ];
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     reads("GET /healthz answers", |p| Ok(p.get("/healthz")?.expect(&[200]).map(drop)?)),
     reads("GET /readyz says that the store answers", |p| Ok(p.get("/readyz")?.expect(&[200]).map(drop)?)),
     reads("GET /v1/status tells state, version and queue", status),
@@ -58,7 +63,7 @@ fn status(p: &Probe) -> Verdict {
     Ok(ensure(status["notices"].is_array(), || "notices is no list".to_owned())?)
 }
 
-/// One version: that of the program is that of its interface, and of whoever deployed it.
+/// The version of the program, that of its API description and the expected one are the same.
 fn version(p: &Probe) -> Verdict {
     let status = p.get("/v1/status")?.expect(&[200])?.json()?;
     let version = text(&status, "version");
@@ -110,7 +115,7 @@ fn metrics(p: &Probe) -> Verdict {
 fn headers(p: &Probe) -> Verdict {
     for path in ["/", "/v1/status", "/v1/no-such-route"] {
         let id = "pssp-verify.1";
-        let answer = p.ask(&crate::client::ApiRequest::get(path).header("x-request-id", id))?;
+        let answer = p.ask(&ApiRequest::get(path).header("x-request-id", id))?;
         equal(&format!("X-Request-Id of {path}"), &answer.needed("x-request-id")?, &id)?;
         equal("X-Content-Type-Options", &answer.needed("x-content-type-options")?, &"nosniff")?;
     }

@@ -1,4 +1,4 @@
-//! A router that is still to come: a server that waits for its store answers probes meanwhile.
+//! A router that is set after the server starts: a server that waits for its store answers probes meanwhile.
 
 use axum::Router;
 use axum::extract::Request;
@@ -7,30 +7,30 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-/// Puts the router in place.
-pub struct Later(watch::Sender<Option<Router>>);
+/// Sets the router of a server that runs already.
+pub struct DeferredRouter(watch::Sender<Option<Router>>);
 
-impl Later {
+impl DeferredRouter {
     /// From now on requests go to `router`.
     pub fn set(&self, router: Router) {
         self.0.send_replace(Some(router));
     }
 }
 
-/// A router to serve at once, and the means to put the real one in its place. Until then `/healthz`
-/// is fine (the process lives and waits) and everything else is 503 with `Retry-After`.
-pub fn router() -> (Router, Later) {
+/// A router to serve at once, and the handle that sets the real one. Until that is set, `/healthz` is 200, since the
+/// process lives, and everything else is 503 with `Retry-After`.
+pub fn router() -> (Router, DeferredRouter) {
     let (sender, receiver) = watch::channel(None::<Router>);
     let router = Router::new().fallback(move |request: Request| {
-        let there = receiver.borrow().clone();
+        let current = receiver.borrow().clone();
         async move {
-            match there {
+            match current {
                 Some(router) => router.oneshot(request).await.into_response(),
                 None => starting(request.uri().path()),
             }
         }
     });
-    (router, Later(sender))
+    (router, DeferredRouter(sender))
 }
 
 fn starting(path: &str) -> Response {
@@ -53,10 +53,10 @@ mod tests {
 
     #[tokio::test]
     async fn probes_are_answered_before_the_router_is_there() {
-        let (router, later) = router();
+        let (router, deferred) = router();
         assert_eq!((status(&router, "/healthz").await, status(&router, "/readyz").await), (200, 503));
         assert_eq!(status(&router, "/v1/jobs").await, 503);
-        later.set(Router::new().route("/v1/jobs", axum::routing::get(|| async { "here" })));
+        deferred.set(Router::new().route("/v1/jobs", axum::routing::get(|| async { "here" })));
         assert_eq!((status(&router, "/v1/jobs").await, status(&router, "/healthz").await), (200, 404));
     }
 }

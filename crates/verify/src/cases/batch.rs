@@ -4,16 +4,20 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use pssp_client::ApiRequest;
 use serde_json::{Value, json};
 
-use super::probe::{CHAIN, FASTA, JSON};
-use super::{Answer, Check, Pace, Probe, Verdict, Why, ensure, equal, submits, text};
-use crate::client::ApiRequest;
+use crate::answer::Answer;
+use crate::check::{Check, submits};
+use crate::pace::Pace;
+use crate::probe::{CHAIN, FASTA, JSON, Probe};
+use crate::text::text;
+use crate::verdict::{Verdict, Why, ensure, equal};
 
 /// Three records, the second of which is no protein.
 const ONE_BAD: &str = ">a\nMKVLAAGIVG\n>b\nMK?LA\n>c\nMKVLAAGIVGLLLAQWKDE\n";
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     submits("a bad record is told with its place and does not sink the batch", one_bad),
     submits("results come in the order of the input", in_order),
     submits("a gzip batch is taken, as is a JSON list", packed),
@@ -38,8 +42,8 @@ fn lines(answer: &Answer) -> Result<Vec<Value>, String> {
     told.lines().map(|line| serde_json::from_str(line).map_err(|e| format!("NDJSON: {e}"))).collect()
 }
 
-/// Has the jobs of the batch deleted in the end.
-pub(super) fn note_jobs(p: &Probe, id: &str) -> Result<(), String> {
+/// Has the jobs of the batch deleted at the end.
+pub(crate) fn note_jobs(p: &Probe, id: &str) -> Result<(), String> {
     for line in lines(&results(p, id)?)? {
         if let Some(job) = line["id"].as_str() {
             p.note_made(job);
@@ -50,7 +54,7 @@ pub(super) fn note_jobs(p: &Probe, id: &str) -> Result<(), String> {
 
 /// Waits until all records have come to an end.
 fn done(p: &Probe, id: &str) -> Result<Value, Why> {
-    let limit = p.patience();
+    let limit = p.job_timeout();
     let mut pace = Pace::start();
     loop {
         let answer = p.get(&format!("/v1/batches/{id}"))?.expect(&[200])?;
@@ -99,7 +103,7 @@ fn in_order(p: &Probe) -> Verdict {
 }
 
 /// `bytes` as gzip.
-pub(super) fn gzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn gzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(bytes).and_then(|()| packed.finish()).map_err(|e| format!("packing failed: {e}"))
 }
@@ -117,7 +121,7 @@ fn packed(p: &Probe) -> Verdict {
     Ok(equal("finished", &counts["finished"], &json!(2))?)
 }
 
-/// Refused as a whole or record by record: either way each is told.
+/// The batch may be refused as a whole or record by record. Either way each bad record is listed.
 fn all_bad(p: &Probe) -> Verdict {
     let answer = p.post("/v1/batches", FASTA, b">a\nMK?\n>b\nM!\n")?.expect(&[202, 422])?;
     let told = answer.json()?;

@@ -1,0 +1,37 @@
+//! How a case ends.
+
+use std::fmt::Debug;
+
+/// Why a case did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// The service does something wrong.
+    Failed(String),
+    /// The case does not apply to this service.
+    Skipped(String),
+}
+
+impl From<String> for Why {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+/// How a case ends.
+pub type Verdict = Result<(), Why>;
+
+/// Fails with the text of `why` unless `holds`.
+///
+/// # Errors
+/// That text.
+pub fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
+}
+
+/// Fails unless `got` is `expected`.
+///
+/// # Errors
+/// A text with `what` and both values.
+pub fn equal<T: PartialEq + Debug>(what: &str, got: &T, expected: &T) -> Result<(), String> {
+    ensure(got == expected, || format!("{what}: {expected:?} expected, got {got:?}"))
+}
