@@ -1,4 +1,4 @@
-//! A file of an earlier release is brought up to date, with all that is in it.
+//! A file of an earlier release is migrated, and all its data can be used.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,10 +8,11 @@ use pssp_jobs::Backend;
 use pssp_jobs::contract::upgrade;
 use rusqlite::Connection;
 
-/// What each release left: the SQL text of a file that its own code wrote by `contract::upgrade::write`.
+/// The file of each release as SQL text. It was written with the code of that release by
+/// `contract::upgrade::write`.
 const RELEASES: &[(&str, &str)] = &[("0.1.0", include_str!("../fixtures/0.1.0.sql"))];
 
-/// What version 2 of the schema added, taken away again.
+/// Removes what version 2 of the schema added.
 const BACK_TO_1: &str = "
     DROP INDEX results_by_key;
     ALTER TABLE results DROP COLUMN key;
