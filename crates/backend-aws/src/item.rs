@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_survive_and_terminal_ones_leave_the_index() {
+    fn jobs_round_trip_and_terminal_ones_leave_the_index() {
         let before = sample("mkta".to_owned());
         let item = new_job(&before, &[1; 8]).unwrap();
         assert_eq!(request(&item).unwrap(), before.request);

@@ -49,7 +49,7 @@ use crate::receipts::Receipts;
 use crate::table::Table;
 pub use crate::target::Target;
 
-/// One table and one queue as a backend: fulfils every port of [`pssp_jobs`].
+/// One table and one queue as a backend: implements every port of [`pssp_jobs`].
 pub struct AwsBackend {
     table: Table,
     queue: Queue,

@@ -88,7 +88,7 @@ impl Default for Options {
     }
 }
 
-/// One Redis as a backend: fulfils every port of [`pssp_jobs`].
+/// One Redis as a backend: implements every port of [`pssp_jobs`].
 pub struct RedisBackend {
     link: Arc<Link>,
     clock: Arc<dyn Clock>,

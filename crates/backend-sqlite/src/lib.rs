@@ -59,7 +59,7 @@ impl Default for Options {
     }
 }
 
-/// One SQLite file as a backend: fulfils every port of [`pssp_jobs`].
+/// One SQLite file as a backend: implements every port of [`pssp_jobs`].
 ///
 /// When it is dropped, the writer completes the requests that it has, and the file is closed.
 pub struct SqliteBackend {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{BatchId, JobId, Owner};
 use crate::time::Timestamp;
 
-/// What became of one record of the input.
+/// The outcome of one record of the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BatchItem {

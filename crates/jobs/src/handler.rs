@@ -32,7 +32,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// A slot that counts against a semaphore.
+    /// A slot that holds a permit of a semaphore.
     #[must_use]
     pub const fn new(permit: OwnedSemaphorePermit) -> Self {
         Self { _permit: Some(permit) }

@@ -1,6 +1,6 @@
 //! Jobs: their records and states, the ports to a store and a queue, and the promises of every backend.
 //!
-//! - [`intake`]: from what a caller sends to a job to be submitted, the same on every way in
+//! - [`intake`]: makes a job that can be submitted from the request of a caller
 //! - [`job`]: [`Job`] and its states; transitions are pure functions that take the time
 //! - [`policy`]: bounds on attempts, leases, back-off and time to live
 //! - [`ports`]: the interfaces that a backend implements ([`JobStore`], [`JobQueue`], [`JobReceiver`], …)

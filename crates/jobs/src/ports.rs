@@ -199,6 +199,7 @@ pub trait JobStore: Send + Sync {
     /// durable, and its message is sent or the sweep will send it: a message that could not be sent is not an
     /// error. Key and job are written together. A job that is finished already is written with its result and
     /// has no message. An empty slice does nothing.
+    ///
     /// Callers pass at most [`Capabilities::max_create`] submissions; more is an error of the caller. Without a
     /// key the call cannot be repeated: a job that exists is [`StoreError::Exists`].
     async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>>;

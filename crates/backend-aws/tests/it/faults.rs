@@ -60,7 +60,7 @@ async fn listed(jobs: &Jobs) -> usize {
 /// The response to each kind of write is lost once. The next try finds the write of the first one, and
 /// recognises it.
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_counts_once() {
+async fn a_write_with_a_lost_response_counts_once() {
     let Bench { place, proxy, jobs, .. } = bench().await;
     proxy.inject("PutItem", Fault::CutAfter, 1);
     let job = submit(&jobs).await;
@@ -91,7 +91,7 @@ fn queue(place: &Place) -> &str {
 
 /// Every third call fails, each time with another fault: every job is created once and finished once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jobs_are_neither_lost_nor_doubled() {
+async fn jobs_are_neither_lost_nor_duplicated() {
     for fault in [
         Fault::throttled(),
         Fault::code(400, "ThrottlingException"),
@@ -139,7 +139,7 @@ async fn submit_until_accepted(jobs: &Jobs, n: usize) -> JobId {
 
 /// If a fault lasts longer than all tries, the error is temporary, and no write is left half done.
 #[tokio::test]
-async fn lasting_trouble_is_temporary() {
+async fn a_lasting_fault_is_a_temporary_error() {
     let Bench { proxy, jobs, backend, place: _place } = bench().await;
     for fault in [
         Fault::throttled(),

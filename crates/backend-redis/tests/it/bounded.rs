@@ -48,7 +48,7 @@ async fn a_backlog_of_100_000_drains_in_bounded_steps() {
 
 /// An acknowledged message is deleted. In streams that were only acknowledged, messages stayed for ever.
 #[tokio::test]
-async fn nothing_is_left_of_what_is_done() {
+async fn acknowledged_messages_are_deleted() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("done")).await));
     let receiver = jobs.receiver().unwrap();
@@ -146,7 +146,7 @@ async fn expired_jobs_leave_nothing_behind() {
 
 /// Records that expired on their own are removed from the lists by the next reader.
 #[tokio::test]
-async fn lists_heal_where_records_are_gone() {
+async fn lists_drop_expired_records() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("list")).await));
     let (gone, stays) = (submit(&jobs).await.id(), submit(&jobs).await.id());
@@ -162,7 +162,7 @@ async fn lists_heal_where_records_are_gone() {
 
 /// A list with a filter by state reads a bounded number of jobs, and its pages together are complete.
 #[tokio::test]
-async fn a_filtered_list_ends_though_few_match() {
+async fn a_filtered_list_reads_a_bounded_number_of_jobs() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("filter")).await));
     let oldest = submit(&jobs).await.id();

@@ -25,17 +25,17 @@ async fn open_hasty(url: &str) -> Arc<RedisBackend> {
 
 /// A driver once kept a connection that only timed out for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_black_hole_heals() {
-    heals_from(Network::BlackHole).await;
+async fn the_backend_recovers_from_a_black_hole() {
+    recovers_from(Network::BlackHole).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cut_connection_heals() {
-    heals_from(Network::Cut).await;
+async fn the_backend_recovers_from_a_cut_connection() {
+    recovers_from(Network::Cut).await;
 }
 
 /// Worker, watcher and caller continue after the fault, without being created again.
-async fn heals_from(fault: Network) {
+async fn recovers_from(fault: Network) {
     let server = Server::start("everysec", &[]);
     let proxy = Proxy::before(server.port).await;
     let backend = open_hasty(&url(proxy.port, "heal")).await;
@@ -134,7 +134,7 @@ async fn a_killed_redis_loses_nothing_acknowledged() {
 
 /// All data is deleted while a worker runs: the worker continues with later jobs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flushall_under_a_running_worker_heals() {
+async fn a_running_worker_survives_flushall() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("wiped")).await));
     let working = tokio::spawn(worker(jobs.clone()));
@@ -151,7 +151,7 @@ async fn flushall_under_a_running_worker_heals() {
 
 /// The queue is lost (like a destroyed consumer group elsewhere): the sweep sends all messages again.
 #[tokio::test]
-async fn a_lost_queue_heals() {
+async fn the_sweep_restores_a_lost_queue() {
     let server = Server::start("everysec", &[]);
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let backend = open_at(&server.url("lost"), clock.clone()).await;

@@ -110,7 +110,7 @@ async fn use_other_operations(jobs: &Jobs) {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_is_unavailable() {
+async fn a_missing_redis_is_unavailable() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let opened = RedisBackend::open(&url(port, "a"), Arc::new(SystemClock), Options::default()).await;
     let error = opened.unwrap_err();
@@ -121,7 +121,7 @@ async fn a_redis_that_is_not_there_is_unavailable() {
 /// When the memory is full, no write is left half done, reads and acknowledgements work, and the server
 /// recovers.
 #[tokio::test]
-async fn a_full_redis_is_full_and_heals() {
+async fn a_full_redis_is_reported_and_recovers() {
     let server = Server::start("everysec", &[]);
     let backend = open(&server.url("full")).await;
     let jobs = jobs(Backend::of(backend.clone()));

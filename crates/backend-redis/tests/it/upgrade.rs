@@ -16,7 +16,7 @@ const RELEASES: &[(&str, &str)] = &[
     ("unreleased", include_str!("../fixtures/unreleased.jsonl")),
 ];
 
-async fn live_on_with(left: &str) {
+async fn check_fixture(left: &str) {
     let server = Server::start("no", &[]);
     let url = server.url("fixture");
     load(&mut connect(&url).await, left).await;
@@ -47,22 +47,22 @@ fn with_unknown_fields(left: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_earlier_releases_wrote_is_read_and_goes_on() {
+async fn data_of_earlier_releases_is_read_and_completed() {
     for (release, left) in RELEASES {
         println!("{release}");
-        live_on_with(left).await;
+        check_fixture(left).await;
     }
 }
 
 #[tokio::test]
 async fn fields_that_a_later_release_adds_are_skipped() {
     let (_, latest) = RELEASES.last().unwrap();
-    live_on_with(&with_unknown_fields(latest)).await;
+    check_fixture(&with_unknown_fields(latest)).await;
 }
 
 /// Fails when the stored form changes but no file has the new form: add a file and keep the old ones.
 #[tokio::test]
-async fn the_latest_file_has_the_form_of_today() {
+async fn the_latest_file_has_the_present_form() {
     let server = Server::start("no", &[]);
     let url = server.url("fixture");
     let clock = Arc::new(upgrade::clock());

@@ -19,7 +19,7 @@ fn scripts_run(server: &Server) -> u64 {
 
 /// A waiting receiver sends no commands while the queue is empty, and receives what another process submits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_waiting_receiver_is_quiet_and_is_woken() {
+async fn a_waiting_receiver_sends_nothing_and_is_woken() {
     let server = Server::start("everysec", &[]);
     let worker = open(&server.url("wake")).await;
     let api = jobs(Backend::of(open(&server.url("wake")).await));

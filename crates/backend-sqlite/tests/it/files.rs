@@ -81,7 +81,7 @@ async fn a_record_that_cannot_be_read_is_corrupt() {
 
 /// Many processes start at once on a file that does not exist yet.
 #[test]
-fn opening_at_once_sets_up_once() {
+fn concurrent_opens_create_the_tables_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pssp.db");
     let threads: Vec<_> = (0..8)

@@ -60,7 +60,7 @@ async fn a_request_that_does_not_fit_fails_alone() {
 }
 
 #[tokio::test]
-async fn a_writer_elsewhere_is_waited_for_and_then_unavailable() {
+async fn a_busy_file_is_unavailable_after_the_timeout() {
     let fixture = Fixture::new(Options { busy_timeout: Duration::from_millis(50), ..Options::default() });
     let jobs = fixture.jobs();
     let other = Connection::open(fixture.path()).unwrap();

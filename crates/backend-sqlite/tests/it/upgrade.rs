@@ -19,14 +19,14 @@ const BACK_TO_1: &str = "
     PRAGMA user_version = 1;
 ";
 
-async fn goes_on(path: &Path) {
+async fn check_data(path: &Path) {
     let clock = Arc::new(upgrade::clock());
     let backend = SqliteBackend::open(path, clock.clone(), Options::default()).unwrap();
     upgrade::read(&upgrade::jobs(Backend::of(backend), clock.clone()), &clock).await;
 }
 
 #[tokio::test]
-async fn what_earlier_releases_wrote_is_read_and_goes_on() {
+async fn data_of_earlier_releases_is_read_and_completed() {
     for (release, left) in RELEASES {
         println!("{release}");
         let directory = tempfile::tempdir().unwrap();
@@ -34,7 +34,7 @@ async fn what_earlier_releases_wrote_is_read_and_goes_on() {
         let db = Connection::open(&path).unwrap();
         db.execute_batch(left).unwrap();
         drop(db);
-        goes_on(&path).await;
+        check_data(&path).await;
         let db = Connection::open(&path).unwrap();
         let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count("SELECT count(*) FROM requests WHERE request LIKE '%\"warnings\"%'"), 0);
@@ -46,7 +46,7 @@ async fn what_earlier_releases_wrote_is_read_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_file_of_schema_1_goes_on() {
+async fn a_file_of_schema_1_is_migrated() {
     let (_, left) = RELEASES[0];
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pssp.db");
@@ -54,7 +54,7 @@ async fn a_file_of_schema_1_goes_on() {
     db.execute_batch(left).unwrap();
     db.execute_batch(BACK_TO_1).unwrap();
     drop(db);
-    goes_on(&path).await;
+    check_data(&path).await;
     let db = Connection::open(&path).unwrap();
     let keyed =
         db.query_row("SELECT count(*) FROM results WHERE key IS NOT NULL", [], |row| row.get::<_, i64>(0));

@@ -28,7 +28,7 @@ async fn memory_and_files_open() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_would_do() {
+async fn refusals_name_the_remedy() {
     for (url, said) in [
         #[cfg(feature = "aws")]
         ("aws://table", "`queue` is missing"),
@@ -67,7 +67,7 @@ async fn refusals_say_what_would_do() {
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
-async fn an_operator_who_mistypes_makes_no_new_store() {
+async fn a_mistyped_url_creates_no_store() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("pssp.db").display());
     let clock = std::sync::Arc::new(pssp_jobs::SystemClock);
@@ -82,7 +82,7 @@ async fn an_operator_who_mistypes_makes_no_new_store() {
 
 #[cfg(feature = "redis")]
 #[tokio::test(start_paused = true)]
-async fn a_store_that_may_come_up_is_waited_for() {
+async fn an_unavailable_store_is_waited_for() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("redis://127.0.0.1:{port}/0");
     let clock = std::sync::Arc::new(pssp_jobs::SystemClock);

@@ -111,8 +111,8 @@ async fn write_batch(jobs: &Jobs) {
 /// # Panics
 /// If data is missing or a job cannot be completed.
 pub async fn read(jobs: &Jobs, clock: &ManualClock) {
-    everything_is_there(jobs).await;
-    keys_lead_to_what_they_made(jobs).await;
+    check_records(jobs).await;
+    check_keys(jobs).await;
     let letters = jobs.dead_letters(None, 10).await.expect("dead letters").items;
     let foreign = letters.iter().find(|letter| letter.job.is_none()).expect("the foreign message");
     assert_eq!((foreign.body.as_deref(), &*foreign.reason), (Some("not ours"), "undecodable"));
@@ -133,7 +133,7 @@ pub async fn read(jobs: &Jobs, clock: &ManualClock) {
     assert!(jobs.dead_letters(None, 10).await.expect("dead letters").items.is_empty());
 }
 
-async fn everything_is_there(jobs: &Jobs) {
+async fn check_records(jobs: &Jobs) {
     let page = jobs.list(&all_of(owner(), 100)).await.expect("list");
     assert_eq!(page.next, None);
     let is_reused = |job: &&Job| job.head.name.as_deref() == Some("reused");
@@ -147,14 +147,14 @@ async fn everything_is_there(jobs: &Jobs) {
         assert_eq!((&request.input, &request.sequence), (&wanted.request.input, &wanted.request.sequence));
         assert_eq!(request.edits, wanted.request.edits);
         assert_eq!(found.warnings(), wanted.warnings);
-        is_as_it_was(jobs, &listed).await;
+        check_unchanged(jobs, &listed).await;
     }
     let notice = jobs.notice().await.expect("a read").expect("the notice");
     assert_eq!((notice.level, notice.pause_intake), (Level::Warning, true));
     assert!(notice.until.is_some());
 }
 
-async fn is_as_it_was(jobs: &Jobs, job: &Job) {
+async fn check_unchanged(jobs: &Jobs, job: &Job) {
     let name = job.head.name.as_deref().expect("a name");
     let (state, attempt, failures) = match name {
         "waits" | "delayed" | "in a batch" => (State::Submitted, 0, 0),
@@ -181,7 +181,7 @@ async fn is_as_it_was(jobs: &Jobs, job: &Job) {
     assert_eq!(job.head.batch.is_some(), name == "in a batch");
 }
 
-async fn keys_lead_to_what_they_made(jobs: &Jobs) {
+async fn check_keys(jobs: &Jobs) {
     let again = jobs.submit(&owner(), named("waits"), Duration::ZERO, Some(key("one"))).await;
     let again = again.expect("a known key");
     assert!(again.replayed && again.value.head.name.as_deref() == Some("waits"));

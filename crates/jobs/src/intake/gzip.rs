@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_gzip_or_cut_short_is_an_error() {
+    fn other_data_and_truncated_gzip_are_errors() {
         let a = pack(">a\nMKV\n");
         let with_text = [&a[..], b">b\nMKV\n"].concat();
         let with_text_after_zeros = [&a[..], &[0; 9], b"x"].concat();

@@ -136,7 +136,7 @@ fn a_claim_waits_for_its_time_and_its_lease() {
 }
 
 #[test]
-fn failures_and_lost_workers_have_bounds_of_their_own() {
+fn failures_and_lost_workers_have_separate_bounds() {
     let policy = Policy { max_failures: 2, max_lost_workers: 2, ..Policy::default() };
     let mut job = in_state(State::Running);
     job = job.retry(now(), &policy, 0.0, failure()).unwrap();

@@ -32,7 +32,7 @@ async fn deleting_stops_the_engine() {
 }
 
 #[tokio::test]
-async fn without_events_the_heartbeat_notices() {
+async fn without_events_the_heartbeat_finds_the_cancellation() {
     let bed = Bed::blind(Fake::endless(), fast_heartbeat());
     let id = bed.submit().await;
     let handling = bed.spawn_until(id, 1).await;

@@ -43,7 +43,7 @@ async fn until_finished(jobs: &Jobs, ids: &[pssp_jobs::JobId]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backlog_is_worked_off_and_shutdown_loses_nothing() {
+async fn a_backlog_is_drained_and_shutdown_loses_nothing() {
     let clock = Arc::new(SystemClock);
     let settings = settings("1s");
     let backend = Backend::of(Arc::new(MemoryBackend::new(clock.clone())));
@@ -85,7 +85,7 @@ async fn a_backend_without_a_queue_is_refused() {
 }
 
 #[tokio::test]
-async fn the_engine_that_is_shipped_works_behind_it() {
+async fn the_shipped_engine_works_in_the_worker() {
     let clock = Arc::new(SystemClock);
     let settings = settings("1s");
     let backend = Backend::of(Arc::new(MemoryBackend::new(clock.clone())));

@@ -65,7 +65,7 @@ pub async fn deleted_stays_deleted<H: Harness>(h: &mut H) {
 }
 
 /// Deleting a job affects no other job, and no owner can cancel or delete a job of another owner.
-pub async fn deleting_one_touches_no_other<H: Harness>(h: &mut H) {
+pub async fn deleting_one_job_affects_no_other<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let stays = submit(&jobs).await;
     let goes = submit(&jobs).await;

@@ -118,7 +118,7 @@ pub async fn concurrent_batches_with_one_key_make_one_set_of_jobs<H: Harness>(h:
 
 /// A request for a batch is interrupted. When it is sent again with its key, the missing jobs are created. A
 /// job that is deleted after that stays deleted.
-pub async fn a_batch_that_was_cut_off_is_completed_by_its_retry<H: Harness>(h: &mut H) {
+pub async fn an_interrupted_batch_is_completed_by_its_retry<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let records = || vec![Ok(new_job()), Ok(new_job()), Ok(new_job())];
     let whole = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap().value;

@@ -67,7 +67,7 @@ pub async fn an_unsettled_message_comes_back<H: Harness>(h: &mut H) {
 
 /// The clock was ahead, by minutes or by days, when leases and start times were written. They delay no job for
 /// longer than the right times would: the sweep corrects them.
-pub async fn leases_and_waits_from_before_a_clock_jump_heal<H: Harness>(h: &mut H) {
+pub async fn leases_and_waits_from_before_a_clock_jump_are_corrected<H: Harness>(h: &mut H) {
     for ahead in [Duration::from_secs(60), Duration::from_secs(600), Duration::from_secs(48 * 3600)] {
         let before = jobs_at(h, Arc::new(SkewedClock::new(h.clock(), ahead)));
         let leased = submit(&before).await;

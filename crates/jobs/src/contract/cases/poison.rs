@@ -41,7 +41,7 @@ pub async fn poison_ends_in_the_dead_letters<H: Harness>(h: &mut H) {
 }
 
 /// A job that crashes its workers gets fewer attempts than one that only fails, and its error says so.
-pub async fn lost_workers_are_counted_apart<H: Harness>(h: &mut H) {
+pub async fn lost_workers_are_counted_separately<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
     let running = claim(&jobs, job.id()).await;
@@ -78,7 +78,7 @@ pub async fn a_dead_letter_is_sent_again<H: Harness>(h: &mut H) {
 }
 
 /// A message that cannot be decoded is kept for the operator. It belongs to no job, and can be discarded.
-pub async fn foreign_messages_are_kept_apart<H: Harness>(h: &mut H) {
+pub async fn foreign_messages_are_kept_separately<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     h.inject("not ours: \u{1F980}\n").await;
     let deliveries = receive(h, 10).await;

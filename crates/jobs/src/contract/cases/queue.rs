@@ -142,7 +142,7 @@ pub async fn a_backlog_drains_in_bounded_batches<H: Harness>(h: &mut H) {
 }
 
 /// If a delivery includes the job, it is the stored job with its request.
-pub async fn a_delivery_brings_its_job<H: Harness>(h: &mut H) {
+pub async fn a_delivery_includes_its_job<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
     let delivery = receive(h, 1).await.pop().unwrap();

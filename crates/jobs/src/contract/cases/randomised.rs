@@ -10,6 +10,6 @@ pub async fn random_operations_keep_the_promises<H: Harness>(h: &mut H) {
 
 /// Calls fail before or after they take effect, workers crash, and messages are delivered twice. Every accepted
 /// job finishes exactly once.
-pub async fn faults_lose_and_double_nothing<H: Harness>(h: &mut H) {
+pub async fn faults_lose_and_duplicate_no_job<H: Harness>(h: &mut H) {
     faults::drain_under_faults(h).await;
 }
