@@ -1,4 +1,4 @@
-//! Transitions: one update with the fence as its condition, and what must stand or fall with it.
+//! Transitions: one update with the fence as its condition, in one transaction with what belongs to it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use pssp_jobs::job::Phase;
@@ -16,7 +16,8 @@ impl AwsBackend {
     pub(crate) async fn apply_change(&self, change: &Change) -> Result<(), StoreError> {
         let (id, tag) = (change.id, rand::random::<[u8; 8]>());
         let result = match &change.result {
-            // The hint goes with the result. Whoever asks again after the job is seen finished finds it.
+            // The hint is written before the result, so that a later submission finds it as soon as the job is
+            // finished.
             Some(result) => {
                 let hint = self.note_reusable(id, &change.status, result);
                 let (put, ()) = tokio::join!(self.put_result(id, &change.status, &result.bytes), hint);
@@ -29,19 +30,19 @@ impl AwsBackend {
         match self.table.write(&writes).await? {
             Written::Done => {}
             Written::Failed(_, None) => return Err(StoreError::NotFound),
-            Written::Failed(_, Some(stored)) if is_ours(&stored, &tag) => {}
+            Written::Failed(_, Some(stored)) if has_tag(&stored, &tag) => {}
             Written::Failed(_, Some(stored)) => return Err(StoreError::Conflict(item::fence(&stored)?)),
         }
         if let Some(delay) = change.send {
-            // One that could not be sent is the sweep's.
+            // The sweep sends a message that could not be sent here.
             self.queue.send_all(&[(Message::new(id), delay)]).await;
         }
         self.hub.notify(id);
         Ok(())
     }
 
-    /// Puts the result under its attempt and digest, where no other can be. It is seen once the job names it,
-    /// and expires if that never comes. Returns its sort key.
+    /// Stores the result under its attempt and digest, so that it replaces no other. Readers see it once the
+    /// job names it. It expires if that never happens. Returns its sort key.
     pub(crate) async fn put_result(
         &self,
         id: JobId,
@@ -60,7 +61,7 @@ impl AwsBackend {
     }
 }
 
-fn is_ours(stored: &Item, tag: &[u8]) -> bool {
+fn has_tag(stored: &Item, tag: &[u8]) -> bool {
     get_bytes(stored, "tag").is_ok_and(|stored| stored == tag)
 }
 
@@ -76,7 +77,7 @@ fn update(change: &Change, result: Option<String>, tag: &[u8]) -> Result<Write, 
     Ok(Write::Update { key: item::job_key(change.id), expression, condition })
 }
 
-/// `SET #state = :state, … REMOVE #due_at, …`; every name by a stand-in of its own, since many are reserved.
+/// `SET #state = :state, … REMOVE #due_at, …`. Every name has a placeholder, since many names are reserved.
 fn expression(
     condition: &mut Condition,
     set: Vec<(&'static str, AttributeValue)>,
@@ -94,7 +95,7 @@ fn expression(
     expression
 }
 
-/// The dead letter that comes with a job's failure, and goes when it leaves that state.
+/// The write for the dead letter: it is added when the job fails, and removed when the job leaves that state.
 fn letter(change: &Change) -> Result<Option<Write>, StoreError> {
     let id = change.id;
     match (&change.status.phase, change.status.expires_at) {

@@ -1,4 +1,4 @@
-//! Batches: a handle each, deflated, in as many items as it takes.
+//! Batches: one compressed handle for each, in as many items as it needs.
 
 use async_trait::async_trait;
 use pssp_jobs::{Batch, BatchId, BatchStore, Created, IdempotencyKey, StoreError};
@@ -6,25 +6,25 @@ use pssp_jobs::{Batch, BatchId, BatchStore, Created, IdempotencyKey, StoreError}
 use crate::AwsBackend;
 use crate::error::corrupt;
 use crate::item::{
-    Item, MAX_ITEM, MAX_SMALL, bytes, expiry, from_json, get_bytes, is_expired, key, number, text, to_json,
-    with,
+    Item, MAX_ITEM_BYTES, MAX_SMALL_BYTES, bytes, expiry, from_json, get_bytes, is_expired, key, number,
+    text, to_json, with,
 };
 use crate::keys::{self, Kind};
 use crate::pack::{pack, unpack};
 use crate::table::{Condition, Write, Written};
 
 /// Bytes of a handle in one item.
-const PART: usize = MAX_ITEM - MAX_SMALL;
+const PART_BYTES: usize = MAX_ITEM_BYTES - MAX_SMALL_BYTES;
 
 fn part_key(id: BatchId, part: usize) -> Item {
     key(format!("B#{id}"), format!("B#{part:04}"))
 }
 
-/// The first part says how many there are, and alone whether the batch is sealed.
+/// The items of a batch. Only the first one has the number of parts and whether the batch is sealed.
 fn parts(batch: &Batch) -> Result<Vec<Item>, StoreError> {
     let packed = pack(to_json(batch)?.as_bytes());
-    let count = packed.chunks(PART).len();
-    let items = packed.chunks(PART).enumerate().map(|(n, part)| {
+    let count = packed.chunks(PART_BYTES).len();
+    let items = packed.chunks(PART_BYTES).enumerate().map(|(n, part)| {
         let item = with(part_key(batch.id, n), [("part", bytes(part))]);
         let item = with(item, expiry(batch.expires_at));
         if n > 0 {
@@ -66,7 +66,7 @@ impl BatchStore for AwsBackend {
         }
     }
 
-    /// What a batch names never changes, so the seal alone is written.
+    /// Sealing writes only this flag, because the contents of a batch never change.
     async fn seal_batch(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut condition = Condition::present();
         condition
@@ -91,7 +91,7 @@ impl BatchStore for AwsBackend {
         let Some(first) = items.first().filter(|item| item.contains_key("parts")) else { return Ok(None) };
         let count = first.get("parts").and_then(|n| n.as_n().ok()?.parse().ok());
         if count != Some(items.len()) {
-            // Parts go one by one where they have expired, and a reader of several pages may meet a deletion.
+            // Expired parts are deleted one by one, and a deletion may run between the pages of a read.
             let is_going =
                 is_expired(first, self.clock.now()) || self.table.get(part_key(id, 0)).await?.is_none();
             let lost = || corrupt("batch", "a part is missing");
@@ -155,7 +155,7 @@ mod tests {
         };
         let parts = parts(&batch).unwrap();
         assert!(parts.len() > 1);
-        assert!(parts.iter().all(|part| item::size(part) <= MAX_ITEM));
+        assert!(parts.iter().all(|part| item::size(part) <= MAX_ITEM_BYTES));
         assert_eq!(parts.iter().filter(|part| part.contains_key("parts")).count(), 1);
     }
 

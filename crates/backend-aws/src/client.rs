@@ -1,4 +1,4 @@
-//! The SDK's clients, with everything that matters set on purpose.
+//! The clients of the SDK, with explicit settings.
 
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use pssp_jobs::StoreError;
 
 use crate::target::Target;
 
-/// How AWS is used. The defaults are what we ship.
+/// How AWS is used. The defaults are right for production.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long to try to connect.
+    /// Time-out for connecting.
     pub connect_timeout: Duration,
-    /// How long one try of a call may take.
+    /// Time-out of one try of a call.
     pub attempt_timeout: Duration,
-    /// How long a call may take with all its tries.
+    /// Time-out of a call with all its tries.
     pub operation_timeout: Duration,
-    /// How often a call is tried, the first time included.
+    /// How often a call is tried, including the first time.
     pub attempts: u32,
-    /// Key and secret for a stand-in; on AWS the SDK's own chain finds them (variables, web identity,
-    /// profile, container, instance).
+    /// Key and secret for a stand-in. On AWS the SDK finds the credentials (environment variables, web
+    /// identity, profile, container, instance).
     pub credentials: Option<(String, String)>,
 }
 
@@ -45,7 +45,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Times of a call that the service itself holds for `wait`.
+    /// Time-outs of a call that the service holds for up to `wait`.
     pub(crate) fn timeouts(&self, wait: Duration) -> TimeoutConfig {
         TimeoutConfig::builder()
             .connect_timeout(self.connect_timeout)
@@ -55,7 +55,7 @@ impl Options {
     }
 }
 
-/// Both clients, and the region that they speak to.
+/// The clients of both services, and their region.
 pub(crate) struct Clients {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
@@ -63,12 +63,13 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Reads the environment and the profile; calls nobody.
+    /// Reads the environment and the profile. Makes no call.
     pub(crate) async fn load(target: &Target, options: &Options) -> Result<Self, StoreError> {
         let region = region(target).await?;
         let shared = shared(&region, options).await;
         let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
-        // Only what the URL names: AWS_ENDPOINT_URL and its kin have been read by now.
+        // Only the URL may set an endpoint. Settings such as AWS_ENDPOINT_URL have been read by now, and are
+        // replaced here.
         if let Some(endpoint) = &target.dynamodb_endpoint {
             dynamodb.set_endpoint_url(Some(endpoint.clone()));
         }
@@ -84,8 +85,8 @@ impl Clients {
     }
 }
 
-/// The URL's, else that of the usual variables or of the profile. The instance is not asked: that would be
-/// a call, and one that takes its time where there is no instance.
+/// The region of the URL, else that of the usual environment variables or of the profile. The metadata service
+/// of the instance is not asked: that would be a call, and a slow one outside of AWS.
 async fn region(target: &Target) -> Result<Region, StoreError> {
     let chain = RegionProviderChain::first_try(target.region.clone().map(Region::new))
         .or_else(EnvironmentVariableRegionProvider::new())
@@ -95,7 +96,7 @@ async fn region(target: &Target) -> Result<Region, StoreError> {
 }
 
 async fn shared(region: &Region, options: &Options) -> SdkConfig {
-    // One HTTP stack, with rustls over ring: aws-lc is slow to start and heavy to build.
+    // One HTTP client with rustls and ring: aws-lc is slow to start and to build.
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let retry = RetryConfig::standard()
         .with_max_attempts(options.attempts)
@@ -106,7 +107,7 @@ async fn shared(region: &Region, options: &Options) -> SdkConfig {
         .region(region.clone())
         .retry_config(retry)
         .timeout_config(options.timeouts(Duration::ZERO))
-        // Whole answers have their time; a long poll is silent by design.
+        // Calls have time-outs already, and a long poll is silent by design.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     match &options.credentials {
         None => loader.load().await,

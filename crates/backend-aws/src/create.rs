@@ -1,4 +1,4 @@
-//! Creation: the records, several under way at once, then their messages.
+//! Creation: the records, several at the same time, and then their messages.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use crate::item::{self, Item, get_bytes};
 use crate::keys::{self, Kind};
 use crate::table::{Condition, Write, Written};
 
-/// Records of one call that are written at the same time.
-const WIDTH: usize = 32;
+/// Number of records of one call that are written at the same time.
+const WRITE_CONCURRENCY: usize = 32;
 
 type Outcome = Result<Created<JobId>, StoreError>;
 
 impl AwsBackend {
     pub(crate) async fn create_all(&self, submissions: &[Submission]) -> Vec<Outcome> {
         let writes: Vec<_> = submissions.iter().map(|submission| self.create_one(submission)).collect();
-        let outcomes: Vec<Outcome> = stream::iter(writes).buffered(WIDTH).collect().await;
+        let outcomes: Vec<Outcome> = stream::iter(writes).buffered(WRITE_CONCURRENCY).collect().await;
         let made = submissions.iter().zip(&outcomes).filter(|(_, made)| matches!(made, Ok(Created::New)));
-        // What is finished already has no message.
+        // A finished job has no message.
         let made = made.filter(|(submission, _)| submission.result.is_none());
         let messages: Vec<(Message, Duration)> = made
             .map(|(submission, _)| (Message::new(submission.job.id()), self.delay_of(submission)))
             .collect();
-        // What could not be sent is the sweep's: the jobs are accepted.
+        // The sweep sends messages that could not be sent here. The jobs are accepted already.
         self.queue.send_all(&messages).await;
         outcomes
     }
@@ -40,7 +40,7 @@ impl AwsBackend {
 
     async fn create_one(&self, submission: &Submission) -> Outcome {
         let job = &submission.job;
-        // Before a result is written for a job that will not be: the key may have made one.
+        // A result must not be written for a job that will not be created, so the key is checked first.
         if let (Some(key), Some(_)) = (&submission.key, &submission.result)
             && let Some(stored) = self.table.get(keys::key_of(Kind::Job, key)).await?
             && let Some(id) = keys::known(&stored, key, self.clock.now())?
@@ -87,7 +87,7 @@ impl AwsBackend {
     }
 }
 
-/// A job with this id is there: an earlier try of ours made it, or it was there before.
+/// The outcome if a job with this id exists: an earlier try of this call made it, or it existed before.
 fn existing(stored: Option<Item>, tag: &[u8]) -> Outcome {
     match stored {
         Some(stored) if get_bytes(&stored, "tag").is_ok_and(|stored| stored == tag) => Ok(Created::New),

@@ -1,4 +1,4 @@
-//! Dead letters: one partition of the table, by id.
+//! Dead letters: one partition of the table, ordered by id.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::Select;
@@ -8,14 +8,14 @@ use crate::AwsBackend;
 use crate::item::{self, Item, expiry, fitting, get_text, is_expired, number, text, to_json, with};
 use crate::table::{Condition, Write, Written};
 
-/// The largest page.
-const PAGE: usize = 1000;
+/// Most letters on one page.
+const MAX_PAGE: usize = 1000;
 
-/// Longest body of a foreign message that is kept: it may be larger than an item.
+/// Longest body of a foreign message that is kept, in bytes. A body may be larger than an item.
 const MAX_BODY: usize = 128 << 10;
 
-/// Pages of 1 MB that are counted at most.
-const COUNTED_PAGES: usize = 8;
+/// Most pages of 1 MB that are counted.
+const MAX_COUNTED_PAGES: usize = 8;
 
 pub(crate) fn key(id: JobId) -> Item {
     item::key("D", id.to_string())
@@ -29,7 +29,7 @@ pub(crate) fn item(letter: &DeadLetter, expires_at: Timestamp) -> Result<Item, S
     fitting("the dead letter", with(item, expiry(expires_at)))
 }
 
-/// The letter with a body that fits.
+/// The letter with its body cut to the limit.
 fn cut(letter: &DeadLetter) -> DeadLetter {
     let mut letter = letter.clone();
     if let Some(body) = &mut letter.body
@@ -52,7 +52,7 @@ impl DeadLetters for AwsBackend {
         before: Option<JobId>,
         limit: usize,
     ) -> Result<Page<DeadLetter, JobId>, StoreError> {
-        let limit = limit.clamp(1, PAGE);
+        let limit = limit.clamp(1, MAX_PAGE);
         let mut call = self.table.client.query().table_name(&self.table.name).consistent_read(true);
         call = call.expression_attribute_values(":dead", text("D"));
         let mut condition = "pk = :dead".to_owned();
@@ -85,7 +85,7 @@ impl DeadLetters for AwsBackend {
 impl AwsBackend {
     pub(crate) async fn count_dead(&self) -> Result<u64, StoreError> {
         let (mut count, mut from) = (0, None);
-        for _ in 0..COUNTED_PAGES {
+        for _ in 0..MAX_COUNTED_PAGES {
             let call = self.table.client.query().table_name(&self.table.name).select(Select::Count);
             let call = call.key_condition_expression("pk = :dead").filter_expression("expires_at > :now");
             let call = call.expression_attribute_values(":dead", text("D"));

@@ -1,4 +1,5 @@
-//! AWS' errors as categories of ours, with the remedy in the text. No type of the SDK leaves this crate.
+//! Errors of AWS as categories of [`StoreError`], with the remedy in the text. No type of the SDK leaves this
+//! crate.
 
 use std::{fmt, iter};
 
@@ -6,27 +7,27 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use pssp_jobs::StoreError;
 
-/// A stored value that is not what we write.
+/// A stored value that this program does not write.
 pub(crate) fn corrupt(what: &str, error: impl fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{what}: {error}").into())
 }
 
-/// A value of ours that cannot be written down (never seen; not worth a panic).
+/// A value that cannot be serialised. This has never happened, so it is an error and not a panic.
 pub(crate) fn unwritable(error: impl fmt::Display) -> StoreError {
     StoreError::Refused(format!("cannot encode the record: {error}").into())
 }
 
-/// What a call was about, for the text of its error.
+/// The subject of a call, for the text of its error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About<'a> {
     /// `table pssp-test in eu-west-1`
     pub(crate) place: &'a str,
-    /// What to do when it is not there.
+    /// The remedy if the subject does not exist.
     pub(crate) missing: &'a str,
 }
 
-/// Whether AWS says that it is too much, or that it failed itself: the same call may succeed later.
-pub(crate) fn passes(code: &str) -> bool {
+/// Whether the code means too many requests or a failure of AWS: the same call may succeed later.
+pub(crate) fn is_temporary_code(code: &str) -> bool {
     const PASSING: &[&str] = &[
         "ThrottlingException",
         "Throttling",
@@ -52,14 +53,14 @@ pub(crate) fn passes(code: &str) -> bool {
         "ReplicatedWriteConflictException",
         "RequestTimeout",
         "RequestTimeoutException",
-        // The SDK corrects its clock from the answer, and has tried again before we see this.
+        // The SDK has corrected its clock from the response, and has tried again.
         "RequestTimeTooSkewed",
         "RequestExpired",
     ];
     PASSING.contains(&code)
 }
 
-/// The category of what a call came to.
+/// The category of the error of a call.
 pub(crate) fn store_error<E, R>(error: SdkError<E, R>, about: About<'_>) -> StoreError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -72,18 +73,18 @@ where
             let (code, message) = (meta.code().unwrap_or("no code"), meta.message().unwrap_or("no message"));
             of_code(code, message, about)
         }
-        // Bad input, or no credentials: what the SDK could not even send.
+        // The SDK could not send the call: bad input, or no credentials.
         SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => of_dispatch(&error, place),
-        // A 5xx whose body is not of the service, such as that of a proxy, is read as this.
-        _ => StoreError::Unavailable(format!("{place}: {}", shown(&error)).into()),
+        // This includes a 5xx response whose body is not from the service, such as that of a proxy.
+        _ => StoreError::Unavailable(format!("{place}: {}", causes(&error)).into()),
     }
 }
 
-/// The category of an error by its code.
+/// The category of an error code.
 pub(crate) fn of_code(code: &str, message: &str, about: About<'_>) -> StoreError {
     let (About { place, missing }, message) = (about, first_line(message));
     let text = |remedy: &str| format!("{place}: {code}: {}{remedy}", message.trim_end_matches('.')).into();
-    if passes(code) {
+    if is_temporary_code(code) {
         return StoreError::Unavailable(text(""));
     }
     match code {
@@ -110,24 +111,24 @@ pub(crate) fn of_code(code: &str, message: &str, about: About<'_>) -> StoreError
         "ItemCollectionSizeLimitExceededException" | "BatchRequestTooLong" => {
             StoreError::TooLarge(format!("{place}: {message}"))
         }
-        // Sizes are checked before anything is sent, so this is most often a table without its indexes.
+        // Sizes are checked before a call, so the most likely cause is a table without its indexes.
         "ValidationException" => StoreError::Refused(text(
             ": if the table was not made by infra/, create it anew from there, with its indexes",
         )),
-        // An error without a code is the service's own fault: the same call may succeed later.
+        // An error without a code is a failure of the service: the same call may succeed later.
         "no code" => StoreError::Unavailable(text("")),
         _ => StoreError::Refused(text("")),
     }
 }
 
-/// The part of AWS' message that may be shown: where a signature is wrong, the lines after the first repeat the
-/// signed request, with its session token.
+/// The part of AWS' message that may be shown. If a signature is wrong, later lines repeat the signed request
+/// with its session token.
 fn first_line(message: &str) -> &str {
     let line = message.lines().next().unwrap_or_default();
     &line[..line.floor_char_boundary(500)]
 }
 
-/// `: allow dynamodb:GetItem …`, the action taken from what AWS says.
+/// `: allow dynamodb:GetItem …`, with the action from AWS' message.
 fn permission(message: &str) -> String {
     let action = message.split_once("perform: ").and_then(|(_, rest)| rest.split_whitespace().next());
     match action {
@@ -143,9 +144,9 @@ fn of_dispatch<E>(error: &E, place: &str) -> StoreError
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    let text = shown(error);
+    let text = causes(error);
     match credentials(error) {
-        // The place that hands credentials out does not answer now, as any server may.
+        // The source of the credentials does not respond at the moment, like any server.
         Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
             StoreError::Unavailable(format!("{place}: {text}: no credentials can be had now").into())
         }
@@ -165,15 +166,15 @@ where
     }
 }
 
-/// The error of loading credentials, where that is among the causes.
+/// The error of loading credentials, if it is among the causes.
 fn credentials<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a CredentialsError> {
     iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
-/// The whole chain of causes in a line.
-fn shown<E: std::error::Error>(error: &E) -> String {
+/// All causes in one line.
+fn causes<E: std::error::Error>(error: &E) -> String {
     let text = DisplayErrorContext(error).to_string();
-    // Behind this the SDK repeats the chain in Rust's notation.
+    // After this the SDK repeats the causes in the debug form of Rust.
     match text.rsplit_once(" (") {
         Some((chain, debug)) if debug.ends_with(')') => chain.chars().take(500).collect(),
         _ => text.chars().take(500).collect(),
@@ -229,7 +230,7 @@ mod tests {
         assert!(of_code("Odd", &"é".repeat(5000), ABOUT).to_string().len() < 600);
     }
 
-    /// The SDK's error around an error of loading credentials.
+    /// An error of the SDK with an error of loading credentials as its cause.
     #[derive(Debug)]
     struct Around(CredentialsError);
 
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_cannot_be_had_now_may_be_had_later() {
+    fn a_credentials_source_that_does_not_respond_is_temporary() {
         let of = |error| of_dispatch(&Around(error), "queue jobs");
         assert!(of(CredentialsError::provider_error("connection refused")).is_temporary());
         assert!(of(CredentialsError::provider_timed_out(std::time::Duration::from_secs(5))).is_temporary());

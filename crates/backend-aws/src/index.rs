@@ -1,5 +1,5 @@
-//! What is read off the indexes: lists, the sweep's candidates, counts. They lag behind writes, so nothing
-//! is decided on them.
+//! Reads from the indexes: lists, candidates of the sweep, counts. The indexes lag behind writes, so no
+//! decision depends on them.
 
 use std::time::Duration;
 
@@ -12,27 +12,29 @@ use crate::error::corrupt;
 use crate::item::{self, Item, due_key, get_text, number, text};
 use crate::schema::{BY_DUE, BY_OWNER, SHARDS};
 
-/// The most jobs that one call looks at; what is left follows at the next.
-const STEP: usize = 1000;
+/// Most jobs that one call reads. The next call continues.
+const MAX_STEP: usize = 1000;
 
-/// The least that a filtered list looks at in one step.
-const LOOK: usize = 100;
+/// A list with a filter reads at least this many jobs in one step.
+const MIN_FILTERED_STEP: usize = 100;
 
-/// Queries of one call that are under way at once.
-const WIDTH: usize = 8;
+/// Number of queries of one call at the same time.
+const QUERY_CONCURRENCY: usize = 8;
 
-/// Pages of 1 MB (some 7,000 jobs) of each shard that are counted; beyond that the queue's own numbers tell.
-const COUNTED_PAGES: usize = 4;
+/// Most pages of 1 MB (about 7,000 jobs) of each shard that are counted. Beyond that the counts of the queue
+/// are used.
+const MAX_COUNTED_PAGES: usize = 4;
 
 impl AwsBackend {
     pub(crate) async fn list_page(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
-        let limit = query.limit.clamp(1, STEP);
-        // With a filter a look may give few or none: looks are bounded, and the page says where the next begins.
-        let look = if query.state.is_some() { limit.max(LOOK) } else { limit };
-        let mut looks = (STEP / look).max(1);
+        let limit = query.limit.clamp(1, MAX_STEP);
+        // With a filter a step may find few jobs or none. The step is bounded, and the page says where the next
+        // one begins.
+        let step = if query.state.is_some() { limit.max(MIN_FILTERED_STEP) } else { limit };
+        let mut steps = (MAX_STEP / step).max(1);
         let (mut items, mut before) = (Vec::new(), query.before);
         loop {
-            let (found, more) = self.owned(query.owner.as_str(), before, look).await?;
+            let (found, more) = self.owned(query.owner.as_str(), before, step).await?;
             let seen = found.len();
             for (n, job) in found.into_iter().enumerate() {
                 before = Some(job.id());
@@ -44,17 +46,17 @@ impl AwsBackend {
                     return Ok(Page { items, next: before.filter(|_| left) });
                 }
             }
-            looks -= 1;
+            steps -= 1;
             if !more {
                 return Ok(Page { items, next: None });
             }
-            if looks == 0 || query.state.is_none() {
+            if steps == 0 || query.state.is_none() {
                 return Ok(Page { items, next: before });
             }
         }
     }
 
-    /// Jobs of an owner before `before`, newest first, and whether there may be more.
+    /// Jobs of an owner that are before `before`, newest first, and whether there may be more.
     async fn owned(
         &self,
         owner: &str,
@@ -83,12 +85,12 @@ impl AwsBackend {
         horizon: Duration,
         limit: usize,
     ) -> Result<Vec<JobId>, StoreError> {
-        let (limit, far) = (limit.clamp(1, STEP), now.plus(horizon));
-        let looks =
+        let (limit, far) = (limit.clamp(1, MAX_STEP), now.plus(horizon));
+        let queries =
             shards().flat_map(|shard| [(shard.clone(), "due_at <= :at", now), (shard, "due_at > :at", far)]);
-        let looks = looks.map(|(shard, range, at)| self.due(shard, range, at, limit));
-        let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(WIDTH);
-        let mut due: Vec<(i64, JobId)> = looks.try_concat().await?;
+        let queries = queries.map(|(shard, range, at)| self.due(shard, range, at, limit));
+        let queries = stream::iter(queries.collect::<Vec<_>>()).buffer_unordered(QUERY_CONCURRENCY);
+        let mut due: Vec<(i64, JobId)> = queries.try_concat().await?;
         due.sort_unstable();
         due.truncate(limit);
         Ok(due.into_iter().map(|(_, id)| id).collect())
@@ -117,7 +119,7 @@ impl AwsBackend {
             futures::future::try_join3(submitted, running, self.count_dead()).await?;
         let mut depth = Depth { submitted: submitted.0, running: running.0, dead };
         if submitted.1 || running.1 {
-            // Too many to count: the queue knows about how many there are.
+            // There are too many jobs to count. The queue has an approximate number.
             let queue = self.queue.counts().await?;
             depth.submitted = depth.submitted.max(queue.waiting);
             depth.running = depth.running.max(queue.held);
@@ -125,18 +127,20 @@ impl AwsBackend {
         Ok(depth)
     }
 
-    /// How many jobs are in a state, and whether there are more than were counted.
+    /// The number of jobs in a state, and whether there are more than were counted.
     async fn count_state(&self, state: State) -> Result<(u64, bool), StoreError> {
         let counts = (0..SHARDS).map(|shard| self.count_shard(due_key(state, shard)));
-        let counts: Vec<(u64, bool)> =
-            stream::iter(counts.collect::<Vec<_>>()).buffer_unordered(WIDTH).try_collect().await?;
+        let counts: Vec<(u64, bool)> = stream::iter(counts.collect::<Vec<_>>())
+            .buffer_unordered(QUERY_CONCURRENCY)
+            .try_collect()
+            .await?;
         Ok((counts.iter().map(|(n, _)| n).sum(), counts.iter().any(|(_, more)| *more)))
     }
 
     async fn count_shard(&self, shard: String) -> Result<(u64, bool), StoreError> {
         let mut count = 0;
         let mut from = None;
-        for _ in 0..COUNTED_PAGES {
+        for _ in 0..MAX_COUNTED_PAGES {
             let call = self.table.client.query().table_name(&self.table.name).index_name(BY_DUE.name);
             let call = call.select(Select::Count).key_condition_expression("due_key = :shard");
             let call = call.expression_attribute_values(":shard", text(&shard)).set_exclusive_start_key(from);
@@ -151,7 +155,7 @@ impl AwsBackend {
     }
 }
 
-/// Partitions of the index by due time.
+/// The partitions of the index by due time.
 fn shards() -> impl Iterator<Item = String> {
     let states = [State::Submitted, State::Running];
     states.into_iter().flat_map(|state| (0..SHARDS).map(move |shard| due_key(state, shard)))

@@ -1,4 +1,4 @@
-//! Items: which attribute holds what, how large an item is, and jobs as items.
+//! Items: the attributes, the size of an item, and jobs as items.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use crate::error::{corrupt, unwritable};
 use crate::pack::{pack, unpack};
 use crate::schema::{PARTITION, SHARDS, SORT, TTL};
 
-/// DynamoDB's limit on one item, names of attributes included.
+/// DynamoDB's limit on the size of one item in bytes, names of attributes included.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
-pub(crate) const MAX_ITEM: usize = 400 << 10;
+pub(crate) const MAX_ITEM_BYTES: usize = 400 << 10;
 
-/// What an item has beside its one large attribute, at most.
-pub(crate) const MAX_SMALL: usize = 1 << 10;
+/// Most bytes that an item has beside its one large attribute.
+pub(crate) const MAX_SMALL_BYTES: usize = 1 << 10;
 
-/// Room in a job's item for what is added later: its lease, times, the name of its result, the errors of its
-/// attempts. A job that filled its item could be created and then never be claimed, nor even failed.
-const GROWTH: usize = 32 << 10;
+/// Bytes in a job's item that are reserved for later attributes: the lease, times, the name of the result, the
+/// errors of attempts. Without them a job could be created that can never be claimed, and not even fail.
+const RESERVED_BYTES: usize = 32 << 10;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -48,13 +48,13 @@ pub(crate) fn with(mut item: Item, more: impl IntoIterator<Item = (&'static str,
     item
 }
 
-/// When it expires: exactly, for readers, and in seconds, for DynamoDB, which may take days.
+/// The expiry in milliseconds for readers, and in seconds for DynamoDB, which may take days to delete the item.
 pub(crate) fn expiry(at: Timestamp) -> [(&'static str, AttributeValue); 2] {
     let seconds = at.as_millis().div_euclid(1000) + 1;
     [("expires_at", number(at.as_millis())), (TTL, number(seconds))]
 }
 
-/// Whether it is past its time at `now`, removed or not.
+/// Whether the item has expired at `now`, deleted or not.
 pub(crate) fn is_expired(item: &Item, now: Timestamp) -> bool {
     let at = item.get("expires_at").and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
     at.is_some_and(|at: i64| at <= now.as_millis())
@@ -82,7 +82,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<
     serde_json::from_slice(json).map_err(|error| corrupt(what, error))
 }
 
-/// The size as DynamoDB counts it, or a little more.
+/// The size as DynamoDB counts it, or slightly more.
 pub(crate) fn size(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + size_of(value)).sum()
 }
@@ -96,19 +96,19 @@ fn size_of(value: &AttributeValue) -> usize {
     }
 }
 
-/// The item, if it is not larger than DynamoDB takes.
+/// The item, or an error if it is larger than DynamoDB allows.
 pub(crate) fn fitting(what: &str, item: Item) -> Result<Item, StoreError> {
     fitting_with(0, what, item)
 }
 
-/// The item, if it is not larger than DynamoDB takes once it has grown by `more`.
+/// The item, or an error if it would be too large with `more` bytes added.
 fn fitting_with(more: usize, what: &str, item: Item) -> Result<Item, StoreError> {
     let size = size(&item) + more;
-    if size <= MAX_ITEM {
+    if size <= MAX_ITEM_BYTES {
         return Ok(item);
     }
     Err(StoreError::TooLarge(format!(
-        "{what} needs {size} bytes, deflated where that helps; DynamoDB takes {MAX_ITEM} in an item"
+        "{what} needs {size} bytes, deflated where that helps; DynamoDB takes {MAX_ITEM_BYTES} in an item"
     )))
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn job_partition(id: JobId) -> String {
     format!("J#{id}")
 }
 
-/// The job of a partition key.
+/// The id of the job of an item, from its partition key.
 pub(crate) fn job_of(item: &Item) -> Result<JobId, StoreError> {
     let partition = get_text(item, PARTITION)?;
     let id = partition.strip_prefix("J#").unwrap_or_default();
@@ -127,15 +127,15 @@ pub(crate) fn job_key(id: JobId) -> Item {
     key(job_partition(id), "J")
 }
 
-/// Partition of the index by due time.
+/// A partition of the index by due time.
 pub(crate) fn due_key(state: State, shard: u8) -> String {
     format!("{state}#{shard}")
 }
 
-/// Attributes to set, and those to remove.
+/// Attributes to set, and attributes to remove.
 pub(crate) type Attributes = (Vec<(&'static str, AttributeValue)>, Vec<&'static str>);
 
-/// Attributes that change with the status.
+/// The attributes that change with the status.
 pub(crate) fn status_attributes(id: JobId, status: &Status) -> Result<Attributes, StoreError> {
     let mut set = vec![
         ("state", text(status.state().as_str())),
@@ -158,7 +158,7 @@ pub(crate) fn status_attributes(id: JobId, status: &Status) -> Result<Attributes
     Ok((set, remove))
 }
 
-/// A job as it is created. `tag` is random: by it a writer recognises its own work.
+/// The item of a new job. `tag` is random: by it a writer recognises its own write.
 pub(crate) fn new_job(submission: &Submission, tag: &[u8]) -> Result<Item, StoreError> {
     let job = &submission.job;
     let (status, _) = status_attributes(job.id(), &job.status)?;
@@ -172,7 +172,7 @@ pub(crate) fn new_job(submission: &Submission, tag: &[u8]) -> Result<Item, Store
             ("tag", bytes(tag)),
         ],
     );
-    fitting_with(GROWTH, "the job with its input and room for its status", with(item, status))
+    fitting_with(RESERVED_BYTES, "the job with its input and room for its status", with(item, status))
 }
 
 pub(crate) fn job(item: &Item) -> Result<Job, StoreError> {
@@ -189,7 +189,7 @@ pub(crate) fn status(item: &Item) -> Result<Status, StoreError> {
     from_json("status of a job", get_text(item, "status")?.as_bytes())
 }
 
-/// Where the job of an item stands.
+/// The fence of a job, from its item.
 pub(crate) fn fence(item: &Item) -> Result<Fence, StoreError> {
     Ok(status(item)?.fence())
 }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_survive_and_terminal_ones_leave_the_index() {
+    fn jobs_round_trip_and_terminal_ones_leave_the_index() {
         let before = sample("mkta".to_owned());
         let item = new_job(&before, &[1; 8]).unwrap();
         assert_eq!(request(&item).unwrap(), before.request);
@@ -247,7 +247,7 @@ mod tests {
         assert!(matches!(&error, StoreError::TooLarge(text) if text.contains("409600")), "{error}");
     }
 
-    /// Text that deflates by little.
+    /// Text that deflate makes only slightly smaller.
     fn noise(length: usize) -> String {
         let mut x = 1_u64;
         let next = |_| {
@@ -269,10 +269,10 @@ mod tests {
         }
         let (before, policy) = (sample(noise(taken)), Policy::default());
         let item = new_job(&before, &[0; 8]).unwrap();
-        assert!(size(&item) > MAX_ITEM - 2 * GROWTH, "the search ended far from the limit");
+        assert!(size(&item) > MAX_ITEM_BYTES - 2 * RESERVED_BYTES, "the search ended far from the limit");
         let now = before.job.head.created_at;
         let mut claimed = before.job.claim(now, &policy, uuid::Uuid::new_v4()).unwrap();
-        // The worst that attempts can leave: each byte of an error escaped in JSON.
+        // The largest errors that attempts can leave: JSON escapes every byte.
         let why = || Failure::new(FailureClass::Method, "\u{1}".repeat(2_000));
         for _ in 1..policy.max_failures {
             let retried = claimed.retry(now, &policy, 0.0, why()).unwrap();
@@ -281,7 +281,7 @@ mod tests {
         }
         for job in [claimed.fail(now, &policy, why()).unwrap(), claimed] {
             let (set, _) = status_attributes(job.id(), &job.status).unwrap();
-            assert!(size(&with(item.clone(), set)) <= MAX_ITEM, "{}", job.state());
+            assert!(size(&with(item.clone(), set)) <= MAX_ITEM_BYTES, "{}", job.state());
         }
     }
 }

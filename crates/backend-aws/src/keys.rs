@@ -1,4 +1,4 @@
-//! Idempotency keys: an item each, spread over partitions by its digest.
+//! Idempotency keys: one item for each, spread over partitions by its digest.
 
 use pssp_jobs::{Created, IdempotencyKey, StoreError, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -7,15 +7,15 @@ use crate::error::corrupt;
 use crate::item::{self, Item, expiry, get_bytes, get_text, is_expired, number, text, with};
 use crate::table::{Condition, Write};
 
-/// Which id a key leads to.
+/// The kind of object of a key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     Job,
     Batch,
 }
 
-/// The name is a digest: bounded, and evenly spread, whatever callers send. Lengths keep `a` + `bc` apart
-/// from `ab` + `c`.
+/// The name of the item is a digest, so it has a bounded length and is evenly spread, whatever callers send.
+/// The lengths make `a` + `bc` differ from `ab` + `c`.
 pub(crate) fn key_of(kind: Kind, key: &IdempotencyKey) -> Item {
     let mut digest = Sha256::new();
     digest.update([kind as u8]);
@@ -34,7 +34,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Takes the key for `id`, if it is free or has run out.
+/// The write that stores the key for `id`, if it is free or has expired.
 pub(crate) fn take(kind: Kind, key: &IdempotencyKey, id: &str, now: Timestamp) -> Write {
     let item = with(key_of(kind, key), [("digest", item::bytes(key.digest)), ("leads_to", text(id))]);
     let condition = Condition {
@@ -45,7 +45,7 @@ pub(crate) fn take(kind: Kind, key: &IdempotencyKey, id: &str, now: Timestamp) -
     Write::Put { item: with(item, expiry(key.expires_at)), condition: Some(condition) }
 }
 
-/// What the key that is stored leads to; `None` if it has run out.
+/// The id of a stored key; `None` if it has expired.
 pub(crate) fn known<Id: std::str::FromStr>(
     stored: &Item,
     key: &IdempotencyKey,
@@ -61,7 +61,7 @@ pub(crate) fn known<Id: std::str::FromStr>(
     id.parse().map(Some).map_err(|_| corrupt("idempotency key", id))
 }
 
-/// The outcome of a creation whose key was taken: by another request, or by an earlier try of ours.
+/// The outcome of a creation whose key exists: another request used it, or an earlier try of this call did.
 pub(crate) fn outcome<Id: std::str::FromStr + PartialEq>(
     stored: &Item,
     key: &IdempotencyKey,
@@ -71,7 +71,7 @@ pub(crate) fn outcome<Id: std::str::FromStr + PartialEq>(
     match known(stored, key, now)? {
         Some(id) if id == ours => Ok(Created::New),
         Some(id) => Ok(Created::Existing(id)),
-        // It ran out between the write and this look.
+        // The key has expired between the write and this read.
         None => Err(StoreError::Unavailable("the idempotency key has just run out: try again".into())),
     }
 }
@@ -82,7 +82,7 @@ mod tests {
     use pssp_jobs::Owner;
 
     #[test]
-    fn keys_of_different_owners_and_kinds_do_not_meet() {
+    fn keys_of_different_owners_and_kinds_differ() {
         let name = |kind, owner: &str, text: &str| {
             let key = IdempotencyKey {
                 owner: Owner::new(owner),

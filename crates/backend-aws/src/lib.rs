@@ -1,16 +1,17 @@
 //! The backend on AWS: jobs, results and dead letters in one DynamoDB table, the queue in SQS (ADR 7).
 //!
-//! - **The record first** (`create`, `apply`): one conditional write a step, with (state, attempt) as the fence;
-//!   what must stand together is a transaction. The message follows, and one that is lost is the sweep's.
-//! - **Every write is tagged**: a condition that fails on an item with our own tag failed on an earlier try of
-//!   ours whose answer was lost. So the SDK may try again.
-//! - **Strong reads where decided; indexes only for candidates** (`index`): lists, the sweep's candidates and counts
-//!   lag behind writes by up to a second or so, and nothing is decided on them.
-//! - **Limits before sending**: 400 KB an item, 100 items a transaction, 10 messages and 256 KB a batch, 900 s of
-//!   delay, 12 h of visibility. Stand-ins are kinder than AWS.
-//! - **Expiry is read, not awaited**: DynamoDB may take days to remove an item.
-//! - **Nothing is called to connect** ([`connect`]): on Lambda the first call is the first job's.
-//!   [`AwsBackend::open`] asks table and queue first, and says what is wrong with them.
+//! - **The record first** (`create`, `apply`): each step is one conditional write, with (state, attempt) as the
+//!   fence. Data that must change together is written in a transaction. The message is sent after that, and the
+//!   sweep replaces a lost one.
+//! - **Every write has a tag**: if a condition fails on an item with the same tag, an earlier try of the same
+//!   call took effect and its response was lost. So the SDK may repeat a call.
+//! - **Consistent reads for decisions, indexes only for candidates** (`index`): lists, the candidates of the
+//!   sweep and counts lag behind writes by up to about a second, and no decision depends on them.
+//! - **Limits are checked before a call**: 400 KB for an item, 100 items in a transaction, 10 messages and 256
+//!   KB in a batch, 900 s of delay, 12 h of visibility. Stand-ins do not enforce all limits of AWS.
+//! - **Readers check the expiry**: DynamoDB may take days to delete an expired item.
+//! - **Connecting makes no call** ([`connect`]): on Lambda the first call belongs to the first job.
+//!   [`AwsBackend::open`] checks table and queue first, and its error names what is wrong.
 
 mod apply;
 mod batches;
@@ -48,7 +49,7 @@ use crate::receipts::Receipts;
 use crate::table::Table;
 pub use crate::target::Target;
 
-/// One table and one queue as a backend: fulfils every port of [`pssp_jobs`].
+/// One table and one queue as a backend: implements every port of [`pssp_jobs`].
 pub struct AwsBackend {
     table: Table,
     queue: Queue,
@@ -59,10 +60,10 @@ pub struct AwsBackend {
 }
 
 impl AwsBackend {
-    /// Connects, and asks table and queue whether they are there.
+    /// Connects, and checks that table and queue exist.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] with the remedy where another try will not help: a bad URL, no credentials, a
+    /// [`StoreError::Refused`] with the remedy where another try does not help: a bad URL, no credentials, a
     /// missing permission, table or queue. [`StoreError::Unavailable`] while AWS cannot be reached: try again.
     pub async fn open(url: &str, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>, StoreError> {
         let backend = connect(url, clock, options).await?;
@@ -71,7 +72,7 @@ impl AwsBackend {
     }
 }
 
-/// Makes a backend without calling anybody: what is wrong shows at its first use.
+/// Makes a backend without any call: errors show at its first use.
 ///
 /// # Errors
 /// [`StoreError::Refused`] if the URL cannot be read or no region is known.

@@ -1,4 +1,4 @@
-//! Large texts and bytes as they are stored: deflated where that makes them smaller.
+//! Stored forms of large texts and bytes: compressed by deflate if that makes them smaller.
 
 use std::io::{Read as _, Write as _};
 
@@ -9,11 +9,11 @@ use pssp_jobs::StoreError;
 
 use crate::error::corrupt;
 
-/// The first byte says what follows.
+/// The first byte is the form of the bytes after it.
 const PLAIN: u8 = 0;
 const DEFLATED: u8 = 1;
 
-/// One byte longer than `bytes` at most.
+/// At most one byte longer than `bytes`.
 pub(crate) fn pack(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(vec![DEFLATED], Compression::default());
     let deflated = encoder.write_all(bytes).and_then(|()| encoder.finish());
@@ -23,7 +23,7 @@ pub(crate) fn pack(bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Stored as it is, for what is compressed already.
+/// Stores the bytes without compression, for data that is compressed already.
 pub(crate) fn plain(bytes: &[u8]) -> Vec<u8> {
     [&[PLAIN], bytes].concat()
 }
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_in_comes_out_and_never_grows_by_more_than_a_byte() {
+    fn a_round_trip_keeps_the_bytes_and_adds_at_most_one() {
         let noise: Vec<u8> = (0..5000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
         for bytes in [&b""[..], b"x", &[7; 10_000], &noise] {
             let packed = pack(bytes);

@@ -1,4 +1,4 @@
-//! The sending side: messages in tens, and those that failed on their own tried again on their own.
+//! The sending side: messages in groups of ten. Messages that fail alone are sent again alone.
 
 use std::time::Duration;
 
@@ -16,27 +16,28 @@ use crate::AwsBackend;
 use crate::error::{self, About, unwritable};
 
 /// SQS' limit on the number of messages in one call.
-pub(crate) const TEN: usize = 10;
+pub(crate) const MAX_GROUP: usize = 10;
 
-/// The least that queues are set to take in one message or one call; SQS' own limit has grown to 1 MB.
+/// Limit on the bytes of one message or one call. SQS' own limit is 1 MB today, but queues may be set to this
+/// one.
 const MAX_BYTES: usize = 256 << 10;
 
-/// How often a message that failed on its own is tried.
-const TRIES: u32 = 4;
+/// How often a message that fails alone is tried.
+const MAX_TRIES: u32 = 4;
 
-/// Calls under way at once.
-const WIDTH: usize = 8;
+/// Number of calls at the same time.
+const SEND_CONCURRENCY: usize = 8;
 
-/// What the queue says that it holds.
+/// The approximate counts of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Visible or delayed.
+    /// Visible or delayed messages.
     pub(crate) waiting: u64,
-    /// Received and neither deleted nor visible again.
+    /// Messages that were received and are neither deleted nor visible again.
     pub(crate) held: u64,
 }
 
-/// The queue with all that a call needs.
+/// The queue, with what a call needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Queue {
     pub(crate) client: Client,
@@ -45,7 +46,7 @@ pub(crate) struct Queue {
     pub(crate) place: String,
 }
 
-/// Whole seconds, never fewer than asked: what comes early is refused by its job.
+/// Whole seconds, rounded up: a message that arrives too early is refused by its job.
 pub(crate) fn seconds(time: Duration) -> i32 {
     let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     i32::try_from(whole).unwrap_or(i32::MAX)
@@ -68,10 +69,11 @@ impl Queue {
         }
     }
 
-    /// Sends all; logs how many could not be sent.
+    /// Sends all messages. Logs how many could not be sent.
     pub(crate) async fn send_all(&self, messages: &[(Message, Duration)]) {
-        let tens: Vec<_> = messages.chunks(TEN).map(|ten| self.send_ten(ten)).collect();
-        let sent: Vec<Result<(), StoreError>> = stream::iter(tens).buffer_unordered(WIDTH).collect().await;
+        let groups: Vec<_> = messages.chunks(MAX_GROUP).map(|group| self.send_group(group)).collect();
+        let sent: Vec<Result<(), StoreError>> =
+            stream::iter(groups).buffer_unordered(SEND_CONCURRENCY).collect().await;
         let failed: Vec<StoreError> = sent.into_iter().filter_map(Result::err).collect();
         if let Some(error) = failed.first() {
             tracing::warn!(
@@ -81,10 +83,10 @@ impl Queue {
         }
     }
 
-    /// At most ten messages; those that fail alone are tried again alone.
-    async fn send_ten(&self, messages: &[(Message, Duration)]) -> Result<(), StoreError> {
+    /// Sends at most ten messages. Those that fail alone are tried again alone.
+    async fn send_group(&self, messages: &[(Message, Duration)]) -> Result<(), StoreError> {
         let mut left = entries(messages)?;
-        for tries in 0..TRIES {
+        for tries in 0..MAX_TRIES {
             if tries > 0 {
                 let most = 50_u64 << tries;
                 tokio::time::sleep(Duration::from_millis(rand::random_range(most / 2..=most))).await;
@@ -95,11 +97,11 @@ impl Queue {
             if failed.is_empty() {
                 return Ok(());
             }
-            if let Some(refused) = failed.iter().find(|entry| !may_pass(entry)) {
+            if let Some(refused) = failed.iter().find(|entry| !is_temporary(entry)) {
                 return Err(self.refusal(refused));
             }
             left.retain(|entry| failed.iter().any(|failed| failed.id() == entry.id()));
-            if tries + 1 == TRIES {
+            if tries + 1 == MAX_TRIES {
                 return Err(self.refusal(&failed[0]));
             }
         }
@@ -108,7 +110,7 @@ impl Queue {
 
     fn refusal(&self, entry: &BatchResultErrorEntry) -> StoreError {
         let message = entry.message().unwrap_or("no message");
-        if may_pass(entry) {
+        if is_temporary(entry) {
             return StoreError::Unavailable(format!("{}: {}: {message}", self.place, entry.code()).into());
         }
         error::of_code(entry.code(), message, self.about())
@@ -132,9 +134,9 @@ impl Queue {
     }
 }
 
-/// Whether the service itself failed with this one.
-fn may_pass(entry: &BatchResultErrorEntry) -> bool {
-    !entry.sender_fault() || error::passes(entry.code())
+/// Whether the service failed, so that another try may succeed.
+fn is_temporary(entry: &BatchResultErrorEntry) -> bool {
+    !entry.sender_fault() || error::is_temporary_code(entry.code())
 }
 
 fn entries(messages: &[(Message, Duration)]) -> Result<Vec<SendMessageBatchRequestEntry>, StoreError> {
@@ -157,7 +159,7 @@ fn check_size(bytes: usize) -> Result<(), StoreError> {
 #[async_trait]
 impl JobQueue for AwsBackend {
     async fn send(&self, message: &Message, delay: Duration) -> Result<(), StoreError> {
-        self.queue.send_ten(&[(*message, delay)]).await
+        self.queue.send_group(&[(*message, delay)]).await
     }
 }
 
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_queue_takes_is_not_sent() {
+    fn too_large_messages_are_not_sent() {
         assert!(check_size(MAX_BYTES).is_ok());
         assert!(matches!(check_size(MAX_BYTES + 1), Err(StoreError::TooLarge(_))));
     }

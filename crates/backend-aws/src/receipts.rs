@@ -1,8 +1,8 @@
-//! Whose a message in hand is: until when, by this process' own clock.
+//! The receipt handles of this process, with the end of their visibility timeouts by the clock of this process.
 //!
-//! SQS takes a receipt handle whose time has run out, and may then delete a message that somebody else has in hand.
-//! So the time of each handle that was received here is kept here, counted from before it was asked for. A handle from
-//! elsewhere (on Lambda, the platform's) is passed on as it is.
+//! SQS accepts an expired receipt handle, and may then delete a message that was delivered to another worker.
+//! So the expiry of each handle that this process receives is stored here, counted from before the call. A
+//! handle from elsewhere (on Lambda, from the platform) is used without a check.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// SQS' limit on how long a message is hidden in all.
+/// SQS' limit on the total time for which a message is hidden.
 pub(crate) const MAX_HIDDEN: Duration = Duration::from_hours(12);
 
-/// For how long a handle is known after its time.
-const KEPT_TIME: Duration = Duration::from_hours(1);
+/// How long a handle is stored after its expiry.
+const EXPIRED_KEPT_TIME: Duration = Duration::from_hours(1);
 
-/// How many handles are known at most. Those of a process that settles what it receives are few.
-const MOST: usize = 50_000;
+/// Most handles that are stored. A process that settles its messages needs few.
+const MAX_HANDLES: usize = 50_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Held {
@@ -25,14 +25,14 @@ struct Held {
     until: Instant,
 }
 
-/// What is known of a handle.
+/// The state of a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HandleState {
-    /// Ours; it may be hidden for so much longer.
-    Ours(Duration),
-    /// Its time is over: another worker may have the message.
+    /// The handle is valid. The message may be hidden for this much longer.
+    Valid(Duration),
+    /// The handle has expired: another worker may have the message.
     Expired,
-    /// Not received here.
+    /// This process did not receive the handle.
     Unknown,
 }
 
@@ -40,14 +40,14 @@ pub(crate) enum HandleState {
 pub(crate) struct Receipts(Mutex<HashMap<String, Held>>);
 
 impl Receipts {
-    /// A message received by a call that began at `since`.
+    /// Adds a message that was received by a call that began at `since`.
     pub(crate) fn add(&self, handle: &str, since: Instant, visibility: Duration) {
         let mut held = self.lock();
-        if held.len() >= MOST {
+        if held.len() >= MAX_HANDLES {
             let now = Instant::now();
-            held.retain(|_, held| held.until + KEPT_TIME > now);
+            held.retain(|_, held| held.until + EXPIRED_KEPT_TIME > now);
         }
-        if held.len() < MOST {
+        if held.len() < MAX_HANDLES {
             held.insert(handle.to_owned(), Held { since, until: since + visibility });
         }
     }
@@ -57,11 +57,11 @@ impl Receipts {
         match self.lock().get(handle) {
             None => HandleState::Unknown,
             Some(held) if held.until <= now => HandleState::Expired,
-            Some(held) => HandleState::Ours(MAX_HIDDEN.saturating_sub(now.duration_since(held.since))),
+            Some(held) => HandleState::Valid(MAX_HIDDEN.saturating_sub(now.duration_since(held.since))),
         }
     }
 
-    /// Hidden anew by a call that began at `since`.
+    /// Extends the visibility timeout by a call that began at `since`.
     pub(crate) fn extend(&self, handle: &str, since: Instant, visibility: Duration) {
         if let Some(held) = self.lock().get_mut(handle) {
             held.until = since + visibility;
@@ -82,16 +82,16 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_handle_is_ours_until_its_time_and_for_twelve_hours_in_all() {
+    async fn a_handle_is_valid_until_its_time_and_for_twelve_hours_in_all() {
         let receipts = Receipts::default();
         let hour = Duration::from_hours(1);
         receipts.add("h", Instant::now(), hour);
-        assert_eq!(receipts.state_of("h"), HandleState::Ours(MAX_HIDDEN));
+        assert_eq!(receipts.state_of("h"), HandleState::Valid(MAX_HIDDEN));
         tokio::time::advance(hour / 2).await;
         receipts.extend("h", Instant::now(), hour);
         tokio::time::advance(hour - Duration::from_secs(1)).await;
         let left = MAX_HIDDEN - hour * 3 / 2 + Duration::from_secs(1);
-        assert_eq!(receipts.state_of("h"), HandleState::Ours(left));
+        assert_eq!(receipts.state_of("h"), HandleState::Valid(left));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(receipts.state_of("h"), HandleState::Expired);
         receipts.remove("h");
@@ -99,13 +99,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn handles_that_nobody_settles_are_forgotten() {
+    async fn unsettled_handles_are_removed() {
         let receipts = Receipts::default();
-        for n in 0..MOST + 10 {
+        for n in 0..MAX_HANDLES + 10 {
             receipts.add(&n.to_string(), Instant::now(), Duration::from_secs(1));
         }
-        assert_eq!(receipts.lock().len(), MOST);
-        tokio::time::advance(KEPT_TIME * 2).await;
+        assert_eq!(receipts.lock().len(), MAX_HANDLES);
+        tokio::time::advance(EXPIRED_KEPT_TIME * 2).await;
         receipts.add("new", Instant::now(), Duration::from_secs(1));
         assert_eq!(receipts.lock().len(), 1);
     }

@@ -1,4 +1,4 @@
-//! The receiving side, where we receive ourselves. A receipt is SQS' own receipt handle.
+//! The receiving side, if this process receives messages itself. A receipt is SQS' own receipt handle.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use pssp_jobs::{Delivery, JobReceiver, Receipt, StoreError};
 use tokio::time::Instant;
 
 use crate::AwsBackend;
-use crate::queue::{TEN, seconds};
+use crate::queue::{MAX_GROUP, seconds};
 use crate::receipts::HandleState;
 
-/// The most messages of one receive.
-const MOST: usize = 1000;
+/// Most messages in one receive.
+const MAX_MESSAGES: usize = 1000;
 
-/// The longest that SQS holds a call.
-const LONGEST_POLL: Duration = Duration::from_secs(20);
+/// The longest long poll of SQS.
+const MAX_LONG_POLL: Duration = Duration::from_secs(20);
 
-/// Pause between looks of a wait that is too short for SQS, which knows whole seconds.
-const SHORT: Duration = Duration::from_millis(100);
+/// Interval between two calls of a wait that is too short for a long poll, which takes whole seconds.
+const SHORT_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Calls under way at once when more than ten are asked for.
-const WIDTH: usize = 8;
+/// Number of calls at the same time when more than ten messages are requested.
+const RECEIVE_CONCURRENCY: usize = 8;
 
 #[async_trait]
 impl JobReceiver for AwsBackend {
@@ -35,13 +35,13 @@ impl JobReceiver for AwsBackend {
         wait: Duration,
         visibility: Duration,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let (max, visibility) = (max.clamp(1, MOST), visibility.min(MAX_DELAY * 2));
+        let (max, visibility) = (max.clamp(1, MAX_MESSAGES), visibility.min(MAX_DELAY * 2));
         let deadline = Instant::now() + wait;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let poll = Duration::from_secs(left.min(LONGEST_POLL).as_secs());
-            let first = self.take(max.min(TEN), poll, visibility).await?;
-            if first.len() == TEN && max > TEN {
+            let poll = Duration::from_secs(left.min(MAX_LONG_POLL).as_secs());
+            let first = self.take(max.min(MAX_GROUP), poll, visibility).await?;
+            if first.len() == MAX_GROUP && max > MAX_GROUP {
                 return Ok(self.take_more(first, max, visibility).await);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -50,7 +50,7 @@ impl JobReceiver for AwsBackend {
                 return Ok(first);
             }
             if poll.is_zero() {
-                tokio::time::sleep(SHORT.min(left)).await;
+                tokio::time::sleep(SHORT_POLL_INTERVAL.min(left)).await;
             }
         }
     }
@@ -73,7 +73,7 @@ impl JobReceiver for AwsBackend {
         let handle = receipt.token();
         match self.receipts.state_of(handle) {
             HandleState::Expired => {}
-            HandleState::Ours(left) => drop(self.hide(handle, after.min(MAX_DELAY).min(left)).await?),
+            HandleState::Valid(left) => drop(self.hide(handle, after.min(MAX_DELAY).min(left)).await?),
             HandleState::Unknown => drop(self.hide(handle, after.min(MAX_DELAY)).await?),
         }
         self.receipts.remove(handle);
@@ -84,7 +84,7 @@ impl JobReceiver for AwsBackend {
         let (handle, since) = (receipt.token(), Instant::now());
         let visibility = match self.receipts.state_of(handle) {
             HandleState::Expired => return Ok(false),
-            HandleState::Ours(left) => visibility.min(MAX_DELAY * 2).min(left),
+            HandleState::Valid(left) => visibility.min(MAX_DELAY * 2).min(left),
             HandleState::Unknown => visibility.min(MAX_DELAY * 2),
         };
         let ours = self.hide(handle, visibility).await?;
@@ -96,7 +96,7 @@ impl JobReceiver for AwsBackend {
 }
 
 impl AwsBackend {
-    /// One call.
+    /// Receives messages with one call.
     async fn take(
         &self,
         max: usize,
@@ -105,10 +105,11 @@ impl AwsBackend {
     ) -> Result<Vec<Delivery>, StoreError> {
         let since = Instant::now();
         let call = self.queue.client.receive_message().queue_url(&self.queue.url);
-        let call = call.max_number_of_messages(i32::try_from(max.min(TEN)).unwrap_or(1));
+        let call = call.max_number_of_messages(i32::try_from(max.min(MAX_GROUP)).unwrap_or(1));
         let call = call.wait_time_seconds(seconds(poll)).visibility_timeout(seconds(visibility));
         let call = call.message_system_attribute_names(Attribute::ApproximateReceiveCount);
-        // Messages whose answer was lost are hidden: another try would only hide more. The caller comes again.
+        // If a response is lost, its messages stay hidden, and another try would hide more. The caller tries
+        // again later.
         let config = aws_sdk_sqs::config::Builder::new()
             .timeout_config(self.options.timeouts(poll))
             .retry_config(RetryConfig::disabled());
@@ -129,16 +130,17 @@ impl AwsBackend {
         Ok(deliveries.collect())
     }
 
-    /// Further messages that are there already, some calls at a time, until one comes back short. A call that
-    /// fails is passed over: what is in hand is in hand.
+    /// Receives further messages that are ready, several calls at a time, until a round returns fewer than
+    /// requested. A call that fails is skipped, because the messages that were received must be returned.
     async fn take_more(&self, first: Vec<Delivery>, max: usize, visibility: Duration) -> Vec<Delivery> {
         let mut taken = first;
         while taken.len() < max {
             let left = max - taken.len();
-            let sizes = (0..left.div_ceil(TEN).min(WIDTH)).map(|n| TEN.min(left - n * TEN));
+            let sizes = (0..left.div_ceil(MAX_GROUP).min(RECEIVE_CONCURRENCY))
+                .map(|n| MAX_GROUP.min(left - n * MAX_GROUP));
             let calls: Vec<_> = sizes.map(|size| self.take(size, Duration::ZERO, visibility)).collect();
-            let asked = left.min(WIDTH * TEN);
-            let answers: Vec<_> = stream::iter(calls).buffer_unordered(WIDTH).collect().await;
+            let asked = left.min(RECEIVE_CONCURRENCY * MAX_GROUP);
+            let answers: Vec<_> = stream::iter(calls).buffer_unordered(RECEIVE_CONCURRENCY).collect().await;
             let more: Vec<Delivery> = answers.into_iter().filter_map(Result::ok).flatten().collect();
             let short = more.len() < asked;
             taken.extend(more);
@@ -149,7 +151,7 @@ impl AwsBackend {
         taken
     }
 
-    /// Hides the message for so long from now on. Whether SQS still takes the handle.
+    /// Hides the message for this time from now on. Returns whether SQS still accepts the handle.
     async fn hide(&self, handle: &str, visibility: Duration) -> Result<bool, StoreError> {
         let call = self.queue.client.change_message_visibility().queue_url(&self.queue.url);
         let call = call.receipt_handle(handle).visibility_timeout(seconds(visibility));

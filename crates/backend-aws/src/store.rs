@@ -1,4 +1,4 @@
-//! Jobs: reads and removal; creation, transitions and indexes have files of their own.
+//! Jobs: reads and deletion. Creation, transitions and indexes are in other files.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,17 +15,19 @@ use pssp_jobs::{
 use crate::AwsBackend;
 use crate::dead;
 use crate::error::{corrupt, unwritable};
-use crate::item::{self, Item, MAX_ITEM, MAX_SMALL, get_bytes, get_text, job_key, job_partition, key};
+use crate::item::{
+    self, Item, MAX_ITEM_BYTES, MAX_SMALL_BYTES, get_bytes, get_text, job_key, job_partition, key,
+};
 use crate::pack::unpack;
 use crate::schema::SORT;
 use crate::table::{Condition, Write, Written};
 
-/// Keys that one batch read takes, and reads under way at once.
-const READ: usize = 100;
-const READ_WIDTH: usize = 4;
+/// Most keys in one batch read, and number of batch reads at the same time.
+const MAX_READ_KEYS: usize = 100;
+const READ_CONCURRENCY: usize = 4;
 
-/// How often what DynamoDB left out of a batch read is asked for again.
-const READ_TRIES: u32 = 10;
+/// How often keys that DynamoDB left out of a batch read are requested again.
+const MAX_READ_TRIES: u32 = 10;
 
 #[async_trait]
 impl JobStore for AwsBackend {
@@ -33,8 +35,8 @@ impl JobStore for AwsBackend {
         Capabilities {
             name: "aws",
             max_create: 1000,
-            max_result_bytes: MAX_ITEM - MAX_SMALL,
-            // SQS loses no messages and delivers within a second, and what is sent again is sent again rarely.
+            max_result_bytes: MAX_ITEM_BYTES - MAX_SMALL_BYTES,
+            // SQS loses no messages and delivers within a second. A message that is sent again is sent rarely.
             resend_after: Duration::from_secs(2),
             settles_messages: false,
         }
@@ -55,13 +57,13 @@ impl JobStore for AwsBackend {
     }
 
     async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
-        // DynamoDB refuses a batch that names a key twice.
+        // DynamoDB refuses a batch with duplicate keys.
         let mut wanted = ids.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
-        let reads = wanted.chunks(READ).map(|ids| self.read_many(ids));
+        let reads = wanted.chunks(MAX_READ_KEYS).map(|ids| self.read_many(ids));
         let found: Vec<Vec<(JobId, Job)>> =
-            stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(READ_WIDTH).try_collect().await?;
+            stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(READ_CONCURRENCY).try_collect().await?;
         let found: HashMap<JobId, Job> = found.into_iter().flatten().collect();
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
@@ -84,7 +86,7 @@ impl JobStore for AwsBackend {
         let results = items.iter().map(sort_of).filter(|sort| *sort != "J");
         let results =
             results.map(|sort| Write::Delete { key: key(job_partition(id), sort), condition: None });
-        // More than a hundred attempts have never been; what is left of them expires unseen.
+        // A job never has more than a hundred attempts. Further results would stay unseen until they expire.
         let writes: Vec<Write> = [job, letter].into_iter().chain(results).take(100).collect();
         let written = self.table.write(&writes).await?;
         self.hub.notify(id);
@@ -104,7 +106,7 @@ impl JobStore for AwsBackend {
         self.candidates(now, horizon, limit).await
     }
 
-    /// DynamoDB does it, by `ttl`.
+    /// DynamoDB deletes expired items by their `ttl`.
     async fn purge(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
         Ok(0)
     }
@@ -113,7 +115,7 @@ impl JobStore for AwsBackend {
         self.count().await
     }
 
-    /// Reads a key that never is, and the queue's attributes: nothing that a worker may not do anyway.
+    /// Reads a key that never exists, and the attributes of the queue. A worker has the permissions for both.
     async fn ping(&self) -> Result<(), StoreError> {
         self.table.get(key("P", "P")).await?;
         self.queue.counts().await.map(drop)
@@ -124,14 +126,14 @@ fn sort_of(item: &Item) -> &str {
     get_text(item, SORT).unwrap_or_default()
 }
 
-/// The record in a job's item.
+/// The record from a job's item.
 fn record(item: &Item, include: Include, result: Option<Bytes>) -> Result<Record, StoreError> {
     let request = include.request.then(|| item::request(item)).transpose()?;
     Ok(Record { job: item::job(item)?, request, result })
 }
 
 impl AwsBackend {
-    /// A job with its result, by one query: both are in the job's partition.
+    /// A job with its result, by one query: both are in the partition of the job.
     async fn read_with_result(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError> {
         let items = self.job_and_results(id, include.request).await?;
         let Some(job) = items.iter().find(|item| sort_of(item) == "J") else { return Ok(None) };
@@ -142,11 +144,12 @@ impl AwsBackend {
         let sort = get_text(job, "result")?;
         let found = match items.iter().find(|item| sort_of(item) == sort) {
             Some(found) => Some(found.clone()),
-            // Written between the read of its place and that of the job: DynamoDB reads a range item by item.
+            // The result was written after its place in the range was read, but before the job was: DynamoDB
+            // reads a range item by item.
             None => self.table.get(key(job_partition(id), sort)).await?,
         };
         let Some(found) = found else {
-            // Unless the job has just gone together with it, it should be there.
+            // The result must exist, unless the job has just been deleted with it.
             let named = self.table.get(job_key(id)).await?;
             let still = named.is_some_and(|job| get_text(&job, "result").is_ok_and(|named| named == sort));
             let lost = || corrupt("result", "the job names one that is not there");
@@ -156,7 +159,7 @@ impl AwsBackend {
         record(job, include, Some(result.into())).map(Some)
     }
 
-    /// All items of a job: itself, before its results.
+    /// All items of a job: the job itself, and then its results.
     async fn job_and_results(&self, id: JobId, request: bool) -> Result<Vec<Item>, StoreError> {
         let projection =
             if request { "sk, #head, #status, #result, #request" } else { "sk, #head, #status, #result" };
@@ -179,7 +182,7 @@ impl AwsBackend {
         Ok(items)
     }
 
-    /// At most [`READ`] distinct jobs, without their inputs.
+    /// At most [`MAX_READ_KEYS`] distinct jobs, without their inputs.
     async fn read_many(&self, ids: &[JobId]) -> Result<Vec<(JobId, Job)>, StoreError> {
         let keys = ids.iter().map(|id| job_key(*id)).collect();
         let mut wanted = Some(
@@ -193,7 +196,7 @@ impl AwsBackend {
                 .map_err(unwritable)?,
         );
         let mut found = Vec::with_capacity(ids.len());
-        for tries in 0..READ_TRIES {
+        for tries in 0..MAX_READ_TRIES {
             let Some(request) = wanted.take() else { return Ok(found) };
             if tries > 0 {
                 let most = (20_u64 << tries).min(1000);
@@ -210,7 +213,7 @@ impl AwsBackend {
             None => Ok(found),
             Some(_) => Err(StoreError::Unavailable(
                 format!(
-                    "{}: reads are throttled: some keys were left out {READ_TRIES} times",
+                    "{}: reads are throttled: some keys were left out {MAX_READ_TRIES} times",
                     self.table.place
                 )
                 .into(),

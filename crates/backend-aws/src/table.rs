@@ -1,4 +1,4 @@
-//! Calls on the one table: conditional writes that know their own work again, transactions, reads, queries.
+//! Calls on the table: conditional writes that recognise their own earlier tries, transactions, reads, queries.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use pssp_jobs::StoreError;
 use crate::error::{self, About, unwritable};
 use crate::item::{Item, size};
 
-/// How often a write that met another write is tried.
-const TRIES: u32 = 10;
+/// How often a write is tried that conflicts with another write.
+const MAX_TRIES: u32 = 10;
 
-/// DynamoDB's limits on one transaction.
+/// DynamoDB's limits on one transaction: number of items, and bytes.
 const MAX_TRANSACTION: (usize, usize) = (100, 4 << 20);
 
-/// What became of a conditional write.
+/// The outcome of a conditional write.
 #[derive(Debug)]
 pub(crate) enum Written {
-    /// It is there.
+    /// The write took effect.
     Done,
-    /// The condition of write number `.0` did not hold; the item as it is, if there is one.
+    /// The condition of write number `.0` failed. Holds the present item, if there is one.
     Failed(usize, Option<Item>),
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Write {
     Delete { key: Item, condition: Option<Condition> },
 }
 
-/// An expression with its names and values; also those of the update that goes with it.
+/// An expression with its names and values, including those of an update.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Condition {
     pub(crate) expression: String,
@@ -50,18 +50,18 @@ impl Condition {
         Self { expression: expression.to_owned(), ..Self::default() }
     }
 
-    /// Nothing with this key is there.
+    /// No item with this key exists.
     pub(crate) fn absent() -> Self {
         Self::new("attribute_not_exists(pk)")
     }
 
-    /// Something with this key is there.
+    /// An item with this key exists.
     pub(crate) fn present() -> Self {
         Self::new("attribute_exists(pk)")
     }
 }
 
-/// The table with all that a call needs.
+/// The table, with what a call needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) client: Client,
@@ -87,13 +87,13 @@ impl Table {
         error::store_error(error, self.about())
     }
 
-    /// One item, never a stale one.
+    /// One item, by a consistent read.
     pub(crate) async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let call = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
         Ok(call.send().await.map_err(|error| self.error(error))?.item)
     }
 
-    /// Some attributes of one item, never stale ones.
+    /// Some attributes of one item, by a consistent read.
     pub(crate) async fn get_some(
         &self,
         key: Item,
@@ -108,7 +108,7 @@ impl Table {
         Ok(call.send().await.map_err(|error| self.error(error))?.item)
     }
 
-    /// Writes all or nothing. One write goes alone: a transaction costs twice as much.
+    /// Makes all writes or none. A single write is not a transaction, which costs twice as much.
     pub(crate) async fn write(&self, writes: &[Write]) -> Result<Written, StoreError> {
         check_limits(writes)?;
         let mut tries = 0;
@@ -119,8 +119,8 @@ impl Table {
             };
             match outcome {
                 Ok(written) => return Ok(written),
-                Err(crossed) if tries == TRIES => return Err(crossed),
-                Err(_) => tokio::time::sleep(pause(tries)).await,
+                Err(conflict) if tries == MAX_TRIES => return Err(conflict),
+                Err(_) => tokio::time::sleep(backoff(tries)).await,
             }
             tries += 1;
         }
@@ -131,7 +131,7 @@ impl Table {
         self.write(&[Write::Put { item, condition: None }]).await.map(drop)
     }
 
-    /// The inner error is another write at the same moment: to be tried again.
+    /// The inner error is a conflict with a concurrent write: try again.
     async fn write_one(&self, write: &Write) -> Result<Result<Written, StoreError>, StoreError> {
         match write.clone() {
             Write::Put { item, condition } => {
@@ -174,14 +174,14 @@ impl Table {
         if let Some(item) = conditional(&error) {
             return Ok(Ok(Written::Failed(0, item.filter(|item| !item.is_empty()))));
         }
-        let crossed = error.code() == Some("TransactionConflictException");
+        let conflict = error.code() == Some("TransactionConflictException");
         let error = self.error(error);
-        if crossed { Ok(Err(error)) } else { Err(error) }
+        if conflict { Ok(Err(error)) } else { Err(error) }
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<Result<Written, StoreError>, StoreError> {
         let items = writes.iter().map(|write| self.item_of(write.clone())).collect::<Result<_, _>>()?;
-        // The SDK gives each call a token, by which its own retries are known to DynamoDB.
+        // The SDK gives each call a token, by which DynamoDB recognises repeated tries.
         let call = self.client.transact_write_items().set_transact_items(Some(items));
         let Err(error) = call.send().await else { return Ok(Ok(Written::Done)) };
         match error.as_service_error() {
@@ -240,7 +240,7 @@ fn parts(condition: Option<Condition>) -> Parts {
     (Some(expression).filter(|text| !text.is_empty()), names, values)
 }
 
-/// The item of a failed condition; the outer `None` if it is another error.
+/// The item of a failed condition. The outer value is `None` if the error is another one.
 trait Conditional {
     fn conditional(&self) -> Option<Option<Item>>;
 }
@@ -264,8 +264,8 @@ conditional!(
     aws_sdk_dynamodb::operation::delete_item::DeleteItemError
 );
 
-/// Why a transaction was cancelled. A condition that failed decides, whatever else there was; else another
-/// write at the same moment, or throttling, is to be tried again.
+/// Why a transaction was cancelled. A failed condition decides, whatever the other reasons are. Otherwise a
+/// conflict with a concurrent write, or throttling, is tried again.
 fn verdict(
     reasons: &[CancellationReason],
     message: &str,
@@ -281,7 +281,7 @@ fn verdict(
     let said = said.unwrap_or(message);
     let code = if code == "ValidationError" { "ValidationException" } else { code };
     let error = error::of_code(code, said, about);
-    if error::passes(code) { Ok(Err(error)) } else { Err(error) }
+    if error::is_temporary_code(code) { Ok(Err(error)) } else { Err(error) }
 }
 
 fn check_limits(writes: &[Write]) -> Result<(), StoreError> {
@@ -302,8 +302,8 @@ fn check_limits(writes: &[Write]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Random, so that writers that met do not meet again; doubles up to half a second.
-fn pause(tries: u32) -> Duration {
+/// A random wait, so that writers that conflict do not conflict again. Its limit doubles up to half a second.
+fn backoff(tries: u32) -> Duration {
     let most = (10_u64 << tries.min(6)).min(500);
     Duration::from_millis(rand::random_range(0..=most))
 }
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn transactions_keep_to_the_limits_before_they_are_sent() {
+    fn transactions_over_the_limits_are_not_sent() {
         let put = |length: usize| Write::Put {
             item: with(key("a", "b"), [("x", bytes(vec![0; length]))]),
             condition: None,

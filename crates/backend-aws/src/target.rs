@@ -1,21 +1,22 @@
-//! Which table and queue: what an `aws:` URL says, taken apart once.
+//! The table and the queue, parsed from an `aws:` URL.
 
 use std::fmt;
 
 use pssp_jobs::StoreError;
 
-/// `aws://<table>?queue=<queue url>&region=…&endpoint=…&dynamodb_endpoint=…&sqs_endpoint=…`. Holds no secret.
+/// `aws://<table>?queue=<queue url>&region=…&endpoint=…&dynamodb_endpoint=…&sqs_endpoint=…`. Contains no
+/// secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Name of the table.
     pub table: String,
     /// URL of the queue.
     pub queue: String,
-    /// Region, if the URL names one, by itself or in that of the queue.
+    /// The region, if the URL has one, as a parameter or in the URL of the queue.
     pub region: Option<String>,
-    /// Where DynamoDB is, if not where the region says.
+    /// The endpoint of DynamoDB, if it is not that of the region.
     pub dynamodb_endpoint: Option<String>,
-    /// Where SQS is, if not where the region says.
+    /// The endpoint of SQS, if it is not that of the region.
     pub sqs_endpoint: Option<String>,
 }
 
@@ -23,7 +24,7 @@ impl Target {
     /// Reads a URL.
     ///
     /// # Errors
-    /// [`StoreError::Refused`], which names the parameter that is wrong.
+    /// [`StoreError::Refused`] with the name of the wrong parameter.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         let rest =
             url.strip_prefix("aws://").ok_or_else(|| refused("expected aws://<table>?queue=<queue URL>"))?;
@@ -56,14 +57,14 @@ impl Target {
         })
     }
 
-    /// The queue's name: the end of its URL.
+    /// The name of the queue: the end of its URL.
     #[must_use]
     pub fn queue_name(&self) -> &str {
         self.queue.rsplit('/').next().unwrap_or_default()
     }
 }
 
-/// Parameters as they are met; each once.
+/// The parameters so far. Each may be given once.
 #[derive(Default)]
 struct Given {
     queue: Option<String>,
@@ -83,7 +84,7 @@ impl Given {
             "endpoint" => &mut self.endpoint,
             "dynamodb_endpoint" => &mut self.dynamodb_endpoint,
             "sqs_endpoint" => &mut self.sqs_endpoint,
-            _ => return Err(refused(&format!("`{}` is no parameter: {KNOWN}", shown(name)))),
+            _ => return Err(refused(&format!("`{}` is no parameter: {KNOWN}", printable(name)))),
         };
         let is_fit = if name == "region" { is_region(&value) } else { is_http(&value) };
         if !is_fit {
@@ -113,7 +114,7 @@ fn is_http(url: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
 }
 
-/// The region in `https://sqs.<region>.amazonaws.com/…`; a stand-in's URL has none.
+/// The region in `https://sqs.<region>.amazonaws.com/…`; the URL of a stand-in has none.
 fn region_of(queue: &str) -> Option<&str> {
     let host = queue.split_once("://")?.1.split('/').next()?;
     let rest = host.strip_prefix("sqs-fips.").or_else(|| host.strip_prefix("sqs."))?;
@@ -138,8 +139,8 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Bounded, and without what may not be printed.
-fn shown(text: &str) -> String {
+/// The text in a form that can be printed, cut to a limit.
+fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
@@ -160,7 +161,7 @@ mod tests {
     const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/pssp-test";
 
     #[test]
-    fn what_a_url_says() {
+    fn urls_are_parsed() {
         let plain = Target::parse(&format!("aws://pssp-test?queue={QUEUE}")).unwrap();
         assert_eq!((plain.table.as_str(), plain.region.as_deref()), ("pssp-test", Some("eu-west-1")));
         assert_eq!((plain.queue.as_str(), plain.queue_name()), (QUEUE, "pssp-test"));

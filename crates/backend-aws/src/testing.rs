@@ -1,4 +1,4 @@
-//! The table and the queue, as tests create them. In production `infra/` does.
+//! Creates the table and the queue for tests. In production `infra/` creates them.
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType as Role, Projection,
@@ -12,11 +12,11 @@ use crate::schema::{INDEXES, Index, KeyType, PARTITION, SORT, TTL};
 use crate::table::Table;
 use crate::target::Target;
 
-/// Creates the table that `url` names, and a queue with the name at the end of its `queue`. Waits until the
+/// Creates the table of `url`, and a queue with the name at the end of its `queue` parameter. Waits until the
 /// table is active.
 ///
 /// # Errors
-/// The service's.
+/// Errors of the service.
 pub async fn create(url: &str, options: &Options) -> Result<(), StoreError> {
     let target = Target::parse(url)?;
     let clients = Clients::load(&target, options).await?;
@@ -25,10 +25,10 @@ pub async fn create(url: &str, options: &Options) -> Result<(), StoreError> {
     create_table(&Table { client: clients.dynamodb, place: target.to_string(), name: target.table }).await
 }
 
-/// Sends a raw body, as a foreign sender would.
+/// Sends a raw body, as a foreign sender does.
 ///
 /// # Errors
-/// The service's.
+/// Errors of the service.
 pub async fn send(url: &str, options: &Options, body: &str) -> Result<(), StoreError> {
     let target = Target::parse(url)?;
     let clients = Clients::load(&target, options).await?;
@@ -36,10 +36,10 @@ pub async fn send(url: &str, options: &Options, body: &str) -> Result<(), StoreE
     call.send().await.map(drop).map_err(|error| StoreError::Refused(format!("send: {error:?}").into()))
 }
 
-/// Removes table and queue.
+/// Deletes the table and the queue.
 ///
 /// # Errors
-/// The service's.
+/// Errors of the service.
 pub async fn remove(url: &str, options: &Options) -> Result<(), StoreError> {
     let target = Target::parse(url)?;
     let clients = Clients::load(&target, options).await?;

@@ -1,10 +1,11 @@
-//! How fast a backlog of jobs that do nothing is drained (receive, claim, finish, acknowledge, all
-//! through `pssp_jobs::Jobs`), and what that costs: commands, bytes and time of the server a job.
+//! Measures how fast a backlog of jobs without computation is drained (receive, claim, finish and acknowledge
+//! through `pssp_jobs::Jobs`), and the cost of a job for the server: commands, bytes and processor time.
 //!
-//! Also what a job that is kept takes of memory and of the log.
+//! Also measures how much memory and log a stored job needs.
 //!
-//! `cargo bench -p pssp-backend-redis --bench drain [-- <jobs> <receivers> <slots> <residues> <bytes of a result>]`. Starts a Redis of its own for each
-//! setting of its append-only file; both share the machine's cores with this process.
+//! `cargo bench -p pssp-backend-redis --bench drain [-- <jobs> <receivers> <slots> <residues> <bytes of a
+//! result>]`. It starts a Redis of its own for each setting of the append-only file. The server shares the
+//! processor cores with this process.
 
 #![allow(
     clippy::print_stdout,
@@ -40,11 +41,11 @@ async fn main() {
 #[derive(Clone, Copy)]
 struct Workers {
     receivers: usize,
-    /// Jobs in hand of each.
+    /// Number of jobs that each receiver works on at once.
     slots: usize,
 }
 
-/// Of a job, in residues and bytes.
+/// The size of a job, in residues and bytes.
 #[derive(Clone, Copy)]
 struct Size {
     residues: usize,
@@ -52,7 +53,7 @@ struct Size {
 }
 
 async fn measure(fsync: &str, count: usize, workers: Workers, size: Size) {
-    // Rewriting the log meanwhile is the work of a third process: not on two cores.
+    // A third process would rewrite the log. On two cores that would change the measurement.
     let server = Server::start(fsync, &["--auto-aof-rewrite-min-size", "16gb"]);
     let backend = server::open(&server.url("bench")).await;
     let jobs = Jobs::new(Backend::of(backend), Arc::new(SystemClock), Policy::default()).unwrap();
@@ -64,12 +65,12 @@ async fn measure(fsync: &str, count: usize, workers: Workers, size: Size) {
     let waiting = field(&server, "memory", "used_memory") - empty;
 
     server.cli(&["CONFIG", "RESETSTAT"]);
-    let (cpu, log, ours) = (cpu(&server), field(&server, "persistence", "aof_current_size"), our_cpu());
+    let (cpu, log, ours) = (cpu(&server), field(&server, "persistence", "aof_current_size"), own_cpu());
     let began = Instant::now();
     drain(&jobs, count, workers, size.result).await;
     println!("  drained    {:>8.0} jobs/s", rate(count, began));
     println!("  redis cpu  {:>8.1} µs a job", per_job((self::cpu(&server) - cpu) * 1e6));
-    println!("  client cpu {:>8.1} µs a job", per_job((our_cpu() - ours) * 1e6));
+    println!("  client cpu {:>8.1} µs a job", per_job((own_cpu() - ours) * 1e6));
     println!("  commands   {:>8.2} a job sent by us", per_job(sent(&server)));
     println!(
         "  in, out    {:>8.0} and {:.0} bytes a job",
@@ -102,7 +103,7 @@ async fn measure(fsync: &str, count: usize, workers: Workers, size: Size) {
     }
 }
 
-/// Bytes of the log once it holds nothing that is out of date.
+/// Bytes of the log after a rewrite, which removes outdated entries.
 fn compacted(server: &Server) -> f64 {
     server.cli(&["BGREWRITEAOF"]);
     let runs = |name: &str| field(server, "persistence", name) > 0.0;
@@ -159,7 +160,7 @@ async fn work(jobs: &Jobs, delivery: Delivery, result: usize) {
     jobs.finish(&job, vec![b'r'; result].into()).await.unwrap();
 }
 
-/// Milliseconds from a submit on an idle service until one who waits has seen it finished.
+/// Milliseconds from a submission on an idle service until a waiting caller sees the finished job.
 async fn idle(jobs: &Jobs) -> f64 {
     let worker = tokio::spawn({
         let jobs = jobs.clone();
@@ -195,12 +196,12 @@ fn cpu(server: &Server) -> f64 {
     field(server, "cpu", "used_cpu_user") + field(server, "cpu", "used_cpu_sys")
 }
 
-/// What came over the wire, without what scripts called.
+/// Number of commands that clients sent, without those that scripts call.
 fn sent(server: &Server) -> f64 {
     let stats = server.cli(&["INFO", "commandstats"]);
     let ours = ["evalsha", "hmget", "blpop"];
     let count = |name: &str| value(&stats, &format!("cmdstat_{name}:calls="));
-    // The reads of records are the only HMGET with one key and no script; ack and receive have one each.
+    // Reads of records are the only HMGET commands with one key outside scripts; ack and receive have one each.
     ours.iter().map(|name| count(name)).sum()
 }
 
@@ -209,8 +210,8 @@ fn value(text: &str, name: &str) -> f64 {
     text.split_once(name).and_then(|(_, rest)| digits(rest)).unwrap_or(0.0)
 }
 
-/// Seconds of processor time of this process, from its `/proc` entry (0 where there is none).
-fn our_cpu() -> f64 {
+/// Seconds of processor time of this process, from `/proc` (0 where it does not exist).
+fn own_cpu() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after = stat.rsplit(')').next().unwrap_or_default();
     let ticks = |n: usize| after.split_whitespace().nth(n).and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0);

@@ -1,6 +1,6 @@
-//! Writes what this release keeps in a Redis, for the tests of later ones:
+//! Writes data as this release stores it in Redis, for the tests of later releases:
 //! `cargo run -p pssp-backend-redis --example fixture > crates/backend-redis/tests/fixtures/<version>.jsonl`.
-//! Once a release that changes what is stored; old files stay as they are.
+//! Run it once for each release that changes the stored form. Older files do not change.
 
 #![allow(
     clippy::print_stdout,

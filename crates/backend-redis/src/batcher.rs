@@ -1,28 +1,28 @@
-//! Group commit for calls: those that come while a round trip is under way share the next one.
+//! Group commit for calls: calls that arrive during a round trip share the next one.
 //!
-//! No call waits for others to join it: on an idle connection it goes out at once. Under load the groups grow by
-//! themselves, and a script is looked up, started and answered once for all of them.
+//! No call waits for others to join it: on an idle connection it is sent at once. Under load the groups grow by
+//! themselves, and one script call serves a whole group.
 
 use std::sync::Arc;
 
 use redis::RedisError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// Round trips under way at a time: the server works on one while the next is on its way.
+/// Round trips at the same time. While the server works on one, the next one is on its way.
 const IN_FLIGHT: usize = 2;
 
-/// Bytes in one group, about: more would hold up all other clients of the server.
+/// About the largest size of a group in bytes. A larger group would delay all other clients of the server.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Calls that wait for a round trip, at most. Callers beyond that wait until there is room.
+/// Most calls that wait for a round trip. Further callers wait until there is room.
 const MAX_WAITING: usize = 8192;
 
 /// A call that can share a round trip.
 pub(crate) trait Call: Send + 'static {
-    /// What it answers.
+    /// The type of the response.
     type Answer: Send + 'static;
 
-    /// Its size, about.
+    /// About the size of the call in bytes.
     fn bytes(&self) -> usize;
 }
 
@@ -37,7 +37,8 @@ pub(crate) struct Batcher<C: Call> {
 }
 
 impl<C: Call> Batcher<C> {
-    /// `run` answers a group of at most `max` calls, one answer a call, in order. Ends when dropped.
+    /// `run` sends a group of at most `max` calls, and returns one response for each call, in order. The task
+    /// ends when the batcher is dropped.
     pub(crate) fn start<F, Fut>(max: usize, run: F) -> Self
     where
         F: Fn(Vec<C>) -> Fut + Send + Sync + 'static,
@@ -48,7 +49,7 @@ impl<C: Call> Batcher<C> {
         Self { sender }
     }
 
-    /// The answer to `call`. If the caller is dropped the call may still be made.
+    /// The response to `call`. If the caller is dropped, the call may still be sent.
     pub(crate) async fn call(&self, call: C) -> Result<C::Answer, RedisError> {
         let (answer, answered) = oneshot::channel();
         drop(self.sender.send(Waiting { call, answer }).await);
@@ -89,7 +90,7 @@ where
 
 fn settle<A>(outcome: Result<Vec<A>, RedisError>, waiting: Vec<oneshot::Sender<Result<A, RedisError>>>) {
     match outcome {
-        // Too few answers: the other callers see that their sender is gone.
+        // There may be too few responses. The other callers then see that their sender is dropped.
         Ok(answers) => {
             for (answer, waiting) in answers.into_iter().zip(waiting) {
                 drop(waiting.send(Ok(answer)));

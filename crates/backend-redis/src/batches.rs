@@ -1,4 +1,4 @@
-//! Batches: a record each, with its key.
+//! Batches: one record for each, with its key.
 
 use async_trait::async_trait;
 use pssp_jobs::{Batch, BatchId, BatchStore, Created, IdempotencyKey, StoreError};
@@ -39,7 +39,7 @@ impl BatchStore for RedisBackend {
     async fn seal_batch(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut command = redis::cmd("SET");
         command.arg(self.key(format_args!("batch:{}", batch.id))).arg(codec::to_json(batch)?);
-        // If it is still there, and for as long as it was to be kept.
+        // Only if the batch still exists, and without a change of its expiry.
         command.arg("XX").arg("KEEPTTL");
         self.query(&command).await.map(drop)
     }

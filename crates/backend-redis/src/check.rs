@@ -1,4 +1,4 @@
-//! What a Redis must be before jobs are entrusted to it.
+//! Checks at the start whether a Redis server can keep jobs.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use redis::Value;
 
 use crate::link::Link;
 
-/// The oldest version that has all commands used here (`PXAT`, `ZRANGE … BYLEX REV`, `ZADD LT`).
+/// The oldest version that has all commands in use (`PXAT`, `ZRANGE … BYLEX REV`, `ZADD LT`).
 const OLDEST: (u32, u32) = (6, 2);
 
-/// Refuses a server that would lose jobs by its settings; warns of one that might.
+/// Refuses a server that would lose jobs because of its settings. Warns about one that might.
 pub(crate) async fn check(link: &Link) -> Result<(), StoreError> {
     let info = info(link).await?;
     let field = |name: &str| info.get(name).map(String::as_str).unwrap_or_default();
@@ -62,7 +62,7 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
-/// `INFO`, which managed servers permit where they do not permit `CONFIG`.
+/// The fields of `INFO`. Managed servers permit this command where they do not permit `CONFIG`.
 async fn info(link: &Link) -> Result<HashMap<String, String>, StoreError> {
     let answer = link.query(&redis::cmd("INFO")).await;
     let text = match answer.map_err(|error| link.error(&error))? {
@@ -74,7 +74,7 @@ async fn info(link: &Link) -> Result<HashMap<String, String>, StoreError> {
     Ok(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
 }
 
-/// A setting, if we may see it.
+/// A setting, if the user has permission to read it.
 async fn config(link: &Link, name: &str) -> Option<String> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg(name);

@@ -1,4 +1,4 @@
-//! Jobs as hashes and arguments: which field holds what.
+//! Jobs as hashes and script arguments: the meaning of each field.
 
 use bytes::Bytes;
 use pssp_jobs::job::Phase;
@@ -23,7 +23,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<
     serde_json::from_slice(json).map_err(|error| corrupt(what, error))
 }
 
-/// What compare-and-set compares: `running/2`.
+/// The text that compare-and-set compares, such as `running/2`.
 pub(crate) fn fence(fence: Fence) -> String {
     format!("{}/{}", fence.state, fence.attempt)
 }
@@ -35,7 +35,7 @@ pub(crate) fn parse_fence(text: &str) -> Result<Fence, StoreError> {
     parsed.ok_or_else(|| corrupt("fence of a job", text))
 }
 
-/// The fields of a hash as they came; `None` if the key is not there.
+/// The fields of a hash; `None` if the key does not exist.
 pub(crate) fn fields<const N: usize>(value: Value) -> Result<Option<[Vec<u8>; N]>, StoreError> {
     let Value::Array(values) = value else {
         return Err(corrupt("answer", "not a list of fields"));
@@ -52,7 +52,7 @@ pub(crate) fn fields<const N: usize>(value: Value) -> Result<Option<[Vec<u8>; N]
     texts.map(Some).map_err(|_| corrupt("answer", "another number of fields"))
 }
 
-/// The bytes of a field; `None` if it is not there.
+/// The bytes of a field; `None` if it does not exist.
 pub(crate) fn bytes_of(value: Value) -> Option<Vec<u8>> {
     match value {
         Value::BulkString(bytes) => Some(bytes),
@@ -60,12 +60,12 @@ pub(crate) fn bytes_of(value: Value) -> Option<Vec<u8>> {
     }
 }
 
-/// `head` and `status` as read.
+/// The job from its fields `head` and `status`.
 pub(crate) fn job([head, status]: [Vec<u8>; 2]) -> Result<Job, StoreError> {
     Ok(Job { head: from_json("head of a job", &head)?, status: self::status(&status)? })
 }
 
-/// The same with the parts that were asked for.
+/// The job with the parts that were requested.
 pub(crate) fn record(
     job: [Vec<u8>; 2],
     request: Option<Vec<u8>>,
@@ -75,12 +75,12 @@ pub(crate) fn record(
     Ok(Record { job: self::job(job)?, request: request.map(Arc::new), result: result.map(Bytes::from) })
 }
 
-/// The status as it is stored: after the fence, which the scripts compare.
+/// The stored form of a status: the fence, which scripts compare, and then JSON.
 fn status_text(status: &Status) -> Result<String, StoreError> {
     Ok(format!("{} {}", fence(status.fence()), to_json(status)?))
 }
 
-/// … and read.
+/// The status from its stored form.
 pub(crate) fn status(text: &[u8]) -> Result<Status, StoreError> {
     let json = text.iter().position(|&byte| byte == b' ').map(|at| &text[at..]);
     from_json("status of a job", json.unwrap_or_default())
@@ -90,8 +90,8 @@ fn millis(at: Option<Timestamp>) -> String {
     at.map(|at| at.as_millis().to_string()).unwrap_or_default()
 }
 
-/// Name and value of an idempotency key. The value is the digest in hex, the id that it leads to, and
-/// when it expires. The length in the name keeps `a` + `:b` apart from `a:` + `b`.
+/// Name and value of an idempotency key. The value has the digest in hex, the id, and the time of expiry. The
+/// length in the name makes the owner `a` with the key `:b` differ from the owner `a:` with the key `b`.
 pub(crate) fn key(kind: &str, key: &IdempotencyKey, id: &str) -> (String, String) {
     let owner = key.owner.as_str();
     let name = format!("key:{kind}:{}:{owner}:{}", owner.len(), key.key);
@@ -104,7 +104,7 @@ pub(crate) fn key(kind: &str, key: &IdempotencyKey, id: &str) -> (String, String
     (name, value)
 }
 
-/// The value of a key, taken apart.
+/// The parts of a key's value.
 pub(crate) struct KnownKey<'a> {
     pub(crate) digest: &'a str,
     pub(crate) id: &'a str,
@@ -214,17 +214,17 @@ impl Call for NewState {
     }
 }
 
-/// A delay as the scripts take it, within what a message may have.
+/// A delay as the scripts take it, in ms, at most the longest delay of a message.
 pub(crate) fn delay_ms(delay: std::time::Duration) -> String {
     delay.min(pssp_jobs::policy::MAX_DELAY).as_millis().to_string()
 }
 
-/// Ids as a script answers them.
+/// An id in the response of a script.
 pub(crate) fn id_of(text: &[u8]) -> Option<JobId> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// What a change or a creation was answered with.
+/// The error for the response of a script to a change or a creation.
 pub(crate) fn conflict(answer: &str) -> StoreError {
     match parse_fence(answer) {
         Ok(fence) => StoreError::Conflict(fence),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_different_owners_do_not_meet() {
+    fn keys_of_different_owners_differ() {
         let name = |owner: &str, text: &str| {
             let given = IdempotencyKey {
                 owner: Owner::new(owner),

@@ -1,4 +1,4 @@
-//! Dead letters: failed jobs, read off their records, and letters that belong to no job.
+//! Dead letters: failed jobs, read from their records, and letters that belong to no job.
 
 use async_trait::async_trait;
 use pssp_jobs::job::Phase;
@@ -9,8 +9,8 @@ use crate::RedisBackend;
 use crate::codec;
 use crate::script::{BURY, DISCARD};
 
-/// The largest page.
-const PAGE: usize = 1000;
+/// Most letters on one page.
+const MAX_PAGE: usize = 1000;
 
 #[async_trait]
 impl DeadLetters for RedisBackend {
@@ -28,7 +28,7 @@ impl DeadLetters for RedisBackend {
         limit: usize,
     ) -> Result<Page<DeadLetter, JobId>, StoreError> {
         let index = self.key("dead");
-        let limit = limit.clamp(1, PAGE);
+        let limit = limit.clamp(1, MAX_PAGE);
         let (ids, more) = self.ids_before(&index, before, limit).await?;
         let mut commands = Pipeline::with_capacity(ids.len() * 2);
         for id in &ids {
@@ -57,7 +57,7 @@ impl DeadLetters for RedisBackend {
     }
 }
 
-/// The letter of `id`: a failed job's from its status, else the record; `None` if it has expired.
+/// The letter with this id: from the status for a failed job, else from the record; `None` if it has expired.
 fn letter(id: JobId, found: &[Value]) -> Result<Option<DeadLetter>, StoreError> {
     match found {
         [Value::BulkString(status), _] => {

@@ -1,23 +1,23 @@
-//! Redis' errors as categories of ours. No type of the driver leaves this crate.
+//! Errors of Redis as categories of [`StoreError`]. No type of the driver leaves this crate.
 
 use std::fmt;
 
 use pssp_jobs::StoreError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// A stored value that is not what we write.
+/// A stored value that this program does not write.
 pub(crate) fn corrupt(what: &str, error: impl fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{what}: {error}").into())
 }
 
-/// A value of ours that cannot be written down (never seen; not worth a panic).
+/// A value that cannot be serialised. This has never happened, so it is an error and not a panic.
 pub(crate) fn unwritable(error: impl fmt::Display) -> StoreError {
     StoreError::Refused(format!("cannot encode the record: {error}").into())
 }
 
-/// Whether the connection on which this came must not be used again. A time-out is one: the answer
-/// may still come, or the network may be gone without a word. So is `READONLY`: after a failover the
-/// name leads to another server, the old connection does not.
+/// Whether the connection must not be used again after this error. This is so after a time-out: the response
+/// may arrive later, or the network may be broken without a sign of it. It is also so after `READONLY`: after a
+/// failover the host name leads to another server, but the old connection does not.
 pub(crate) fn breaks_connection(error: &RedisError) -> bool {
     error.is_timeout()
         || error.is_io_error()
@@ -29,7 +29,7 @@ pub(crate) fn breaks_connection(error: &RedisError) -> bool {
         )
 }
 
-/// The category, with the server (`target`, without secrets) and the remedy in the text.
+/// The category. The text names the server (`target`, without secrets) and the remedy.
 pub(crate) fn store_error(error: &RedisError, target: &str) -> StoreError {
     let text = |remedy: &str| -> Box<dyn std::error::Error + Send + Sync> {
         format!("{target}: {error}{remedy}").into()

@@ -1,22 +1,23 @@
 //! The networked backend: jobs, results, queue and dead letters in one Redis.
 //!
-//! - **One script a step** (`lua/`): what belongs together is written together. Submitting writes
-//!   record, key and message; a transition writes status, result, message, dead letter and wake-up;
-//!   acknowledging checks and deletes. Calls that come at the same time share a script (`batcher`).
-//! - **The queue is a sorted set** by the time from which a message may be delivered (`queue`), and
-//!   not a stream with a consumer group. Measured on Redis 7.0 with 100,000 messages, sent, received
-//!   and acknowledged by hundreds: 6.7 µs of the server and 249 bytes of its log a message, against
-//!   12.6 µs and 322 bytes. A stream also has one time-out for all, no delays, no way to take back or
-//!   to find a message that waits (a second message about a job doubles it), a group that can be
-//!   lost, and hides what a reader was given that went away meanwhile. `ZCARD` of `submitted` is the
-//!   true backlog, which scalers can read.
-//! - **Durable** as far as the server is told to be: `appendonly yes` with `appendfsync always` loses
-//!   nothing that was acknowledged. [`RedisBackend::open`] refuses a server that evicts.
-//! - **Connections heal** (`link`): any time-out or I/O error discards the connection on which it
-//!   happened; the next is made after a capped back-off with jitter.
-//! - **Events, not polling**: receivers are woken by a token (`wake`), watchers by a channel
-//!   (`watch`); slow polls of a few seconds cover what may get lost with a connection.
-//! - **Bounded**: every script handles at most 1,000 records; everything terminal has a time to live.
+//! - **One script for each step** (`lua/`): data that belongs together is written together. A submission writes
+//!   the record, the key and the message. A transition writes the status, the result, the message, the dead
+//!   letter and the wake-up. An acknowledgement checks and deletes. Calls at the same time share a script call
+//!   (`batcher`).
+//! - **The queue is a sorted set** by the time from which a message may be delivered (`queue`), not a stream
+//!   with a consumer group. It is cheaper: on Redis 7.0 a message (of 100,000, sent, received and acknowledged
+//!   in groups of a hundred) costs 6.7 µs of the server and 249 bytes of its log, against 12.6 µs and 322 bytes
+//!   with a stream. A stream also has only one time-out for all messages and no delays. A waiting message
+//!   cannot be withdrawn or found, so a second message about a job doubles it. The consumer group can be lost,
+//!   and messages that were given to a vanished reader stay hidden. The `ZCARD` of `submitted` is the exact
+//!   backlog, which autoscalers can read.
+//! - **Durable**, as the server is configured: with `appendonly yes` and `appendfsync always` no acknowledged
+//!   write is lost. [`RedisBackend::open`] refuses a server that evicts keys.
+//! - **Connections are replaced** (`link`): after any time-out or I/O error the connection is discarded, and
+//!   the next one is made after a back-off with a cap and jitter.
+//! - **Events instead of polling**: a token wakes receivers (`wake`), and a channel wakes watchers (`watch`).
+//!   Slow polls every few seconds find what was lost with a connection.
+//! - **Bounded**: a script handles at most 1,000 records, and every terminal record has a time to live.
 
 mod batcher;
 mod batches;
@@ -52,27 +53,27 @@ use crate::target::Target;
 use crate::wake::WakeListener;
 use crate::watch::Changes;
 
-/// How the server is used. The defaults are what we ship.
+/// How the server is used. The defaults are right for production.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// How long to try to connect.
+    /// Time-out for connecting.
     pub connect_timeout: Duration,
-    /// How long to wait for an answer before the connection is given up. The driver's own default of
-    /// half a second is shorter than a save of a large server may stop it.
+    /// Time-out for a response, after which the connection is discarded. The driver's own default of half a
+    /// second is too short: a save can stop a large server for longer.
     pub response_timeout: Duration,
-    /// Whose clock the queue goes by: the server's, the same for all machines, or the one given to
+    /// The clock of the queue: that of the server, which is the same for all machines, or the one given to
     /// [`RedisBackend::open`] (for tests that move time).
     pub queue_time: QueueTime,
-    /// Most calls that share a round trip. 1 sends each on its own.
+    /// Most calls that share a round trip. With 1 each call is sent on its own.
     pub max_group: usize,
 }
 
-/// Whose clock the queue goes by.
+/// The clock of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueTime {
-    /// The server's.
+    /// The clock of the server.
     Server,
-    /// The one that the backend was opened with.
+    /// The clock that the backend was opened with.
     Clock,
 }
 
@@ -87,7 +88,7 @@ impl Default for Options {
     }
 }
 
-/// One Redis as a backend: fulfils every port of [`pssp_jobs`].
+/// One Redis as a backend: implements every port of [`pssp_jobs`].
 pub struct RedisBackend {
     link: Arc<Link>,
     clock: Arc<dyn Clock>,
@@ -98,32 +99,32 @@ pub struct RedisBackend {
     acks: Batcher<Ack>,
     listener: Arc<WakeListener>,
     changes: Arc<Changes>,
-    /// Begins every receipt of this process; random.
+    /// A random text at the start of every receipt of this process.
     name: String,
     receipts: AtomicU64,
-    /// Ends with the backend.
+    /// Background tasks, which end when the backend is dropped.
     _tasks: JoinSet<()>,
 }
 
 impl RedisBackend {
-    /// Connects to `redis[s]://[user:password@]host[:port][/db][?prefix=pssp]` and checks that the
-    /// server is fit to keep jobs.
+    /// Connects to `redis[s]://[user:password@]host[:port][/db][?prefix=pssp]` and checks that the server can
+    /// keep jobs.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] with the remedy where another try will not help: a bad URL, a wrong
-    /// password, a server that evicts, is too old or in cluster mode. [`StoreError::Unavailable`]
-    /// while it cannot be reached: try again.
+    /// [`StoreError::Refused`] with the remedy where another try does not help: a bad URL, a wrong password, a
+    /// server that evicts keys, is too old or is in cluster mode. [`StoreError::Unavailable`] while the server
+    /// cannot be reached: try again.
     pub async fn open(url: &str, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>, StoreError> {
         let target = Target::parse(url, &options)?;
         let bad = |error: RedisError| StoreError::Refused(error.to_string().into());
         let link = Link::new(target.clone(), &options, Duration::ZERO).map_err(bad)?;
-        let blocking = Link::new(target, &options, wake::BLOCK).map_err(bad)?;
+        let blocking = Link::new(target, &options, wake::BLOCK_TIMEOUT).map_err(bad)?;
         check::check(&link).await?;
 
         let (listener, changes) = (Arc::new(WakeListener::default()), Arc::new(Changes::default()));
         let mut tasks = JoinSet::new();
         tasks.spawn(listener.clone().listen(blocking));
-        tasks.spawn(changes.clone().attend(link.clone(), options.response_timeout));
+        tasks.spawn(changes.clone().keep_listening(link.clone(), options.response_timeout));
         let time = Time { clock: clock.clone(), whose: options.queue_time };
         Ok(Arc::new(Self {
             creates: batch_of(&options, &link, &time, &CREATE, NewJob::put),
@@ -182,7 +183,7 @@ impl RedisBackend {
         self.link.eval(script, fill).await.map_err(|error| self.link.error(&error))
     }
 
-    /// An answer as a value of ours.
+    /// Converts a response to a Rust type.
     fn read<T: FromRedisValue>(&self, value: Value) -> Result<T, StoreError> {
         redis::from_redis_value(value).map_err(|error| error::corrupt("answer", error))
     }
@@ -194,7 +195,7 @@ impl fmt::Debug for RedisBackend {
     }
 }
 
-/// What the scripts are told of the time.
+/// The time argument of the scripts.
 #[derive(Clone)]
 struct Time {
     clock: Arc<dyn Clock>,
@@ -210,7 +211,7 @@ impl Time {
     }
 }
 
-/// Groups of calls to a script that takes the time and then each call's arguments.
+/// A batcher for calls of a script. The arguments are the time and then those of each call.
 fn batch_of<C>(
     options: &Options,
     link: &Arc<Link>,

@@ -1,9 +1,9 @@
-//! One connection that heals: shared by all callers, replaced as soon as it is in doubt.
+//! One connection that all callers share. It is replaced after an error.
 //!
-//! The driver's own `ConnectionManager` went on using a connection that only timed out, for ever.
-//! Here any time-out or I/O error discards the connection on which it happened, and the next caller
-//! dials again, after a capped back-off with jitter. Callers that come while one dials share its
-//! outcome, so a server that is down sees one attempt at a time from a process.
+//! The driver's own `ConnectionManager` kept a connection that only timed out for ever. Here any time-out or
+//! I/O error discards the connection, and the next caller connects again, after a back-off with a cap and
+//! jitter. Callers that arrive while one connects share its outcome, so a process makes only one attempt at a
+//! time to connect to a server that is down.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,45 +19,46 @@ use crate::error::{breaks_connection, store_error};
 use crate::script::Script;
 use crate::target::Target;
 
-/// Wait after the first failure to connect; doubles with each further one.
+/// Wait after the first failure to connect. It doubles with each further failure.
 const BACKOFF_BASE: Duration = Duration::from_millis(50);
-/// The longest wait.
+/// Longest wait.
 const BACKOFF_CAP: Duration = Duration::from_secs(2);
 
-/// Wait before try number `failures + 1`: exponential, capped, with jitter in its upper half.
+/// Wait before the try after `failures` more failures: exponential with a cap, and with jitter in the upper
+/// half.
 pub(crate) fn backoff(failures: u32) -> Duration {
     let full = BACKOFF_BASE.saturating_mul(1 << failures.min(10)).min(BACKOFF_CAP);
     full.mul_f64(0.5 + 0.5 * rand::random::<f64>())
 }
 
-/// A connection to one Redis, and how to make it anew.
+/// A connection to one Redis, and how to replace it.
 pub(crate) struct Link {
     pub(crate) target: Target,
     client: Client,
     config: AsyncConnectionConfig,
     live: RwLock<Option<Live>>,
-    /// Attempts to connect that are over, failed ones included.
+    /// Number of completed attempts to connect, failed ones included.
     attempts: AtomicU64,
-    dialling: Mutex<Dialling>,
+    connecting: Mutex<Connecting>,
 }
 
 #[derive(Clone)]
 struct Live {
     connection: MultiplexedConnection,
-    /// Tells this connection from those before it.
+    /// Distinguishes this connection from earlier ones.
     number: u64,
 }
 
-struct Dialling {
+struct Connecting {
     failures: u32,
     not_before: Instant,
     last: Option<RedisError>,
 }
 
 impl Link {
-    /// Nothing is connected yet. `extra` is added to the response time-out: for commands that block.
+    /// A link without a connection yet. `extra` is added to the response time-out, for commands that block.
     pub(crate) fn new(target: Target, options: &Options, extra: Duration) -> Result<Arc<Self>, RedisError> {
-        // Where another crate brings a second provider, rustls could not choose on its own.
+        // If another crate adds a second provider, rustls cannot choose by itself.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = Client::open(target.info.clone())?;
         let config = AsyncConnectionConfig::new()
@@ -69,18 +70,17 @@ impl Link {
             config,
             live: RwLock::new(None),
             attempts: AtomicU64::new(0),
-            dialling: Mutex::new(Dialling { failures: 0, not_before: Instant::now(), last: None }),
+            connecting: Mutex::new(Connecting { failures: 0, not_before: Instant::now(), last: None }),
         }))
     }
 
-    /// Sends one command.
     pub(crate) async fn query(&self, command: &Cmd) -> Result<Value, RedisError> {
         let Live { mut connection, number } = self.connection().await?;
         let answer = connection.send_packed_command(command).await;
-        self.watched(number, answer.and_then(Value::extract_error))
+        self.discard_if_broken(number, answer.and_then(Value::extract_error))
     }
 
-    /// Sends many commands at once; one answer a command.
+    /// Sends many commands at once. Returns one response for each command.
     pub(crate) async fn query_all(&self, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
         let count = commands.len();
         if count == 0 {
@@ -89,11 +89,11 @@ impl Link {
         let Live { mut connection, number } = self.connection().await?;
         let answer = connection.send_packed_commands(commands, 0, count).await;
         let answer = answer.and_then(|values| values.into_iter().map(Value::extract_error).collect());
-        self.watched(number, answer)
+        self.discard_if_broken(number, answer)
     }
 
-    /// Runs a script; `fill` adds its arguments. A server that does not know it (new, or restarted)
-    /// is given it.
+    /// Runs a script; `fill` adds its arguments. If the server does not have the script (it is new or was
+    /// restarted), the script is loaded first.
     pub(crate) async fn eval(
         &self,
         script: &Script,
@@ -113,19 +113,19 @@ impl Link {
         }
     }
 
-    /// The error as a category, naming this server.
+    /// The error as a category, with the name of this server.
     pub(crate) fn error(&self, error: &RedisError) -> pssp_jobs::StoreError {
         store_error(error, &self.target.to_string())
     }
 
-    /// A listening connection of its own, not shared and not replaced.
+    /// A separate connection for subscriptions. It is neither shared nor replaced.
     pub(crate) async fn listen(&self, limit: Duration) -> Result<redis::aio::PubSub, RedisError> {
         tokio::time::timeout(limit, self.client.get_async_pubsub())
             .await
             .map_err(|_| timed_out("connecting"))?
     }
 
-    fn watched<T>(&self, number: u64, answer: Result<T, RedisError>) -> Result<T, RedisError> {
+    fn discard_if_broken<T>(&self, number: u64, answer: Result<T, RedisError>) -> Result<T, RedisError> {
         if let Err(error) = &answer
             && breaks_connection(error)
         {
@@ -146,41 +146,43 @@ impl Link {
         if let Some(live) = self.current() {
             return Ok(live);
         }
-        self.dial().await
+        self.connect().await
     }
 
-    async fn dial(&self) -> Result<Live, RedisError> {
+    async fn connect(&self) -> Result<Live, RedisError> {
         let tried = self.attempts.load(Ordering::Acquire);
-        let mut dialling = self.dialling.lock().await;
+        let mut connecting = self.connecting.lock().await;
         if let Some(live) = self.current() {
             return Ok(live);
         }
-        // Somebody has tried while we waited for our turn: his failure is ours.
+        // Another caller has connected while this one waited for the lock. It failed, and this caller gets the
+        // same error.
         if self.attempts.load(Ordering::Acquire) != tried
-            && let Some(error) = &dialling.last
+            && let Some(error) = &connecting.last
         {
             return Err(error.clone());
         }
-        tokio::time::sleep_until(dialling.not_before).await;
+        tokio::time::sleep_until(connecting.not_before).await;
         let made = self.client.get_multiplexed_async_connection_with_config(&self.config).await;
         let number = self.attempts.fetch_add(1, Ordering::AcqRel) + 1;
         match made {
             Ok(connection) => {
-                if dialling.failures > 0 {
+                if connecting.failures > 0 {
                     tracing::info!(server = %self.target, "connected to redis again");
                 }
                 let live = Live { connection, number };
                 *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(live.clone());
-                // A server that accepts and then hangs up is not dialled in a tight loop either.
-                dialling.failures = 0;
-                dialling.last = None;
-                dialling.not_before = Instant::now() + backoff(0);
+                // The wait also applies after a success, for a server that accepts a connection and closes it
+                // at once.
+                connecting.failures = 0;
+                connecting.last = None;
+                connecting.not_before = Instant::now() + backoff(0);
                 Ok(live)
             }
             Err(error) => {
-                dialling.not_before = Instant::now() + backoff(dialling.failures);
-                dialling.failures += 1;
-                dialling.last = Some(error.clone());
+                connecting.not_before = Instant::now() + backoff(connecting.failures);
+                connecting.failures += 1;
+                connecting.last = Some(error.clone());
                 tracing::debug!(%error, server = %self.target, "cannot connect to redis");
                 Err(error)
             }

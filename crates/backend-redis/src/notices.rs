@@ -1,4 +1,4 @@
-//! The operator's notice: one key.
+//! The operator's notice, in one key.
 
 use async_trait::async_trait;
 use pssp_jobs::{Notice, Notices, StoreError};

@@ -1,7 +1,7 @@
 //! The queue: messages in a sorted set by the time from which they may be delivered.
 //!
-//! Waiting, delayed and hidden messages differ only in that time, so nothing has to be moved from
-//! one structure to another, and a message cannot be between two.
+//! Waiting, delayed and hidden messages differ only in that time. So a message never moves from one structure
+//! to another, and cannot be lost between two.
 
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
@@ -19,15 +19,15 @@ use crate::codec::{self, delay_ms};
 use crate::error::corrupt;
 use crate::script::{EXTEND, RECEIVE, RETRY, SEND};
 
-/// The most messages of one receive.
-const MOST: usize = 1000;
+/// Most messages in one receive.
+const MAX_MESSAGES: usize = 1000;
 
-/// Bytes of requests that one receive brings along, about. The server answers nobody else meanwhile.
-const RECORD_BYTES: usize = 1 << 20;
+/// About how many bytes of records one receive returns. The server serves no other client meanwhile.
+const MAX_RECORD_BYTES: usize = 1 << 20;
 
-/// How long a receiver sleeps at most before it looks by itself: a wake-up may go to a process that
-/// dies with it.
-const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// Longest sleep of a receiver before it checks the queue without a wake-up. The process that took a wake-up
+/// may crash before it uses it.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl JobQueue for RedisBackend {
@@ -49,17 +49,17 @@ impl JobReceiver for RedisBackend {
     ) -> Result<Vec<Delivery>, StoreError> {
         let deadline = Instant::now() + wait;
         loop {
-            // Before the look, so that nothing that comes after it is missed.
+            // This is created before the check, so that no later message is missed.
             let mut woken = std::pin::pin!(self.listener.woken());
             woken.as_mut().enable();
-            let (taken, next) = self.take(max.clamp(1, MOST), visibility).await?;
+            let (taken, next) = self.take(max.clamp(1, MAX_MESSAGES), visibility).await?;
             let now = Instant::now();
             if !taken.is_empty() || now >= deadline {
                 return Ok(taken);
             }
             let _waiting = self.listener.wait();
-            let look = now + next.map_or(LOOK_INTERVAL, |next| next.min(LOOK_INTERVAL));
-            drop(tokio::time::timeout_at(look.min(deadline), woken).await);
+            let next_check = now + next.map_or(POLL_INTERVAL, |next| next.min(POLL_INTERVAL));
+            drop(tokio::time::timeout_at(next_check.min(deadline), woken).await);
         }
     }
 
@@ -87,7 +87,7 @@ impl JobReceiver for RedisBackend {
 }
 
 impl RedisBackend {
-    /// Takes what is ready; if that is nothing, tells when the next message comes due.
+    /// Takes messages that are ready. If there is none, returns when the next one is due.
     async fn take(
         &self,
         max: usize,
@@ -98,7 +98,7 @@ impl RedisBackend {
         let answer = self.eval(&RECEIVE, |command| {
             command.arg(self.queue_time()).arg(max);
             command.arg(visibility.as_millis().to_string());
-            command.arg(horizon.as_millis().to_string()).arg(&receipt).arg(RECORD_BYTES);
+            command.arg(horizon.as_millis().to_string()).arg(&receipt).arg(MAX_RECORD_BYTES);
         });
         let mut answer = match answer.await? {
             Value::Array(values) => values.into_iter(),
@@ -123,7 +123,7 @@ impl RedisBackend {
         Ok((taken, next))
     }
 
-    /// A text that no other receive has used.
+    /// A text that no other receive uses.
     fn next_receipt(&self) -> String {
         let number = self.receipts.fetch_add(1, Ordering::Relaxed);
         let mut text = self.name.clone();
@@ -132,13 +132,14 @@ impl RedisBackend {
     }
 }
 
-/// The job that came with a message. One that cannot be read is left to the claim, which reports it.
+/// The job of a received message. If the record cannot be read, this returns `None`, and the claim reports the
+/// error.
 fn record_of(answer: Value) -> Option<Record> {
     let [head, status, request] = codec::fields(answer).ok()??;
     codec::record([head, status], Some(request), None).ok()
 }
 
-/// A message of ours is stored as its job's id; anything else is a foreign body.
+/// A message of a job is stored as the job's id. Any other text is a foreign body.
 fn body(message: &[u8]) -> String {
     match codec::id_of(message) {
         Some(id) if message.len() == 36 => Message::new(id).encode(),
@@ -146,7 +147,7 @@ fn body(message: &[u8]) -> String {
     }
 }
 
-/// A message with the entry of `held` under which it was delivered.
+/// A message, and its entry in `held` for this delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) message: Vec<u8>,
@@ -154,7 +155,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// `entry/message`, the message in hex where it is no text (then after `//`).
+    /// `entry/message`. A message that is not text is written in hex after `//`.
     fn receipt(&self) -> Receipt {
         let mut token = self.entry.clone();
         match std::str::from_utf8(&self.message) {
@@ -186,7 +187,7 @@ impl Held {
     }
 }
 
-/// An acknowledgement, as a call that shares its round trip.
+/// An acknowledgement, which can share its round trip.
 pub(crate) struct Ack(pub(crate) Held);
 
 impl Call for Ack {
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_of_ours_and_of_others() {
+    fn job_bodies_and_foreign_bodies() {
         let ours = body(b"0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de");
         assert!(Message::decode(&ours).is_ok());
         assert_eq!(body(b"not ours"), "not ours");

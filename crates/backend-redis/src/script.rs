@@ -1,8 +1,8 @@
-//! The scripts: one for each atomic step. What a key holds is described in `lua/lib.lua`.
+//! The scripts: one for each atomic step. The keys are described in `lua/lib.lua`.
 
 use std::sync::LazyLock;
 
-/// A script with the hash by which the server knows it.
+/// A script with its hash, by which the server finds it.
 pub(crate) struct Script {
     source: String,
     hash: String,

@@ -14,26 +14,26 @@ use crate::codec::{self, NewJob, NewState};
 use crate::error::corrupt;
 use crate::script::{DELETE, PURGE};
 
-/// The most jobs that one call looks at or changes; what is left follows at the next.
-const STEP: usize = 1000;
+/// Most jobs that one call reads or changes. The next call continues.
+const MAX_STEP: usize = 1000;
 
-/// The least that a filtered list looks at in one step.
-const LOOK: usize = 100;
+/// A list with a filter reads at least this many jobs in one step.
+const MIN_FILTERED_STEP: usize = 100;
 
-/// Records that one purging script forgets: others wait meanwhile.
+/// Records that one purge script deletes. Other clients wait meanwhile.
 const PURGE_STEP: usize = 200;
 
-/// The server takes 512 MB; nothing of ours comes near this.
-const MAX_RESULT: usize = 32 << 20;
+/// Largest result in bytes. The server takes 512 MB, far more than any result needs.
+const MAX_RESULT_BYTES: usize = 32 << 20;
 
 #[async_trait]
 impl JobStore for RedisBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             name: "redis",
-            max_create: STEP,
-            max_result_bytes: MAX_RESULT,
-            // Sending again is a no-op while the message waits: it is found by its job's id.
+            max_create: MAX_STEP,
+            max_result_bytes: MAX_RESULT_BYTES,
+            // While the message waits, sending again does nothing: the message is the id of the job.
             resend_after: Duration::ZERO,
             settles_messages: true,
         }
@@ -41,7 +41,7 @@ impl JobStore for RedisBackend {
 
     async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
         let now = self.clock.now();
-        // Those of one call go into the same few round trips; so do those of other callers.
+        // The submissions of one call share round trips, also with other callers.
         let calls = submissions.iter().map(|submission| async move {
             let answer = self.creates.call(NewJob::of(submission, now)?).await;
             match answer.map_err(|error| self.link.error(&error))?.as_str() {
@@ -74,7 +74,7 @@ impl JobStore for RedisBackend {
 
     async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         let mut all = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(STEP) {
+        for ids in ids.chunks(MAX_STEP) {
             let mut commands = Pipeline::with_capacity(ids.len());
             for id in ids {
                 commands.cmd("HMGET").arg(self.job_key(*id)).arg("head").arg("status");
@@ -88,8 +88,9 @@ impl JobStore for RedisBackend {
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(STEP) {
-            // Not `MGET`, which a user that was made for an earlier release need not have.
+        for keys in keys.chunks(MAX_STEP) {
+            // `MGET` is not used, because a Redis user that was created for an earlier release may have no
+            // right to it.
             let mut commands = Pipeline::with_capacity(keys.len());
             for key in keys {
                 commands.cmd("GET").arg(self.key(format_args!("reuse:{key}")));
@@ -120,15 +121,15 @@ impl JobStore for RedisBackend {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError> {
-        let limit = query.limit.clamp(1, STEP);
+        let limit = query.limit.clamp(1, MAX_STEP);
         let index = self.key(format_args!("owner:{}", query.owner.as_str()));
-        // With a filter a look may give few or none: looks are bounded, and the page says where the
-        // next one begins.
-        let look = if query.state.is_some() { limit.max(LOOK) } else { limit };
-        let mut looks = (STEP / look).max(1);
+        // With a filter a step may find few jobs or none. The step is bounded, and the page says where the next
+        // one begins.
+        let step = if query.state.is_some() { limit.max(MIN_FILTERED_STEP) } else { limit };
+        let mut steps = (MAX_STEP / step).max(1);
         let (mut items, mut before) = (Vec::new(), query.before);
         loop {
-            let (ids, more) = self.ids_before(&index, before, look).await?;
+            let (ids, more) = self.ids_before(&index, before, step).await?;
             let found = self.get_many(&ids).await?;
             let last = ids.last().copied();
             let mut gone = Vec::new();
@@ -146,11 +147,11 @@ impl JobStore for RedisBackend {
                 }
             }
             self.forget(&index, &gone).await;
-            looks -= 1;
+            steps -= 1;
             if !more && (last.is_none() || last == before) {
                 return Ok(Page { items, next: None });
             }
-            if items.len() == limit || looks == 0 || query.state.is_none() {
+            if items.len() == limit || steps == 0 || query.state.is_none() {
                 return Ok(Page { items, next: before });
             }
         }
@@ -167,7 +168,7 @@ impl JobStore for RedisBackend {
         for name in ["submitted", "running"] {
             for (from, to) in [("-inf".to_owned(), now.to_string()), (format!("({far}"), "+inf".to_owned())] {
                 commands.cmd("ZRANGE").arg(self.key(name)).arg(from).arg(to);
-                commands.arg("BYSCORE").arg("LIMIT").arg(0).arg(limit.min(STEP)).arg("WITHSCORES");
+                commands.arg("BYSCORE").arg("LIMIT").arg(0).arg(limit.min(MAX_STEP)).arg("WITHSCORES");
             }
         }
         let mut due: Vec<(i64, JobId)> = Vec::new();
@@ -177,7 +178,7 @@ impl JobStore for RedisBackend {
             due.extend(pairs.iter().filter_map(|(id, at)| Some((*at as i64, codec::id_of(id)?))));
         }
         due.sort_unstable();
-        Ok(due.into_iter().map(|(_, id)| id).take(limit.min(STEP)).collect())
+        Ok(due.into_iter().map(|(_, id)| id).take(limit.min(MAX_STEP)).collect())
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
@@ -208,7 +209,7 @@ impl JobStore for RedisBackend {
         }
     }
 
-    /// Writes, so that a full, read-only or half-dead server does not pass for a sound one.
+    /// Writes a value, so that a full, read-only or half-broken server fails the check.
     async fn ping(&self) -> Result<(), StoreError> {
         let mut command = redis::cmd("SET");
         command.arg(self.key("ping")).arg(1).arg("PX").arg(60_000);
@@ -217,7 +218,7 @@ impl JobStore for RedisBackend {
 }
 
 impl RedisBackend {
-    /// Ids of an index before `before`, newest first, and whether there are more.
+    /// Ids of an index that are before `before`, newest first, and whether there are more.
     pub(crate) async fn ids_before(
         &self,
         index: &str,
@@ -234,8 +235,8 @@ impl RedisBackend {
         Ok((found.iter().filter_map(|id| codec::id_of(id)).collect(), more))
     }
 
-    /// Takes ids of records that have expired out of an index. They are never made again, so this
-    /// harms nothing, and if it fails the next reader does it.
+    /// Removes ids of expired records from an index. An id is never used again, so this is safe. If it fails,
+    /// the next reader does it.
     pub(crate) async fn forget(&self, index: &str, gone: &[String]) {
         if !gone.is_empty() {
             let mut command = redis::cmd("ZREM");
@@ -245,7 +246,7 @@ impl RedisBackend {
     }
 }
 
-/// A read of one record, as a call that shares its round trip.
+/// A read of one record, which can share its round trip.
 pub(crate) struct Read {
     id: JobId,
     include: Include,
@@ -260,7 +261,7 @@ impl crate::batcher::Call for Read {
 }
 
 impl RedisBackend {
-    /// The records, each `nil` fields if it is not there.
+    /// Reads the records. A record that does not exist has only `nil` fields.
     pub(crate) async fn read_group(
         link: std::sync::Arc<crate::link::Link>,
         group: Vec<Read>,

@@ -1,4 +1,4 @@
-//! Which Redis: what a URL says, taken apart once.
+//! The Redis server and the prefix of the keys, parsed from a URL.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use redis::{ConnectionInfo, IntoConnectionInfo};
 
 use crate::Options;
 
-/// Where the keys live, as `redis://[user:password@]host[:port][/db][?prefix=pssp]` says. `rediss://`
-/// is with TLS. Shown without user and password.
+/// The server and prefix of `redis://[user:password@]host[:port][/db][?prefix=pssp]`; `rediss://` means TLS.
+/// Displayed without user and password.
 #[derive(Clone)]
 pub(crate) struct Target {
-    /// For the driver; holds the password.
+    /// For the driver. Contains the password.
     pub(crate) info: ConnectionInfo,
-    /// What all keys begin with: `{pssp}:v1:`.
+    /// The prefix of all keys, such as `{pssp}:v1:`.
     pub(crate) prefix: String,
     shown: String,
 }
@@ -42,7 +42,7 @@ impl Target {
         }
         let info = format!("{scheme}://{place}")
             .into_connection_info()
-            // The driver's text may repeat what it was given: not for a log.
+            // The text of the driver may repeat the URL, which must not be logged.
             .map_err(|_| refused("it cannot be read as a URL with host, port and number of the db"))?;
         let db = info.redis_settings().db();
         let shown = format!("{scheme}://{}/{db}", info.addr());
@@ -54,10 +54,10 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte)
 }
 
-/// A peer that is gone without a word is noticed by the kernel too, also on connections that only
-/// listen: by probes while idle, and by the age of what was not acknowledged.
+/// Keep-alive settings, so that the kernel also notices a peer that has vanished, even on connections that only
+/// listen: by probes on an idle connection, and by the age of unacknowledged data.
 fn tcp(options: &Options) -> TcpSettings {
-    // The kernel takes whole seconds for the probes.
+    // The kernel takes the interval of the probes in whole seconds.
     let every = options.response_timeout.max(std::time::Duration::from_secs(1));
     let keepalive = TcpKeepalive::new().with_time(every).with_interval(every);
     #[cfg(any(target_os = "linux", target_os = "macos"))]
@@ -68,7 +68,7 @@ fn tcp(options: &Options) -> TcpSettings {
     settings
 }
 
-/// Never echoes the URL: it may hold a password.
+/// The error never contains the URL, which may have a password.
 fn refused(why: &str) -> StoreError {
     StoreError::Refused(format!("the redis URL is not usable: {why}").into())
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_url_says() {
+    fn urls_are_parsed() {
         let plain = parse("redis://127.0.0.1").unwrap();
         assert_eq!(format!("{plain:?}"), "redis://127.0.0.1:6379/0 {pssp}:v1:");
         let full = parse("rediss://user:p%40ss@db.example:7000/3?prefix=class-2").unwrap();

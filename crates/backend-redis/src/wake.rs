@@ -1,5 +1,5 @@
-//! One connection of this process waits for the token in `wake`, which says that a message may be ready,
-//! and wakes a receiver that waits here.
+//! Wake-ups of waiting receivers. One connection of this process waits for the token in `wake`, which says that
+//! a message may be ready, and then wakes one receiver of this process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +11,9 @@ use tokio::sync::futures::Notified;
 
 use crate::link::{Link, backoff};
 
-/// How long one blocking pop waits. A process whose receivers have gone stops listening after that time.
-pub(crate) const BLOCK: Duration = Duration::from_secs(5);
+/// Time-out of one blocking pop. When no receiver of the process waits any more, the process stops listening
+/// after this time.
+pub(crate) const BLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Wakes the receivers of this process.
 #[derive(Default)]
@@ -28,7 +29,7 @@ impl WakeListener {
         self.woken.notified()
     }
 
-    /// Counts a waiting receiver until the answer is dropped.
+    /// Counts a waiting receiver until the returned value is dropped.
     pub(crate) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::AcqRel);
         self.wanted.notify_one();
@@ -39,7 +40,7 @@ impl WakeListener {
         self.waiting.load(Ordering::Acquire) > 0
     }
 
-    /// Takes tokens and wakes receivers, for ever. `link` is used for nothing else: it blocks.
+    /// Takes tokens and wakes receivers, for ever. No other code may use `link`, because the command blocks it.
     pub(crate) async fn listen(self: Arc<Self>, link: Arc<Link>) {
         let mut failures = 0;
         loop {
@@ -55,7 +56,7 @@ impl WakeListener {
                     }
                 }
                 Err(error) => {
-                    // Receivers that wait look at the queue by themselves meanwhile.
+                    // Waiting receivers check the queue by themselves meanwhile.
                     tracing::debug!(%error, "waiting for messages failed");
                     tokio::time::sleep(backoff(failures)).await;
                     failures += 1;
@@ -66,7 +67,7 @@ impl WakeListener {
 
     async fn token(&self, link: &Link) -> Result<bool, RedisError> {
         let mut command = redis::cmd("BLPOP");
-        command.arg(format!("{}wake", link.target.prefix)).arg(BLOCK.as_secs());
+        command.arg(format!("{}wake", link.target.prefix)).arg(BLOCK_TIMEOUT.as_secs());
         Ok(link.query(&command).await? != Value::Nil)
     }
 
@@ -82,7 +83,6 @@ impl WakeListener {
     }
 }
 
-/// A receiver that waits.
 pub(crate) struct Waiting<'a>(&'a WakeListener);
 
 impl Drop for Waiting<'_> {

@@ -1,8 +1,8 @@
-//! Wake-ups of those who watch jobs: one subscription of this process to the channel of changes.
+//! Wake-ups of watchers of jobs: this process has one subscription to the channel of changes.
 //!
-//! It begins with the first watch (a worker that watches nothing is not told of every change), is
-//! probed, and is renewed when it ends. Whenever it begins anew everybody is woken once, since
-//! something may have been missed; a slow poll covers the rest.
+//! The subscription begins with the first watch, so a worker without watches receives no changes. It is probed,
+//! and renewed when it ends. After every start all watchers are woken once, because changes may have been
+//! missed before it. A slow poll finds other missed changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,17 +18,17 @@ use crate::RedisBackend;
 use crate::codec::id_of;
 use crate::link::{Link, backoff, timed_out};
 
-/// How often a watcher looks in any case.
-const POLL: Duration = Duration::from_secs(5);
+/// Longest time until a watcher reads the job without an event.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often a silent subscription is probed.
-const PROBE: Duration = Duration::from_secs(5);
+/// Time after which a silent subscription is probed.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Who watches what here.
+/// The watchers of this process.
 pub(crate) struct Changes {
     hub: Hub,
     wanted: Notify,
-    /// Counts subscriptions: news for every watcher.
+    /// Number of subscriptions so far. A change of it wakes every watcher.
     begun: watch::Sender<u64>,
 }
 
@@ -39,8 +39,8 @@ impl Default for Changes {
 }
 
 impl Changes {
-    /// Listens from the first watch on, for ever.
-    pub(crate) async fn attend(self: Arc<Self>, link: Arc<Link>, limit: Duration) {
+    /// Listens for changes from the first watch on, for ever.
+    pub(crate) async fn keep_listening(self: Arc<Self>, link: Arc<Link>, limit: Duration) {
         self.wanted.notified().await;
         let mut failures = 0;
         loop {
@@ -59,7 +59,7 @@ impl Changes {
         within(limit, sink.subscribe(&channel)).await?;
         self.begun.send_modify(|begun| *begun += 1);
         loop {
-            match tokio::time::timeout(PROBE, stream.next()).await {
+            match tokio::time::timeout(PROBE_INTERVAL, stream.next()).await {
                 Ok(Some(message)) => {
                     for id in message.get_payload_bytes().chunks(36).filter_map(id_of) {
                         self.hub.notify(id);
@@ -92,7 +92,7 @@ impl Watcher for RedisWatcher {
             begun = self.begun.changed() => begun.is_err(),
         };
         if closed {
-            // The backend is gone: only the poll is left.
+            // The backend is dropped: only the poll is left.
             self.events.changed().await;
         }
     }
@@ -101,7 +101,7 @@ impl Watcher for RedisWatcher {
 impl JobWatch for RedisBackend {
     fn watch(&self, id: JobId) -> Box<dyn Watcher> {
         let begun = self.changes.begun.subscribe();
-        let events = self.changes.hub.watch(id, Some(POLL));
+        let events = self.changes.hub.watch(id, Some(POLL_INTERVAL));
         self.changes.wanted.notify_one();
         Box::new(RedisWatcher { events, begun })
     }

@@ -1,8 +1,8 @@
-//! What group commit is worth: durable submits a second from 64 clients, with it and with one commit
-//! a job, in alternating rounds on the same disk. `cargo bench -p pssp-backend-sqlite`.
+//! Measures the gain of group commit: durable submissions per second from 64 clients, with group commit and
+//! with one commit for each job, in alternating rounds on the same disk. `cargo bench -p pssp-backend-sqlite`.
 //!
-//! The file lies in the temporary directory: point `TMPDIR` at the disk to be measured (a memory file
-//! system has no flush to share and shows nothing).
+//! The file is in the temporary directory: set `TMPDIR` to a directory of the disk to be measured. (A file
+//! system in memory has no flush and shows no difference.)
 
 use std::path::Path;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ fn new_job() -> NewJob {
     NewJob::from(sequence)
 }
 
-/// Median time of writing and flushing one page, the price of a commit on this disk.
+/// Median time to write and flush one page: the cost of a commit on this disk.
 fn flush_time(directory: &Path) -> std::io::Result<Duration> {
     use std::io::Write;
     let mut file = std::fs::File::create(directory.join("flush"))?;

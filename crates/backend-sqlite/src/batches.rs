@@ -1,4 +1,4 @@
-//! Batches: handles over jobs, with their idempotency keys.
+//! Batches: handles of many jobs, with their idempotency keys.
 
 use async_trait::async_trait;
 use pssp_jobs::{Batch, BatchId, BatchStore, Created, IdempotencyKey, StoreError};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::SqliteBackend;
 use crate::codec::{IdBytes, from_json, to_json};
-use crate::jobs::{KeyKind, keep, known};
+use crate::jobs::{KeyKind, known, put_key};
 
 fn batch_id(bytes: IdBytes) -> BatchId {
     BatchId::from(Uuid::from_bytes(bytes))
@@ -29,14 +29,14 @@ impl BatchStore for SqliteBackend {
                 {
                     return Ok(Created::Existing(batch_id(target)));
                 }
-                // In place of itself where the caller repeats it.
+                // If the caller repeats the call, the batch replaces itself.
                 tx.db
                     .prepare_cached(
                         "INSERT OR REPLACE INTO batches (id, expires_at, batch) VALUES (?1, ?2, ?3)",
                     )?
                     .execute(params![id, expires_at, json])?;
                 if let Some(key) = &key {
-                    keep(tx.db, KeyKind::Batch, key, id)?;
+                    put_key(tx.db, KeyKind::Batch, key, id)?;
                 }
                 Ok(Created::New)
             })

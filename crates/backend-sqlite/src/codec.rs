@@ -1,4 +1,4 @@
-//! Jobs as rows: which column holds what.
+//! Jobs as rows: the meaning of each column.
 
 use bytes::Bytes;
 use pssp_jobs::job::Phase;
@@ -20,7 +20,7 @@ pub(crate) fn job_id(bytes: IdBytes) -> JobId {
     JobId::from(Uuid::from_bytes(bytes))
 }
 
-/// The number of a state in the file; never changes.
+/// The number of a state in the file. It never changes.
 pub(crate) const fn state_code(state: State) -> i64 {
     match state {
         State::Submitted => 0,
@@ -50,12 +50,12 @@ pub(crate) fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T
     serde_json::from_str(text).map_err(|error| corrupt(what, error))
 }
 
-/// `head` and `status` as read.
+/// The job from its columns `head` and `status`.
 pub(crate) fn job(head: &str, status: &str) -> Result<Job, StoreError> {
     Ok(Job { head: from_json("head of a job", head)?, status: from_json("status of a job", status)? })
 }
 
-/// `head` and `status` as read, with `request` and `result` where they were asked for.
+/// The job from its columns, with `request` and `result` if they were requested.
 pub(crate) fn record(
     head: &str,
     status: &str,
@@ -88,7 +88,7 @@ impl StatusRow {
     }
 }
 
-/// A submission, encoded on the caller's side so that the writer only inserts.
+/// A submission as a row. The caller encodes it, so that the writer only inserts it.
 #[derive(Debug)]
 pub(crate) struct NewRow {
     pub(crate) id: JobId,
@@ -96,7 +96,7 @@ pub(crate) struct NewRow {
     pub(crate) head: String,
     pub(crate) status: StatusRow,
     pub(crate) request: String,
-    /// When its message becomes visible; one that is finished has none.
+    /// When its message becomes visible; `None` for a finished job, which has no message.
     pub(crate) start_at: Option<i64>,
     pub(crate) result: Option<Bytes>,
     pub(crate) key: Option<IdempotencyKey>,
@@ -124,7 +124,7 @@ impl NewRow {
     }
 }
 
-/// A transition, encoded likewise.
+/// A transition as a row, also encoded by the caller.
 #[derive(Debug)]
 pub(crate) struct ChangeRow {
     pub(crate) id: JobId,

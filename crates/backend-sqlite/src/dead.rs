@@ -1,4 +1,4 @@
-//! Dead letters: failed jobs (kept by their transition), and messages that belong to no job.
+//! Dead letters: failed jobs (added by their transition), and messages that belong to no job.
 
 use async_trait::async_trait;
 use pssp_jobs::{DeadLetter, DeadLetters, JobId, Page, StoreError, Timestamp};
@@ -10,8 +10,8 @@ use crate::codec::{IdBytes, job_id};
 /// Most letters on one page.
 const MAX_PAGE: usize = 1000;
 
-/// Keeps a letter, in place of an earlier one about the same job.
-pub(crate) fn keep(db: &Connection, letter: &DeadLetter, expires_at: i64) -> rusqlite::Result<()> {
+/// Stores a letter. It replaces an earlier one about the same job.
+pub(crate) fn put(db: &Connection, letter: &DeadLetter, expires_at: i64) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT OR REPLACE INTO dead (id, job, at, reason, body, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
@@ -26,7 +26,7 @@ pub(crate) fn keep(db: &Connection, letter: &DeadLetter, expires_at: i64) -> rus
     Ok(())
 }
 
-/// Removes the letter of a job; whether there was one.
+/// Deletes the letter of a job. Returns whether it existed.
 pub(crate) fn remove(db: &Connection, id: IdBytes) -> rusqlite::Result<bool> {
     Ok(db.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])? > 0)
 }
@@ -45,7 +45,7 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
 impl DeadLetters for SqliteBackend {
     async fn bury(&self, letter: &DeadLetter, expires_at: Timestamp) -> Result<(), StoreError> {
         let letter = letter.clone();
-        self.writer.write(1, move |tx| Ok(keep(tx.db, &letter, expires_at.as_millis())?)).await
+        self.writer.write(1, move |tx| Ok(put(tx.db, &letter, expires_at.as_millis())?)).await
     }
 
     async fn dead_letters(
@@ -54,7 +54,7 @@ impl DeadLetters for SqliteBackend {
         limit: usize,
     ) -> Result<Page<DeadLetter, JobId>, StoreError> {
         let limit = limit.clamp(1, MAX_PAGE);
-        // No id is as large as the bound where there is none.
+        // Without a bound: this value is greater than any id.
         let before = before.map_or([0xff; 16], |id| id.uuid().into_bytes());
         let mut items: Vec<DeadLetter> = self
             .readers

@@ -1,16 +1,16 @@
-//! SQLite's errors as categories of ours. No type of the driver leaves this crate.
+//! Errors of SQLite as categories of [`StoreError`]. No type of the driver leaves this crate.
 
 use std::path::Path;
 
 use pssp_jobs::StoreError;
 use rusqlite::ErrorCode;
 
-/// Why an operation inside a transaction stopped.
+/// Why an operation in a transaction stopped.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// SQLite's doing: whatever the operation wrote must be rolled back.
+    /// An error of SQLite: everything that the operation wrote must be rolled back.
     Db(rusqlite::Error),
-    /// The operation's answer is an error, and it has written nothing.
+    /// The operation returns an error, and has written nothing.
     Answer(StoreError),
 }
 
@@ -35,17 +35,17 @@ impl Fault {
     }
 }
 
-/// A stored text that is not what we write.
+/// A stored text that this program does not write.
 pub(crate) fn corrupt(what: &str, error: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{what}: {error}").into())
 }
 
-/// A value of ours that cannot be written down (never seen; not worth a panic).
+/// A value that cannot be serialised. This has never happened, so it is an error and not a panic.
 pub(crate) fn unwritable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Refused(format!("cannot encode the record: {error}").into())
 }
 
-/// The category, with the file and the remedy in the text.
+/// The category. The text names the file and the remedy.
 pub(crate) fn store_error(error: &rusqlite::Error, path: &Path) -> StoreError {
     let file = path.display();
     let Some(code) = error.sqlite_error_code() else {
@@ -89,7 +89,7 @@ pub(crate) fn store_error(error: &rusqlite::Error, path: &Path) -> StoreError {
     }
 }
 
-/// SQLite only says that it could not: look for the reason.
+/// SQLite only says that it could not open the file. This finds the reason.
 fn cannot_open(path: &Path) -> String {
     let file = path.display();
     let parent = match path.parent() {

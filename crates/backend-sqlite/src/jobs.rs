@@ -1,5 +1,5 @@
-//! The statements on jobs, as operations of the writer. Each decides before it writes, so an answer
-//! that is an error leaves nothing behind.
+//! The statements about jobs, as operations of the writer. Each operation makes its checks before it writes, so
+//! that an error leaves no data behind.
 
 use pssp_jobs::{Created, Fence, IdempotencyKey, JobId, ResultKey, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -10,14 +10,14 @@ use crate::error::Fault;
 use crate::queue;
 use crate::writer::Tx;
 
-/// What an idempotency key leads to.
+/// The kind of object of an idempotency key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum KeyKind {
     Job = 0,
     Batch = 1,
 }
 
-/// Where the key leads, if it was used before and is still kept at `now`.
+/// The id of the key, if the key was used before and has not expired at `now`.
 pub(crate) fn known(
     db: &Connection,
     kind: KeyKind,
@@ -39,8 +39,8 @@ pub(crate) fn known(
     }
 }
 
-/// Keeps the key, in place of one that has expired.
-pub(crate) fn keep(
+/// Stores the key. It replaces an expired one.
+pub(crate) fn put_key(
     db: &Connection,
     kind: KeyKind,
     key: &IdempotencyKey,
@@ -60,7 +60,7 @@ pub(crate) fn keep(
     Ok(())
 }
 
-/// Inserts job, input, key, and message or result.
+/// Inserts the job, the input, the key, and the message or the result.
 pub(crate) fn create(tx: &mut Tx<'_>, row: &NewRow, now: i64) -> Result<Created<JobId>, Fault> {
     if let Some(key) = &row.key
         && let Some(target) = known(tx.db, KeyKind::Job, key, now)?
@@ -98,12 +98,12 @@ pub(crate) fn create(tx: &mut Tx<'_>, row: &NewRow, now: i64) -> Result<Created<
         put_result(tx.db, seq, result, None)?;
     }
     if let Some(key) = &row.key {
-        keep(tx.db, KeyKind::Job, key, id)?;
+        put_key(tx.db, KeyKind::Job, key, id)?;
     }
     Ok(Created::New)
 }
 
-/// Compare-and-set, with result, dead letter and message.
+/// Compare-and-set of the status, with the result, the dead letter and the message.
 pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
     let id = row.id.uuid().into_bytes();
     let seq: Option<i64> = tx
@@ -133,7 +133,7 @@ pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
         put_result(tx.db, seq, &result.bytes, result.key)?;
     }
     match &row.letter {
-        Some((letter, expires_at)) => dead::keep(tx.db, letter, *expires_at)?,
+        Some((letter, expires_at)) => dead::put(tx.db, letter, *expires_at)?,
         None if row.from_state == pssp_jobs::State::Failed => drop(dead::remove(tx.db, id)?),
         None => {}
     }
@@ -164,7 +164,7 @@ fn why_not(db: &Connection, id: IdBytes) -> Result<StoreError, Fault> {
     })
 }
 
-/// Removes a job with all that belongs to it, except the key that led to it.
+/// Deletes a job with all its data, except its idempotency key.
 pub(crate) fn delete(tx: &mut Tx<'_>, id: JobId) -> Result<bool, Fault> {
     let bytes = id.uuid().into_bytes();
     let seq: Option<i64> = tx
@@ -182,7 +182,7 @@ pub(crate) fn delete(tx: &mut Tx<'_>, id: JobId) -> Result<bool, Fault> {
     Ok(true)
 }
 
-/// Removes jobs that have expired at `now`, the longest ago first, at most `limit`.
+/// Deletes jobs that have expired at `now`, the oldest expiry first, at most `limit`.
 pub(crate) fn purge(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<usize, Fault> {
     let expired: Vec<IdBytes> = tx
         .db
@@ -195,7 +195,7 @@ pub(crate) fn purge(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<usize, Faul
     Ok(expired.len())
 }
 
-/// Removes other records that have expired at `now`, at most `limit`.
+/// Deletes other records that have expired at `now`, at most `limit`.
 pub(crate) fn purge_others(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<usize, Fault> {
     let mut removed = 0;
     for sql in [

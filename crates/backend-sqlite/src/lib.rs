@@ -1,15 +1,15 @@
 //! The embedded backend: jobs, results, queue and dead letters in one SQLite file.
 //!
-//! - **Durable**: WAL with `synchronous=FULL`. What was acknowledged survives the loss of power, as
-//!   far as the disk honours a flush.
-//! - **Group commit** (`writer`): one thread writes; all requests that wait share one transaction
-//!   and one flush. Record and message are always in the same transaction.
+//! - **Durable**: WAL with `synchronous=FULL`. Acknowledged writes survive a loss of power, if the disk honours
+//!   a flush.
+//! - **Group commit** (`writer`): one thread writes. All waiting requests share one transaction and one flush.
+//!   A record and its message are always written in the same transaction.
 //! - **Reads** go to a small pool of read-only connections (`reader`), off the async threads.
-//! - **Several processes on one machine** may share the file (API and worker apart, a CLI beside a
-//!   server). Events wake those who wait in this process; a cheap poll sees the others (`watch`).
-//!   A network file system is no place for the file: its locks do not hold.
-//! - **Bounded**: what expires is deleted in steps, free pages go back to the file system, and the
-//!   write-ahead log is cut back when nobody writes.
+//! - **Several processes on one machine** may share the file (API and worker as separate processes, a CLI
+//!   beside a server). Events wake waiting callers in this process, and a cheap poll finds the writes of other
+//!   processes (`watch`). The file must not be on a network file system, because locks do not work there.
+//! - **Bounded**: expired records are deleted in steps, free pages are returned to the file system, and the
+//!   write-ahead log is truncated when nobody writes.
 
 mod batches;
 mod codec;
@@ -39,18 +39,17 @@ use crate::reader::Readers;
 use crate::watch::Wakeups;
 use crate::writer::Writer;
 
-/// How the file is used. The defaults are what we ship.
+/// How the file is used. The defaults are right for production.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Most records (jobs, acknowledgements, …) that share one commit. 1 commits each request on
-    /// its own.
+    /// Most records (jobs, acknowledgements, …) that share one commit. With 1 each request has its own commit.
     pub max_group: usize,
     /// Number of reading connections.
     pub readers: usize,
-    /// How long to wait for another process that is writing, before [`StoreError::Unavailable`].
+    /// How long to wait for another process that writes, before [`StoreError::Unavailable`].
     pub busy_timeout: Duration,
-    /// Largest size of the database file in bytes (rounded to pages of 4 KiB); beyond it writes are
-    /// [`StoreError::Full`]. The write-ahead log beside it comes on top.
+    /// Largest size of the database file in bytes (rounded to pages of 4 KiB). A write beyond it is
+    /// [`StoreError::Full`]. The write-ahead log is not included.
     pub max_bytes: Option<u64>,
 }
 
@@ -60,9 +59,9 @@ impl Default for Options {
     }
 }
 
-/// One SQLite file as a backend: fulfils every port of [`pssp_jobs`].
+/// One SQLite file as a backend: implements every port of [`pssp_jobs`].
 ///
-/// Dropping it lets the writer finish what was already asked of it and closes the file.
+/// When it is dropped, the writer completes the requests that it has, and the file is closed.
 pub struct SqliteBackend {
     clock: Arc<dyn Clock>,
     writer: Writer,
@@ -72,12 +71,12 @@ pub struct SqliteBackend {
 }
 
 impl SqliteBackend {
-    /// Opens the file, creates it where there is none, and brings an older schema up to date.
-    /// Blocks on the disk (and on another process that writes): call it at start, not in a handler.
+    /// Opens the file, creates it if it does not exist, and migrates an older schema. Blocks on the disk and on
+    /// another process that writes, so call it at start and not in a handler.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] with path and remedy where another try will not help: no such
-    /// directory, no permission, not a database of ours, or one of a newer version.
+    /// [`StoreError::Refused`] with path and remedy where another try does not help: no such directory, no
+    /// permission, not a database of pssp, or one of a newer version.
     pub fn open(
         path: impl AsRef<Path>,
         clock: Arc<dyn Clock>,

@@ -1,4 +1,4 @@
-//! The operator's notice: one row.
+//! The operator's notice, in one row.
 
 use async_trait::async_trait;
 use pssp_jobs::{Notice, Notices, StoreError};

@@ -1,4 +1,4 @@
-//! Opening the file: who may use it, how it is set up, and what is refused.
+//! Opens the file: checks it, configures it, and refuses files of other programs.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,40 +10,41 @@ use crate::Options;
 use crate::error::store_error;
 use crate::schema::{self, Found, MIGRATIONS};
 
-/// Pages of the file, in bytes.
+/// Size of a page of the file in bytes.
 pub(crate) const PAGE_BYTES: u64 = 4096;
 
-/// How long a lone reader waits for a lock; they are short (recovery, a closing process).
-const READ_BUSY: Duration = Duration::from_secs(10);
+/// How long a reading connection waits for a lock. Such locks are short (recovery, a process that closes the
+/// file).
+const READ_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The writing connection, on a file that is ours and up to date.
+/// The writing connection, on a file of pssp with the present schema.
 pub(crate) fn prepare(path: &Path, options: &Options) -> Result<Connection, StoreError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let failed = |error: rusqlite::Error| store_error(&error, path);
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(options.busy_timeout).map_err(failed)?;
-    // Before anything is written to a file that is not ours. In one transaction: between one question and the
-    // next another process may set the file up.
+    // The file is inspected before anything is written to it, and in one transaction: otherwise another process
+    // may create the tables between two reads.
     let look = connection.transaction().map_err(failed)?;
     accept(schema::inspect(&look).map_err(failed)?, path)?;
     drop(look);
     configure(&connection, options).map_err(failed)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    // Again: another process may have been here meanwhile.
+    // Inspects it again, because another process may have written to it since.
     let version = accept(schema::inspect(&transaction).map_err(failed)?, path)?;
     if version < MIGRATIONS.len() {
         tracing::info!(path = %path.display(), from = version, to = MIGRATIONS.len(), "setting up the tables");
         schema::migrate(&transaction, version).map_err(failed)?;
     }
     transaction.commit().map_err(failed)?;
-    // The writer waits for the lock on its own, see there.
+    // The writer waits for the lock by itself, see `writer`.
     connection.busy_timeout(Duration::ZERO).map_err(failed)?;
     Ok(connection)
 }
 
-/// Which file was opened, to notice that it has been removed or replaced: what is written to it
-/// then is lost when the last process closes it.
+/// Identifies the opened file, to notice that it has been removed or replaced. What is written to it after that
+/// is lost when the last process closes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileId(Option<(u64, u64)>);
 
@@ -56,7 +57,7 @@ impl FileId {
         }
         #[cfg(not(unix))]
         {
-            let _ = path; // an open file cannot be removed there
+            let _ = path; // on other systems an open file cannot be removed
             Self(None)
         }
     }
@@ -70,19 +71,19 @@ impl FileId {
     }
 }
 
-/// A connection that cannot write.
+/// A connection that can only read.
 pub(crate) fn read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || {
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(READ_BUSY)?;
+        connection.busy_timeout(READ_BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)
     };
     open().map_err(|error| store_error(&error, path))
 }
 
-/// The version to start from, or why the file is not for us.
+/// The schema version to migrate from, or the error if the file cannot be used.
 fn accept(found: Found, path: &Path) -> Result<usize, StoreError> {
     let file = path.display();
     let latest = MIGRATIONS.len();
@@ -101,11 +102,11 @@ fn accept(found: Found, path: &Path) -> Result<usize, StoreError> {
 }
 
 fn configure(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
-    // Only counts on a file without pages, so it comes first.
+    // This setting only works on a file without pages, so it comes first.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     write_ahead_log(connection, options.busy_timeout)?;
     connection.execute_batch(
-        // FULL: the log is flushed at each commit, which is what "accepted is durable" means.
+        // FULL: the log is flushed at each commit. The promise "accepted is durable" needs it.
         "PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 1000;
          PRAGMA journal_size_limit = 16777216;
@@ -120,9 +121,9 @@ fn configure(connection: &Connection, options: &Options) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// Switches to WAL. Two processes that do so at once can find it locked in spite of the time-out.
-fn write_ahead_log(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
-    let deadline = Instant::now() + patience;
+/// Switches to WAL. If two processes do so at once, it may be locked in spite of the time-out.
+fn write_ahead_log(connection: &Connection, timeout: Duration) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + timeout;
     loop {
         match connection.pragma_update(None, "journal_mode", "WAL") {
             Err(error) if is_busy(&error) && Instant::now() < deadline => {
@@ -133,7 +134,7 @@ fn write_ahead_log(connection: &Connection, patience: Duration) -> rusqlite::Res
     }
 }
 
-/// Whether somebody else holds the lock.
+/// Whether another connection holds the lock.
 pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
@@ -142,7 +143,7 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// Another connection cannot see these of the writer's.
+    /// Other connections cannot read these settings of the writer.
     #[test]
     fn the_writer_flushes_each_commit_and_bounds_its_log() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,8 +1,9 @@
-//! The queue: one row a job at most, so that sending again merges instead of piling up.
+//! The queue: at most one row for each job, so that a message that is sent again merges with the first one.
 //!
-//! A row waits (`token` is NULL) or is delivered (a random `token`, hidden until `visible_at`). A message
-//! that is sent again while it is delivered keeps the new time in `again_at`: it becomes visible then at
-//! the latest, and acknowledging the old delivery leaves it in the queue.
+//! A row waits (`token` is NULL) or is delivered (`token` is random, and the row is hidden until `visible_at`).
+//! If a message is sent again while it is delivered, the new time is stored in `again_at`. The message then
+//! becomes visible at that time at the latest, and an acknowledgement of the old delivery leaves it in the
+//! queue.
 
 use std::time::Duration;
 
@@ -14,10 +15,10 @@ use crate::codec::{self, IdBytes, job_id};
 use crate::error::Fault;
 use crate::writer::Tx;
 
-/// What becomes visible later than this from now on was written before the clock jumped back.
+/// A row that becomes visible later than this from now on was written before the clock jumped back.
 pub(crate) const HORIZON: Duration = Duration::from_secs(MAX_DELAY.as_secs() * 2);
 
-/// Puts the message of a job into the queue, or merges it with the one that is there.
+/// Puts the message of a job into the queue, or merges it with the message that is there.
 pub(crate) fn put(tx: &mut Tx<'_>, seq: i64, job: IdBytes, at: i64) -> rusqlite::Result<()> {
     tx.db
         .prepare_cached(
@@ -32,8 +33,8 @@ pub(crate) fn put(tx: &mut Tx<'_>, seq: i64, job: IdBytes, at: i64) -> rusqlite:
     Ok(())
 }
 
-/// Puts the message of a job into the queue. One that waits there keeps its place if that is earlier; one
-/// that is delivered is taken from its holder.
+/// Puts the message of a job into the queue. A message that waits there stays if it is due earlier. If it is
+/// delivered, its receipt becomes invalid.
 pub(crate) fn replace(tx: &mut Tx<'_>, seq: i64, job: IdBytes, at: i64) -> rusqlite::Result<()> {
     tx.db
         .prepare_cached(
@@ -48,12 +49,11 @@ pub(crate) fn replace(tx: &mut Tx<'_>, seq: i64, job: IdBytes, at: i64) -> rusql
     Ok(())
 }
 
-/// Removes the message of a job.
 pub(crate) fn remove(db: &Connection, seq: i64) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM queue WHERE seq = ?1")?.execute([seq]).map(drop)
 }
 
-/// Puts a body of no job of ours into the queue.
+/// Puts a body that belongs to no job into the queue.
 pub(crate) fn put_foreign(tx: &mut Tx<'_>, body: &str, at: i64) -> rusqlite::Result<()> {
     tx.db
         .prepare_cached(
@@ -73,13 +73,13 @@ pub(crate) fn send(tx: &mut Tx<'_>, job: JobId, at: i64) -> Result<(), Fault> {
         .optional()?;
     match seq {
         Some(seq) => put(tx, seq, id, at)?,
-        // The receiver finds out that there is no such job.
+        // There is no such job. The receiver of the message will find that out.
         None => put_foreign(tx, &Message::new(job).encode(), at)?,
     }
     Ok(())
 }
 
-/// What a receipt says.
+/// The parts of a receipt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Token {
     pub(crate) seq: i64,
@@ -93,7 +93,7 @@ impl Token {
     }
 }
 
-/// Takes what is visible, the longest first, at most `max`.
+/// Takes visible messages, at most `max`. Those that have been visible longest come first.
 pub(crate) fn take(
     tx: &mut Tx<'_>,
     max: usize,
@@ -116,8 +116,8 @@ fn take_range(
     now: Timestamp,
     visibility: Duration,
 ) -> Result<Vec<Delivery>, Fault> {
-    // A re-send that is still to come (within the horizon) outlives this delivery; an earlier one
-    // is served by it.
+    // If the message was sent again for a future time (within the horizon), that time stays after this
+    // delivery. If the time has passed, this delivery serves it.
     let mut update = tx.db.prepare_cached(
         "UPDATE queue SET
              receives = receives + 1,
@@ -146,7 +146,8 @@ fn take_range(
     Ok(taken.into_iter().map(|(_, delivery)| delivery).collect())
 }
 
-/// The job of a message, with its request. One that cannot be read is left to the claim, which reports it.
+/// The job of a message with its request. If the record cannot be read, this returns `None`, and the claim
+/// reports the error.
 fn record(db: &Connection, seq: i64) -> Result<Option<Record>, Fault> {
     let found: Option<[String; 3]> = db
         .prepare_cached("SELECT head, status, request FROM jobs JOIN requests USING (seq) WHERE seq = ?1")?
@@ -161,7 +162,7 @@ pub(crate) fn next_visible(tx: &Tx<'_>) -> rusqlite::Result<Option<Timestamp>> {
     Ok(at.map(Timestamp::from_millis))
 }
 
-/// Gives deliveries back as if they had not been made.
+/// Returns messages to the queue as if they had not been delivered.
 pub(crate) fn put_back(tx: &mut Tx<'_>, tokens: &[Token]) -> Result<(), Fault> {
     for token in tokens {
         tx.db

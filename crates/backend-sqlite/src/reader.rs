@@ -1,4 +1,4 @@
-//! Reads: a few read-only connections, used on blocking threads.
+//! Reads: a pool of read-only connections, used on blocking threads.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,6 @@ use crate::Options;
 use crate::error::Fault;
 use crate::open;
 
-/// The pool.
 pub(crate) struct Readers {
     path: Arc<PathBuf>,
     idle: Arc<Mutex<Vec<Connection>>>,
@@ -29,8 +28,8 @@ impl Readers {
         })
     }
 
-    /// Runs `query` on a blocking thread, in one read transaction: it sees one state of the file,
-    /// at least as new as the last acknowledged write.
+    /// Runs `query` on a blocking thread in one read transaction, so that it sees one state of the file that
+    /// includes all acknowledged writes.
     pub(crate) async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -40,7 +39,7 @@ impl Readers {
             self.permits.clone().acquire_owned().await.map_err(|e| StoreError::Unavailable(e.into()))?;
         let (idle, path) = (self.idle.clone(), self.path.clone());
         let work = move || {
-            // Held until the connection is back, also where the caller has gone meanwhile.
+            // The permit is held until the connection is back in the pool, also if the caller is dropped.
             let _permit = permit;
             let lent = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = match lent {
@@ -48,7 +47,7 @@ impl Readers {
                 None => open::read_only(&path)?,
             };
             let outcome = in_snapshot(&connection, query);
-            // One that cannot even end its transaction is not lent again.
+            // A connection that cannot end its transaction is not used again.
             if connection.is_autocommit() {
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             }

@@ -1,4 +1,4 @@
-//! Sending and receiving: [`JobQueue`] and [`JobReceiver`] over the statements in `queue`.
+//! Sending and receiving: [`JobQueue`] and [`JobReceiver`] with the statements of `queue`.
 
 use std::time::Duration;
 
@@ -11,33 +11,33 @@ use crate::SqliteBackend;
 use crate::queue::{HORIZON, Token, next_visible, put_back, put_foreign, send, take};
 use crate::writer::Writer;
 
-/// How often a waiting receiver looks at the clock (not at the file): it may jump forwards.
+/// How often a waiting receiver reads the clock (not the file), because the clock may jump forwards.
 const CLOCK_POLL: Duration = Duration::from_millis(250);
 
-/// Most messages that one call receives.
+/// Most messages in one receive.
 const MAX_RECEIVE: usize = 1000;
 
-/// Deliveries on their way to the receiver. Where it has gone away meanwhile they are put back at
-/// once, or they would stay hidden until their time is up.
-struct InHand {
+/// Deliveries on their way from the writer to the receiver. If the receiver is dropped meanwhile, they are
+/// returned to the queue at once. Otherwise they would stay hidden until their visibility timeout.
+struct ReturnOnDrop {
     deliveries: Vec<Delivery>,
-    /// When the next one becomes visible, if there is none now.
+    /// When the next message becomes visible, if there is none now.
     next: Option<Timestamp>,
     writer: Writer,
 }
 
-impl Drop for InHand {
+impl Drop for ReturnOnDrop {
     fn drop(&mut self) {
         let tokens: Vec<Token> = self.deliveries.iter().filter_map(|d| Token::of(&d.receipt)).collect();
         if !tokens.is_empty() {
-            // An error means that the writer is gone too; then their time runs out.
+            // An error means that the writer has stopped too. Then the visibility timeouts expire.
             let _ = self.writer.begin(tokens.len(), move |tx| put_back(tx, &tokens));
         }
     }
 }
 
 impl SqliteBackend {
-    /// Puts a raw body into the queue, as a foreign sender would.
+    /// Puts a raw body into the queue, as a foreign sender does.
     ///
     /// # Errors
     /// As for [`JobQueue::send`].
@@ -46,13 +46,13 @@ impl SqliteBackend {
         self.writer.write(1, move |tx| Ok(put_foreign(tx, &body, now)?)).await
     }
 
-    async fn take(&self, max: usize, visibility: Duration) -> Result<InHand, StoreError> {
+    async fn take(&self, max: usize, visibility: Duration) -> Result<ReturnOnDrop, StoreError> {
         let (clock, writer) = (self.clock.clone(), self.writer.clone());
         self.writer
             .write(max.min(64), move |tx| {
                 let deliveries = take(tx, max, clock.now(), visibility)?;
                 let next = if deliveries.is_empty() { next_visible(tx)? } else { None };
-                Ok(InHand { deliveries, next, writer: writer.clone() })
+                Ok(ReturnOnDrop { deliveries, next, writer: writer.clone() })
             })
             .await
     }
@@ -68,8 +68,8 @@ impl JobQueue for SqliteBackend {
 
 #[async_trait]
 impl JobReceiver for SqliteBackend {
-    /// A visibility beyond twice the longest delay is cut to that: what is hidden for longer counts
-    /// as left behind by a clock that jumped back.
+    /// The visibility is at most twice the longest delay: a message that is hidden for longer counts as hidden
+    /// before the clock jumped back.
     async fn receive(
         &self,
         max: usize,
@@ -86,7 +86,7 @@ impl JobReceiver for SqliteBackend {
             if !taken.deliveries.is_empty() || Instant::now() >= deadline {
                 return Ok(std::mem::take(&mut taken.deliveries));
             }
-            // Until something arrives, the next one comes due, or the time is up.
+            // Waits until a message arrives, the next one is due, or the time is over.
             loop {
                 let now = self.clock.now();
                 let due_in = taken.next.map_or(CLOCK_POLL, |at| at.since(now).min(CLOCK_POLL));
@@ -113,7 +113,7 @@ impl JobReceiver for SqliteBackend {
                     .prepare_cached("DELETE FROM queue WHERE seq = ?1 AND token = ?2 AND again_at IS NULL")?
                     .execute(by)?;
                 if acknowledged == 0 {
-                    // Sent again meanwhile: that message stays, as a new one.
+                    // The message was sent again: it stays, as a new message.
                     let left = tx
                         .db
                         .prepare_cached(
@@ -137,7 +137,7 @@ impl JobReceiver for SqliteBackend {
         let at = self.clock.now().plus(after.min(MAX_DELAY)).as_millis();
         self.writer
             .write(1, move |tx| {
-                // One message from here on, visible when the first of the two would be.
+                // From now on there is one message. It becomes visible at the earlier of the two times.
                 tx.db
                     .prepare_cached(
                         "UPDATE queue SET visible_at = min(?3, ifnull(again_at, ?3)), again_at = NULL, token = NULL

@@ -1,16 +1,16 @@
-//! The tables, and how a file gets from one version of them to the next.
+//! The tables, and the migration of a file from one schema version to the next.
 
 use rusqlite::Connection;
 
-/// `pssp` in ASCII: marks the file as ours (`file(1)` and we look at it).
+/// `pssp` in ASCII. It marks the file as a database of this program (also for `file(1)`).
 pub(crate) const APPLICATION_ID: i32 = 0x7073_7370;
 
-/// One script a version; `user_version` counts those that have run. Released ones never change.
+/// One script for each version. `user_version` counts the scripts that have run. Released scripts never change.
 pub(crate) const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
-// Integers stand in for ids inside the file: `seq` is short, grows, and keys the large columns and
-// the queue, so that a listing or a compare-and-set never reads an input or a result.
-// All times are milliseconds since 1970. `head`, `status`, `request`, `batch` are JSON.
+// Inside the file `seq`, an integer, stands for the id of a job. It is short, grows, and is the key of the
+// large columns and of the queue, so that a list or a compare-and-set never reads an input or a result. All
+// times are milliseconds since 1970. `head`, `status`, `request`, `batch` are JSON.
 const V1: &str = "
 CREATE TABLE jobs (
     seq        INTEGER PRIMARY KEY,
@@ -39,7 +39,7 @@ CREATE TABLE queue (
     job        BLOB,
     body       TEXT,
     visible_at INTEGER NOT NULL,
-    -- When it was sent again while in somebody's hand: what an acknowledgement must leave.
+    -- When it was sent again while delivered: an acknowledgement then keeps the message.
     again_at   INTEGER,
     receives   INTEGER NOT NULL DEFAULT 0,
     -- Random for each delivery; NULL while it waits.
@@ -80,13 +80,13 @@ CREATE TABLE health (one INTEGER PRIMARY KEY CHECK (one = 1), pinged INTEGER NOT
 INSERT INTO health VALUES (1, 0);
 ";
 
-// Under which key a result answers later jobs; NULL where it is not to be reused.
+// The key under which a result is found for later jobs; NULL if it is not to be reused.
 const V2: &str = "
 ALTER TABLE results ADD COLUMN key BLOB;
 CREATE INDEX results_by_key ON results (key) WHERE key IS NOT NULL;
 ";
 
-// Warnings move from the request, which only a worker reads, to the head, which every poll reads.
+// Warnings move from the request, which only workers read, to the head, which every poll reads.
 const V3: &str = "
 UPDATE jobs SET head = json_set(head, '$.warnings',
         json((SELECT request ->> '$.warnings' FROM requests WHERE requests.seq = jobs.seq)))
@@ -96,18 +96,17 @@ UPDATE requests SET request = json_remove(request, '$.warnings')
     WHERE json_array_length(request, '$.warnings') > 0;
 ";
 
-/// What a file is, by its header.
+/// The content of a file, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing in it yet.
+    /// An empty file.
     Empty,
-    /// Ours, at this version.
+    /// A database of pssp, with this schema version.
     Ours(usize),
-    /// Some other program's database.
+    /// A database of another program.
     Foreign,
 }
 
-/// Looks at the file.
 pub(crate) fn inspect(connection: &Connection) -> rusqlite::Result<Found> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let version = number("PRAGMA user_version")?;
@@ -121,7 +120,7 @@ pub(crate) fn inspect(connection: &Connection) -> rusqlite::Result<Found> {
     })
 }
 
-/// Runs what is missing after `version`, inside the caller's transaction.
+/// Runs the scripts after `version`, in the transaction of the caller.
 pub(crate) fn migrate(connection: &Connection, version: usize) -> rusqlite::Result<()> {
     for script in MIGRATIONS.iter().skip(version) {
         connection.execute_batch(script)?;

@@ -1,4 +1,4 @@
-//! The record side: [`JobStore`] over the writer and the readers.
+//! Jobs: [`JobStore`] on the writer and the readers.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::codec::{self, ChangeRow, IdBytes, NewRow, job_id, state_code, state_o
 use crate::error::Fault;
 use crate::{jobs, upkeep};
 
-/// Most jobs in one page, one candidate list or one creation.
+/// Most jobs on one page, in one list of candidates or in one creation.
 const MAX_BATCH: usize = 1000;
 
-/// Jobs that one step of a purge deletes: other requests wait no longer than for that.
+/// Number of jobs that one step of a purge deletes. Other requests wait for one step at most.
 const PURGE_STEP: usize = 100;
 
-/// Largest result; SQLite itself would take 1 GB.
+/// Largest result in bytes. SQLite itself allows 1 GB.
 const MAX_RESULT_BYTES: usize = 64 * 1024 * 1024;
 
 #[async_trait]
@@ -31,7 +31,7 @@ impl JobStore for SqliteBackend {
             name: "sqlite",
             max_create: MAX_BATCH,
             max_result_bytes: MAX_RESULT_BYTES,
-            // Sending again merges with the message that is there: cheap at any time.
+            // Sending again merges with the message that is there, so it is always cheap.
             resend_after: Duration::ZERO,
             settles_messages: true,
         }
@@ -72,7 +72,9 @@ impl JobStore for SqliteBackend {
             Err(error) => (Vec::new().into_iter(), Some(error)),
         };
         let answer = |outcome: Option<_>| {
-            outcome.or_else(|| made.next()).unwrap_or_else(|| Err(failure.as_ref().map_or_else(lost, again)))
+            outcome
+                .or_else(|| made.next())
+                .unwrap_or_else(|| Err(failure.as_ref().map_or_else(lost, copy_of)))
         };
         outcomes.into_iter().map(answer).collect()
     }
@@ -81,7 +83,7 @@ impl JobStore for SqliteBackend {
         let id = id.uuid().into_bytes();
         self.readers
             .read(move |db| {
-                // Parts that are not asked for are not touched.
+                // Parts that are not requested are not read.
                 let sql = match (include.request, include.result) {
                     (false, false) => "SELECT head, status, NULL, NULL FROM jobs WHERE id = ?1",
                     (true, false) => {
@@ -157,7 +159,7 @@ impl JobStore for SqliteBackend {
         let limit = query.limit.clamp(1, MAX_BATCH);
         let owner = query.owner.as_str().to_owned();
         let state = query.state.map(state_code);
-        // No id is as large as the bound where there is none.
+        // Without a bound: this value is greater than any id.
         let before = query.before.map_or([0xff; 16], |id| id.uuid().into_bytes());
         let mut items: Vec<Job> = self
             .readers
@@ -227,9 +229,10 @@ impl JobStore for SqliteBackend {
                 }
             }
         }
-        // The rest of the free pages goes when nobody writes; here a share, for a writer without rest.
+        // The remaining free pages are returned when nobody writes. A part is returned here, for a writer that
+        // is never idle.
         if purged > 0 {
-            self.writer.write(PURGE_STEP, |tx| Ok(upkeep::give_back(tx.db)?)).await?;
+            self.writer.write(PURGE_STEP, |tx| Ok(upkeep::return_free_pages(tx.db)?)).await?;
         }
         Ok(purged)
     }
@@ -269,8 +272,8 @@ fn from_sql(error: rusqlite::types::FromSqlError) -> Fault {
     Fault::Answer(crate::error::corrupt("job", error))
 }
 
-/// The same error for each submission of one call.
-fn again(error: &StoreError) -> StoreError {
+/// A copy of the error, for each submission of one call.
+fn copy_of(error: &StoreError) -> StoreError {
     let cause = error.to_string().into();
     match error {
         StoreError::Full(_) => StoreError::Full(cause),

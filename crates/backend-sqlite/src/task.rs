@@ -1,4 +1,4 @@
-//! A request to the writer: an operation, and who waits for its answer.
+//! A request to the writer: an operation, and the caller that waits for its response.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,13 +8,13 @@ use tokio::sync::oneshot;
 
 use crate::error::Fault;
 
-/// What an operation works on: the open transaction, and whom to wake once it is committed.
+/// The arguments of an operation: the open transaction, and the wake-ups after its commit.
 pub(crate) struct Tx<'a> {
     pub(crate) db: &'a Connection,
     effects: &'a mut Effects,
 }
 
-/// Whom a transaction concerns.
+/// The wake-ups that a transaction causes.
 #[derive(Default)]
 pub(crate) struct Effects {
     pub(crate) changed: Vec<JobId>,
@@ -26,28 +26,28 @@ impl<'a> Tx<'a> {
         Self { db, effects }
     }
 
-    /// Watchers of `id` are woken.
+    /// Wakes the watchers of `id` after the commit.
     pub(crate) fn changed(&mut self, id: JobId) {
         self.effects.changed.push(id);
     }
 
-    /// Receivers are woken.
+    /// Wakes receivers after the commit.
     pub(crate) fn arrived(&mut self) {
         self.effects.arrived = true;
     }
 }
 
-/// A request, whatever its answer is made of.
+/// A request with a response of any type.
 pub(crate) trait Task: Send {
-    /// How much of a group it takes up.
+    /// Its share of the size limit of a group.
     fn weight(&self) -> usize;
-    /// Runs it; an error asks for a rollback. May run again after one.
+    /// Runs the operation. An error asks for a rollback, after which this may be called again.
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()>;
-    /// Sends the answer: the operation's own, or why nothing was committed.
+    /// Sends the response: that of the operation, or why nothing was committed.
     fn answer(self: Box<Self>, failure: Option<StoreError>);
 }
 
-/// An operation with its caller.
+/// An operation, and the channel for its response.
 pub(crate) struct Write<T, F> {
     weight: usize,
     operation: F,
@@ -71,8 +71,8 @@ where
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
-        // The writer serves everybody: a fault in one operation must not end it. What the operation
-        // had written is rolled back, and nothing else of it is used again.
+        // The writer serves all callers, so a panic in one operation must not end it. What the operation wrote
+        // is rolled back, and its other data is not used again.
         let ran = catch_unwind(AssertUnwindSafe(|| (self.operation)(tx)));
         self.outcome = Some(match ran {
             Ok(Ok(value)) => Ok(value),
@@ -89,12 +89,12 @@ where
             (None, Some(outcome)) => outcome,
             (None, None) => Err(stopped()),
         };
-        // Nobody listens any more where the caller was dropped.
+        // If the caller was dropped, nobody receives the response.
         let _ = self.reply.send(outcome);
     }
 }
 
-/// There is no writer any more.
+/// The error of a call after the writer has stopped.
 pub(crate) fn stopped() -> StoreError {
     StoreError::Unavailable("the writer has stopped".into())
 }

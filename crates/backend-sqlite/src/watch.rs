@@ -1,5 +1,5 @@
-//! Who waits for what, and how they learn of it: by events inside this process, and of other
-//! processes' writes by a poll that runs only while somebody waits.
+//! Wake-ups of receivers and watchers: by events within this process, and by a poll for the writes of other
+//! processes. The poll runs only while somebody waits.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,22 +16,22 @@ use tokio::sync::futures::Notified;
 use crate::SqliteBackend;
 use crate::open;
 
-/// Between two looks at the file's version while others write.
-const POLL_FAST: Duration = Duration::from_millis(100);
+/// Interval between two polls while other processes write.
+const FAST_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// … and while they do not.
-const POLL_SLOW: Duration = Duration::from_millis(250);
+/// Interval between two polls while they do not write.
+const SLOW_POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Looks without news before slowing down.
-const QUIET_LOOKS: u32 = 20;
+/// Number of polls without a change after which the slow interval is used.
+const MAX_QUIET_POLLS: u32 = 20;
 
-/// Wakes those who wait.
+/// Wakes receivers and watchers.
 pub(crate) struct Wakeups {
     hub: Hub,
     arrived: Notify,
     waiting: Mutex<Waiting>,
-    /// Somebody began to wait, or it is all over.
-    stirred: Condvar,
+    /// Signals that a wait has begun, or that the backend is dropped.
+    signal: Condvar,
 }
 
 #[derive(Default)]
@@ -43,7 +43,7 @@ struct Waiting {
 
 struct Watched {
     watchers: usize,
-    /// The revision seen last: `None` before the first look, `Some(None)` for no such job.
+    /// The last known revision: `None` before the first poll, `Some(None)` if there is no such job.
     seen: Option<Option<i64>>,
 }
 
@@ -54,7 +54,7 @@ impl Wakeups {
             hub: Hub::default(),
             arrived: Notify::new(),
             waiting: Mutex::default(),
-            stirred: Condvar::new(),
+            signal: Condvar::new(),
         });
         let shared = wakeups.clone();
         std::thread::Builder::new()
@@ -67,40 +67,40 @@ impl Wakeups {
     /// Ends the polling thread.
     pub(crate) fn stop(&self) {
         self.lock().over = true;
-        self.stirred.notify_all();
+        self.signal.notify_all();
     }
 
-    /// This process has changed `id`.
+    /// Wakes the watchers of `id`, which this process has changed.
     pub(crate) fn changed(&self, id: JobId) {
         self.hub.notify(id);
     }
 
-    /// This process has put something into the queue.
+    /// Wakes the receivers after this process has put a message into the queue.
     pub(crate) fn message_arrived(&self) {
         self.arrived.notify_waiters();
     }
 
-    /// Completes at the next arrival (of any process, as long as a [`Receiving`] is held).
+    /// Completes when the next message arrives (from any process, while a [`Receiving`] is held).
     pub(crate) fn arrival(&self) -> Notified<'_> {
         self.arrived.notified()
     }
 
-    /// Counts as a waiting receiver until dropped.
+    /// Counts a waiting receiver until the returned value is dropped.
     pub(crate) fn receiving(self: &Arc<Self>) -> Receiving {
         let mut waiting = self.lock();
         waiting.receivers += 1;
         drop(waiting);
-        self.stirred.notify_all();
+        self.signal.notify_all();
         Receiving(Arc::downgrade(self))
     }
 
     fn watch(self: &Arc<Self>, id: JobId) -> Box<dyn Watcher> {
-        // The event side first: what happens from here on is seen.
+        // The events are watched first, so that no change from here on is missed.
         let events = self.hub.watch(id, None);
         let mut waiting = self.lock();
         waiting.watched.entry(id).or_insert(Watched { watchers: 0, seen: None }).watchers += 1;
         drop(waiting);
-        self.stirred.notify_all();
+        self.signal.notify_all();
         Box::new(Watching { wakeups: Arc::downgrade(self), id, events })
     }
 
@@ -112,8 +112,8 @@ impl Wakeups {
         let mut connection = None;
         let mut version = None;
         let mut quiet = 0;
-        while self.somebody_waits(&mut version) {
-            // Opened late, and again where the file was out of reach.
+        while self.wait_for_interest(&mut version) {
+            // The connection is opened at the first wait, and again after an error.
             if connection.is_none() {
                 connection = open::read_only(path)
                     .inspect_err(
@@ -122,7 +122,7 @@ impl Wakeups {
                     .ok();
             }
             if let Some(db) = &connection {
-                match self.look(db, version) {
+                match self.check_file(db, version) {
                     Ok(now) if version == Some(now) => quiet += 1,
                     Ok(now) => (version, quiet) = (Some(now), 0),
                     Err(error) => {
@@ -131,30 +131,31 @@ impl Wakeups {
                     }
                 }
             }
-            self.rest(if quiet < QUIET_LOOKS { POLL_FAST } else { POLL_SLOW });
+            self.sleep(if quiet < MAX_QUIET_POLLS { FAST_POLL_INTERVAL } else { SLOW_POLL_INTERVAL });
         }
     }
 
-    /// Sleeps while nobody waits; false at the end. After a sleep the version known is too old to
-    /// compare with: whoever came meanwhile is told to look once.
-    fn somebody_waits(&self, version: &mut Option<i64>) -> bool {
+    /// Sleeps while nobody waits. Returns false when the backend is dropped. After a sleep the known version is
+    /// too old to compare with, so the next poll wakes everybody once.
+    fn wait_for_interest(&self, version: &mut Option<i64>) -> bool {
         let mut waiting = self.lock();
         while !waiting.over && waiting.receivers == 0 && waiting.watched.is_empty() {
             *version = None;
-            waiting = self.stirred.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self.signal.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         !waiting.over
     }
 
-    fn rest(&self, pause: Duration) {
+    fn sleep(&self, pause: Duration) {
         let waiting = self.lock();
         let over = |waiting: &mut Waiting| !waiting.over;
-        drop(self.stirred.wait_timeout_while(waiting, pause, over));
+        drop(self.signal.wait_timeout_while(waiting, pause, over));
     }
 
-    /// Compares the file's version with the one known; if it moved, wakes whom it concerns.
-    fn look(&self, db: &Connection, known: Option<i64>) -> rusqlite::Result<i64> {
-        // The version first: what is written between here and the reads below shows next time.
+    /// Compares the file's version with the known one. If it has changed, wakes the receivers and the watchers
+    /// of changed jobs.
+    fn check_file(&self, db: &Connection, known: Option<i64>) -> rusqlite::Result<i64> {
+        // The version is read first: the next poll finds what is written between here and the reads below.
         let version = db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if known == Some(version) {
             return Ok(version);
@@ -177,7 +178,6 @@ impl Wakeups {
     }
 }
 
-/// A receiver that waits.
 pub(crate) struct Receiving(Weak<Wakeups>);
 
 impl Drop for Receiving {

@@ -1,9 +1,9 @@
-//! The one writer: a thread with the writing connection, and group commit.
+//! The writer: one thread with the writing connection, and group commit.
 //!
-//! Every request that waits when the thread turns to its channel runs in one transaction and shares
-//! one flush of the log; answers go out after the commit. Requests do not sink each other: an
-//! operation whose answer is an error has written nothing, and where SQLite itself stops one (no
-//! room left), the transaction is rolled back and each runs again on its own.
+//! All requests that wait when the thread reads its channel run in one transaction and share one flush of the
+//! log. Responses are sent after the commit. A failed request does not make others fail: an operation that
+//! returns an error has written nothing. If SQLite stops an operation (the disk is full), the transaction is
+//! rolled back and each request runs again on its own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use crate::task::{Effects, Task, Write, stopped};
 use crate::upkeep::Upkeep;
 use crate::watch::Wakeups;
 
-/// Longest wait for requests that are likely to come (see [`Pace`]).
-const LONGEST_GATHER: Duration = Duration::from_millis(2);
+/// Longest wait for requests that are likely to arrive (see [`Pace`]).
+const MAX_GATHER_TIME: Duration = Duration::from_millis(2);
 
-/// Pause between tries while another process writes.
-const BUSY_PAUSE: Duration = Duration::from_micros(500);
+/// Pause between two tries while another process writes.
+const BUSY_RETRY_INTERVAL: Duration = Duration::from_micros(500);
 
-/// Requests that wait for the writer, at most. Callers beyond that wait until there is room.
+/// Most requests that wait for the writer. Further callers wait until there is room.
 const MAX_WAITING: usize = 8192;
 
-/// Takes requests to write. Cheap to clone.
+/// Sends requests to the writer. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Writer {
     requests: Sender<Box<dyn Task>>,
@@ -63,11 +63,11 @@ impl Writer {
         Ok(Self { requests, room: Arc::new(Semaphore::new(MAX_WAITING)) })
     }
 
-    /// Runs `operation` in the next transaction and returns its answer once that is durable.
+    /// Runs `operation` in the next transaction and returns its response once that is durable.
     ///
-    /// The operation either writes nothing and returns [`Fault::Answer`], or succeeds, or passes
-    /// SQLite's error on; it may run again after a rollback. It is carried out even where the
-    /// caller stops waiting. `weight` is about the number of records it writes.
+    /// The operation either writes nothing and returns [`Fault::Answer`], or succeeds, or returns the error of
+    /// SQLite. It may run again after a rollback, and it runs even if the caller is dropped. `weight` is about
+    /// the number of records that it writes.
     pub(crate) async fn write<T, F>(&self, weight: usize, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -78,7 +78,7 @@ impl Writer {
         answer.await.map_err(|_| stopped())?
     }
 
-    /// As [`Writer::write`], for those who do not wait for the answer.
+    /// As [`Writer::write`], for callers that do not wait for the response.
     pub(crate) fn begin<T, F>(
         &self,
         weight: usize,
@@ -95,9 +95,9 @@ impl Writer {
     }
 }
 
-/// How long to wait for a group to fill. Callers that wait for their answers come back together
-/// right after it: a commit that began with the first of them would leave the others for the next.
-/// So as many as the groups had lately are waited for, a fraction of what a commit takes.
+/// Decides how long to wait for a group to fill. Callers that wait for a response send their next requests
+/// right after it. A commit that begins with the first of these would leave the others for the next commit. So
+/// the writer waits for as many requests as recent groups had, but only for a fraction of the time of a commit.
 #[derive(Default)]
 struct Pace {
     expected: usize,
@@ -107,11 +107,11 @@ struct Pace {
 impl Pace {
     fn learn(&mut self, size: usize, took: Duration) {
         self.expected = size.max(self.expected - self.expected.div_ceil(4).min(self.expected));
-        self.window = (took / 2).min(LONGEST_GATHER);
+        self.window = (took / 2).min(MAX_GATHER_TIME);
     }
 }
 
-/// Whether a rolled-back group may run again one by one.
+/// Why a group was rolled back, which decides whether its requests run again one by one.
 enum Stopped {
     /// SQLite stopped one of the operations.
     Within(rusqlite::Error),
@@ -242,21 +242,23 @@ impl Writing {
         }
     }
 
-    /// Takes the write lock. SQLite's own waiting grows to 100 ms a try, with which two busy
-    /// processes starve each other; this one asks more often.
+    /// Takes the write lock. SQLite's own wait grows to 100 ms between tries, so that one of two busy processes
+    /// gets no turn. This loop tries more often.
     fn begin(&self) -> rusqlite::Result<()> {
         let deadline = Instant::now() + self.patience;
         loop {
             let begun = self.db.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
             match begun {
-                Err(error) if is_busy(&error) && Instant::now() < deadline => std::thread::sleep(BUSY_PAUSE),
+                Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                    std::thread::sleep(BUSY_RETRY_INTERVAL)
+                }
                 begun => return begun.map(|_| ()),
             }
         }
     }
 
     fn roll_back(&self) {
-        // On some errors SQLite has done so already.
+        // After some errors SQLite has already rolled back.
         if !self.db.is_autocommit()
             && let Err(error) = self.db.execute_batch("ROLLBACK")
         {
@@ -271,7 +273,7 @@ mod tests {
     use crate::open::prepare;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn an_operation_that_panics_sinks_no_other() {
+    async fn a_panic_in_one_operation_does_not_stop_others() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pssp.db");
         let options = Options::default();
@@ -284,7 +286,7 @@ mod tests {
         };
         let bad = |tx: &mut Tx<'_>| {
             tx.db.execute("UPDATE health SET pinged = pinged + 100", [])?;
-            panic!("a fault of ours")
+            panic!("an error in the operation")
         };
         let (first, broken, last) = (ping(1), writer.begin::<(), _>(1, bad).unwrap(), ping(2));
         assert!(matches!(broken.await.unwrap(), Err(StoreError::Refused(_))));

@@ -7,12 +7,12 @@ use pssp_jobs::{Backend, Clock};
 
 use crate::OpenError;
 
-/// The backend reads the URL itself. Credentials are not in it.
+/// Opens the backend, which parses the URL itself. The URL has no credentials.
 pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     Ok(Backend::of(AwsBackend::open(url, clock, Options::default()).await?))
 }
 
-/// The same without asking table and queue.
+/// The same without a call to the table and the queue.
 pub(crate) async fn connect(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     Ok(Backend::of(pssp_backend_aws::connect(url, clock, Options::default()).await?))
 }

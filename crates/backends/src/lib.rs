@@ -1,4 +1,4 @@
-//! Opens the backend that a URL names: the one place that knows them all.
+//! Opens the backend of a URL. This is the only crate that knows all backends.
 //!
 //! | URL | backend |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | `aws://<table>?queue=<queue URL>&region=eu-central-1` | one DynamoDB table and one SQS queue |
 //! | `memory:` | this process' memory: for trying things out, gone at exit |
 //!
-//! Which ones are built in is a matter of cargo features; [`SCHEMES`] lists them.
+//! Cargo features decide which backends are built in; [`SCHEMES`] lists them.
 
 #[cfg(feature = "aws")]
 mod aws;
@@ -23,12 +23,12 @@ use pssp_common::Backoff;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::{Backend, Clock, StoreError};
 
-/// One scheme that this build knows.
+/// A URL scheme that this build knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scheme {
-    /// What stands before the colon.
+    /// The text before the colon.
     pub name: &'static str,
-    /// An example to show.
+    /// An example of a URL.
     pub example: &'static str,
 }
 
@@ -45,7 +45,7 @@ pub const SCHEMES: &[Scheme] = &[
     Scheme { name: "memory", example: "memory:" },
 ];
 
-/// Schemes of pssp that a build may lack.
+/// Schemes of pssp that may be missing in a build.
 const ELSEWHERE: &[&str] = &["sqlite", "redis", "rediss", "aws"];
 
 /// Why a backend could not be opened. The text never holds the URL itself: it may carry a password.
@@ -58,10 +58,10 @@ pub enum OpenError {
     /// A backend that this build does not include.
     #[error("{0}: is not in this build, which has {known}", known = known())]
     NotBuilt(String),
-    /// The scheme is known and the rest does not fit it; says what is expected.
+    /// The scheme is known, but the rest of the URL is not valid. Says what is expected.
     #[error("{0}")]
     Malformed(String),
-    /// The backend itself.
+    /// An error of the backend.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -70,10 +70,10 @@ fn known() -> String {
     SCHEMES.iter().map(|scheme| scheme.example).collect::<Vec<_>>().join(", ")
 }
 
-/// Opens the backend that `url` names. `clock` decides when messages come due.
+/// Opens the backend of `url`. The clock decides when messages are due.
 ///
 /// # Errors
-/// [`OpenError`], with what to do about it in its text.
+/// [`OpenError`]; its text contains the remedy.
 pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     let url = url.trim();
     let Some((scheme, rest)) = url.split_once(':') else {
@@ -100,11 +100,11 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError
     }
 }
 
-/// Opens the backend without a call where that can be: on Lambda, where the time to the first answer counts and
-/// what is wrong shows at the first call as well. Others are opened as by [`open`].
+/// Opens the backend without any call where possible. On Lambda the time to the first response matters, and
+/// errors show at the first call as well. Other backends are opened as by [`open`].
 ///
 /// # Errors
-/// [`OpenError`], with what to do about it in its text.
+/// [`OpenError`]; its text contains the remedy.
 pub async fn open_lazily(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     #[cfg(feature = "aws")]
     if url.trim().starts_with("aws:") {
@@ -113,14 +113,14 @@ pub async fn open_lazily(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, Op
     open(url, clock).await
 }
 
-/// First and longest wait between tries of [`open_when_there`].
+/// First and longest wait between two tries of [`open_when_there`].
 const WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 /// Opens the backend, and waits for one that cannot be reached yet: a server that starts before its
 /// store need not be restarted. Waits without limit; drop the future to stop.
 ///
 /// # Errors
-/// [`OpenError`], where waiting will not help.
+/// [`OpenError`], if waiting does not help.
 pub async fn open_when_there(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     let mut waits = Backoff::new(WAIT.0, WAIT.1);
     let mut waited = false;
@@ -147,7 +147,7 @@ pub async fn open_when_there(url: &str, clock: Arc<dyn Clock>) -> Result<Backend
 /// error.
 ///
 /// # Errors
-/// [`OpenError`], with what to do about it in its text.
+/// [`OpenError`]; its text contains the remedy.
 pub async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     #[cfg(feature = "sqlite")]
     if let Some(rest) = url.trim().strip_prefix("sqlite:") {

@@ -7,7 +7,7 @@ use pssp_jobs::{Backend, Clock};
 
 use crate::OpenError;
 
-/// The backend reads the URL itself, and names none of its secrets.
+/// Opens the backend, which parses the URL itself. Its errors contain no secrets.
 pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     Ok(Backend::of(RedisBackend::open(url, clock, Options::default()).await?))
 }

@@ -9,13 +9,13 @@ use crate::OpenError;
 
 pub(crate) async fn open(rest: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     let (path, options) = parse(rest)?;
-    // It may wait for the disk, or for another process.
+    // Opening may wait for the disk or for another process.
     let opening = tokio::task::spawn_blocking(move || SqliteBackend::open(path, clock, options));
     let sqlite = opening.await.map_err(|error| StoreError::Unavailable(error.into()))??;
     Ok(Backend::of(sqlite))
 }
 
-/// Refuses an address whose file is not there.
+/// Refuses a URL whose file does not exist.
 pub(crate) fn exists(rest: &str) -> Result<(), OpenError> {
     let (path, _) = parse(rest)?;
     if std::path::Path::new(&path).is_file() {
@@ -24,7 +24,7 @@ pub(crate) fn exists(rest: &str) -> Result<(), OpenError> {
     Err(OpenError::Malformed(format!("there is no file {path}: name the one that the service uses")))
 }
 
-/// `path`, `//path` (relative) or `///path` (absolute), then options behind a `?`.
+/// Parses `path`, `//path` (relative) or `///path` (absolute), and the options after `?`.
 fn parse(rest: &str) -> Result<(String, Options), OpenError> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = path.strip_prefix("//").unwrap_or(path);

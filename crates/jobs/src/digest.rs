@@ -1,24 +1,24 @@
 //! Digests of several fields: of a request (idempotency keys) and of what a result depends on ([`ResultKey`]).
 //!
-//! Their bytes are stored, so what a digest is made of stays as it is.
+//! Digests are stored, so the input of a digest never changes.
 //!
 //! [`ResultKey`]: crate::ResultKey
 
 use sha2::{Digest as _, Sha256};
 
-/// SHA-256 over fields, each with its length before it: two lists of fields have the same digest if and only
-/// if they are the same (`a`, `bc` is not `ab`, `c`).
+/// SHA-256 over fields, each preceded by its length. Two lists of fields have the same digest if and only if
+/// they are equal: `a`, `bc` and `ab`, `c` differ.
 #[derive(Debug, Clone)]
 pub struct FieldDigest(Sha256);
 
 impl FieldDigest {
-    /// A digest whose first field is `purpose`, which keeps digests of different things apart.
+    /// A digest whose first field is `purpose`, so that digests for different purposes differ.
     #[must_use]
     pub fn of(purpose: &str) -> Self {
         Self(Sha256::new()).bytes(purpose)
     }
 
-    /// A digest that begins with `purpose` itself, without a length.
+    /// A digest that starts with the bytes of `purpose`, without a length.
     #[must_use]
     pub fn with_prefix(purpose: &str) -> Self {
         Self(Sha256::new_with_prefix(purpose))
@@ -40,7 +40,7 @@ impl FieldDigest {
         self
     }
 
-    /// Adds a field that may be missing: whether it is there, then the field if it is.
+    /// Adds an optional field: a flag whether it is there, then the field itself.
     #[must_use]
     pub fn optional(self, text: Option<&str>) -> Self {
         match text {

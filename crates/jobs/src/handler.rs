@@ -1,4 +1,4 @@
-//! What a host and a worker function agree on: room for a message, and what becomes of it.
+//! The interface between a host and a worker function: slots for messages, and how a message is settled.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::message::Message;
 use crate::ports::Record;
 
-/// What becomes of a message; the host turns it into acknowledge or retry.
+/// How a message is settled. The host acknowledges or retries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// Done: delete the message.
+    /// The message is done: delete it.
     Ack,
-    /// The job's last transition has settled the message already
+    /// The last transition of the job has already settled the message
     /// ([`Capabilities::settles_messages`](crate::Capabilities::settles_messages)).
     Settled,
-    /// Not now: deliver it again after this time.
+    /// The message cannot be handled now: deliver it again after this time.
     Retry {
         /// How long to wait.
         after: Duration,
     },
-    /// Not for us and never will be (no such job, undecodable): delete it and count it.
+    /// The message is of no use (no such job, or not decodable): delete it and count it.
     Discard,
 }
 
-/// Room for one message: a worker claims a job only while it holds one. Dropping it makes the room free.
+/// Capacity for one message. A worker claims a job only while it holds a slot. Dropping the slot frees it.
 #[derive(Debug, Default)]
 pub struct Slot {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Slot {
-    /// A slot that counts against a semaphore.
+    /// A slot that holds a permit of a semaphore.
     #[must_use]
     pub const fn new(permit: OwnedSemaphorePermit) -> Self {
         Self { _permit: Some(permit) }
     }
 
-    /// A slot that counts against nothing.
+    /// A slot without a semaphore.
     #[must_use]
     pub const fn unlimited() -> Self {
         Self { _permit: None }
@@ -50,13 +50,12 @@ impl Slot {
 /// Must be idempotent, since delivery is at least once.
 #[async_trait]
 pub trait Handler: Send + Sync {
-    /// Waits until there is room for a message, and takes it: at least one slot, and at most `max`
-    /// (at least 1). The host receives no more messages than it has slots.
+    /// Waits until a message can be handled, and returns at least one slot and at most `max` (at least 1). The
+    /// host receives no more messages than it has slots.
     async fn reserve(&self, max: usize) -> Vec<Slot>;
 
-    /// Handles one message to the end, and returns what becomes of it. `record` is the job as it stood
-    /// when the message was taken, where the queue brought it. Never fails: what goes wrong is a
-    /// [`Disposition`] and a log line. The slot is free again as soon as another job may be claimed,
-    /// which can be before this returns.
+    /// Handles one message and returns how it is settled. `record` is the job as it was when the message was
+    /// received, where the queue returns it. This never fails: an error becomes a [`Disposition`] and a log
+    /// line. The slot is dropped as soon as another job may be claimed, which can be before this returns.
     async fn handle(&self, message: Message, record: Option<Box<Record>>, slot: Slot) -> Disposition;
 }

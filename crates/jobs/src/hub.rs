@@ -1,4 +1,5 @@
-//! Wake-ups inside one process: the event half of [`JobWatch`](crate::JobWatch), for backends to build on.
+//! Wake-ups within one process: the events of [`JobWatch`](crate::JobWatch), for the implementation of
+//! backends.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,22 +11,22 @@ use tokio::sync::watch;
 use crate::id::JobId;
 use crate::ports::Watcher;
 
-/// Knows who watches which job.
+/// The watchers of each job.
 #[derive(Debug, Clone, Default)]
 pub struct Hub {
     topics: Arc<Mutex<HashMap<JobId, watch::Sender<()>>>>,
 }
 
 impl Hub {
-    /// Tells the watchers of `id` that it may have changed.
+    /// Wakes the watchers of `id`, because the job may have changed.
     pub fn notify(&self, id: JobId) {
         if let Some(topic) = self.lock().get(&id) {
             topic.send_replace(());
         }
     }
 
-    /// Watches `id`; where changes by other processes make no event here, `poll` says how often to
-    /// wake up in any case.
+    /// Watches `id`. `poll` is the longest time between two wake-ups; it is needed where other processes can
+    /// change the job without an event here.
     #[must_use]
     pub fn watch(&self, id: JobId, poll: Option<Duration>) -> Box<dyn Watcher> {
         let receiver = self.lock().entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
@@ -52,7 +53,7 @@ impl Watcher for HubWatcher {
         };
         let event = receiver.changed();
         match self.poll {
-            // A closed channel cannot be: this watcher keeps the topic alive.
+            // The channel cannot be closed, because this watcher holds the sender's entry.
             None => drop(event.await),
             Some(poll) => drop(tokio::time::timeout(poll, event).await),
         }

@@ -1,4 +1,4 @@
-//! Identifiers: of jobs, of batches, and of who owns them.
+//! Identifiers of jobs and batches, and owners.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use uuid::{ContextV7, Uuid};
 
 use crate::time::Timestamp;
 
-/// A text that is no UUID.
+/// A text that is not a UUID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a job or batch id: expected a UUID such as 0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de")]
 pub struct BadId(String);
@@ -21,13 +21,13 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A fresh id for something created at `now`. Within one process ids made later sort later.
+            /// A fresh id for an object that is created at `now`. Within one process a later id is greater.
             #[must_use]
             pub fn new(now: Timestamp) -> Self {
                 Self(uuid_v7(now))
             }
 
-            /// The smallest id that something created at `at` can have: the bound of a range of times.
+            /// The smallest id of an object that is created at `at`: the bound of a range of times.
             #[must_use]
             pub fn lower_bound(at: Timestamp) -> Self {
                 let ms = u64::try_from(at.as_millis()).unwrap_or(0);
@@ -51,7 +51,7 @@ macro_rules! id {
             type Err = BadId;
 
             fn from_str(text: &str) -> Result<Self, BadId> {
-                // Bounded before it is echoed in an error.
+                // The text is cut before it is shown in an error.
                 let shown = || BadId(text.chars().take(64).collect());
                 Uuid::parse_str(text.trim()).map(Self).map_err(|_| shown())
             }
@@ -82,7 +82,7 @@ fn uuid_v7(now: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(&*CONTEXT, ms / 1000, nanos))
 }
 
-/// Who a job belongs to: the name of an API key, or [`Owner::public`] where the service asks for none.
+/// The owner of a job: the name of an API key, or [`Owner::public`] on a service without keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Owner(String);
@@ -94,7 +94,7 @@ impl Owner {
         Self(name.into())
     }
 
-    /// Everybody: the owner of jobs on a service without API keys.
+    /// The owner of all jobs on a service without API keys.
     #[must_use]
     pub fn public() -> Self {
         Self::new("public")

@@ -1,13 +1,12 @@
-//! Intake: from what a caller sends to a job to be submitted.
+//! Intake: makes a job that can be submitted from the request of a caller.
 //!
-//! Every way in goes through this module: the routes of the API, the events of other systems and the command
-//! line. So the same text is read, checked and named in the same way, and refused in the same words,
-//! wherever it comes from.
+//! The routes of the API, the events of other systems and the command line all use this module. So the same
+//! text is parsed, checked, named and refused in the same way, wherever it comes from.
 //!
-//! - [`Rules`]: what is accepted; [`Rules::job`] takes one sequence, [`Rules::batch`] and [`Rules::list`] many
+//! - [`Rules`]: the limits; [`Rules::job`] takes one sequence, [`Rules::batch`] and [`Rules::list`] take many
 //! - [`Records`]: the records of a FASTA input one by one
-//! - [`Intake`]: the rules with the pause that an operator may set ([`NoticeCache`])
-//! - [`gunzip`]: unpacks what is sent as gzip
+//! - [`Intake`]: the rules together with the notice that may pause intake ([`NoticeCache`])
+//! - [`gunzip`]: decompresses gzip
 
 mod batch;
 mod error;
@@ -30,49 +29,49 @@ use crate::digest::FieldDigest;
 use crate::job::Request;
 use crate::service::{Jobs, NewJob};
 
-/// Bytes of a FASTA record that are kept for each residue: blanks, numbering and line ends included.
+/// Bytes of a FASTA record that are kept for each residue, including blanks, numbering and line ends.
 const BYTES_PER_RESIDUE: usize = 16;
 
-/// What is accepted.
+/// The limits on requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// The most residues of a sequence.
+    /// Most residues in a sequence.
     pub max_residues: usize,
-    /// The most records of a batch.
+    /// Most records in a batch.
     pub max_records: usize,
 }
 
-/// One sequence as it came.
+/// One sequence as the caller sent it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
-    /// The name that the caller gives; without one, that of the FASTA header, if there is one.
+    /// The name that the caller gives. If it is missing, the name in the FASTA header is used, if there is one.
     pub name: Option<String>,
-    /// The text: bare residues or a FASTA record.
+    /// The text: residues alone, or a FASTA record.
     pub input: Vec<u8>,
     /// Whether a sequence that looks like nucleotides is accepted.
     pub force: bool,
 }
 
-/// A job ready to be submitted, and the digest of the request.
+/// A job that can be submitted, and the digest of its request.
 #[derive(Debug, Clone)]
 pub struct ParsedJob {
     /// The job.
     pub job: NewJob,
-    /// Digest of name, text and options as they came, for an idempotency key.
+    /// Digest of name, text and options as the caller sent them, for an idempotency key.
     pub digest: [u8; 32],
 }
 
-/// The rules, and the notice by which an operator may pause intake: one for a process.
+/// The rules, and the notice by which an operator may pause intake. There is one for each process.
 #[derive(Debug)]
 pub struct Intake {
-    /// What is accepted.
+    /// The limits.
     pub rules: Rules,
     /// The operator's notice.
     pub notices: NoticeCache,
 }
 
 impl Intake {
-    /// An intake with these rules that has read no notice yet.
+    /// An intake with these rules. It has not read the notice yet.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self { rules, notices: NoticeCache::default() }
@@ -92,13 +91,13 @@ impl Intake {
 }
 
 impl Rules {
-    /// How a sequence is cleaned.
+    /// The options for cleaning a sequence.
     #[must_use]
     pub const fn clean(&self, force: bool) -> CleanOptions {
         CleanOptions { max_residues: self.max_residues, force }
     }
 
-    /// Bytes of a FASTA record that are kept.
+    /// Most bytes of a FASTA record that are kept.
     fn record_bytes(&self) -> usize {
         self.max_residues.saturating_mul(BYTES_PER_RESIDUE).max(MAX_RECORD_BYTES)
     }
@@ -122,7 +121,7 @@ fn new_job(name: Option<String>, input: Vec<u8>, cleaned: Cleaned) -> NewJob {
     NewJob { name, request: Request::new(text(input), sequence, edits), warnings }
 }
 
-/// The input as text. The cleaner accepts nothing but UTF-8, so nothing is replaced.
+/// The input as text. The cleaner accepts only UTF-8, so no byte is replaced.
 fn text(input: Vec<u8>) -> String {
     String::from_utf8(input).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -1,7 +1,7 @@
-//! A job and its life: what is recorded of it, and how it moves from state to state.
+//! A job: its record, and how it moves from state to state.
 //!
 //! - [`record`]: [`Job`] (head and status), [`Request`] (the input), and what they are made of
-//! - [`transition`]: pure functions from one [`Job`] to the next; the state diagram stands there
+//! - [`transition`]: pure functions from one [`Job`] to the next
 
 pub mod record;
 pub mod transition;

@@ -1,17 +1,17 @@
-//! Jobs: what they are, how they change state, where they may be kept, and what is promised.
+//! Jobs: their records and states, the ports to a store and a queue, and the promises of every backend.
 //!
-//! - [`intake`]: from what a caller sends to a job to be submitted, the same on every way in
+//! - [`intake`]: makes a job that can be submitted from the request of a caller
 //! - [`job`]: [`Job`] and its states; transitions are pure functions that take the time
 //! - [`policy`]: bounds on attempts, leases, back-off and time to live
 //! - [`api_key`]: who may call
-//! - [`ports`]: the contracts that a backend fulfils ([`JobStore`], [`JobQueue`], [`JobReceiver`], …)
-//! - [`reuse`]: when the result of one job answers another
+//! - [`ports`]: the interfaces that a backend implements ([`JobStore`], [`JobQueue`], [`JobReceiver`], …)
+//! - [`reuse`]: when the result of one job is reused for another
 //! - [`service`]: the use cases over those ports ([`Jobs`]): submit, claim, finish, cancel, sweep, …
 //! - [`memory`]: the in-memory backend for tests
 //! - `contract`: the promises as named cases that every backend runs (feature `testing`)
 //!
-//! Nothing here reads the clock, the environment or a random device on its own: time comes from a
-//! [`Clock`], and only the edges ([`service`]) draw ids and jitter.
+//! This crate does not read the system clock or the environment by itself. Time comes from a [`Clock`], and
+//! only [`service`] draws random ids and jitter.
 
 pub mod api_key;
 pub mod batch;

@@ -1,5 +1,5 @@
-//! The in-memory backend: for tests, and the shortest example of one. It keeps every promise but
-//! survival of its process, and passes the whole contract suite.
+//! The in-memory backend: for tests, and as the shortest example of a backend. It keeps every promise except
+//! that its data does not survive the process. It passes the whole contract suite.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,10 +25,10 @@ use crate::ports::{
 use crate::reuse::ResultKey;
 use crate::time::{Clock, Timestamp};
 
-/// How often a waiting receiver looks whether a delayed message has come due.
+/// How often a waiting receiver checks whether a delayed message is due.
 const RECEIVE_POLL: Duration = Duration::from_millis(20);
 
-/// Everything in one process' memory.
+/// A backend that keeps everything in the memory of one process.
 pub struct MemoryBackend {
     clock: Arc<dyn Clock>,
     hub: Hub,
@@ -61,13 +61,13 @@ struct Entry {
 }
 
 impl MemoryBackend {
-    /// An empty one. The clock decides when messages come due.
+    /// An empty backend. The clock decides when messages are due.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, hub: Hub::default(), arrived: Notify::new(), tables: Mutex::default() }
     }
 
-    /// Puts a raw body into the queue, as a foreign sender would.
+    /// Puts a raw body into the queue, as a foreign sender does.
     pub fn inject(&self, body: &str) {
         self.tables().enqueue(body.to_owned(), self.clock.now());
         self.arrived.notify_waiters();
@@ -111,7 +111,7 @@ impl Tables {
         self.queue.insert(self.next_entry, Entry { body, visible_at, receives: 0, receipt: 0 });
     }
 
-    /// The entry that a receipt still owns.
+    /// The entry that a receipt still holds.
     fn owned(&mut self, receipt: &Receipt) -> Option<(u64, &mut Entry)> {
         let (key, token) = receipt.token().split_once('/')?;
         let (key, token): (u64, u64) = (key.parse().ok()?, token.parse().ok()?);
@@ -179,13 +179,13 @@ impl Tables {
         Ok(())
     }
 
-    /// How many records there are of the kinds that expire.
+    /// Number of records of the kinds that expire.
     fn records(&self) -> usize {
         let keys = self.job_keys.len() + self.batch_keys.len();
         self.jobs.len() + self.batches.len() + keys + self.dead.len()
     }
 
-    /// Removes the messages of a job.
+    /// Deletes the messages of a job.
     fn unqueue(&mut self, id: JobId) {
         let body = Message::new(id).encode();
         self.queue.retain(|_, e| e.body != body);

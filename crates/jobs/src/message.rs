@@ -1,10 +1,10 @@
-//! What travels through the queue.
+//! The messages of the queue.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::JobId;
 
-/// A hint that a job may be ready to run. It carries no truth: the record decides.
+/// A hint that a job may be ready to run. The message does not decide anything: the record of the job does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Version of this form. Fields may be added without a new version: a reader skips those that it does not know.
@@ -31,7 +31,7 @@ impl From<Version> for u32 {
     }
 }
 
-/// A message body that is not ours, or from a version that we do not know.
+/// A body that is not a message of this queue, or has a version that is not known.
 #[derive(Debug, thiserror::Error)]
 #[error("undecodable message: {0}")]
 pub struct Undecodable(#[from] serde_json::Error);
@@ -43,7 +43,7 @@ impl Message {
         Self { v: Version, job }
     }
 
-    /// The body as sent: compact JSON, `{"v":1,"job":"<uuid>"}`.
+    /// The body: compact JSON, `{"v":1,"job":"<uuid>"}`.
     #[must_use]
     pub fn encode(&self) -> String {
         format!(r#"{{"v":1,"job":"{}"}}"#, self.job)
@@ -52,7 +52,7 @@ impl Message {
     /// Reads a body.
     ///
     /// # Errors
-    /// If it is not such JSON; the caller moves it to the dead letters and acknowledges it.
+    /// If the body is not such JSON. The caller moves it to the dead letters and acknowledges it.
     pub fn decode(body: &str) -> Result<Self, Undecodable> {
         Ok(serde_json::from_str(body)?)
     }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    /// An old worker meets messages of a new release while both run.
+    /// During an update an old worker receives messages of the new release.
     #[test]
     fn a_field_of_a_later_release_is_skipped() {
         let message = Message::new(JobId::new(Timestamp::from_millis(1)));

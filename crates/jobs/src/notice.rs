@@ -1,4 +1,4 @@
-//! The outage notice: what an operator tells everybody, and whether new jobs are taken meanwhile.
+//! The outage notice: a text that an operator shows to all users, and whether it pauses the intake of new jobs.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::time::Timestamp;
 /// Longest text, in bytes.
 pub const MAX_TEXT: usize = 2_000;
 
-/// How much it matters.
+/// How important a notice is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Good to know.
+    /// Information only.
     #[default]
     Info,
-    /// Something will not work as usual.
+    /// Some function is limited.
     Warning,
-    /// Something does not work.
+    /// Some function is not available.
     Critical,
 }
 
@@ -47,21 +47,21 @@ impl FromStr for Level {
     }
 }
 
-/// One notice. There is at most one at a time; a new one takes the place of the old.
+/// One notice. There is at most one at a time: a new notice replaces the old one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// What to tell.
+    /// The text to show.
     pub text: String,
-    /// How much it matters.
+    /// How important it is.
     #[serde(default)]
     pub level: Level,
-    /// When what it tells of begins; at once if not given. It is shown before that, too.
+    /// When the announced event begins; at once if this is missing. The notice is shown before that, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
-    /// When it is over and no longer shown; when cleared if not given.
+    /// When the notice ends and is no longer shown; if this is missing, when it is cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// Whether no new jobs are taken between `from` and `until`. Reads go on, and so do workers.
+    /// Whether no new jobs are accepted between `from` and `until`. Reads and workers continue.
     #[serde(default)]
     pub pause_intake: bool,
 }
@@ -69,19 +69,19 @@ pub struct Notice {
 /// A notice that cannot be posted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadNotice {
-    /// Nothing to tell.
+    /// The text is empty.
     #[error("a notice needs a text")]
     Empty,
-    /// Too much to tell.
+    /// The text is too long. Holds its length in bytes.
     #[error("the text of a notice has {0} bytes; at most {MAX_TEXT} are shown")]
     TooLong(usize),
-    /// It ends before it begins, or has ended.
+    /// The end is before the beginning, or is in the past.
     #[error("the notice would be over at {0}, before it begins")]
     Over(Timestamp),
 }
 
 impl Notice {
-    /// Refuses what would not tell anything.
+    /// Checks that the notice can be posted at `now`.
     ///
     /// # Errors
     /// [`BadNotice`].
@@ -100,13 +100,13 @@ impl Notice {
         }
     }
 
-    /// Whether its time has passed at `now`.
+    /// Whether the notice has ended at `now`.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
 
-    /// If no new jobs are taken at `now`: how long that lasts, where it is known.
+    /// `Some` if no new jobs are accepted at `now`. Holds the remaining time, if it is known.
     #[must_use]
     pub fn pause(&self, now: Timestamp) -> Option<Option<Duration>> {
         let begun = self.from.is_none_or(|from| from <= now);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_tell_nothing_is_refused() {
+    fn an_empty_or_ended_notice_is_refused() {
         assert_eq!(notice(None, None).check(at(5)), Ok(()));
         assert_eq!(notice(None, Some(5)).check(at(5)), Err(BadNotice::Over(at(5))));
         assert_eq!(notice(Some(9), Some(9)).check(at(5)), Err(BadNotice::Over(at(9))));

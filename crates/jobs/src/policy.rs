@@ -1,27 +1,27 @@
-//! Bounds: how often, how long, how far apart.
+//! Bounds on attempts, leases, waits and lifetimes.
 
 use std::time::Duration;
 
-/// The longest delay a message may be sent with (that of SQS, the strictest queue).
+/// The longest delay of a message: the limit of SQS, the strictest queue.
 pub const MAX_DELAY: Duration = Duration::from_mins(15);
 
-/// How far apart the clocks of two machines may be. What was written further ahead than this was
+/// The largest difference between the clocks of two machines. A time further in the future than this was
 /// written before the clock jumped back.
 pub const MAX_SKEW: Duration = Duration::from_secs(10);
 
-/// How jobs are retried, leased and forgotten. Validated once at start ([`Policy::check`]).
+/// How jobs are retried, leased and deleted. Checked once at start ([`Policy::check`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// After so many failed attempts a job is `failed`.
+    /// A job is `failed` after this many failed attempts.
     pub max_failures: u32,
-    /// After so many attempts whose worker was lost a job is `failed`. Counted apart: a job that kills
-    /// its worker must not be tried as often as one that only fails.
+    /// A job is `failed` after this many attempts whose worker was lost. The limit is separate, because a job
+    /// that crashes its worker must not be tried as often as one that only fails.
     pub max_lost_workers: u32,
-    /// How long a claim holds without a heartbeat.
+    /// How long a lease lasts without a heartbeat.
     pub lease: Duration,
-    /// How often a worker extends the lease of what it runs.
+    /// How often a worker extends the lease of its job.
     pub heartbeat: Duration,
-    /// Wait before the second attempt; doubles with each further one.
+    /// Wait before the second attempt. It doubles with each further attempt.
     pub backoff_base: Duration,
     /// Longest wait between attempts.
     pub backoff_cap: Duration,
@@ -29,8 +29,8 @@ pub struct Policy {
     pub ttl: Duration,
     /// How long an idempotency key is kept.
     pub key_ttl: Duration,
-    /// How long after a job could have been started its message is taken for lost and sent again.
-    /// Never shorter than [`crate::Capabilities::resend_after`] of the backend in use.
+    /// How long after its start time a submitted job is taken to have lost its message, which is then sent
+    /// again. Never shorter than [`crate::Capabilities::resend_after`] of the backend.
     pub resend_after: Duration,
 }
 
@@ -50,10 +50,10 @@ impl Default for Policy {
     }
 }
 
-/// A policy under which jobs would be run twice or never.
+/// A policy under which jobs would run twice or never.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadPolicy {
-    /// A single late heartbeat would lose the lease.
+    /// A single late heartbeat would lose the lease. Both times are in milliseconds.
     #[error("the lease ({lease_ms} ms) must be longer than twice the heartbeat ({heartbeat_ms} ms)")]
     LeaseTooShort {
         /// The lease.
@@ -91,8 +91,8 @@ impl Policy {
         Ok(())
     }
 
-    /// Wait before the next attempt after `failed` failed ones: exponential, capped, with jitter in
-    /// its upper half (`jitter` in 0..1), so that jobs that failed together do not return together.
+    /// Wait before the next attempt after `failed` failed ones: exponential, with a cap. The jitter (`jitter`
+    /// in 0..1) is in the upper half of the wait, so that jobs that fail together do not start together again.
     #[must_use]
     pub fn backoff(&self, failed: u32, jitter: f64) -> Duration {
         let doublings = failed.saturating_sub(1).min(20);
@@ -100,8 +100,8 @@ impl Policy {
         full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
     }
 
-    /// How far ahead the sweep's time for most jobs can be at most: a lease, or a message just sent.
-    /// Beyond it the sweep looks whether the clock has jumped back since it was written.
+    /// For most jobs `due_at` is at most this far in the future: one lease, or the wait for a message that was
+    /// just sent. For a job beyond it the sweep checks whether the clock has jumped back since.
     #[must_use]
     pub fn horizon(&self) -> Duration {
         self.lease.max(self.resend_after) + MAX_SKEW

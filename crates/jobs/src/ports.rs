@@ -1,9 +1,10 @@
-//! The ports: what a backend must do for us, as contracts.
+//! The ports: the interfaces that a backend implements.
 //!
-//! All are object-safe. All calls are safe to repeat after [`StoreError::Unavailable`] unless said
-//! otherwise. Backends differ by [`Capabilities`] alone; nobody asks which backend it is.
+//! All traits are object-safe. Unless the text says otherwise, a call can be repeated after
+//! [`StoreError::Unavailable`]. Backends differ only by their [`Capabilities`]; no code asks for a backend by
+//! its name.
 //!
-//! A backend is done when it passes `contract::run` (feature `testing`).
+//! A backend is complete when it passes the contract suite ([`crate::contract_tests`], feature `testing`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,60 +23,60 @@ use crate::notice::Notice;
 use crate::reuse::{ResultKey, StoredResult};
 use crate::time::Timestamp;
 
-/// What differs between backends.
+/// The differences between backends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Name for people and metrics: `sqlite`, `redis`, `aws`, `memory`.
+    /// Name for logs and metrics: `sqlite`, `redis`, `aws`, `memory`.
     pub name: &'static str,
-    /// Most jobs that one [`JobStore::create`] takes.
+    /// Most jobs in one call of [`JobStore::create`].
     pub max_create: usize,
     /// Largest result in bytes.
     pub max_result_bytes: usize,
-    /// How long after a job could have been started its message is taken for lost. Sending again
-    /// must be cheap after this time: a no-op while the first message lives, or rare enough.
+    /// How long after its start time the message of a job is taken to be lost. After this time sending again
+    /// must be cheap: it does nothing while the first message is in the queue, or it happens rarely.
     pub resend_after: Duration,
-    /// Whether a transition also settles the message of the job: a terminal state deletes it, and
-    /// [`Change::send`] replaces it, whoever holds it. Then a worker settles nothing by receipt
+    /// Whether a transition also settles the message of the job. Then a terminal state deletes the message and
+    /// [`Change::send`] replaces it, also while it is delivered, and a worker settles nothing by receipt
     /// ([`crate::Disposition::Settled`]).
     pub settles_messages: bool,
 }
 
-/// An idempotency key as the caller gave it, with what it was used for.
+/// An idempotency key of a caller, with the digest of the request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// Keys of different owners do not meet.
+    /// The owner. Keys of different owners are separate.
     pub owner: Owner,
     /// The caller's key.
     pub key: String,
-    /// Digest of the request: the same key with another digest is [`StoreError::KeyReused`].
+    /// Digest of the request. The same key with another digest is [`StoreError::KeyReused`].
     pub digest: [u8; 32],
-    /// Until when it is kept. After that it is as unused, purged or not.
+    /// When the key expires. After that it counts as unused, whether it is purged or not.
     pub expires_at: Timestamp,
 }
 
 /// A job to be created.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// The job, fresh from [`Job::submit`] or [`Job::finished_from_cache`].
+    /// The job, from [`Job::submit`] or [`Job::finished_from_cache`].
     pub job: Job,
     /// Its input.
     pub request: Arc<Request>,
-    /// The caller's key, if there was one.
+    /// The idempotency key, if there is one.
     pub key: Option<IdempotencyKey>,
-    /// The result of a job that is finished already: there if and only if it is.
+    /// The result. `Some` if and only if the job is finished already.
     pub result: Option<Bytes>,
 }
 
 /// The outcome of a creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created<Id> {
-    /// It is durable now.
+    /// The record is new, and durable now.
     New,
-    /// The key was used before, for this.
+    /// The key was used before for this id.
     Existing(Id),
 }
 
-/// What to read beside the job itself.
+/// The parts to read with the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Include {
     /// The request, with the input.
@@ -95,20 +96,20 @@ impl Include {
     pub const ALL: Self = Self { request: true, result: true };
 }
 
-/// A job as it was read, with the parts that were asked for.
+/// A job with the parts that were requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The job.
     pub job: Job,
-    /// Its input; there if it was asked for.
+    /// Its input, if it was requested.
     pub request: Option<Arc<Request>>,
-    /// Its result; there if it was asked for and the job is finished.
+    /// Its result, if it was requested and the job is finished.
     pub result: Option<Bytes>,
 }
 
 impl Record {
-    /// What the caller should know about the input. Needs the request for records of release 0.1.0, which
-    /// kept it there.
+    /// Warnings for the caller about the input. For a record of release 0.1.0 this needs the request, where
+    /// that release stored them.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         match &self.request {
@@ -121,33 +122,33 @@ impl Record {
 /// One durable transition.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Which job.
+    /// The id of the job.
     pub id: JobId,
-    /// What the store must still hold.
+    /// The state and attempt that the store must still have.
     pub expect: Fence,
-    /// The status as it shall be.
+    /// The status after the transition.
     pub status: Status,
-    /// The result, written in the same step (with finish).
+    /// The result, which is written in the same step (with finish).
     pub result: Option<StoredResult>,
-    /// Send the job's message, to be delivered after this time.
+    /// `Some`: send the message of the job, to be delivered after this time.
     pub send: Option<Duration>,
 }
 
 impl Change {
-    /// From `before` to `after`, with nothing else.
+    /// The transition from `before` to `after`, without a result and a message.
     #[must_use]
     pub fn new(before: &Job, after: &Job) -> Self {
         let status = after.status.clone();
         Self { id: before.id(), expect: before.fence(), status, result: None, send: None }
     }
 
-    /// … and the result in the same step.
+    /// Adds the result, which is written in the same step.
     #[must_use]
     pub fn with_result(self, result: StoredResult) -> Self {
         Self { result: Some(result), ..self }
     }
 
-    /// … and the job's message, delivered after `delay`.
+    /// Adds a message of the job, which is delivered after `delay`.
     #[must_use]
     pub fn with_message(self, delay: Duration) -> Self {
         Self { send: Some(delay), ..self }
@@ -157,13 +158,13 @@ impl Change {
 /// Which jobs to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Of this owner.
+    /// Jobs of this owner.
     pub owner: Owner,
-    /// In this state only.
+    /// Only jobs in this state.
     pub state: Option<State>,
-    /// Older than this one (the `next` of the page before).
+    /// Only jobs that are older than this one (the `next` of the page before).
     pub before: Option<JobId>,
-    /// At most so many; the store may return fewer and still have more. At least 1.
+    /// At most this many, at least 1. The store may return fewer and still have more.
     pub limit: usize,
 }
 
@@ -172,11 +173,11 @@ pub struct ListQuery {
 pub struct Page<T, C> {
     /// The items, newest first.
     pub items: Vec<T>,
-    /// Where the next page begins; `None` at the end.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<C>,
 }
 
-/// How much is waiting.
+/// Counts of open jobs and of dead letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Depth {
     /// Jobs that wait for a worker.
@@ -187,61 +188,60 @@ pub struct Depth {
     pub dead: u64,
 }
 
-/// Where jobs are kept.
+/// The store of jobs.
 #[async_trait]
 pub trait JobStore: Send + Sync {
     /// What this backend can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// Creates jobs and sends their messages (delivered from their start time on). The answer has
-    /// one outcome a submission, in order; each stands for itself. On `Ok(New)` the job is durable
-    /// and its message sent, or will be re-sent by the sweep: a message that could not be sent is
-    /// not an error. Key and job are written together. A job that is finished already is written with
-    /// its result, and has no message. An empty slice does nothing.
+    /// Creates jobs and sends their messages, to be delivered from their start time on. Returns one outcome for
+    /// each submission, in order. The submissions are independent of each other. After `Ok(New)` the job is
+    /// durable, and its message is sent or the sweep will send it: a message that could not be sent is not an
+    /// error. Key and job are written together. A job that is finished already is written with its result and
+    /// has no message. An empty slice does nothing.
     ///
-    /// Callers keep to [`Capabilities::max_create`]; more is an error of the caller.
-    /// Not repeatable without a key: a job that exists is [`StoreError::Exists`].
+    /// Callers pass at most [`Capabilities::max_create`] submissions; more is an error of the caller. Without a
+    /// key the call cannot be repeated: a job that exists is [`StoreError::Exists`].
     async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>>;
 
-    /// The job, as the last acknowledged write left it (never a stale read), with the parts in
-    /// `include`. Parts that are not asked for are not read. Expired jobs may still be there: callers
-    /// check [`crate::Status::is_expired`].
+    /// The job as the last acknowledged write left it (never stale), with the parts in `include`. Other parts
+    /// are not read. Expired jobs may still be there: callers check [`crate::Status::is_expired`].
     async fn read(&self, id: JobId, include: Include) -> Result<Option<Record>, StoreError>;
 
-    /// The job alone: what a poll, a heartbeat, a cancel and a sweep read.
+    /// The job alone, as polls, heartbeats, cancellations and sweeps need it.
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         Ok(self.read(id, Include::NOTHING).await?.map(|record| record.job))
     }
 
-    /// Many jobs, one answer an id, in order.
+    /// Many jobs: one entry for each id, in order.
     async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError>;
 
-    /// The job that last finished with a result of this key, one answer a key, in order. A hint: it may
-    /// lag behind, and the job may be gone or another; callers read and compare. At most
-    /// [`Capabilities::max_create`] keys.
+    /// For each key the job that last finished with a result of this key, in order. The answer is a hint: it
+    /// may be out of date, and the job may be gone or be a different one. Callers read the job and compare. At
+    /// most [`Capabilities::max_create`] keys.
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError>;
 
-    /// Makes a transition durable if the job is still at `expect`, all of it or nothing: status,
-    /// result, message, wake-up of watchers, and the dead letter that every failed job is (added on
-    /// failed, removed when it leaves). With [`Capabilities::settles_messages`] a terminal state also
-    /// deletes the job's message. Where the answer to a write was lost, callers read back what became
-    /// of it, so the backend need not recognise its own earlier try.
+    /// Makes a transition durable if the job is still at `expect`. All of it takes effect or nothing: the
+    /// status, the result, the message, the wake-up of watchers, and the dead letter (added when the job
+    /// becomes failed, removed when it leaves that state). With [`Capabilities::settles_messages`] a terminal
+    /// state also deletes the message of the job. If the response to a write is lost, callers read the job to
+    /// see whether it took effect, so the backend need not recognise its own earlier try.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] with where the job is now, [`StoreError::NotFound`] if it is gone.
+    /// [`StoreError::Conflict`] with the present state of the job, [`StoreError::NotFound`] if it is gone.
     async fn apply(&self, change: &Change) -> Result<(), StoreError>;
 
-    /// Removes the job with its result, dead letter and message; a key that led to it stays. Returns
-    /// whether there was one. Watchers are woken.
+    /// Deletes the job with its result, dead letter and message. An idempotency key of the job stays. Returns
+    /// whether the job existed. Watchers are woken.
     async fn delete(&self, id: JobId) -> Result<bool, StoreError>;
 
-    /// Jobs of one owner, newest first. A job that stays is on exactly one page, whatever is created
-    /// meanwhile. May lag behind writes where the backend says so; never decide on it.
+    /// Jobs of one owner, newest first. A job that is not deleted is on exactly one page, whatever is created
+    /// meanwhile. The list may lag behind writes, so no decision may depend on it.
     async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, StoreError>;
 
-    /// Jobs whose `due_at` is at or before `now`, or after `now + horizon` (the clock jumped back),
-    /// the longest overdue first, at most `limit` (the store may cap it at 1,000). A candidate list:
-    /// the caller reads and compares before it acts.
+    /// Jobs whose `due_at` is at or before `now`, or after `now + horizon` (the clock jumped back). The longest
+    /// overdue are first; at most `limit`, which the store may cap at 1,000. These are candidates: the caller
+    /// reads each job and checks it before it acts.
     async fn overdue(
         &self,
         now: Timestamp,
@@ -249,101 +249,101 @@ pub trait JobStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<JobId>, StoreError>;
 
-    /// Forgets what has expired at `now`: jobs with results and dead letters, batches, keys. At most
-    /// about `limit` records; returns how many. A backend that forgets on its own returns 0.
+    /// Deletes what has expired at `now`: jobs with results and dead letters, batches, keys. Deletes at most
+    /// about `limit` records and returns how many. A backend that deletes expired records by itself returns 0.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// How much is waiting. May be approximate.
+    /// Counts of open jobs and dead letters. May be approximate.
     async fn depth(&self) -> Result<Depth, StoreError>;
 
-    /// Whether the backend answers and can take a write.
+    /// Checks that the backend responds and can be written to.
     async fn ping(&self) -> Result<(), StoreError>;
 }
 
-/// Where batches are kept.
+/// The store of batches.
 #[async_trait]
 pub trait BatchStore: Send + Sync {
-    /// Creates the handle, with its key in the same step.
+    /// Creates the handle together with its key.
     async fn create_batch(
         &self,
         batch: &Batch,
         key: Option<&IdempotencyKey>,
     ) -> Result<Created<BatchId>, StoreError>;
 
-    /// Writes the batch again, now sealed, if it is still there. Sealing again is fine.
+    /// Stores the batch again, now sealed, if it still exists. It may be sealed more than once.
     async fn seal_batch(&self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// The batch an earlier request with this key made, without creating anything.
+    /// The batch that an earlier request with this key made. Creates nothing.
     ///
     /// # Errors
     /// [`StoreError::KeyReused`] if the digest differs.
     async fn batch_of_key(&self, key: &IdempotencyKey) -> Result<Option<BatchId>, StoreError>;
 
-    /// The batch; expired ones may still be there.
+    /// The batch. Expired batches may still be there.
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError>;
 
-    /// Removes the handle; its jobs stay. Returns whether there was one.
+    /// Deletes the handle; the jobs stay. Returns whether it existed.
     async fn delete_batch(&self, id: BatchId) -> Result<bool, StoreError>;
 }
 
-/// A message that nobody could use, or a job that was given up.
+/// A message that could not be used, or a job that failed for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// Orders and identifies it; the job's id for a failed job.
+    /// Orders and identifies the letter. For a failed job it is the id of the job.
     pub id: JobId,
-    /// The job, where there is one.
+    /// The failed job, if there is one.
     pub job: Option<JobId>,
-    /// When it died.
+    /// When the message or the job was given up.
     pub at: Timestamp,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// The message as it came, for one that could not be decoded.
+    /// The body, if the message could not be decoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 
-/// Where dead letters lie.
+/// The store of dead letters.
 #[async_trait]
 pub trait DeadLetters: Send + Sync {
-    /// Keeps a message that belongs to no job. (Failed jobs come here by [`JobStore::apply`].)
+    /// Keeps a message that belongs to no job. (A failed job becomes a dead letter by [`JobStore::apply`].)
     async fn bury(&self, letter: &DeadLetter, expires_at: Timestamp) -> Result<(), StoreError>;
 
-    /// Dead letters, newest id first, from before `before`, at most `limit` (at least 1).
+    /// Dead letters, newest id first, with ids before `before`, at most `limit` (at least 1).
     async fn dead_letters(
         &self,
         before: Option<JobId>,
         limit: usize,
     ) -> Result<Page<DeadLetter, JobId>, StoreError>;
 
-    /// Removes one that belongs to no job. Returns whether there was one.
+    /// Deletes a dead letter that belongs to no job. Returns whether it existed.
     async fn discard(&self, id: JobId) -> Result<bool, StoreError>;
 }
 
-/// Where the outage notice is kept: one for the whole service.
+/// The store of the outage notice. There is one notice for the whole service.
 #[async_trait]
 pub trait Notices: Send + Sync {
-    /// The notice last set, over or not.
+    /// The last notice that was set, also if it has ended.
     async fn notice(&self) -> Result<Option<Notice>, StoreError>;
 
-    /// Puts `notice` in place of any other; `None` clears.
+    /// Replaces the notice; `None` clears it.
     async fn set_notice(&self, notice: Option<&Notice>) -> Result<(), StoreError>;
 }
 
 /// The sending side of the queue.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// Sends a message, to be delivered at least once, not before `delay` (clamped to
-    /// [`crate::policy::MAX_DELAY`]). A second message about a job harms nothing, and a backend may
-    /// merge it with one that still waits.
+    /// Sends a message, which is delivered at least once and not before `delay` (cut to
+    /// [`crate::policy::MAX_DELAY`]). A second message about a job does no harm, and a backend may merge it
+    /// with one that still waits.
     async fn send(&self, message: &Message, delay: Duration) -> Result<(), StoreError>;
 }
 
-/// Proof of one delivery; consumed when it is settled.
+/// Proof of one delivery. It is consumed when the message is settled.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Receipt(String);
 
 impl Receipt {
-    /// Made by a backend's receiver.
+    /// A receipt from the receiver of a backend.
     #[must_use]
     pub fn new(token: String) -> Self {
         Self(token)
@@ -356,28 +356,28 @@ impl Receipt {
     }
 }
 
-/// A message in hand.
+/// A received message.
 #[derive(Debug)]
 pub struct Delivery {
-    /// As it came, not yet decoded.
+    /// The body, not yet decoded.
     pub body: String,
-    /// How often it was delivered, this time included; at least 1.
+    /// Number of deliveries so far, this one included; at least 1.
     pub receives: u32,
-    /// To settle it with.
+    /// The receipt to settle the message with.
     pub receipt: Receipt,
-    /// The job with its request as they stood when the message was taken, where the backend reads them
-    /// in the same step. A claim that finds the job changed since reads it again.
+    /// The job with its request as it was when the message was received, if the backend reads it in the same
+    /// step. A claim that finds that the job has changed since reads it again.
     pub record: Option<Box<Record>>,
 }
 
-/// The receiving side of the queue. On Lambda the platform receives and deletes: a worker there
-/// holds none.
+/// The receiving side of the queue. On Lambda the platform receives and deletes messages, so a worker there has
+/// none.
 #[async_trait]
 pub trait JobReceiver: Send + Sync {
-    /// Takes up to `max` (1 to 1,000) messages, each hidden from others for `visibility` (clamped to
-    /// twice [`crate::policy::MAX_DELAY`]: what is hidden for longer was hidden by a clock that
-    /// has jumped back since). Waits up
-    /// to `wait` for the first; an empty answer means that none came. Never fetches more than `max`.
+    /// Receives up to `max` (1 to 1,000) messages. Each is hidden from other receivers for `visibility` (cut to
+    /// twice [`crate::policy::MAX_DELAY`]: a message that is hidden for longer was hidden before the clock
+    /// jumped back). Waits up to `wait` for the first message; an empty list means that there was none. Never
+    /// takes more than `max` messages from the queue.
     async fn receive(
         &self,
         max: usize,
@@ -385,29 +385,27 @@ pub trait JobReceiver: Send + Sync {
         visibility: Duration,
     ) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Deletes the message for good. Settling a delivery that has been delivered again to somebody
-    /// else does nothing.
+    /// Deletes the message. Does nothing if the message has been delivered again since.
     async fn ack(&self, receipt: Receipt) -> Result<(), StoreError>;
 
-    /// Makes the message visible again after `after` (clamped as in [`JobQueue::send`]).
+    /// Makes the message visible again after `after` (cut as in [`JobQueue::send`]).
     async fn retry(&self, receipt: Receipt, after: Duration) -> Result<(), StoreError>;
 
-    /// Hides the message for another `visibility` from now. Returns whether it was still ours.
+    /// Hides the message for `visibility` from now on. Returns whether the receipt was still valid.
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<bool, StoreError>;
 }
 
 /// Waits for changes of one job. Dropping it ends the watch.
 #[async_trait]
 pub trait Watcher: Send {
-    /// Returns when the job may have changed since the watch began or the last return: woken by an
-    /// event where the backend has one, else after its poll interval. Spurious returns are fine,
-    /// missed changes are not.
+    /// Returns when the job may have changed since the watch began or since the last return: on an event if the
+    /// backend has events, else after the poll interval. It may return without a change, but never misses one.
     async fn changed(&mut self);
 }
 
-/// Hands out watchers.
+/// Makes watchers.
 pub trait JobWatch: Send + Sync {
-    /// Begins to watch `id`. Changes after this call are seen, so: watch first, then read.
+    /// Begins to watch `id`. Changes after this call are seen, so call this first and then read the job.
     fn watch(&self, id: JobId) -> Box<dyn Watcher>;
 }
 
@@ -424,14 +422,14 @@ pub struct Backend {
     pub notices: Arc<dyn Notices>,
     /// The queue's sending side.
     pub queue: Arc<dyn JobQueue>,
-    /// Its receiving side, where we receive ourselves.
+    /// The receiving side of the queue, if this process receives messages itself.
     pub receiver: Option<Arc<dyn JobReceiver>>,
-    /// Wake-ups.
+    /// Wake-ups on changes of jobs.
     pub watch: Arc<dyn JobWatch>,
 }
 
 impl Backend {
-    /// All ports from one value that fulfils them all.
+    /// All ports of a value that implements every one of them.
     #[must_use]
     pub fn of<B>(backend: Arc<B>) -> Self
     where

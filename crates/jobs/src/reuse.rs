@@ -1,9 +1,9 @@
-//! Reuse: the result of one job may answer another that asks the same of the same method.
+//! Reuse: the result of one job can be the result of a later job with the same sequence and method.
 //!
-//! A result is stored with a [`ResultKey`]. Whoever submits looks the key up; what it leads to is only a
-//! hint, so the job there is read and compared before its result is copied to a job of its own. A copy has
-//! no key: what is handed on was computed no longer ago than results are kept. Keys of different owners do
-//! not meet: an answer that comes at once would tell one caller what another has asked.
+//! A result is stored with a [`ResultKey`]. A submission looks the key up. The job that it finds is only a
+//! hint: the job is read and compared before its result is copied to the new job. The copy is stored without a
+//! key, so a reused result was always computed within the time to live of results. Keys of different owners are
+//! separate, because an immediate result would show one caller what another has asked for.
 
 use std::fmt;
 
@@ -14,16 +14,16 @@ use pssp_predict::{Method, Sequence};
 use crate::digest::FieldDigest;
 use crate::id::Owner;
 
-/// Under which a result is found again: a digest of owner, method (name, version, weights, and how this build
-/// behaves) and cleaned sequence.
+/// The key of a stored result: a digest of the owner, the method (name, version, weights, and the behaviour of
+/// this build) and the cleaned sequence.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ResultKey([u8; Self::BYTES]);
 
 impl ResultKey {
-    /// How long one is: by chance no two are the same.
+    /// Length in bytes: long enough that two keys are never equal by chance.
     pub const BYTES: usize = 16;
 
-    /// The key of what `method` says of `sequence`, for jobs of `owner`.
+    /// The key for a prediction of `sequence` by `method`, for jobs of `owner`.
     #[must_use]
     pub fn of(owner: &Owner, method: &Method, sequence: &Sequence) -> Self {
         let method = [method.name.as_str(), &method.version, &method.sha256, BEHAVIOUR];
@@ -51,12 +51,12 @@ impl fmt::Debug for ResultKey {
     }
 }
 
-/// A result on its way into the store.
+/// A result to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResult {
     /// Its stored form.
     pub bytes: Bytes,
-    /// Under which it is found again; nothing if it is not to be reused.
+    /// The key under which later jobs find it; `None` if it is not to be reused.
     pub key: Option<ResultKey>,
 }
 
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(keys[0].to_string().len(), 2 * ResultKey::BYTES);
     }
 
-    /// Results are found again across an upgrade.
+    /// After an upgrade earlier results are still found.
     #[test]
     fn the_bytes_of_a_key_stay_the_same() {
         let field = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();

@@ -1,7 +1,7 @@
-//! The use cases: what handlers do with jobs, over any backend.
+//! The use cases: operations on jobs for handlers, over any backend.
 //!
-//! Every durable step is: read, decide (a pure transition of [`Job`]), compare-and-set. Whoever loses a race
-//! decides again from what the winner wrote.
+//! Every durable step reads the job, computes a pure transition of [`Job`], and writes it by compare-and-set. A
+//! caller that loses a race computes the transition again from the new state.
 
 mod callers;
 mod events;
@@ -22,19 +22,19 @@ use crate::policy::{BadPolicy, MAX_DELAY, Policy};
 use crate::ports::{Backend, Change, IdempotencyKey, Submission};
 use crate::time::{Clock, Timestamp};
 
-/// Why a use case did not go through.
+/// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JobsError {
-    /// No such job (or batch), or not one of this owner.
+    /// There is no such job (or batch), or it belongs to another owner.
     #[error("no such job")]
     NotFound,
-    /// It was there, and its time to live has passed.
+    /// It existed, and its time to live has passed.
     #[error("expired at {0}")]
     Expired(Timestamp),
     /// The job's state does not allow it.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The backend.
+    /// An error of the backend.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -42,23 +42,23 @@ pub enum JobsError {
 /// A job to be submitted.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    /// The caller's name for it.
+    /// The name that the caller gave, if any.
     pub name: Option<String>,
-    /// What is asked.
+    /// The request.
     pub request: Request,
-    /// What the caller should know about the input.
+    /// Warnings for the caller about the input.
     pub warnings: Vec<Warning>,
 }
 
 impl From<Sequence> for NewJob {
-    /// A job without a name, for a sequence that needed no cleaning.
+    /// A job without a name, for a sequence that needs no cleaning.
     fn from(sequence: Sequence) -> Self {
         let request = Request::new(sequence.as_str().to_owned(), sequence, Vec::new());
         Self { name: None, request, warnings: Vec::new() }
     }
 }
 
-/// A caller's idempotency key and the digest of the request that it came with.
+/// An idempotency key of a caller, and the digest of its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// The key.
@@ -67,18 +67,18 @@ pub struct Key {
     pub digest: [u8; 32],
 }
 
-/// The outcome of a request that may be repeated.
+/// The outcome of a request that can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted<T> {
-    /// What was made or changed, now or by an earlier request (with the same key).
+    /// The object that this request, or an earlier one with the same key, made or changed.
     pub value: T,
-    /// Whether that was an earlier one.
+    /// Whether it was an earlier request.
     pub replayed: bool,
-    /// How many jobs were made now, already finished with a stored result.
+    /// Number of jobs that this request made and that are finished already with a stored result.
     pub reused: usize,
 }
 
-/// A job that this worker holds, with its input. Dereferences to the [`Job`].
+/// A job whose lease this worker holds, with its input. Dereferences to the [`Job`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
     /// The job.
@@ -95,46 +95,48 @@ impl std::ops::Deref for Claimed {
     }
 }
 
-/// What came of trying to take a job.
+/// The outcome of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// It is ours until its lease runs out.
+    /// This worker holds the job until its lease expires.
     Claimed(Box<Claimed>),
-    /// Try again after this time.
+    /// The job cannot be claimed now. Try again after this time.
     Wait(Duration),
-    /// Nothing left to do: it is terminal.
+    /// The job is terminal: nothing is left to do.
     Settled(State),
     /// There is no such job.
     Missing,
 }
 
-/// What became of an attempt's last step.
+/// The outcome of a write by the worker that holds a job.
+#[expect(clippy::large_enum_variant, reason = "matched at once, never collected")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// The job is now so.
+    /// The write took effect. This is the job after it.
     Done(Job),
-    /// The job was no longer ours (lease lost, cancelled, deleted): nothing was written.
+    /// This worker no longer holds the job (lease lost, job cancelled or deleted). Nothing was written.
     Stale,
 }
 
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
-    /// Messages of submitted jobs sent again, lost or not: the store cannot always tell.
+    /// Messages of submitted jobs that were sent again. Not all of them were lost: the store cannot always
+    /// know.
     pub resent: usize,
-    /// Running jobs taken from lost workers, to be tried again.
+    /// Running jobs that were taken from lost workers and will be tried again.
     pub reclaimed: usize,
-    /// Leases from before a clock jump brought into range.
+    /// Leases from before a clock jump that were corrected.
     pub healed: usize,
-    /// Jobs given up because they had cost too many workers.
+    /// Jobs that failed because of too many lost workers.
     pub buried: usize,
     /// Overdue jobs that could not be repaired (a damaged record). Each is logged.
     pub skipped: usize,
-    /// Expired records forgotten.
+    /// Expired records that were deleted.
     pub purged: usize,
 }
 
-/// The most jobs one sweep repairs; the rest follows at the next.
+/// Most jobs that one sweep repairs. The next sweep repairs the rest.
 pub const SWEEP_LIMIT: usize = 1000;
 
 /// The use cases over one backend. Cheap to clone.
@@ -143,12 +145,12 @@ pub struct Jobs {
     backend: Backend,
     clock: Arc<dyn Clock>,
     policy: Arc<Policy>,
-    /// Whose results answer more than one job.
+    /// The method whose results are reused; `None` for no reuse.
     reuse: Option<Arc<Method>>,
 }
 
 impl Jobs {
-    /// Ties backend, clock and policy together.
+    /// The use cases over this backend, clock and policy.
     ///
     /// # Errors
     /// If the policy cannot keep the promises ([`Policy::check`]).
@@ -171,7 +173,7 @@ impl Jobs {
         &self.policy
     }
 
-    /// The backend, for contract cases. Handlers use the methods of this type alone.
+    /// The backend, for the contract cases. Handlers use only the methods of this type.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn backend(&self) -> &Backend {
@@ -185,7 +187,7 @@ impl Jobs {
         }
     }
 
-    /// Makes `change` durable. `next` is the job after it.
+    /// Makes `change` durable. `next` is the job after the change.
     async fn apply(&self, change: Change, next: Job) -> Result<Settled, StoreError> {
         match self.backend.store.apply(&change).await {
             Ok(()) => Ok(Settled::Done(next)),

@@ -1,4 +1,4 @@
-//! Points in time, and the clock that hands them out.
+//! Points in time, and clocks.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The last moment that the calendar library writes (in the last days of 9999): arithmetic stops there.
+/// The last moment that the calendar library can write (in the last days of 9999). Arithmetic stops there.
 const LAST_MS: i64 = 253_402_207_199_999;
 
 impl Timestamp {
@@ -77,13 +77,13 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Where the time comes from.
+/// A source of the time.
 pub trait Clock: Send + Sync {
-    /// The time now. May jump backwards: nothing may depend on it being monotonic.
+    /// The time now. It may jump backwards, so no code may depend on it being monotonic.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock.
+/// The clock of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -94,7 +94,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved; for tests.
+/// A clock for tests: it changes only when it is moved.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
@@ -105,12 +105,12 @@ impl ManualClock {
         Self(AtomicI64::new(start.0))
     }
 
-    /// Moves the time on.
+    /// Moves the time forward.
     pub fn advance(&self, by: Duration) {
         self.set(self.now().plus(by));
     }
 
-    /// Sets the time, also backwards.
+    /// Sets the time. It may go backwards.
     pub fn set(&self, to: Timestamp) {
         self.0.store(to.0, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! One attempt at a job in hand: compute, stay alive, notice when the job is no longer wanted, settle.
+//! One attempt at a claimed job: compute, keep the lease, stop when the job is cancelled or lost, and settle.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::pool::{NoResult, Pool};
 
-/// First wait before a write that failed for a passing reason is tried again; doubles up to the cap.
-const WRITE_AGAIN: Duration = Duration::from_millis(100);
-const WRITE_AGAIN_CAP: Duration = Duration::from_secs(2);
+/// First and longest wait before a write that failed with a temporary error is tried again. The wait doubles.
+const RETRY_WAIT: Duration = Duration::from_millis(100);
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(2);
 
-/// Longest detail of a failure that is stored, in bytes.
+/// Longest stored detail of a failure, in bytes.
 const MAX_DETAIL: usize = 2_000;
 
 /// The last step of an attempt.
@@ -27,7 +27,7 @@ enum Step {
     Fail(Failure),
 }
 
-/// Runs one claimed job to the end of its attempt.
+/// Runs a claimed job to the end of its attempt.
 pub(crate) async fn run(
     jobs: &Jobs,
     pool: &Pool,
@@ -40,12 +40,12 @@ pub(crate) async fn run(
     if let (1, Some(started_at)) = (job.status.attempt, job.status.started_at) {
         metrics::histogram!("pssp_worker_wait_seconds").record(started_at.since(job.head.created_at));
     }
-    // Dropping the prediction cancels it.
+    // Dropping the prediction cancels the computation.
     tokio::select! {
         outcome = pool.predict(job.request.sequence.clone(), slot) => attempt.settle(step(outcome)).await,
-        () = attempt.lost(watcher) => {
+        () = attempt.until_lost(watcher) => {
             let (id, n) = (job.id(), job.status.attempt);
-            tracing::info!(job = %id, attempt = n, "job {id} is no longer ours (cancelled, deleted or lease lost): stopped attempt {n}");
+            tracing::info!(job = %id, attempt = n, "the worker no longer holds job {id} (cancelled, deleted or lease lost): stopped attempt {n}");
             count("stale");
             Disposition::Ack
         }
@@ -54,24 +54,24 @@ pub(crate) async fn run(
 }
 
 fn step(outcome: Result<Bytes, NoResult>) -> Step {
-    let again = |class, detail: String| Step::Retry(Failure::new(class, cut(detail)));
+    let retry = |class, detail: String| Step::Retry(Failure::new(class, cut(detail)));
     match outcome {
         Ok(result) => Step::Finish(result),
         Err(NoResult::Engine(EngineError::Input(detail))) => {
             Step::Fail(Failure::new(FailureClass::Input, cut(detail)))
         }
-        // An engine is deterministic, but the machine under it is not: a limit on memory that was
-        // met here need not be met elsewhere. The attempts are few.
-        Err(NoResult::Engine(EngineError::Method(detail))) => again(FailureClass::Method, detail),
-        Err(NoResult::Engine(EngineError::System(detail))) => again(FailureClass::System, detail),
+        // The engine is deterministic, but machines differ: another worker may have more memory. The number of
+        // attempts is small.
+        Err(NoResult::Engine(EngineError::Method(detail))) => retry(FailureClass::Method, detail),
+        Err(NoResult::Engine(EngineError::System(detail))) => retry(FailureClass::System, detail),
         Err(NoResult::Engine(EngineError::Cancelled)) => {
-            again(FailureClass::System, "the computation was stopped".to_owned())
+            retry(FailureClass::System, "the computation was stopped".to_owned())
         }
-        Err(NoResult::Panic(text)) => again(FailureClass::Method, format!("the method crashed: {text}")),
+        Err(NoResult::Panic(text)) => retry(FailureClass::Method, format!("the method crashed: {text}")),
     }
 }
 
-/// Cut to what every record has room for, and to what people read.
+/// Cuts the text to a length that every store can hold.
 fn cut(mut detail: String) -> String {
     if detail.len() > MAX_DETAIL {
         detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
@@ -92,16 +92,16 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     // --- while computing ---------------------------------------------------------------------
 
-    /// Returns when the job is known to be no longer ours.
-    async fn lost(&self, watcher: Box<dyn Watcher>) {
+    /// Returns when the job has lost its lease or has ended.
+    async fn until_lost(&self, watcher: Box<dyn Watcher>) {
         tokio::select! {
-            () = self.beat() => {}
+            () = self.keep_heartbeat() => {}
             () = self.watch(watcher) => {}
         }
     }
 
-    /// Extends the lease every heartbeat; returns when there is none to extend.
-    async fn beat(&self) {
+    /// Extends the lease at every heartbeat. Returns when the lease is lost.
+    async fn keep_heartbeat(&self) {
         let heartbeat = self.jobs.policy().heartbeat;
         let mut pause = heartbeat;
         loop {
@@ -112,29 +112,30 @@ impl Attempt<'_> {
                 Err(error) => {
                     let id = self.job.id();
                     tracing::warn!(job = %id, %error, "cannot extend the lease of job {id}, will try again: {error}");
-                    // Sooner than the next heartbeat: the lease stands only two of them.
+                    // This is sooner than the next heartbeat, because a lease may be only slightly longer than
+                    // two heartbeats.
                     (heartbeat / 4).min(Duration::from_secs(1))
                 }
             };
         }
     }
 
-    /// Returns when an event or a poll shows the job cancelled, deleted or taken: sooner than the
-    /// next heartbeat would.
+    /// Returns when an event or a poll shows that the job was cancelled, deleted or claimed by another worker.
+    /// This is sooner than the next heartbeat.
     async fn watch(&self, mut watcher: Box<dyn Watcher>) {
         loop {
             watcher.changed().await;
-            // A read that fails shows nothing; the heartbeat will.
+            // After a read that fails the heartbeat will notice the change.
             if matches!(self.jobs.still_ours(self.job).await, Ok(false)) {
                 return;
             }
         }
     }
 
-    /// Keeps the lease while the last step is under way. Whether it was lost, that step finds out.
+    /// Extends the lease during the last step. That step finds out by itself if the lease is lost.
     async fn keep_lease(&self) -> Infallible {
         loop {
-            self.beat().await;
+            self.keep_heartbeat().await;
             tokio::time::sleep(self.jobs.policy().heartbeat).await;
         }
     }
@@ -150,10 +151,10 @@ impl Attempt<'_> {
 
     async fn write(&self, step: Step) -> Disposition {
         let (id, attempt) = (self.job.id(), self.job.status.attempt);
-        match self.write_patiently(&step).await {
+        match self.write_with_retries(&step).await {
             Ok(Settled::Done(job)) => self.settled(&job),
             Ok(Settled::Stale) => {
-                self.reject();
+                self.count_stale();
                 Disposition::Ack
             }
             Err(StoreError::TooLarge(detail)) if matches!(step, Step::Finish(_)) => {
@@ -161,15 +162,15 @@ impl Attempt<'_> {
                     Failure::new(FailureClass::Method, format!("the result cannot be stored: {detail}"));
                 Box::pin(self.write(Step::Fail(failure))).await
             }
-            // A store that is full, say, may still have room for a few words: the job is tried again
-            // later, and it is not its worker that is to blame.
+            // The store may be full and still have room for a short error. The job is tried again later. This
+            // must not count as a lost worker.
             Err(error) if matches!(step, Step::Finish(_)) => {
                 let failure =
                     Failure::new(FailureClass::System, format!("the result cannot be stored: {error}"));
                 Box::pin(self.write(Step::Retry(failure))).await
             }
             Err(error) => {
-                // The lease runs out, and the job is tried again as after a lost worker.
+                // The lease expires, and the job is tried again as after a lost worker.
                 tracing::error!(job = %id, attempt, %error, "cannot settle attempt {attempt} of job {id}: {error}");
                 count("unsettled");
                 Disposition::Retry { after: self.jobs.policy().lease }
@@ -177,25 +178,25 @@ impl Attempt<'_> {
         }
     }
 
-    /// Writes the step. While the store is away it tries again, for up to a lease: a computed result is not
-    /// thrown away for a short fault.
-    async fn write_patiently(&self, step: &Step) -> Result<Settled, StoreError> {
+    /// Writes the step. While the store is not available, tries again for up to the length of a lease, so that
+    /// a computed result is not lost by a short fault.
+    async fn write_with_retries(&self, step: &Step) -> Result<Settled, StoreError> {
         let deadline = Instant::now() + self.jobs.policy().lease;
-        let mut pause = WRITE_AGAIN;
-        let mut unsure = false;
+        let mut pause = RETRY_WAIT;
+        let mut maybe_written = false;
         loop {
             match self.write_once(step).await {
                 Err(error) if error.is_temporary() && Instant::now() + pause < deadline => {
                     let id = self.job.id();
                     tracing::debug!(job = %id, %error, "cannot settle job {id} yet: {error}");
                 }
-                // The write that failed before may have gone through although its answer was lost.
-                Ok(Settled::Stale) if unsure => return self.read_back(step).await,
+                // The earlier write may have taken effect although its response was lost.
+                Ok(Settled::Stale) if maybe_written => return self.read_back(step).await,
                 settled => return settled,
             }
-            unsure = true;
+            maybe_written = true;
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(WRITE_AGAIN_CAP);
+            pause = (pause * 2).min(MAX_RETRY_WAIT);
         }
     }
 
@@ -207,8 +208,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Whether the job is where our own write would have brought it. (So it is, too, after a lost
-    /// lease instead of a retry: then its message is wanted as well.)
+    /// Whether the job has the state that this write would have given it. A lost lease gives the same state as
+    /// a retry; then the message is needed too.
     async fn read_back(&self, step: &Step) -> Result<Settled, StoreError> {
         let states: &[State] = match step {
             Step::Finish(_) => &[State::Finished],
@@ -220,12 +221,12 @@ impl Attempt<'_> {
         Ok(stored.filter(ours).map_or(Settled::Stale, Settled::Done))
     }
 
-    /// What becomes of the message of a job after its transition, whose holder settles it by `elsewhere`.
+    /// How the message of a job is settled after a transition: by the transition, or as `elsewhere` says.
     fn message(&self, elsewhere: Disposition) -> Disposition {
         if self.jobs.settles_messages() { Disposition::Settled } else { elsewhere }
     }
 
-    /// Counts and logs the transition, and returns what becomes of the message.
+    /// Counts and logs the transition. Returns how the message is settled.
     fn settled(&self, job: &Job) -> Disposition {
         let (id, attempt) = (job.id(), job.status.attempt);
         match &job.status.phase {
@@ -252,15 +253,15 @@ impl Attempt<'_> {
         }
     }
 
-    /// Counts and logs that the store refused a step because the job had changed meanwhile.
-    fn reject(&self) {
+    /// Counts and logs that the store refused a step because the job had changed.
+    fn count_stale(&self) {
         let (id, attempt) = (self.job.id(), self.job.status.attempt);
         metrics::counter!("pssp_stale_completions_total").increment(1);
         count("stale");
         tracing::info!(job = %id, attempt, "attempt {attempt} of job {id} came too late: the job had changed");
     }
 
-    /// Releases the job, so that another worker need not wait for the lease to run out.
+    /// Releases the job, so that another worker does not wait for the lease to expire.
     async fn release(&self) -> Disposition {
         let (id, attempt) = (self.job.id(), self.job.status.attempt);
         match self.jobs.release(self.job).await {
@@ -270,7 +271,7 @@ impl Attempt<'_> {
                 self.message(Disposition::Retry { after: Duration::ZERO })
             }
             Ok(Settled::Stale) => {
-                self.reject();
+                self.count_stale();
                 Disposition::Ack
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! The worker as a function on AWS Lambda: the handler behind the events of its host.
+//! The worker as a function on AWS Lambda: the events of the host call the handler.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Function for OnLambda {
     }
 }
 
-/// Answers events until the platform ends the process.
+/// Handles events until the platform ends the process.
 pub(crate) async fn main(settings: &Settings) -> anyhow::Result<()> {
     let clock = Arc::new(SystemClock);
     let backend = pssp_backends::open_lazily(settings.backend.as_str(), clock.clone()).await?;

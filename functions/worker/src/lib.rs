@@ -1,8 +1,8 @@
-//! The worker function: [`Worker`] handles one message at a time, wherever it comes from.
+//! The worker function: [`Worker`] handles one message at a time, from any host.
 //!
-//! It waits for a free thread, claims the job, predicts while it keeps the lease alive, and settles the
-//! job by compare-and-set; it returns what becomes of the message ([`Disposition`]). It knows neither the backend nor the host. The feature `standalone` adds the
-//! program around it ([`standalone`]).
+//! It waits for a free thread, claims the job, predicts while it extends the lease, and settles the job by
+//! compare-and-set. It returns how the message is settled ([`Disposition`]). It knows neither the backend nor
+//! the host. With the feature `standalone` the crate also has the program ([`standalone`]).
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ mod submit;
 use pool::Pool;
 pub use submit::{SubmitError, SubmitEvent};
 
-/// How much a worker does at once.
+/// Limits of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerOptions {
-    /// Predictions computed at the same time, one thread each; at least 1.
+    /// Number of predictions at the same time, one thread for each; at least 1.
     pub threads: usize,
 }
 
-/// The handler. One for a process: it bounds how many threads compute.
+/// The handler. There is one for each process: it limits the number of threads that compute.
 pub struct Worker {
     jobs: Jobs,
     pool: Arc<Pool>,
@@ -38,7 +38,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Once `release` is cancelled the worker claims no more jobs and releases those that it holds.
+    /// When `release` is cancelled, the worker claims no more jobs and releases the jobs that it holds.
     #[must_use]
     pub fn new(
         jobs: Jobs,
@@ -49,14 +49,14 @@ impl Worker {
         Self { jobs, pool: Arc::new(Pool::new(engine, options.threads)), release }
     }
 
-    /// The same worker, with the same threads, that releases on another token: for a host that finishes
-    /// one set of messages before it takes the next.
+    /// A worker that shares the threads and has another release token: for a host that finishes one set of
+    /// messages before it takes the next.
     #[must_use]
     pub fn releasing_on(&self, release: CancellationToken) -> Self {
         Self { jobs: self.jobs.clone(), pool: self.pool.clone(), release }
     }
 
-    /// Returns when no thread computes: one that was told to stop may take a moment.
+    /// Returns when no thread computes. A computation that was cancelled may take a moment to stop.
     pub async fn idle(&self) {
         self.pool.idle().await;
     }
@@ -67,7 +67,7 @@ impl Worker {
         record: Option<Box<Record>>,
         slot: Slot,
     ) -> Result<Disposition, StoreError> {
-        // Watched from before the claim on, so that a cancel right after it is seen.
+        // The watch begins before the claim, so that a cancellation right after the claim is seen.
         let watcher = self.jobs.watch(message.job);
         Ok(match self.jobs.claim_delivered(message, record).await? {
             Claim::Claimed(job) => {
@@ -82,7 +82,7 @@ impl Worker {
 
 #[async_trait]
 impl Handler for Worker {
-    /// Waits for a free thread: a job is claimed when it can be computed at once.
+    /// Waits for a free thread, because a job is claimed only when it can be computed at once.
     async fn reserve(&self, max: usize) -> Vec<Slot> {
         self.pool.reserve(max).await
     }
@@ -94,7 +94,7 @@ impl Handler for Worker {
         let job = message.job;
         self.claim_and_run(message, record, slot).await.unwrap_or_else(|error| {
             tracing::warn!(%job, %error, "cannot claim job {job}, will retry: {error}");
-            // A record that cannot be read, for one, is not better in a second; the cap bounds the log lines.
+            // Some errors last, such as a damaged record. The long wait limits the number of log lines.
             let policy = self.jobs.policy();
             let after = if error.is_temporary() { policy.backoff_base } else { policy.backoff_cap };
             Disposition::Retry { after }

@@ -1,4 +1,4 @@
-//! A bounded pool of threads for the engine.
+//! A pool of threads for the engine, with a fixed size.
 
 use std::any::Any;
 use std::iter;
@@ -11,22 +11,22 @@ use pssp_predict::{Cancel, Engine, EngineError, Sequence};
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
-/// Runs the engine, at most so many times at once.
+/// Runs the engine, with a limit on the number of computations at the same time.
 pub(crate) struct Pool {
     engine: Arc<dyn Engine>,
     threads: Arc<Semaphore>,
     size: u32,
 }
 
-/// Why there is no result.
+/// Why a computation has no result.
 pub(crate) enum NoResult {
     /// The engine failed.
     Engine(EngineError),
-    /// It panicked, with this text.
+    /// The engine panicked with this text.
     Panic(String),
 }
 
-/// Cancels the computation when it is dropped: nobody waits for it any more.
+/// Cancels the computation when it is dropped, because nobody needs the result any more.
 struct CancelOnDrop(Cancel);
 
 impl Drop for CancelOnDrop {
@@ -46,17 +46,17 @@ impl Pool {
         let _all = self.threads.acquire_many(self.size).await;
     }
 
-    /// Waits for a free thread, and takes all that are free up to `max`.
+    /// Waits for a free thread. Takes all free threads, at most `max`.
     pub(crate) async fn reserve(&self, max: usize) -> Vec<Slot> {
         let Ok(first) = Arc::clone(&self.threads).acquire_owned().await else {
-            return Vec::new(); // never closed
+            return Vec::new(); // does not happen: the semaphore is never closed
         };
         let more = iter::from_fn(|| Arc::clone(&self.threads).try_acquire_owned().ok());
         iter::once(first).chain(more.take(max.saturating_sub(1))).map(Slot::new).collect()
     }
 
-    /// Computes the stored form of the result on the thread that `slot` stands for. Dropping the future
-    /// cancels the computation; its thread counts as taken until the engine has stopped.
+    /// Computes the stored form of the result on the thread of `slot`. Dropping the future cancels the
+    /// computation; its thread stays taken until the engine has stopped.
     pub(crate) async fn predict(&self, sequence: Sequence, slot: Slot) -> Result<Bytes, NoResult> {
         let cancel = CancelOnDrop(Cancel::new());
         let (engine, token) = (Arc::clone(&self.engine), cancel.0.clone());
@@ -84,7 +84,7 @@ fn compute(
     Ok(prediction.encode().into())
 }
 
-/// Counts a thread as busy, also when the engine panics.
+/// Counts a busy thread, also if the engine panics.
 struct Busy;
 
 impl Busy {

@@ -1,5 +1,5 @@
-//! The worker as a program: poll loop, sweep and probes around the handler. `pssp serve` runs the
-//! same within the process of the API.
+//! The worker as a program: a poll loop, a sweep and probes around the handler. `pssp serve` runs the same
+//! loops in the process of the API.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -30,10 +30,10 @@ pub struct Standalone {
 }
 
 impl Standalone {
-    /// Puts a worker together.
+    /// Creates a worker with its loops.
     ///
     /// # Errors
-    /// If the backend has no queue to receive from.
+    /// If the backend has no queue from which this process can receive.
     pub fn new(settings: &Settings, jobs: Jobs, engine: Arc<dyn Engine>) -> anyhow::Result<Self> {
         let receiver = jobs.receiver().context("this backend has no queue that a worker can poll")?;
         let jobs = reusing(settings, &jobs, &*engine);
@@ -45,20 +45,20 @@ impl Standalone {
         Ok(Self { poller, jobs, settings: settings.clone() })
     }
 
-    /// Tells how the poll loop is doing.
+    /// The state of the poll loop, for probes.
     #[must_use]
     pub fn liveness(&self) -> Liveness {
         self.poller.liveness()
     }
 
-    /// Runs until `shutdown` is cancelled and what is in hand is finished or given back, which takes
-    /// at most the grace time of the settings.
+    /// Runs until `shutdown` is cancelled and the claimed jobs are finished or released. This takes at most the
+    /// grace time of the settings.
     pub async fn run(self, shutdown: CancellationToken) {
         let worker = &self.settings.worker;
         tracing::info!(
             threads = worker.threads,
             slots = worker.slots,
-            "worker started: {} threads, up to {} jobs in hand",
+            "worker started: {} threads, up to {} jobs at once",
             worker.threads,
             worker.slots
         );
@@ -68,10 +68,10 @@ impl Standalone {
     }
 }
 
-/// The engine that the settings name.
+/// The engine of the settings.
 ///
 /// # Errors
-/// If the program was built with a damaged model, or the operator's command cannot be used.
+/// If the model in the program is damaged, or the operator's command cannot be used.
 pub fn engine(settings: &EngineSettings) -> anyhow::Result<Arc<dyn Engine>> {
     Ok(match settings {
         EngineSettings::Neural => Arc::new(Neural::load().context("cannot load the model")?),
@@ -79,7 +79,7 @@ pub fn engine(settings: &EngineSettings) -> anyhow::Result<Arc<dyn Engine>> {
     })
 }
 
-/// The use cases of a worker with this engine: its results answer later jobs, if they may.
+/// The use cases of a worker with this engine. Its results are reused for later jobs, if the settings allow it.
 pub(crate) fn reusing(settings: &Settings, jobs: &Jobs, engine: &dyn Engine) -> Jobs {
     jobs.reusing((settings.reuse && engine.is_repeatable()).then(|| engine.method().clone()))
 }
@@ -94,17 +94,17 @@ fn command_engine(settings: &CommandSettings) -> anyhow::Result<CommandEngine> {
     Ok(CommandEngine::new(Options { version, timeout, memory, output, file_size, ..options })?)
 }
 
-/// Plays the role in which the command engine may have started this program again, if it did, and
-/// returns the exit code. A program with [`engine`] calls this before all else, with its arguments.
+/// Runs the helper role of the command engine, if that engine has started this program again, and returns the
+/// exit code. A program that uses [`engine`] calls this first, with its arguments.
 #[must_use]
 pub fn launched(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     pssp_engine_command::launch::intercept(arguments)
 }
 
-/// The whole program, wherever it runs.
+/// The whole program, on every platform.
 ///
 /// # Errors
-/// If something that is needed at start is missing.
+/// If the program cannot start.
 pub async fn main(settings: &Settings) -> anyhow::Result<()> {
     match platform() {
         Platform::Process => poll(settings).await,
@@ -117,7 +117,7 @@ pub async fn main(settings: &Settings) -> anyhow::Result<()> {
     }
 }
 
-/// Opens the backend, polls until a signal.
+/// Opens the backend, and polls until a signal.
 async fn poll(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
     let stopped = CancellationToken::new();
@@ -141,7 +141,7 @@ async fn poll(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Answers probes, if the settings say where, until the worker has stopped.
+/// Serves probes at the address of the settings, if there is one, until the worker has stopped.
 fn serve_probes(
     settings: &Settings,
     stopped: &CancellationToken,

@@ -1,11 +1,11 @@
-//! Jobs that events of other systems ask for.
+//! Jobs that events of other systems submit.
 
 use pssp_jobs::intake::{Draft, Intake, IntakeError, Paused};
 use pssp_jobs::service::{Accepted, JobsError, Key};
 use pssp_jobs::{FieldDigest, Job, Jobs, Owner, StoreError};
 use serde::Deserialize;
 
-/// What an event asks for.
+/// The contents of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitEvent {
@@ -13,18 +13,18 @@ pub struct SubmitEvent {
     pub sequence: String,
     /// A name for the job.
     pub name: Option<String>,
-    /// The owner of the job; the public owner where it is missing or empty.
+    /// The owner of the job; the public owner if it is missing or empty.
     pub owner: Option<String>,
 }
 
-/// Why an event became no job.
+/// Why an event did not make a job.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {
     /// The sequence or the name is refused.
     #[error(transparent)]
     Refused(#[from] IntakeError),
-    /// No new jobs are taken at the moment.
+    /// No new jobs are accepted at the moment.
     #[error(transparent)]
     Paused(#[from] Paused),
     /// An event of this id came before and asked for something else.
@@ -32,18 +32,17 @@ pub enum SubmitError {
         "event {0:?} came before with another sequence, name or owner; another job needs an event with another id"
     )]
     Reused(String),
-    /// The store; or the job of this event was deleted since.
+    /// A store error, or the job of this event has been deleted.
     #[error(transparent)]
     Jobs(JobsError),
 }
 
 impl SubmitEvent {
-    /// Submits the job. The same `event` again leads to the same job, as long as idempotency keys are
-    /// kept, and makes no second one.
+    /// Submits the job. The same `event` leads to the same job, as long as idempotency keys are kept, and makes
+    /// no second one.
     ///
     /// # Errors
-    /// See [`SubmitError`]. An event that is refused for its input or its id is refused whenever it comes
-    /// again.
+    /// See [`SubmitError`]. An event that is refused for its input or its id is always refused.
     pub async fn submit(self, jobs: &Jobs, event: String, intake: &Intake) -> Result<Job, SubmitError> {
         intake.admit(jobs).await?;
         let key = Key { key: event.clone(), digest: self.digest() };
@@ -58,8 +57,8 @@ impl SubmitEvent {
         }
     }
 
-    /// Digests all that is asked, so that the same event with other contents is noticed. Digests are stored:
-    /// what they are made of stays as it is.
+    /// A digest of all contents, so that the same event with other contents is noticed. Digests are stored, so
+    /// their input never changes.
     fn digest(&self) -> [u8; 32] {
         [Some(&self.sequence), self.name.as_ref(), self.owner.as_ref()]
             .into_iter()
@@ -70,7 +69,7 @@ impl SubmitEvent {
     }
 }
 
-/// Counts a job that is new, and returns it.
+/// Counts a new job, and returns it.
 fn counted(accepted: Accepted<Job>) -> Job {
     if !accepted.replayed {
         metrics::counter!("pssp_jobs_submitted_total", "by" => "event").increment(1);
@@ -83,7 +82,7 @@ fn counted(accepted: Accepted<Job>) -> Job {
 mod tests {
     use super::*;
 
-    /// SHA-256 of the bytes below, computed by another program.
+    /// SHA-256 of the bytes below, computed with another program.
     #[test]
     fn the_digest_of_an_event_stays_the_same() {
         let hex = |event: &SubmitEvent| -> String {

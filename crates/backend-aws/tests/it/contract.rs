@@ -1,5 +1,5 @@
-//! The AWS backend passes the whole contract suite: against dynoxide with this project's SQS, against ministack, and,
-//! where `PSSP_TEST_AWS` gives an aws URL with `{name}` for table and queue, against AWS itself.
+//! The AWS backend passes the whole contract suite: against dynoxide with this project's SQS, against
+//! ministack, and against AWS itself if `PSSP_TEST_AWS` has an aws URL with `{name}` for table and queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use pssp_jobs::contract::Harness;
 use pssp_jobs::{Backend, Clock, ManualClock, SystemClock, Timestamp};
 
 use crate::lagging::Lagging;
-use crate::stand_ins::{Home, Place};
+use crate::stand_ins::{Place, Services};
 
-/// What really passes of a longer wait: longer than any delay, visibility or lease of the suite. The queue's
-/// time cannot be moved; of the rest only our own clock takes notice.
+/// The real time of a longer wait: longer than any delay, visibility or lease of the suite. The time of the
+/// queue cannot be moved; only the clock of the test is moved for the rest of the wait.
 const REAL: Duration = Duration::from_secs(5);
 
-/// The machine's time, moved ahead.
+/// The time of this machine, moved ahead.
 struct Ahead(ManualClock);
 
 impl Clock for Ahead {
@@ -51,8 +51,8 @@ async fn own() -> Aws {
 impl Harness for Aws {
     fn backend(&self) -> Backend {
         let backend = Backend::of(self.backend.clone());
-        match self.place.home {
-            Home::Aws => Lagging::wrap(backend),
+        match self.place.services {
+            Services::Aws => Lagging::wrap(backend),
             _ => backend,
         }
     }
@@ -76,7 +76,7 @@ impl Harness for Aws {
         testing::send(&self.place.url, &self.place.options, body).await.unwrap();
     }
 
-    /// Each takes seconds of real time.
+    /// Each history takes seconds of real time.
     fn random_histories(&self) -> u32 {
         3
     }

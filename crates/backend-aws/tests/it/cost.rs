@@ -1,22 +1,22 @@
-//! What a job costs: calls and capacity units, from which docs/aws.md computes a price.
+//! The cost of a job in calls and capacity units. docs/aws.md computes a price from it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pssp_jobs::service::{Claim, NewJob};
-use pssp_jobs::{JobReceiver as _, Message, Owner};
+use pssp_jobs::{Include, JobReceiver as _, Message, Owner};
 use pssp_predict::{Method, Sequence};
 
 use crate::faults::{Bench, bench};
 
-/// A protein of 150 residues, and a result of the size that one has.
+/// A protein of 150 residues. `result` has the size of a result for it.
 fn protein() -> NewJob {
     let residues: String =
         (0..150_u32).map(|n| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(n * n * 7 + n) as usize % 20])).collect();
     NewJob { name: Some("a protein".to_owned()), ..NewJob::from(residues.parse::<Sequence>().unwrap()) }
 }
 
-/// 2.5 KB that do not deflate: more than the result of such a protein is stored in.
+/// 2.5 KB that cannot be compressed: more than the stored result of such a protein.
 fn result() -> Vec<u8> {
     let mut x = 1_u32;
     let next = |_| {
@@ -35,7 +35,7 @@ fn counted<const N: usize>(calls: [(&str, u32); N]) -> BTreeMap<String, u32> {
     calls.into_iter().map(|(action, n)| (action.to_owned(), n)).collect()
 }
 
-/// Submit, receive, claim, finish, acknowledge, read: what each step asks of AWS.
+/// The calls to AWS for each step: submit, receive, claim, finish, acknowledge, read.
 #[tokio::test]
 async fn requests_of_the_plain_path_are_counted() {
     let Bench { place, proxy, jobs, backend } = bench().await;
@@ -43,7 +43,7 @@ async fn requests_of_the_plain_path_are_counted() {
     let before = place.sqs().requests();
     let job = jobs.submit(&Owner::public(), protein(), Duration::ZERO, None).await.unwrap().value;
     let (calls, submit) = proxy.take_counts();
-    // The read is for a result that may be there already.
+    // The read looks for a stored result.
     assert_eq!(calls, counted([("GetItem", 1), ("PutItem", 1)]));
 
     let delivery =
@@ -56,18 +56,17 @@ async fn requests_of_the_plain_path_are_counted() {
     jobs.finish(&running, result().into()).await.unwrap();
     backend.ack(delivery.receipt).await.unwrap();
     let (calls, finish) = proxy.take_counts();
-    // One more for the key under which the result is found again.
+    // One write more, for the key under which the result is found again.
     assert_eq!(calls, counted([("PutItem", 2), ("UpdateItem", 1)]));
 
-    jobs.find(&Owner::public(), job.id()).await.unwrap();
-    jobs.result(job.id()).await.unwrap();
+    jobs.find_with(&Owner::public(), job.id(), Include::ALL).await.unwrap();
     let (calls, read) = proxy.take_counts();
-    assert_eq!(calls, counted([("GetItem", 1), ("Query", 1)]));
+    assert_eq!(calls, counted([("Query", 1)]));
 
     let again = jobs.submit(&Owner::public(), protein(), Duration::ZERO, None).await.unwrap().value;
     assert!(again.status.reused);
     let (calls, reuse) = proxy.take_counts();
-    assert_eq!(calls, counted([("GetItem", 2), ("PutItem", 2), ("Query", 1)]));
+    assert_eq!(calls, counted([("GetItem", 1), ("PutItem", 2), ("Query", 1)]));
 
     let mut queue = place.sqs().requests();
     for (action, n) in before {
@@ -77,12 +76,13 @@ async fn requests_of_the_plain_path_are_counted() {
     let expected =
         ["DeleteMessage", "ReceiveMessage", "SendMessageBatch"].map(|action| (action.to_owned(), 1));
     assert_eq!(queue, BTreeMap::from(expected));
-    // The stand-in counts units as AWS documents them: a write unit a KB, indexes included, a read unit 4 KB.
+    // The stand-in counts units as AWS documents them: a write unit for each KB, indexes included, and a read
+    // unit for each 4 KB.
     assert_eq!(submit, units([("GetItem", 1.0), ("PutItem", 3.0)]));
     assert_eq!(claim, units([("GetItem", 1.0), ("UpdateItem", 4.0)]));
     assert_eq!(finish, units([("PutItem", 4.0), ("UpdateItem", 3.0)]));
-    assert_eq!(read, units([("GetItem", 1.0), ("Query", 1.0)]));
-    assert_eq!(reuse, units([("GetItem", 2.0), ("PutItem", 5.0), ("Query", 1.0)]));
+    assert_eq!(read, units([("Query", 1.0)]));
+    assert_eq!(reuse, units([("GetItem", 1.0), ("PutItem", 5.0), ("Query", 1.0)]));
 }
 
 fn units<const N: usize>(units: [(&str, f64); N]) -> BTreeMap<String, f64> {

@@ -1,4 +1,4 @@
-//! Throttling, errors, latency, cut connections and lost answers: jobs are neither lost nor doubled.
+//! Throttling, errors, latency, cut connections and lost responses: no job is lost or duplicated.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::proxy::{Fault, Proxy};
 use crate::stand_ins::{Place, dynoxide};
 
-/// A place whose DynamoDB is behind a proxy. The place must live as long as it is used.
+/// A table with a proxy before DynamoDB. `place` must live as long as the table is used.
 pub(crate) struct Bench {
     pub(crate) place: Place,
     pub(crate) proxy: Proxy,
@@ -57,9 +57,10 @@ async fn listed(jobs: &Jobs) -> usize {
     jobs.list(&query).await.unwrap().items.len()
 }
 
-/// The answer to each kind of write is lost once: the try that follows meets our own work, and knows it.
+/// The response to each kind of write is lost once. The next try finds the write of the first one, and
+/// recognises it.
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_counts_once() {
+async fn a_write_with_a_lost_response_counts_once() {
     let Bench { place, proxy, jobs, .. } = bench().await;
     proxy.inject("PutItem", Fault::CutAfter, 1);
     let job = submit(&jobs).await;
@@ -88,9 +89,9 @@ fn queue(place: &Place) -> &str {
     place.url.split("queue=").nth(1).and_then(|q| q.split('&').next()?.rsplit('/').next()).unwrap()
 }
 
-/// Every third call fails, each way in turn: every job is made once and finished once.
+/// Every third call fails, each time with another fault: every job is created once and finished once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jobs_are_neither_lost_nor_doubled() {
+async fn jobs_are_neither_lost_nor_duplicated() {
     for fault in [
         Fault::throttled(),
         Fault::code(400, "ThrottlingException"),
@@ -136,9 +137,9 @@ async fn submit_until_accepted(jobs: &Jobs, n: usize) -> JobId {
     panic!("twenty faults in a row");
 }
 
-/// What lasts longer than our patience is an error that may pass, and nothing is left half done.
+/// If a fault lasts longer than all tries, the error is temporary, and no write is left half done.
 #[tokio::test]
-async fn lasting_trouble_is_temporary() {
+async fn a_lasting_fault_is_a_temporary_error() {
     let Bench { proxy, jobs, backend, place: _place } = bench().await;
     for fault in [
         Fault::throttled(),
@@ -158,9 +159,9 @@ async fn lasting_trouble_is_temporary() {
     assert_eq!(listed(&jobs).await, 0);
 }
 
-/// Two transactions that met are both tried again; a condition that failed decides.
+/// A transaction that conflicts with another is tried again. A failed condition is not.
 #[tokio::test]
-async fn transactions_that_meet_are_tried_again() {
+async fn conflicting_transactions_are_tried_again() {
     let Bench { proxy, jobs, place: _place, .. } = bench().await;
     let reasons = json!({ "CancellationReasons": [{ "Code": "None" }, { "Code": "TransactionConflict" }] });
     let conflict = Fault::Answer(400, "TransactionCanceledException", "cancelled", reasons);
@@ -174,7 +175,7 @@ async fn transactions_that_meet_are_tried_again() {
     assert_eq!(proxy.left("UpdateItem"), 0);
 }
 
-/// Keys that DynamoDB leaves out of a batch read are asked for again.
+/// Keys that DynamoDB leaves out of a batch read are requested again.
 #[tokio::test]
 async fn keys_left_out_are_asked_for_again() {
     let Bench { proxy, jobs, place: _place, .. } = bench().await;
@@ -188,7 +189,7 @@ async fn keys_left_out_are_asked_for_again() {
     assert_eq!((found, proxy.left("BatchGetItem")), (ids, 0));
 }
 
-/// Of ten messages the three that failed are sent again, and they alone.
+/// Three of ten messages fail and are sent again. The others are not.
 #[tokio::test]
 async fn messages_that_failed_alone_are_sent_again_alone() {
     let Bench { place, jobs, proxy: _proxy, .. } = bench().await;
@@ -202,7 +203,7 @@ async fn messages_that_failed_alone_are_sent_again_alone() {
     assert_eq!(place.sqs().requests()["SendMessageBatch"], 2);
 }
 
-/// Messages that were lost, or could never be sent: the jobs are accepted, and the sweep sends them.
+/// Messages are lost, or cannot be sent. The jobs are accepted, and the sweep sends the messages.
 #[tokio::test]
 async fn lost_messages_are_sent_by_the_sweep() {
     let Bench { place, backend, proxy: _proxy, .. } = bench().await;

@@ -1,4 +1,5 @@
-//! Patience with AWS' indexes: they lag behind writes, which the contract allows and the suite does not wait for.
+//! Waits for the indexes of AWS: they lag behind writes. The contract allows that, but the suite does not wait
+//! for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,10 @@ use pssp_jobs::{
     ResultKey, StoreError, Submission, Timestamp,
 };
 
-/// Longer than an index was ever seen to lag under the suite's load.
+/// Longer than any lag of an index that was seen under the load of the suite.
 const LAG: Duration = Duration::from_secs(3);
 
-/// A store that waits before it reads off an index.
+/// A store that waits before it reads from an index.
 pub(crate) struct Lagging(Arc<dyn JobStore>);
 
 impl Lagging {

@@ -1,4 +1,4 @@
-//! A DynamoDB that fails on demand: an HTTP proxy that passes, refuses, delays, cuts, and counts.
+//! A DynamoDB that fails on demand: an HTTP proxy that forwards, refuses, delays, cuts, and counts calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,14 +13,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What goes wrong with one call.
+/// The fault of one call.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
-    /// An error of the service, with further fields of its body.
+    /// An error response of the service, with further fields of its body.
     Answer(u16, &'static str, &'static str, Value),
-    /// The answer comes late.
+    /// The response is delayed.
     Late(Duration),
-    /// The connection is closed and nothing happened.
+    /// The connection is closed before the call takes effect.
     CutBefore,
     /// The connection is closed after the call took effect.
     CutAfter,
@@ -40,16 +40,16 @@ impl Fault {
 
 #[derive(Default)]
 struct State {
-    /// By action: what, and how often yet.
+    /// By action: the fault, and how many more calls have it.
     faults: BTreeMap<String, (Fault, u32)>,
-    /// Every so manieth call meets this.
+    /// Every n-th call has this fault.
     every: Option<(u32, Fault)>,
     calls: u32,
     counts: BTreeMap<String, u32>,
     units: BTreeMap<String, f64>,
 }
 
-/// In front of one DynamoDB.
+/// A proxy before one DynamoDB.
 pub(crate) struct Proxy {
     pub(crate) endpoint: String,
     state: Arc<Mutex<State>>,
@@ -79,22 +79,22 @@ impl Proxy {
         Self { endpoint, state, task }
     }
 
-    /// The next `times` calls of `action` (`PutItem`, …) meet `fault`.
+    /// The next `times` calls of `action` (`PutItem`, …) have the fault.
     pub(crate) fn inject(&self, action: &str, fault: Fault, times: u32) {
         self.state().faults.insert(action.to_owned(), (fault, times));
     }
 
-    /// Every so manieth call of all meets `fault`; `None` ends it.
+    /// Every n-th call has the fault; `None` ends this.
     pub(crate) fn every(&self, every: Option<(u32, Fault)>) {
         self.state().every = every;
     }
 
-    /// How often each fault is still to happen.
+    /// How many more calls of `action` have a fault.
     pub(crate) fn left(&self, action: &str) -> u32 {
         self.state().faults.get(action).map_or(0, |(_, left)| *left)
     }
 
-    /// Calls and capacity units by action, since the last time.
+    /// Calls and capacity units by action since the last time.
     pub(crate) fn take_counts(&self) -> (BTreeMap<String, u32>, BTreeMap<String, f64>) {
         let mut state = self.state();
         (std::mem::take(&mut state.counts), std::mem::take(&mut state.units))
@@ -130,7 +130,7 @@ impl State {
     }
 }
 
-/// An error of a service function closes the connection.
+/// An error of the service function closes the connection.
 #[derive(Debug)]
 struct Cut;
 

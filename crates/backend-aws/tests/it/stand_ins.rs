@@ -1,5 +1,5 @@
-//! Stand-ins for AWS: `dynoxide` for DynamoDB with this project's own SQS, and `ministack` for both. Each is one
-//! process for all tests that run at the same time; each test has a table and a queue of its own.
+//! Stand-ins for AWS: `dynoxide` for DynamoDB with this project's own SQS, and `ministack` for both. Tests that
+//! run at the same time share one process of each; each test has its own table and queue.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use pssp_aws_local::sqs::Sqs;
 use pssp_backend_aws::{Options, testing};
 
-/// A stand-in's process.
+/// The process of a stand-in.
 pub(crate) struct Process {
     child: Child,
     pub(crate) port: u16,
@@ -59,7 +59,7 @@ pub(crate) fn ministack() -> Arc<Process> {
         let program = tool("PSSP_MINISTACK", "ministack/bin/ministack");
         start(|port| {
             let mut command = Command::new(&program);
-            // It listens everywhere, and looks for Docker, unless told.
+            // By default it listens on all addresses and looks for Docker.
             command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
             command.env("DOCKER_HOST", "unix:///nonexistent").env("LOG_LEVEL", "ERROR");
             command
@@ -67,7 +67,7 @@ pub(crate) fn ministack() -> Arc<Process> {
     })
 }
 
-/// A program that `make setup-test` puts under `target/tools`, or another that a variable names.
+/// A program that `make setup-test` installs under `target/tools`, or the one that the variable names.
 fn tool(variable: &str, path: &str) -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
     let program = std::env::var_os(variable).map_or_else(|| root.join(path), PathBuf::from);
@@ -80,7 +80,7 @@ fn tool(variable: &str, path: &str) -> PathBuf {
 }
 
 fn start(command: impl Fn(u16) -> Command) -> Process {
-    // The free port may be taken before the server binds it: then another is tried.
+    // Another process may take the free port before the server binds it. Then another port is tried.
     for _ in 0..5 {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = command(port);
@@ -97,25 +97,25 @@ fn start(command: impl Fn(u16) -> Command) -> Process {
     panic!("a stand-in does not start");
 }
 
-/// A name that no other test of this run, and no run before it, uses.
+/// A name that neither another test nor an earlier run uses.
 pub(crate) fn fresh_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let run = std::process::id();
     format!("pssp-{run}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Short times where a test waits for them; keys that any stand-in takes.
+/// Short times where a test waits for them, and credentials that any stand-in accepts.
 pub(crate) fn options() -> Options {
     Options { credentials: Some(("test".to_owned(), "test".to_owned())), ..Options::default() }
 }
 
-/// What must live as long as its table and queue are used.
-pub(crate) enum Home {
+/// The services of a table and its queue, which must live as long as they are used.
+pub(crate) enum Services {
     /// DynamoDB by dynoxide, SQS by this project's stand-in.
     Own { _dynamodb: Arc<Process>, sqs: Sqs },
     /// Both by ministack.
     Ministack { _both: Arc<Process> },
-    /// AWS itself: removed at the end.
+    /// AWS itself: table and queue are deleted at the end.
     Aws,
 }
 
@@ -123,7 +123,7 @@ pub(crate) enum Home {
 pub(crate) struct Place {
     pub(crate) url: String,
     pub(crate) options: Options,
-    pub(crate) home: Home,
+    pub(crate) services: Services,
 }
 
 impl Place {
@@ -136,7 +136,7 @@ impl Place {
             dynamodb.endpoint(),
             sqs.endpoint()
         );
-        Self::create(url, options(), Home::Own { _dynamodb: dynamodb, sqs }).await
+        Self::create(url, options(), Services::Own { _dynamodb: dynamodb, sqs }).await
     }
 
     pub(crate) async fn ministack() -> Self {
@@ -145,25 +145,25 @@ impl Place {
         let url = format!(
             "aws://{name}?queue={endpoint}/000000000000/{name}&region=eu-central-1&endpoint={endpoint}"
         );
-        Self::create(url, options(), Home::Ministack { _both: both }).await
+        Self::create(url, options(), Services::Ministack { _both: both }).await
     }
 
     /// `template` is an aws URL in which `{name}` stands for the name of table and queue.
     pub(crate) async fn aws(template: &str) -> Self {
         let url = template.replace("{name}", &fresh_name());
-        Self::create(url, Options::default(), Home::Aws).await
+        Self::create(url, Options::default(), Services::Aws).await
     }
 
-    async fn create(url: String, options: Options, home: Home) -> Self {
+    async fn create(url: String, options: Options, services: Services) -> Self {
         testing::create(&url, &options).await.unwrap();
-        Self { url, options, home }
+        Self { url, options, services }
     }
 
     /// The in-process SQS.
     pub(crate) fn sqs(&self) -> &Sqs {
-        match &self.home {
-            Home::Own { sqs, .. } => sqs,
-            Home::Ministack { .. } | Home::Aws => panic!("this home's queue is not ours"),
+        match &self.services {
+            Services::Own { sqs, .. } => sqs,
+            Services::Ministack { .. } | Services::Aws => panic!("this queue is not the in-process SQS"),
         }
     }
 }

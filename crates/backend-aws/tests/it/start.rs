@@ -1,4 +1,4 @@
-//! What is wrong at the start is said with its remedy; connecting alone asks nobody.
+//! Errors at the start name the remedy. Connecting alone makes no call.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ async fn refusal(url: &str) -> StoreError {
     AwsBackend::open(url, Arc::new(SystemClock), options()).await.expect_err("it is refused")
 }
 
-/// That opening fails for good, and says all of `said`.
+/// Checks that opening fails for good, with all texts of `said` in the error.
 async fn check(url: &str, said: &[&str]) {
     let error = refusal(url).await;
     assert!(!error.is_temporary(), "{error}");
@@ -51,12 +51,14 @@ async fn a_missing_permission_names_the_action() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_nobody_answers_may_come_up() {
+async fn an_unreachable_endpoint_is_a_temporary_error() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let closed = format!("http://127.0.0.1:{port}");
     let url = format!("aws://jobs?queue={closed}/0/jobs&region=eu-central-1&endpoint={closed}");
     let error = refusal(&url).await;
     assert!(error.is_temporary(), "{error}");
     assert!(error.to_string().contains("check `region` and `endpoint`"), "{error}");
-    pssp_backend_aws::connect(&url, Arc::new(SystemClock), options()).await.expect("connecting calls nobody");
+    pssp_backend_aws::connect(&url, Arc::new(SystemClock), options())
+        .await
+        .expect("connecting makes no call");
 }

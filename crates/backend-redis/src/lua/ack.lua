@@ -1,5 +1,5 @@
--- Deletes messages for good if they are still held as the receipts say. ARGV: pairs of message and
--- the entry of `held`. Answers 1 or 0 for each.
+-- Deletes messages whose receipts are still valid. ARGV: pairs of a message and its entry in `held`. Returns 1
+-- or 0 for each.
 local messages = {}
 for i = 1, #ARGV, 2 do messages[#messages + 1] = ARGV[i] end
 local held = redis.call('HMGET', HELD, unpack(messages))

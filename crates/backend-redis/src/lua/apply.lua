@@ -1,10 +1,12 @@
--- Compare-and-set of job states, each change all or nothing. ARGV: now, then 8 for each change:
+-- Compare-and-set of job states. Each change takes effect completely or not at all. ARGV: now, then 8 for each
+-- change:
 --   id expected-fence status due expires result delay-ms result-key
--- ('' where there is none; the expected fence ends with a blank; a result is preceded by "=", so that
--- an empty one is one). Answers for each: "ok", "gone", or the fence at which the job is instead.
+-- ('' means none; the expected fence ends with a blank; a result is preceded by "=", so that an empty result
+-- differs from none). Returns for each: "ok", "gone", or the present fence of the job.
 local now = clock(ARGV[1])
 local out, changed = {}, {}
--- Index changes are collected and done in one call each. A job that changes twice counts once.
+-- Changes of the indexes are collected and made in one call for each index. A job that changes twice counts
+-- once.
 local was, is, due, terminal, settled = {}, {}, {}, {}, {}
 for i = 2, #ARGV, 8 do
   local id, expected, status = ARGV[i], ARGV[i + 1], ARGV[i + 2]
@@ -29,7 +31,7 @@ for i = 2, #ARGV, 8 do
       terminal[id] = { expires, 'j' .. id .. owner_of(job), string.sub(status, 1, 7) == 'failed/' }
       settled[id] = true
     elseif before ~= 115 and before ~= 114 then
-      -- Sent again: it lives on.
+      -- A job that is sent again does not expire.
       terminal[id] = nil
       redis.call('PERSIST', job)
       redis.call('ZREM', EXPIRY, 'j' .. id .. owner_of(job))

@@ -1,7 +1,7 @@
 -- Creates jobs with their keys, and with messages or results. ARGV: now, then 12 for each job:
 --   id owner head status request due delay-ms key-name key-value key-expires ('' name: no key)
---   expires result ('' expires: waits for a worker; else it is finished already)
--- Answers for each: "new", "exists", "reused", or the id that the key led to.
+--   expires result ('' expires: the job waits for a worker; else it is finished already)
+-- Returns for each: "new", "exists", "reused", or the id that the key leads to.
 local now = clock(ARGV[1])
 local out, submitted, queue, owners, expiring = {}, {}, {}, {}, {}
 for i = 2, #ARGV, 12 do

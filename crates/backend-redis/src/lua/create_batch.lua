@@ -1,5 +1,5 @@
--- Creates the handle of a batch with its key. ARGV: now, id, record, expires, key-name, key-value,
--- key-expires ('' name: no key). Answers as create.lua does.
+-- Creates the handle of a batch with its key. ARGV: now, id, record, expires, key-name, key-value, key-expires
+-- ('' name: no key). Returns the same as create.lua.
 local key, value = ARGV[5], ARGV[6]
 local known = known_key(key, value, clock(ARGV[1]))
 if known then return known end

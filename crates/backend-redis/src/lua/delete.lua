@@ -1,4 +1,4 @@
--- Removes a job with all that belongs to it, its message too. ARGV: id. Answers 1 if there was one.
+-- Deletes a job with all its data and its message. ARGV: id. Returns 1 if the job existed.
 local id = ARGV[1]
 local head = redis.call('HGET', P .. 'job:' .. id, 'head')
 redis.call('DEL', P .. 'job:' .. id)

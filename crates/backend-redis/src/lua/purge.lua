@@ -1,5 +1,5 @@
--- Forgets expired records, at most so many. ARGV: now, limit. Answers how many. The records have a
--- time to live of their own and may be gone; their entries in the indexes are not.
+-- Deletes up to `limit` expired records. ARGV: now, limit. Returns how many. The records have a time to live
+-- and may be deleted already, but their entries in the indexes are not.
 local expired = redis.call('ZRANGE', EXPIRY, '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2])
 for _, entry in ipairs(expired) do
   local id = string.sub(entry, 2, 37)

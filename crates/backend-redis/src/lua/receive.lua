@@ -1,7 +1,7 @@
--- Takes messages whose time has come and hides them. ARGV: now, most messages, visibility in ms,
--- horizon in ms, receipt, most bytes of records. Answers: ms until the next one comes due (-1: none waits),
--- then for each one taken: message, number of deliveries, and head, status and request of its job (empty
--- where there is none, or where the records before it are large already).
+-- Receives messages that are due, and hides them. ARGV: now, most messages, visibility in ms, horizon in ms,
+-- receipt, most bytes of records. Returns the time in ms until the next message is due (-1: none waits), then
+-- for each received message: the message, its number of deliveries, and head, status and request of its job
+-- (empty if there is no job, or if the records before it have reached the limit).
 local now, most = clock(ARGV[1]), tonumber(ARGV[2])
 local ready = redis.call('ZRANGE', QUEUE, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
 if #ready == 0 then
@@ -35,10 +35,10 @@ for i, message in ipairs(ready) do
   hold[#hold + 1] = ARGV[5] .. ':' .. times
 end
 bulk('ZADD', QUEUE, hide)
--- One long value keeps the hash a hash: as a list, which Redis makes of a small one, every look-up
--- among hundreds in hand would be a search from its beginning.
+-- Redis stores a small hash as a list, in which a lookup among hundreds of entries is slow. One long value
+-- prevents this.
 if held_is_new then redis.call('HSET', HELD, '', string.rep('-', 65)) end
 bulk('HSET', HELD, hold)
--- There may be more for another.
+-- There may be more messages for another receiver.
 if #ready == most then wake() end
 return out

@@ -1,4 +1,4 @@
-//! Nothing grows for ever, and nothing is done in steps without a bound.
+//! The stored data does not grow for ever, and every step is bounded.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ async fn claimed(jobs: &Jobs) -> Box<Claimed> {
     }
 }
 
-/// A worker once fetched all due messages at a time, and a backlog of 8,000 killed it.
+/// An earlier worker fetched all due messages at once, and a backlog of 8,000 crashed it.
 #[tokio::test]
 async fn a_backlog_of_100_000_drains_in_bounded_steps() {
     let server = Server::start("everysec", &[]);
     let backend = open(&server.url("big")).await;
-    // Half of them were delayed and came due since, as after a night without a worker.
+    // Half of the messages were delayed and are due now, as after a night without a worker.
     let fill = "for i = 1, 100000 do redis.call('ZADD', KEYS[1], i % 2 * 1700000000000, 'm' .. i) end";
     server.cli(&["EVAL", fill, "1", "{big}:v1:queue"]);
     let mut seen = HashSet::new();
@@ -46,9 +46,9 @@ async fn a_backlog_of_100_000_drains_in_bounded_steps() {
     assert_eq!(server.cli(&["EXISTS", "{big}:v1:queue"]), "0");
 }
 
-/// An acknowledged message is gone: streams that were only acknowledged grew for ever.
+/// An acknowledged message is deleted. In streams that were only acknowledged, messages stayed for ever.
 #[tokio::test]
-async fn nothing_is_left_of_what_is_done() {
+async fn acknowledged_messages_are_deleted() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("done")).await));
     let receiver = jobs.receiver().unwrap();
@@ -65,7 +65,7 @@ async fn nothing_is_left_of_what_is_done() {
     assert_eq!(server.cli(&["ZCARD", "{done}:v1:expiry"]), "50");
 }
 
-/// Sending again what still waits must not double the backlog.
+/// Sending a waiting message again must not double the backlog.
 #[tokio::test]
 async fn sending_again_does_not_double_what_waits() {
     let server = Server::start("everysec", &[]);
@@ -76,14 +76,14 @@ async fn sending_again_does_not_double_what_waits() {
         submit(&jobs).await;
     }
     for round in 0..3 {
-        // What has waited long is sent again more rarely.
+        // A job that has waited long is sent again at longer intervals.
         clock.advance(jobs.policy().resend_after * 4_u32.pow(round) + Duration::from_secs(1));
         assert_eq!(jobs.sweep().await.unwrap().resent, 30);
     }
     assert_eq!(server.cli(&["ZCARD", "{again}:v1:queue"]), "30");
 }
 
-/// Results that never expired filled the servers of others.
+/// Every terminal record expires. Results without an expiry fill a server.
 #[tokio::test]
 async fn every_terminal_record_has_a_time_to_live() {
     let server = Server::start("everysec", &[]);
@@ -106,7 +106,7 @@ async fn every_terminal_record_has_a_time_to_live() {
     {
         assert!(ttl(&key) > 0, "{key}");
     }
-    assert_eq!(ttl(&format!("job:{waiting}")), -1, "one that waits is kept");
+    assert_eq!(ttl(&format!("job:{waiting}")), -1, "a waiting job does not expire");
     let record = format!("{{ttl}}:v1:job:{}", finished.id());
     assert_eq!(server.cli(&["HGET", &record, "result"]), "r", "a record and its result go together");
     for pattern in ["letter:*", "batch:*", "key:*"] {
@@ -117,10 +117,10 @@ async fn every_terminal_record_has_a_time_to_live() {
         }
     }
     jobs.redrive(failed.id()).await.unwrap();
-    assert_eq!(ttl(&format!("job:{}", failed.id())), -1, "sent again: it lives on");
+    assert_eq!(ttl(&format!("job:{}", failed.id())), -1, "a redriven job does not expire");
 }
 
-/// After their time the sweep leaves nothing of jobs behind, in bounded steps.
+/// After their expiry the sweep deletes all data of jobs, in bounded steps.
 #[tokio::test]
 async fn expired_jobs_leave_nothing_behind() {
     let server = Server::start("everysec", &[]);
@@ -144,9 +144,9 @@ async fn expired_jobs_leave_nothing_behind() {
     assert_eq!(left, HashSet::from(["{gone}:v1:wake"]));
 }
 
-/// Records that expired on their own are taken out of the lists by whoever meets them.
+/// Records that expired on their own are removed from the lists by the next reader.
 #[tokio::test]
-async fn lists_heal_where_records_are_gone() {
+async fn lists_drop_expired_records() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("list")).await));
     let (gone, stays) = (submit(&jobs).await.id(), submit(&jobs).await.id());
@@ -160,9 +160,9 @@ async fn lists_heal_where_records_are_gone() {
     assert_eq!(server.cli(&["ZCARD", "{list}:v1:owner:public"]), "1");
 }
 
-/// A list by state looks at a bounded number of jobs, and its pages together are complete.
+/// A list with a filter by state reads a bounded number of jobs, and its pages together are complete.
 #[tokio::test]
-async fn a_filtered_list_ends_though_few_match() {
+async fn a_filtered_list_reads_a_bounded_number_of_jobs() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("filter")).await));
     let oldest = submit(&jobs).await.id();
@@ -187,7 +187,7 @@ async fn a_filtered_list_ends_though_few_match() {
     assert_eq!((found, query.before), (vec![oldest], None));
 }
 
-/// Two processes drain one queue: every job is finished, by one of them.
+/// Two processes drain one queue: every job is finished by exactly one of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_race() {
     let server = Server::start("everysec", &[]);

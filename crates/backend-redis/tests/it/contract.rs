@@ -1,5 +1,5 @@
-//! The Redis backend passes the whole contract suite, against a real server: once on a clock that
-//! the cases move, and in the cases about the queue also on the server's own time.
+//! The Redis backend passes the whole contract suite against a real server: all cases on a clock that the case
+//! moves, and the cases about the queue also on the time of the server.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use pssp_jobs::{Backend, Clock, ManualClock, SystemClock};
 
 use crate::server::{Server, fresh_prefix, open, open_at};
 
-/// One server for all cases that run at the same time: each has a prefix of its own.
+/// One server for all cases that run at the same time. Each case has its own prefix.
 fn shared() -> Arc<Server> {
     static SHARED: LazyLock<Mutex<Weak<Server>>> = LazyLock::new(|| Mutex::new(Weak::new()));
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -24,7 +24,7 @@ fn shared() -> Arc<Server> {
 struct Redis {
     server: Arc<Server>,
     prefix: String,
-    /// `None`: the server's time.
+    /// `None`: the time of the server.
     clock: Option<Arc<ManualClock>>,
     backend: Arc<RedisBackend>,
 }
@@ -45,8 +45,8 @@ impl Redis {
     }
 }
 
-/// Records get a time to live on the server, so the clock starts at the real time and goes ahead.
-async fn moved_by_hand() -> Redis {
+/// The server deletes expired records by its own clock, so this clock starts at the real time and moves ahead.
+async fn on_manual_clock() -> Redis {
     Redis::new(Some(Arc::new(ManualClock::new(SystemClock.now())))).await
 }
 
@@ -84,9 +84,9 @@ impl Harness for Redis {
     }
 }
 
-pssp_jobs::contract_tests!(moved_by_hand);
+pssp_jobs::contract_tests!(on_manual_clock);
 
-/// What depends on the queue's time, as shipped.
+/// The cases that depend on the time of the queue, on the time of the server as in production.
 mod on_server_time {
     use pssp_jobs::contract::cases;
 
@@ -103,7 +103,7 @@ mod on_server_time {
 
     also!(
         accepted_is_durable,
-        a_dead_worker_is_replaced,
+        a_lost_worker_is_replaced,
         an_unsettled_message_comes_back,
         delayed_messages_wait,
         retry_comes_back_later,

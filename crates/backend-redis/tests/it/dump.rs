@@ -1,16 +1,16 @@
-//! All keys of a Redis as commands that write them again, a JSON list of words a line: text that can be read,
-//! compared and kept.
+//! All keys of a Redis as commands that write them again: text in which each line is a JSON list of the words
+//! of a command. It can be read, compared and kept.
 
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
 
 /// The commands, sorted by key.
 pub(crate) async fn dump(connection: &mut MultiplexedConnection) -> String {
-    let mut keys: Vec<String> = ask(connection, &["KEYS", "*"]).await;
+    let mut keys: Vec<String> = query(connection, &["KEYS", "*"]).await;
     keys.sort_unstable();
     let mut lines = String::new();
     for key in keys {
-        let kind: String = ask(connection, &["TYPE", &key]).await;
+        let kind: String = query(connection, &["TYPE", &key]).await;
         let (read, write): (&[&str], &str) = match kind.as_str() {
             "hash" => (&["HGETALL", &key], "HSET"),
             "zset" => (&["ZRANGE", &key, "0", "-1", "WITHSCORES"], "ZADD"),
@@ -18,14 +18,14 @@ pub(crate) async fn dump(connection: &mut MultiplexedConnection) -> String {
             "string" => (&["MGET", &key], "SET"),
             other => panic!("{key} is a {other}"),
         };
-        let mut words: Vec<String> = ask(connection, read).await;
+        let mut words: Vec<String> = query(connection, read).await;
         if write == "ZADD" {
-            // Read as member and score, written as score and member.
+            // The score is read after the member, and written before it.
             words.chunks_mut(2).for_each(|pair| pair.reverse());
         }
         words.splice(0..0, [write.to_owned(), key.clone()]);
         line(&mut lines, &words);
-        let expires: i64 = ask(connection, &["PEXPIRETIME", &key]).await;
+        let expires: i64 = query(connection, &["PEXPIRETIME", &key]).await;
         if expires > 0 {
             line(&mut lines, &["PEXPIREAT".to_owned(), key, expires.to_string()]);
         }
@@ -33,16 +33,16 @@ pub(crate) async fn dump(connection: &mut MultiplexedConnection) -> String {
     lines
 }
 
-/// Writes what [`dump`] told.
+/// Writes the output of [`dump`].
 pub(crate) async fn load(connection: &mut MultiplexedConnection, lines: &str) {
     for line in lines.lines() {
         let words: Vec<String> = serde_json::from_str(line).unwrap();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let _: redis::Value = ask(connection, &words).await;
+        let _: redis::Value = query(connection, &words).await;
     }
 }
 
-/// A connection of its own to `url`.
+/// A separate connection to `url`.
 pub(crate) async fn connect(url: &str) -> MultiplexedConnection {
     redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
@@ -52,6 +52,6 @@ fn line(lines: &mut String, words: &[String]) {
     lines.push('\n');
 }
 
-async fn ask<T: FromRedisValue>(connection: &mut MultiplexedConnection, words: &[&str]) -> T {
+async fn query<T: FromRedisValue>(connection: &mut MultiplexedConnection, words: &[&str]) -> T {
     cmd(words[0]).arg(&words[1..]).query_async(connection).await.unwrap()
 }

@@ -1,4 +1,5 @@
-//! What breaks between us and Redis heals, and nothing that was acknowledged is lost.
+//! After a fault between this process and Redis the backend recovers, and nothing that was acknowledged is
+//! lost.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::proxy::{Network, Proxy};
 use crate::server::{Server, open, open_at, open_with, url};
 use crate::{eventually, is_finished, jobs, jobs_at, new_job, submit, worker};
 
-/// Short times, so that the test does not take long.
+/// Opens the backend with short time-outs, so that the test is fast.
 async fn open_hasty(url: &str) -> Arc<RedisBackend> {
     let options = Options {
         connect_timeout: Duration::from_millis(500),
@@ -22,19 +23,19 @@ async fn open_hasty(url: &str) -> Arc<RedisBackend> {
     open_with(url, Arc::new(SystemClock), options).await
 }
 
-/// A driver went on for ever with a connection that only timed out.
+/// A driver once kept a connection that only timed out for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_black_hole_heals() {
-    heals_from(Network::BlackHole).await;
+async fn the_backend_recovers_from_a_black_hole() {
+    recovers_from(Network::BlackHole).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cut_connection_heals() {
-    heals_from(Network::Cut).await;
+async fn the_backend_recovers_from_a_cut_connection() {
+    recovers_from(Network::Cut).await;
 }
 
-/// Worker, waiter and caller all get over it, without being made anew.
-async fn heals_from(fault: Network) {
+/// Worker, watcher and caller continue after the fault, without being created again.
+async fn recovers_from(fault: Network) {
     let server = Server::start("everysec", &[]);
     let proxy = Proxy::before(server.port).await;
     let backend = open_hasty(&url(proxy.port, "heal")).await;
@@ -43,7 +44,7 @@ async fn heals_from(fault: Network) {
     let first = submit(&jobs).await.id();
     eventually("the worker works", async || is_finished(&jobs, first).await).await;
     for _ in 0..2 {
-        // Somebody watches, and the worker waits, while the network fails.
+        // The network fails while a caller watches a job and the worker waits.
         let watched = submit_quietly(&server, &jobs).await;
         let waiting = tokio::spawn({
             let (jobs, id) = (jobs.clone(), watched);
@@ -65,7 +66,7 @@ async fn heals_from(fault: Network) {
     working.abort();
 }
 
-/// A job that no worker hears of.
+/// Submits a job without a message.
 async fn submit_quietly(server: &Server, jobs: &Jobs) -> JobId {
     let new = jobs.submit(&Owner::public(), new_job(), Duration::from_mins(10), None).await;
     let id = new.unwrap().value.id();
@@ -73,7 +74,7 @@ async fn submit_quietly(server: &Server, jobs: &Jobs) -> JobId {
     id
 }
 
-/// Killed under load, again and again: what was accepted is there and gets done.
+/// Redis is killed several times under load: every accepted job still exists and finishes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_redis_loses_nothing_acknowledged() {
     let mut server = Server::start("always", &[]);
@@ -131,9 +132,9 @@ async fn a_killed_redis_loses_nothing_acknowledged() {
     working.abort();
 }
 
-/// Everything wiped under a running worker: it goes on with what comes next.
+/// All data is deleted while a worker runs: the worker continues with later jobs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flushall_under_a_running_worker_heals() {
+async fn a_running_worker_survives_flushall() {
     let server = Server::start("everysec", &[]);
     let jobs = jobs(Backend::of(open(&server.url("wiped")).await));
     let working = tokio::spawn(worker(jobs.clone()));
@@ -148,16 +149,16 @@ async fn flushall_under_a_running_worker_heals() {
     working.abort();
 }
 
-/// The queue lost (what a destroyed consumer group is elsewhere): the sweep sends all again.
+/// The queue is lost (like a destroyed consumer group elsewhere): the sweep sends all messages again.
 #[tokio::test]
-async fn a_lost_queue_heals() {
+async fn the_sweep_restores_a_lost_queue() {
     let server = Server::start("everysec", &[]);
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let backend = open_at(&server.url("lost"), clock.clone()).await;
     let jobs = jobs_at(Backend::of(backend), clock.clone());
     let ids: HashSet<JobId> = [submit(&jobs).await.id(), submit(&jobs).await.id()].into();
     let receiver = jobs.receiver().unwrap();
-    // One of them is in hand meanwhile.
+    // One message is delivered meanwhile.
     let held = receiver.receive(1, Duration::ZERO, Duration::from_secs(30)).await.unwrap();
     server.cli(&["DEL", "{lost}:v1:queue", "{lost}:v1:held", "{lost}:v1:wake"]);
     for delivery in held {
@@ -171,7 +172,7 @@ async fn a_lost_queue_heals() {
     assert_eq!(again, ids);
 }
 
-/// A worker that lost its job acknowledges late: the message sent since is not deleted with it.
+/// A worker that has lost its job acknowledges late. The message that was sent since is not deleted.
 #[tokio::test]
 async fn a_late_acknowledgement_deletes_nothing_sent_since() {
     let server = Server::start("everysec", &[]);
@@ -188,7 +189,7 @@ async fn a_late_acknowledgement_deletes_nothing_sent_since() {
     assert_eq!(again.iter().map(|d| d.receives).collect::<Vec<_>>(), [2]);
 }
 
-/// A server that is down is dialled by one caller at a time, and all are told.
+/// Only one caller at a time connects to a server that is down. All callers get its error.
 #[tokio::test]
 async fn callers_share_the_failure_to_connect() {
     let mut server = Server::start("everysec", &[]);

@@ -19,7 +19,7 @@ use pssp_jobs::service::{Claim, NewJob};
 use pssp_jobs::{Backend, Clock, Delivery, Job, JobId, Jobs, Message, Owner, Policy, State, SystemClock};
 use pssp_predict::Sequence;
 
-/// The use cases with the times that we ship.
+/// The use cases with the policy of production.
 fn jobs(backend: Backend) -> Jobs {
     jobs_at(backend, std::sync::Arc::new(SystemClock))
 }
@@ -36,8 +36,8 @@ async fn submit(jobs: &Jobs) -> Job {
     jobs.submit(&Owner::public(), new_job(), Duration::ZERO, None).await.unwrap().value
 }
 
-/// What a worker does with a message; whatever fails is left to a later delivery. The id if this
-/// call finished the job.
+/// Handles a message as a worker does. After an error the message is delivered again later. Returns the id if
+/// this call finished the job.
 async fn work(jobs: &Jobs, delivery: Delivery) -> Option<JobId> {
     let receiver = jobs.receiver().unwrap();
     let id = Message::decode(&delivery.body).unwrap().job;
@@ -57,7 +57,7 @@ async fn work(jobs: &Jobs, delivery: Delivery) -> Option<JobId> {
     finished
 }
 
-/// A worker for ever: errors are waited out.
+/// A worker that runs for ever. After an error it waits and tries again.
 async fn worker(jobs: Jobs) {
     let receiver = jobs.receiver().unwrap();
     loop {
@@ -73,7 +73,7 @@ async fn worker(jobs: Jobs) {
     }
 }
 
-/// Polls until it holds; long enough for the slowest machine.
+/// Polls until the condition holds. The time-out is long enough for a very slow machine.
 async fn eventually<F: AsyncFnMut() -> bool>(what: &str, mut holds: F) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     while !holds().await {

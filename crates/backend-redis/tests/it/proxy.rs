@@ -1,4 +1,4 @@
-//! A network that fails on demand: a TCP proxy that passes, swallows or cuts.
+//! A network that fails on demand: a TCP proxy that forwards, drops or cuts.
 
 use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -8,16 +8,16 @@ use tokio::sync::watch;
 /// What the network does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// Passes everything on.
+    /// Forwards all data.
     Works,
-    /// Swallows everything and says nothing, as after `network disconnect`; a connection that has
-    /// lost bytes stays silent for ever.
+    /// Drops all data without a sign, as after `network disconnect`. A connection that has lost data stays
+    /// silent for ever.
     BlackHole,
-    /// Closes every connection and takes no new ones for long.
+    /// Closes every connection, and keeps no new connection.
     Cut,
 }
 
-/// In front of one server.
+/// A proxy for one server.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     network: watch::Sender<Network>,

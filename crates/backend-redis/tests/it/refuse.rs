@@ -1,4 +1,4 @@
-//! What is refused at the start, and errors as categories.
+//! What is refused at the start, and the categories of errors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ async fn a_wrong_password_is_refused_and_never_shown() {
     open(&format!("redis://:right@127.0.0.1:{}/0", server.port)).await;
 }
 
-/// The rules of the guide's `ACL SETUSER` line, for another prefix.
+/// The rules in the `ACL SETUSER` line of the guide, for another prefix.
 fn rights(prefix: &str) -> Vec<String> {
     let guide =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md")).unwrap();
@@ -54,7 +54,7 @@ fn rights(prefix: &str) -> Vec<String> {
     rules.split_whitespace().map(|rule| rule.trim_matches('\'').replace("{pssp}", prefix)).collect()
 }
 
-/// A user with the rights that the guide names: its URL.
+/// The URL of a new user with these rights.
 fn user_with(server: &Server, rights: &[String]) -> String {
     let mut command = vec!["ACL", "SETUSER", "app", "reset", "on", ">p@ss"];
     command.extend(rights.iter().map(String::as_str));
@@ -62,7 +62,7 @@ fn user_with(server: &Server, rights: &[String]) -> String {
     format!("redis://app:p%40ss@127.0.0.1:{}/0?prefix=few", server.port)
 }
 
-/// The rights that the guide names are enough for all that is done with a store, and reach no other keys.
+/// The rights in the guide are enough for all operations on a store, and give access to no other keys.
 #[tokio::test]
 async fn a_user_with_few_rights_is_enough() {
     let server = Server::start("everysec", &[]);
@@ -71,11 +71,11 @@ async fn a_user_with_few_rights_is_enough() {
     let jobs = upgrade::jobs(Backend::of(open_at(&login, clock.clone()).await), clock.clone());
     upgrade::write(&jobs).await;
     upgrade::read(&jobs, &clock).await;
-    the_rest(&jobs).await;
+    use_other_operations(&jobs).await;
     let log = server.cli(&["ACL", "LOG"]);
     let lines: Vec<&str> = log.lines().collect();
     let denied = lines.windows(2).filter(|pair| pair[0] == "object").map(|pair| pair[1]);
-    // It asks for a setting, to warn of it, and tells its name: both may fail.
+    // The backend reads a setting, to warn about it, and sets its client name. Both may be denied.
     let denied: Vec<&str> =
         denied.filter(|what| !what.starts_with("config|") && !what.starts_with("client")).collect();
     assert!(denied.is_empty(), "{denied:?}");
@@ -85,8 +85,8 @@ async fn a_user_with_few_rights_is_enough() {
     assert!(matches!(error, StoreError::Refused(_)) && error.to_string().contains("few rights"), "{error}");
 }
 
-/// What writing and reading a store for a while does not come to.
-async fn the_rest(jobs: &Jobs) {
+/// The operations that writing and reading a store do not use.
+async fn use_other_operations(jobs: &Jobs) {
     let job = submit(jobs).await;
     let receiver = jobs.receiver().unwrap();
     let delivery = receiver.receive(1, Duration::ZERO, Duration::from_secs(30)).await.unwrap().pop().unwrap();
@@ -94,7 +94,7 @@ async fn the_rest(jobs: &Jobs) {
     receiver.retry(delivery.receipt, Duration::ZERO).await.unwrap();
     jobs.backend().queue.send(&Message::new(job.id()), Duration::ZERO).await.unwrap();
     assert!(jobs.delete(&Owner::public(), job.id()).await.unwrap());
-    // Waits by a blocking pop, and watches by a subscription.
+    // One waits by a blocking pop, and the other watches by a subscription.
     let (waiting, watched) = (jobs.clone(), submit(jobs).await.id());
     let seen = tokio::spawn(async move {
         waiting.wait(&Owner::public(), watched, Duration::from_mins(1)).await.unwrap().state()
@@ -110,7 +110,7 @@ async fn the_rest(jobs: &Jobs) {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_is_unavailable() {
+async fn a_missing_redis_is_unavailable() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let opened = RedisBackend::open(&url(port, "a"), Arc::new(SystemClock), Options::default()).await;
     let error = opened.unwrap_err();
@@ -118,9 +118,10 @@ async fn a_redis_that_is_not_there_is_unavailable() {
     assert!(error.to_string().contains(&port.to_string()), "{error}");
 }
 
-/// Out of memory nothing is half written, reads and acknowledgements go on, and it heals.
+/// When the memory is full, no write is left half done, reads and acknowledgements work, and the server
+/// recovers.
 #[tokio::test]
-async fn a_full_redis_is_full_and_heals() {
+async fn a_full_redis_is_reported_and_recovers() {
     let server = Server::start("everysec", &[]);
     let backend = open(&server.url("full")).await;
     let jobs = jobs(Backend::of(backend.clone()));

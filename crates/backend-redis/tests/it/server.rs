@@ -1,5 +1,5 @@
-//! A Redis of our own: started on a free port of this machine in a folder of its own, and stopped
-//! with the test.
+//! A Redis server for a test: on a free port of this machine, in a directory of its own, stopped when the test
+//! ends.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,6 @@ use pssp_backend_redis::{Options, QueueTime, RedisBackend};
 use pssp_jobs::{Clock, SystemClock};
 use tempfile::TempDir;
 
-/// A running `redis-server`.
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
@@ -20,12 +19,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one with an append-only file that is flushed `fsync`, and further settings.
+    /// Starts a server with an append-only file (`appendfsync` is `fsync`) and further settings.
     pub(crate) fn start(fsync: &str, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut all = vec!["--appendfsync".to_owned(), fsync.to_owned()];
         all.extend(settings.iter().map(|&s| s.to_owned()));
-        // The free port may be taken before the server binds it: then another is tried.
+        // Another process may take the free port before the server binds it. Then another port is tried.
         for _ in 0..10 {
             let port = free_port();
             if let Some(child) = spawn(port, &folder, &all) {
@@ -39,13 +38,13 @@ impl Server {
         url(self.port, prefix)
     }
 
-    /// As a crash of the process: nothing is flushed or said.
+    /// Kills the process, as in a crash: it flushes nothing.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// After a kill: on the same port and data.
+    /// Starts the server again after a kill, on the same port and data.
     pub(crate) fn restart(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -57,7 +56,7 @@ impl Server {
         }
     }
 
-    /// Runs a command by hand.
+    /// Runs a command with `redis-cli`.
     pub(crate) fn cli(&self, command: &[&str]) -> String {
         cli(self.port, command)
     }
@@ -70,7 +69,7 @@ impl Drop for Server {
     }
 }
 
-/// A connection of the test's own, to look at what is stored.
+/// Runs a command with `redis-cli`, to inspect the stored data.
 pub(crate) fn cli(port: u16, command: &[&str]) -> String {
     let output = Command::new("redis-cli")
         .args(["-p", &port.to_string()])
@@ -90,12 +89,12 @@ pub(crate) fn fresh_prefix() -> String {
     format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// On the server's time, as shipped.
+/// Opens a backend on the time of the server, as in production.
 pub(crate) async fn open(url: &str) -> Arc<RedisBackend> {
     open_with(url, Arc::new(SystemClock), Options::default()).await
 }
 
-/// On a clock that the test moves.
+/// Opens a backend on a clock that the test moves.
 pub(crate) async fn open_at(url: &str, clock: Arc<dyn Clock>) -> Arc<RedisBackend> {
     let options = Options { queue_time: QueueTime::Clock, ..Options::default() };
     open_with(url, clock, options).await
@@ -122,7 +121,7 @@ fn spawn(port: u16, folder: &TempDir, settings: &[String]) -> Option<Child> {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
         let answer = cli(port, &["PING"]);
-        // One that asks for a password is up too.
+        // A server that asks for a password is ready too.
         if answer == "PONG" || answer.contains("NOAUTH") {
             return Some(child);
         }

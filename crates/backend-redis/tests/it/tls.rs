@@ -1,7 +1,7 @@
-//! `rediss://`: with a certificate that the machine trusts, and not without.
+//! `rediss://` connects if the machine trusts the certificate, and does not otherwise.
 //!
-//! Which authorities are trusted is read from the environment (`SSL_CERT_FILE`), so the part that
-//! connects runs in a process of its own.
+//! The trusted authorities come from the environment (`SSL_CERT_FILE`), so the connecting part runs in a
+//! separate process.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn openssl(arguments: &str, folder: &std::path::Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A connecting process that trusts `authority`; returns whether it could.
+/// Runs a process that trusts `authority`. Returns whether it could connect.
 fn connects(port: u16, authority: &std::path::Path) -> bool {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "tls::connect", "--ignored", "--nocapture"])
@@ -74,7 +74,7 @@ fn tls_works_where_the_certificate_is_trusted() {
         ],
     );
     assert!(connects(free, &at("ours.crt")));
-    assert!(!connects(free, &at("other.crt")), "a stranger's certificate is not trusted");
+    assert!(!connects(free, &at("other.crt")), "a certificate of another authority is not trusted");
 }
 
 #[tokio::test]

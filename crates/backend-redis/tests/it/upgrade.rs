@@ -1,5 +1,5 @@
-//! What earlier releases left in a Redis is read and brought to its end by this one, and so is what a later one
-//! might leave: during a rolling update both run at once.
+//! This release reads the data of earlier releases in a Redis and completes their jobs. It also reads records
+//! with unknown fields, as a later release may write them: during a rolling update both releases run at once.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use pssp_jobs::contract::upgrade;
 use crate::dump::{connect, dump, load};
 use crate::server::{Server, open_at};
 
-/// Made by `examples/fixture.rs`, each at its release; the last one by the code of today.
+/// Files from `examples/fixture.rs`, each written by its release. The last file is from the present code.
 const RELEASES: &[(&str, &str)] = &[
     ("0.1.0", include_str!("../fixtures/0.1.0.jsonl")),
     ("0.1.0, with a reused result", include_str!("../fixtures/0.1.0-reuse.jsonl")),
     ("unreleased", include_str!("../fixtures/unreleased.jsonl")),
 ];
 
-async fn live_on_with(left: &str) {
+async fn check_fixture(left: &str) {
     let server = Server::start("no", &[]);
     let url = server.url("fixture");
     load(&mut connect(&url).await, left).await;
@@ -25,7 +25,7 @@ async fn live_on_with(left: &str) {
     upgrade::read(&jobs, &clock).await;
 }
 
-/// Every JSON object that is a value, or follows the fence of a status, with one field more.
+/// The same text with one more field in every JSON object that is a value or follows the fence of a status.
 fn with_unknown_fields(left: &str) -> String {
     let mut touched = 0;
     let mut grown = |word: String| match word.find('{') {
@@ -47,22 +47,22 @@ fn with_unknown_fields(left: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_earlier_releases_wrote_is_read_and_goes_on() {
+async fn data_of_earlier_releases_is_read_and_completed() {
     for (release, left) in RELEASES {
         println!("{release}");
-        live_on_with(left).await;
+        check_fixture(left).await;
     }
 }
 
 #[tokio::test]
 async fn fields_that_a_later_release_adds_are_skipped() {
     let (_, latest) = RELEASES.last().unwrap();
-    live_on_with(&with_unknown_fields(latest)).await;
+    check_fixture(&with_unknown_fields(latest)).await;
 }
 
-/// Fails when what is stored changes without a file of the new form: add one, and keep the old.
+/// Fails when the stored form changes but no file has the new form: add a file and keep the old ones.
 #[tokio::test]
-async fn the_latest_file_has_the_form_of_today() {
+async fn the_latest_file_has_the_present_form() {
     let server = Server::start("no", &[]);
     let url = server.url("fixture");
     let clock = Arc::new(upgrade::clock());
@@ -72,14 +72,14 @@ async fn the_latest_file_has_the_form_of_today() {
     assert_eq!(form(&today), form(latest));
 }
 
-/// Kinds of keys and names of fields, without what differs from run to run.
+/// The kinds of keys and names of fields, without what differs between runs.
 fn form(left: &str) -> Vec<String> {
     let mut forms: Vec<String> = left.lines().map(|line| words_of(line).join(" ")).collect();
     forms.sort_unstable();
     forms
 }
 
-/// The words of a line, sorted, since a hash has no order: commands, fields, states; no ids and no numbers.
+/// The words of a line without ids and numbers, sorted because a hash has no order.
 fn words_of(line: &str) -> Vec<&str> {
     let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let mut words: Vec<&str> =

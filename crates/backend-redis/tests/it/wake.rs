@@ -1,4 +1,4 @@
-//! Who waits is woken by events, also of other processes and after a connection was lost.
+//! Waiting receivers and watchers are woken by events, also of other processes and after a lost connection.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use pssp_jobs::{Backend, JobReceiver as _, Message, Owner, State};
 use crate::server::{Server, open};
 use crate::{eventually, jobs, submit};
 
-/// Longer than any poll of ours, so that only what is meant to can end it.
+/// Longer than any poll interval, so that only an event can end the wait.
 const LONG: Duration = Duration::from_mins(10);
 
 fn scripts_run(server: &Server) -> u64 {
@@ -17,13 +17,13 @@ fn scripts_run(server: &Server) -> u64 {
     line.split(['=', ',']).nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
-/// A waiting receiver sends nothing while there is nothing, and gets what another process submits.
+/// A waiting receiver sends no commands while the queue is empty, and receives what another process submits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_waiting_receiver_is_quiet_and_is_woken() {
+async fn a_waiting_receiver_sends_nothing_and_is_woken() {
     let server = Server::start("everysec", &[]);
     let worker = open(&server.url("wake")).await;
     let api = jobs(Backend::of(open(&server.url("wake")).await));
-    // The server learns the scripts with their first use.
+    // The first use of each script loads it into the server.
     submit(&api).await;
     assert_eq!(worker.receive(10, Duration::ZERO, LONG).await.unwrap().len(), 1);
     let waiting = tokio::spawn(async move { worker.receive(10, LONG, LONG).await.unwrap() });
@@ -32,13 +32,13 @@ async fn a_waiting_receiver_is_quiet_and_is_woken() {
     let id = submit(&api).await.id();
     let taken = waiting.await.unwrap();
     assert_eq!(Message::decode(&taken[0].body).unwrap().job, id);
-    // One to submit, one to look (two where the wait began between them): no polling.
+    // One script call submits and one receives (or two, if the wait began between them). There is no polling.
     assert!(scripts_run(&server) - before <= 3);
 }
 
-/// A waiting receiver that goes away takes nothing with it.
+/// A waiting receiver that is dropped loses no message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_receiver_that_goes_away_loses_nothing() {
+async fn a_dropped_receiver_loses_nothing() {
     let server = Server::start("everysec", &[]);
     let backend = open(&server.url("away")).await;
     let jobs = jobs(Backend::of(backend.clone()));
@@ -56,7 +56,7 @@ async fn a_receiver_that_goes_away_loses_nothing() {
     }
 }
 
-/// Many that wait: each message goes to one, and nobody sleeps while messages lie there.
+/// Many receivers wait: each message goes to one of them, and no receiver sleeps while there are messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_waiting_receivers_share_what_comes() {
     let server = Server::start("everysec", &[]);
@@ -75,9 +75,9 @@ async fn many_waiting_receivers_share_what_comes() {
     }
 }
 
-/// A watcher hears of another process' change, also when its subscription was cut before.
+/// A watcher sees the change of another process, also after its subscription was cut.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_watcher_hears_of_other_processes() {
+async fn a_watcher_sees_changes_of_other_processes() {
     let server = Server::start("everysec", &[]);
     let api = jobs(Backend::of(open(&server.url("watch")).await));
     let worker = jobs(Backend::of(open(&server.url("watch")).await));

@@ -1,5 +1,5 @@
-//! Killed at any moment, nothing that was acknowledged is lost: a child process submits and prints
-//! what it was promised, the parent kills it and looks.
+//! After a kill at any moment no acknowledged job is lost. A child process submits jobs and prints their ids.
+//! The parent kills it and checks the file.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -23,10 +23,10 @@ fn child_submits() {
             let jobs = jobs.clone();
             tokio::spawn(async move {
                 loop {
-                    // Large and small inputs: several pages, and several to a page.
+                    // Large inputs need several pages; several small ones share a page.
                     let new = new_job(if client % 2 == 0 { 40 } else { 5000 });
                     let job = jobs.submit(&owner(), new, Duration::ZERO, None).await.unwrap().value;
-                    // One write a line, so that a kill cannot tear it unseen.
+                    // Each line is one write, so that a kill does not leave a torn line unnoticed.
                     std::io::stdout().lock().write_all(format!("job {}\n", job.id()).as_bytes()).unwrap();
                 }
             })
@@ -46,7 +46,7 @@ async fn nothing_acknowledged_is_lost_when_killed() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("pssp.db");
     let mut promised: HashSet<JobId> = HashSet::new();
-    // Killed at another point each time: after so many promises more.
+    // The kill comes at another point each time, after this many more ids.
     for kill_after in [1, 2, 13, 57, 120, 301] {
         let (mut child, stdout) = child("crash::child_submits", &file);
         let mut lines = BufReader::new(stdout);
@@ -62,7 +62,7 @@ async fn nothing_acknowledged_is_lost_when_killed() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        // What it had promised before it died and we had not read yet; the last line may be torn.
+        // The ids that the child printed before the kill and that are not read yet. The last line may be torn.
         let mut rest = String::new();
         lines.read_to_string(&mut rest).unwrap();
         promised.extend(rest.split_inclusive('\n').filter_map(acknowledged));

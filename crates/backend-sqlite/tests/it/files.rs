@@ -1,4 +1,4 @@
-//! Which files are opened, and how the others are refused.
+//! Which files are opened, and how others are refused.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn refusal(path: &Path) -> String {
 }
 
 #[test]
-fn files_that_are_not_ours_are_refused_untouched() {
+fn files_of_other_programs_are_refused_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let foreign = directory.path().join("foreign.db");
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
@@ -79,9 +79,9 @@ async fn a_record_that_cannot_be_read_is_corrupt() {
     assert!(matches!(fixture.sqlite.get_many(&[job.id()]).await, Err(StoreError::Corrupt(_))));
 }
 
-/// Many processes that start at once on a file that is not there yet.
+/// Many processes start at once on a file that does not exist yet.
 #[test]
-fn opening_at_once_sets_up_once() {
+fn concurrent_opens_create_the_tables_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pssp.db");
     let threads: Vec<_> = (0..8)

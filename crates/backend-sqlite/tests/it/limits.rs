@@ -1,4 +1,4 @@
-//! No room left, another process in the way, and growth that stays bounded.
+//! A full disk, another process that writes, and bounded growth.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use rusqlite::Connection;
 
 use crate::support::{Fixture, eventually, new_job, owner, submit};
 
-/// Full: what was accepted stays and can be worked off, nothing is half written, and it goes on as
-/// soon as there is room.
+/// On a full disk accepted jobs stay and can be finished, and no write is left half done. When there is room
+/// again, writes succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_loses_nothing_and_passes() {
+async fn a_full_disk_loses_nothing_and_recovers() {
     let fixture = Fixture::new(Options { max_bytes: Some(1 << 20), ..Options::default() });
     let jobs = fixture.jobs();
     let mut accepted: Vec<Job> = Vec::new();
@@ -22,7 +22,7 @@ async fn a_full_disk_loses_nothing_and_passes() {
             Ok(job) => accepted.push(job.value),
             Err(error) => break error,
         }
-        assert!(accepted.len() < 1000, "1 MiB has no end");
+        assert!(accepted.len() < 1000, "the limit of 1 MiB has no effect");
     };
     assert!(matches!(full, JobsError::Store(StoreError::Full(_))), "{full:?}");
     assert!(accepted.len() > 10);
@@ -38,9 +38,9 @@ async fn a_full_disk_loses_nothing_and_passes() {
     submit(&jobs).await;
 }
 
-/// One request too large for what is left does not sink those that share its commit.
+/// A request that does not fit on the disk does not make the others of its group fail.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_does_not_fit_sinks_no_other() {
+async fn a_request_that_does_not_fit_fails_alone() {
     let fixture = Fixture::new(Options { max_bytes: Some(1 << 20), ..Options::default() });
     let jobs = fixture.jobs();
     let large = submit(&jobs).await;
@@ -60,7 +60,7 @@ async fn a_request_that_does_not_fit_sinks_no_other() {
 }
 
 #[tokio::test]
-async fn a_writer_elsewhere_is_waited_for_and_then_unavailable() {
+async fn a_busy_file_is_unavailable_after_the_timeout() {
     let fixture = Fixture::new(Options { busy_timeout: Duration::from_millis(50), ..Options::default() });
     let jobs = fixture.jobs();
     let other = Connection::open(fixture.path()).unwrap();
@@ -72,7 +72,7 @@ async fn a_writer_elsewhere_is_waited_for_and_then_unavailable() {
     submit(&jobs).await;
 }
 
-/// Expired records go, their pages go back to the file system, and the log is cut back.
+/// Expired records are deleted, their pages are returned to the file system, and the log is truncated.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_file_shrinks_after_a_purge() {
     let fixture = Fixture::new(Options::default());
@@ -110,7 +110,7 @@ fn all() -> pssp_jobs::ListQuery {
     pssp_jobs::ListQuery { owner: owner(), state: None, before: None, limit: 10 }
 }
 
-/// The statements of the hot paths use their indexes: none of them reads a whole table.
+/// The frequent statements use indexes: none of them reads a whole table.
 #[test]
 fn hot_statements_use_their_indexes() {
     let fixture_clock = std::sync::Arc::new(pssp_jobs::ManualClock::new(Timestamp::from_millis(0)));
@@ -152,7 +152,7 @@ fn hot_statements_use_their_indexes() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_taken_away_is_no_place_for_jobs() {
+async fn a_removed_file_refuses_jobs() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pssp.db");
     let clock = std::sync::Arc::new(pssp_jobs::SystemClock);

@@ -23,7 +23,7 @@ fn child_drains() {
         let sqlite = SqliteBackend::open(file, clock.clone(), Options::default()).unwrap();
         let jobs = jobs(&sqlite, clock);
         println!("ready");
-        // The end: nothing for a while. A worker that gives up too early fails the parent's count.
+        // The worker ends after a time without messages. If it ends too early, the count of the parent fails.
         loop {
             let deliveries =
                 sqlite.receive(4, Duration::from_secs(3), Duration::from_secs(30)).await.unwrap();
@@ -44,8 +44,8 @@ fn child_drains() {
     });
 }
 
-/// One process submits, two others work, all at the same time: each job is finished by exactly one,
-/// and whoever waits in the first learns of it.
+/// One process submits and two others work at the same time. Each job is finished by exactly one of them, and a
+/// caller that waits in the first process is woken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_finish_each_job_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -95,8 +95,8 @@ async fn finished(jobs: &Jobs, id: JobId) -> State {
     jobs.wait(&owner(), id, Duration::from_secs(120)).await.unwrap().state()
 }
 
-/// Events of this process do not reach another: its waiters see the file change. (Two backends in
-/// one process know nothing of each other either.)
+/// Events do not reach another process: a waiting caller there polls the file. (Two backends in one process
+/// have separate events too.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiters_see_what_another_process_writes() {
     let fixture = Fixture::new(Options::default());

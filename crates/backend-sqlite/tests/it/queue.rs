@@ -1,4 +1,4 @@
-//! What this queue does beyond the contract: merging, receipts, a clock that jumps.
+//! Behaviour of this queue beyond the contract: merging, receipts, a clock that jumps.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn an_old_receipt_does_not_acknowledge_a_newer_message() {
     let message = Message::new(submit(&fixture.jobs()).await.id());
     let old = take(&fixture).await.pop().unwrap();
     fixture.sqlite.send(&message, Duration::from_secs(10)).await.unwrap();
-    assert!(fixture.sqlite.extend(&old.receipt, VISIBILITY).await.unwrap(), "it is still in our hand");
+    assert!(fixture.sqlite.extend(&old.receipt, VISIBILITY).await.unwrap(), "the receipt is still valid");
     fixture.sqlite.ack(old.receipt).await.unwrap();
     assert!(take(&fixture).await.is_empty(), "not before its delay");
     fixture.clock.advance(Duration::from_secs(10));
@@ -44,12 +44,12 @@ async fn an_old_receipt_does_not_acknowledge_a_newer_message() {
 }
 
 #[tokio::test]
-async fn a_message_sent_again_need_not_wait_for_the_hand_that_holds_the_old_one() {
+async fn a_message_sent_again_does_not_wait_for_the_old_delivery() {
     let fixture = Fixture::new(Options::default());
     let message = Message::new(submit(&fixture.jobs()).await.id());
     let old = take(&fixture).await.pop().unwrap();
     fixture.sqlite.send(&message, Duration::ZERO).await.unwrap();
-    let newer = take(&fixture).await.pop().expect("a dead worker does not hold it back");
+    let newer = take(&fixture).await.pop().expect("the old delivery does not hide it");
     fixture.sqlite.ack(old.receipt).await.unwrap();
     assert!(fixture.sqlite.extend(&newer.receipt, VISIBILITY).await.unwrap());
 }
@@ -67,7 +67,7 @@ async fn a_clock_that_jumps_back_hides_nothing_for_long() {
     assert!(take(&fixture).await.is_empty());
     fixture.clock.advance(Duration::from_secs(5));
     assert_eq!(take(&fixture).await.len(), 1);
-    // The record heals too.
+    // The record is corrected too.
     assert_eq!(jobs.sweep().await.unwrap().resent, 1);
     assert!(jobs.sweep().await.unwrap().resent == 0);
     assert!(fixture.sqlite.get(job.id()).await.unwrap().is_some());
@@ -79,7 +79,7 @@ async fn long_delays_and_visibilities_are_kept_within_the_horizon() {
     let message = Message::new(submit(&fixture.jobs()).await.id());
     let held = fixture.sqlite.receive(1, Duration::ZERO, Duration::from_secs(86_400)).await.unwrap();
     assert_eq!(held.len(), 1);
-    assert!(take(&fixture).await.is_empty(), "hidden, and not taken for a relic of a clock jump");
+    assert!(take(&fixture).await.is_empty(), "the message stays hidden for the whole horizon");
     fixture.clock.advance(MAX_DELAY * 2);
     let delivery = take(&fixture).await.pop().unwrap();
     fixture.sqlite.ack(delivery.receipt).await.unwrap();
@@ -101,23 +101,24 @@ async fn foreign_and_unknown_messages_do_not_disturb_each_other() {
     assert_eq!(bodies, ["not json".to_owned(), "not json".to_owned(), Message::new(job.id()).encode()]);
 }
 
-/// A receiver that goes away with a message on its way to it (shutdown) puts it back at once.
+/// A receiver is dropped while a message is on its way to it (shutdown). The message is returned to the queue
+/// at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dropped_receive_gives_its_messages_back() {
+async fn a_dropped_receive_returns_its_messages() {
     let fixture = Fixture::new(Options::default());
     submit(&fixture.jobs()).await;
-    // The request is with the writer, which waits for another process.
+    // The request has reached the writer, which waits for another process.
     let other = rusqlite::Connection::open(fixture.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let receive = fixture.sqlite.receive(1, Duration::ZERO, VISIBILITY);
     assert!(tokio::time::timeout(Duration::from_millis(20), receive).await.is_err());
     other.execute_batch("ROLLBACK").unwrap();
     let delivery = fixture.sqlite.receive(1, Duration::from_secs(30), VISIBILITY).await.unwrap();
-    assert_eq!(delivery.len(), 1, "it stayed hidden in a dead hand");
+    assert_eq!(delivery.len(), 1, "the message stayed hidden");
     assert_eq!(delivery[0].receives, 1);
 }
 
-/// A receiver that waits is woken when a delayed message comes due, though nothing is written then.
+/// A waiting receiver is woken when a delayed message is due, although nothing is written at that time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_ends_when_a_delayed_message_comes_due() {
     let fixture = Fixture::new(Options::default());

@@ -1,4 +1,4 @@
-//! What the tests share: a backend on a file of its own, jobs to put in it, and child processes.
+//! Shared code of the tests: a backend on its own file, jobs, and child processes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -11,10 +11,10 @@ use pssp_jobs::{Backend, Clock, Job, Jobs, ManualClock, Owner, Policy, Timestamp
 use pssp_predict::Sequence;
 use tempfile::TempDir;
 
-/// Names the file to a test that plays a child process.
+/// The variable that passes the file to a test that runs as a child process.
 pub(crate) const CHILD_FILE: &str = "PSSP_SQLITE_TEST_FILE";
 
-/// A backend on a temporary file, with a clock that stands still.
+/// A backend on a temporary file, with a manual clock.
 pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sqlite: Arc<SqliteBackend>,
@@ -67,7 +67,7 @@ pub(crate) async fn submit(jobs: &Jobs) -> Job {
     jobs.submit(&owner(), new_job(40), Duration::ZERO, None).await.unwrap().value
 }
 
-/// Runs this test binary again, with one (ignored) test that plays a part on `file`.
+/// Runs this test binary again with one ignored test, which works on `file`.
 pub(crate) fn child(part: &str, file: &Path) -> (Child, ChildStdout) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", part, "--ignored", "--nocapture", "--test-threads=1"])
@@ -79,12 +79,12 @@ pub(crate) fn child(part: &str, file: &Path) -> (Child, ChildStdout) {
     (child, stdout)
 }
 
-/// The file that a child works on; `None` where somebody runs the ignored tests by hand.
+/// The file that a child works on; `None` if somebody runs the ignored tests by hand.
 pub(crate) fn child_file() -> Option<PathBuf> {
     std::env::var_os(CHILD_FILE).map(PathBuf::from)
 }
 
-/// Polls until `done`, or fails after a time that only a hang takes.
+/// Polls until `done`. Fails after a time that only a hang can take.
 pub(crate) async fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !done() {

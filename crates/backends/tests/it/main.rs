@@ -28,7 +28,7 @@ async fn memory_and_files_open() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_would_do() {
+async fn refusals_name_the_remedy() {
     for (url, said) in [
         #[cfg(feature = "aws")]
         ("aws://table", "`queue` is missing"),
@@ -57,7 +57,7 @@ async fn refusals_say_what_would_do() {
     {
         let text = refusal("redis://user:secret@host:6379/0?timeout=1").await;
         assert!(text.contains("the only parameter is `prefix`") && !text.contains("secret"), "{text}");
-        // Nobody listens there: it may come up, so another try is worth it.
+        // No server listens on this port, but one may start later, so the error is temporary.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let closed = opened(&format!("redis://user:secret@127.0.0.1:{port}/0")).await.err();
         let Some(OpenError::Store(error)) = closed else { panic!("not the backend's error: {closed:?}") };
@@ -67,12 +67,12 @@ async fn refusals_say_what_would_do() {
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
-async fn an_operator_who_mistypes_makes_no_new_store() {
+async fn a_mistyped_url_creates_no_store() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("pssp.db").display());
     let clock = std::sync::Arc::new(pssp_jobs::SystemClock);
     let Err(error) = pssp_backends::open_existing(&url, clock.clone()).await else {
-        panic!("it made a store")
+        panic!("a store was created")
     };
     assert!(error.to_string().contains("name the one that the service uses"), "{error}");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -82,19 +82,19 @@ async fn an_operator_who_mistypes_makes_no_new_store() {
 
 #[cfg(feature = "redis")]
 #[tokio::test(start_paused = true)]
-async fn a_store_that_may_come_up_is_waited_for() {
+async fn an_unavailable_store_is_waited_for() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("redis://127.0.0.1:{port}/0");
     let clock = std::sync::Arc::new(pssp_jobs::SystemClock);
     let opening = pssp_backends::open_when_there(&url, clock);
-    let patience = std::time::Duration::from_secs(60);
-    assert!(tokio::time::timeout(patience, opening).await.is_err(), "it gave up");
+    let limit = std::time::Duration::from_secs(60);
+    assert!(tokio::time::timeout(limit, opening).await.is_err(), "it gave up");
 }
 
-/// On Lambda nothing may wait for AWS before the first job does.
+/// On Lambda a call to AWS must not delay the start.
 #[cfg(feature = "aws")]
 #[tokio::test]
-async fn a_lazy_opening_calls_nobody() {
+async fn a_lazy_opening_makes_no_call() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());

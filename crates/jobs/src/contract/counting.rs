@@ -1,4 +1,4 @@
-//! A backend that counts its calls and the bytes that pass through them.
+//! A backend that counts its calls and the bytes that it reads and writes.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ use crate::ports::{
 use crate::reuse::ResultKey;
 use crate::time::Timestamp;
 
-/// What passed through a backend.
+/// The calls and bytes of a backend.
 #[derive(Debug, Default)]
 pub struct Counts {
     calls: Mutex<Vec<&'static str>>,
@@ -26,17 +26,17 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The calls since the last time, by name, in order. Receives are not counted.
+    /// The names of the calls since the last time, in order. Receives are not counted.
     pub fn take_calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Bytes of records and results since the last time, read and written, as JSON.
+    /// Bytes of records and results that were read or written since the last time, as JSON.
     pub fn take_bytes(&self) -> usize {
         self.bytes.swap(0, Relaxed)
     }
 
-    /// Of these, the bytes of requests (inputs), those that came with a delivery included.
+    /// Of these, the bytes of requests (inputs), including those that came with a delivery.
     pub fn take_input_bytes(&self) -> usize {
         self.input_bytes.swap(0, Relaxed)
     }
@@ -67,7 +67,7 @@ fn json(value: &impl Serialize) -> usize {
     serde_json::to_vec(value).map_or(0, |text| text.len())
 }
 
-/// A backend that counts.
+/// A backend that counts its calls and bytes.
 pub struct Counting {
     inner: Backend,
     counts: Arc<Counts>,

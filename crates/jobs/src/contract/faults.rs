@@ -1,4 +1,4 @@
-//! A backend that fails now and then, and a drain over it.
+//! A backend whose calls fail at random, and a drain over it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,9 +28,9 @@ pub struct Faulty {
     inner: Backend,
     rng: Mutex<StdRng>,
     rate: f64,
-    /// Answers to transitions that will be lost, after which calls fail by chance alone.
+    /// Number of transitions whose responses are lost. After these, calls fail only at random.
     lost_answers: AtomicUsize,
-    /// Look-ups of results fail.
+    /// Whether lookups of stored results fail.
     blind: bool,
 }
 
@@ -45,7 +45,7 @@ fn unavailable() -> StoreError {
 }
 
 impl Faulty {
-    /// Wraps the store and the receiver of `inner`: each call fails with probability `rate`.
+    /// Wraps the store and the receiver of `inner`: each call fails with the probability `rate`.
     #[must_use]
     pub fn wrap(inner: &Backend, rate: f64, seed: u64) -> Backend {
         let rng = Mutex::new(StdRng::seed_from_u64(seed));
@@ -59,7 +59,7 @@ impl Faulty {
         Backend { store: faulty.clone(), receiver: Some(faulty), ..inner.clone() }
     }
 
-    /// Wraps the store of `inner`: the answers to its first `n` transitions get lost.
+    /// Wraps the store of `inner`: the responses to its first `n` transitions are lost.
     #[must_use]
     pub fn losing_answers(inner: &Backend, n: usize) -> Backend {
         let rng = Mutex::new(StdRng::seed_from_u64(0));
@@ -68,9 +68,9 @@ impl Faulty {
         Backend { store: Arc::new(faulty), ..inner.clone() }
     }
 
-    /// Wraps the store of `inner`: no result is ever found again.
+    /// Wraps the store of `inner`: lookups of stored results fail.
     #[must_use]
-    pub fn without_look_ups(inner: &Backend) -> Backend {
+    pub fn without_lookups(inner: &Backend) -> Backend {
         let rng = Mutex::new(StdRng::seed_from_u64(0));
         let lost_answers = AtomicUsize::new(0);
         let faulty = Self { inner: inner.clone(), rng, rate: 0.0, lost_answers, blind: true };
@@ -200,15 +200,15 @@ impl JobReceiver for Faulty {
 
 const JOBS: usize = 20;
 
-/// Submits with keys, and drains with workers that die, all over a faulty backend; then looks at
-/// what there is through the sound one.
+/// Submits jobs with keys and drains the queue with workers that crash, all over a faulty backend. Then checks
+/// the jobs over the backend without faults.
 ///
 /// # Panics
-/// If a job is lost, doubled, stuck or changed after it finished.
+/// If a job is lost, duplicated or stuck, or changes after it has finished.
 pub async fn drain_under_faults<H: Harness>(harness: &H) {
     let seed = 20_260_517;
     let sound = crate::contract::jobs(harness);
-    // Deaths and failures are injected far beyond any sensible bound on them.
+    // The faults cause far more lost workers and failures than any useful policy allows.
     let policy = crate::Policy { max_lost_workers: 1000, max_failures: 1000, ..policy() };
     let backend = Faulty::wrap(&harness.backend(), 0.3, seed);
     let jobs = Jobs::new(backend, harness.clock(), policy).expect("sound");
@@ -253,7 +253,7 @@ async fn work(jobs: &Jobs, delivery: Delivery, receiver: &dyn JobReceiver, rng: 
         return;
     };
     let settled = match jobs.claim(message.job).await {
-        Ok(Claim::Claimed(_)) if rng.random_bool(0.3) => return, // this worker dies here
+        Ok(Claim::Claimed(_)) if rng.random_bool(0.3) => return, // this worker crashes here
         Ok(Claim::Claimed(job)) => {
             let result = format!("{} attempt {}", job.id(), job.status.attempt);
             matches!(jobs.finish(&job, result.into()).await, Ok(Settled::Done(_))) && !jobs.settles_messages()

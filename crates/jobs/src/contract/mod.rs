@@ -1,14 +1,14 @@
-//! The contract suite: what is promised on every backend, each promise a named case.
+//! The contract suite: the promises of every backend, each as named cases.
 //!
-//! A backend (ours or a third party's) implements [`Harness`] in its tests and lists all cases with
+//! A backend implements [`Harness`] in its tests and runs all cases with
 //! [`contract_tests!`](crate::contract_tests):
 //!
 //! ```text
 //! pssp_jobs::contract_tests!(async || MyHarness::fresh().await);
 //! ```
 //!
-//! Each case gets a fresh, empty backend. Cases use short leases and waits (seconds), so a backend
-//! on real time can run them too: its [`Harness::advance`] sleeps.
+//! Each case gets a fresh, empty backend. Cases use short leases and waits (seconds), so that they can also run
+//! on a backend that uses real time: its [`Harness::advance`] sleeps.
 
 #![allow(clippy::unwrap_used, reason = "this is test code: a failed expectation is how a case fails")]
 
@@ -35,62 +35,64 @@ pub mod upgrade;
 /// A backend under test.
 #[async_trait]
 pub trait Harness: Send + Sync {
-    /// The ports. The receiver must be there: a backend whose platform receives brings the
-    /// stand-in that it is tested with.
+    /// The ports. The receiver must be there. A backend whose platform receives the messages (as on Lambda)
+    /// brings the stand-in that it is tested with.
     fn backend(&self) -> Backend;
 
-    /// The clock that the backend goes by.
+    /// The clock that the backend uses.
     fn clock(&self) -> Arc<dyn Clock>;
 
-    /// Lets `by` pass: moves a manual clock, or sleeps.
+    /// Lets the time `by` pass: moves a manual clock, or sleeps.
     async fn advance(&self, by: Duration);
 
-    /// Closes the backend and opens it again on the same data, as after the death of every process.
-    /// A backend that lives in memory does nothing.
+    /// Closes the backend and opens it again on the same data, as after a crash of every process. A backend
+    /// that keeps its data in memory does nothing.
     async fn reopen(&mut self);
 
-    /// Puts a raw body into the queue, as a foreign sender would.
+    /// Puts a raw body into the queue, as a foreign sender does.
     async fn inject(&self, body: &str);
 
-    /// How many random histories to try; a backend on real time tries fewer.
+    /// Number of random histories to try. A backend on real time tries fewer.
     fn random_histories(&self) -> u32 {
         48
     }
 }
 
-/// Makes one `#[tokio::test]` of every case, each on a fresh harness from the given async closure.
+/// Makes one `#[tokio::test]` for every case, each with a fresh harness from the given async closure.
 #[macro_export]
 macro_rules! contract_tests {
     ($fresh:expr) => {
         $crate::contract_tests!(@each $fresh;
             accepted_is_durable, accepted_batch_is_durable, everything_survives_the_round_trip,
             a_full_length_result_fits,
-            a_lost_message_is_sent_again, a_dead_worker_is_replaced, an_unsettled_message_comes_back,
-            leases_and_waits_from_before_a_clock_jump_heal, sweeps_do_not_disturb_each_other,
+            a_lost_message_is_sent_again, a_lost_worker_is_replaced, an_unsettled_message_comes_back,
+            leases_and_waits_from_before_a_clock_jump_are_corrected, sweeps_do_not_disturb_each_other,
             a_heartbeat_keeps_the_job,
             duplicate_delivery_is_harmless, concurrent_claims_have_one_winner, a_job_finishes_once,
             a_stale_worker_cannot_finish_a_later_attempt, finish_and_cancel_race_to_one_outcome,
-            result_and_state_appear_together, a_claim_whose_answer_was_lost_is_ours,
-            what_exists_is_not_made_again, a_backlog_that_waits_hides_no_dead_worker,
-            poison_ends_in_the_dead_letters, lost_workers_are_counted_apart, a_dead_letter_is_sent_again,
-            foreign_messages_are_kept_apart, errors_of_attempts_are_kept,
-            cancelled_stays_cancelled, deleted_stays_deleted, deleting_one_touches_no_other,
+            result_and_state_appear_together, a_claim_with_a_lost_response_succeeds,
+            an_existing_job_is_not_created_again, a_long_backlog_does_not_hide_a_lost_worker,
+            poison_ends_in_the_dead_letters, lost_workers_are_counted_separately, a_dead_letter_is_sent_again,
+            foreign_messages_are_kept_separately, errors_of_attempts_are_kept,
+            cancelled_stays_cancelled, deleted_stays_deleted, deleting_one_job_affects_no_other,
             same_key_same_job, concurrent_requests_with_one_key_make_one_job, keys_of_batches,
             an_expired_key_is_free, concurrent_batches_with_one_key_make_one_set_of_jobs,
-            a_batch_that_was_cut_off_is_completed_by_its_retry,
+            an_interrupted_batch_is_completed_by_its_retry,
             a_released_job_is_free_at_once,
-            a_stored_result_answers_the_same_again, only_the_same_is_answered, only_finished_jobs_answer,
-            an_expired_result_answers_nothing, a_key_leads_to_the_answered_job,
-            a_batch_is_answered_record_by_record, a_hint_to_another_job_is_none,
-            a_failing_look_up_is_no_error,
-            lists_are_complete_and_ordered, lists_keep_owners_and_states_apart, many_reads_answer_in_order,
+            an_identical_request_reuses_a_stored_result, only_an_identical_request_reuses_a_result,
+            only_results_of_finished_jobs_are_reused,
+            an_expired_result_is_not_reused, a_key_leads_to_the_job_with_a_reused_result,
+            results_are_reused_record_by_record, a_hint_to_another_job_is_ignored,
+            a_failed_lookup_is_not_an_error,
+            lists_are_complete_and_ordered, lists_keep_owners_and_states_apart,
+            reads_of_many_jobs_keep_the_order,
             a_notice_is_kept_until_it_is_cleared,
             expired_records_are_gone, overdue_is_bounded_and_ordered, depth_counts,
             delayed_messages_wait, receive_takes_no_more_than_asked, retry_comes_back_later,
             a_stale_receipt_settles_nothing, extending_hides_the_message, waiting_is_woken_by_the_finish,
             watching_sees_a_change_made_before_waiting, a_backlog_drains_in_bounded_batches,
-            a_delivery_brings_its_job, the_last_step_settles_the_message, a_job_costs_few_calls,
-            random_operations_keep_the_promises, faults_lose_and_double_nothing,
+            a_delivery_includes_its_job, the_last_step_settles_the_message, a_job_costs_few_calls,
+            random_operations_keep_the_promises, faults_lose_and_duplicate_no_job,
         );
     };
     (@each $fresh:expr; $($case:ident),+ $(,)?) => {
@@ -102,7 +104,7 @@ macro_rules! contract_tests {
             }
         )+
 
-        /// Fails when a case is added to the suite and not to the list in the macro.
+        /// Fails when a case of the suite is missing from the list in the macro.
         #[test]
         fn every_case_is_listed() {
             let listed = [$(stringify!($case)),+];
@@ -113,7 +115,7 @@ macro_rules! contract_tests {
     };
 }
 
-/// Names of all cases, read off the source of the suite, so that none is forgotten.
+/// Names of all cases, taken from the source of the suite, so that none is forgotten.
 #[must_use]
 pub fn case_names() -> Vec<&'static str> {
     cases::SOURCES
@@ -123,7 +125,7 @@ pub fn case_names() -> Vec<&'static str> {
         .collect()
 }
 
-/// The policy of the suite: short times, whole seconds (queues of the cloud know no finer).
+/// The policy of the suite: short times in whole seconds, because SQS takes whole seconds only.
 #[must_use]
 pub fn policy() -> Policy {
     Policy {
@@ -139,7 +141,7 @@ pub fn policy() -> Policy {
     }
 }
 
-/// The use cases over the harness' backend, under [`policy`].
+/// The use cases over the backend of the harness, under [`policy`].
 ///
 /// # Panics
 /// Never: the suite's policy is sound.
@@ -148,7 +150,7 @@ pub fn jobs<H: Harness>(harness: &H) -> Jobs {
     jobs_at(harness, harness.clock())
 }
 
-/// The same with another clock: a machine whose clock is off.
+/// The same with another clock, as on a machine whose clock is wrong.
 ///
 /// # Panics
 /// Never: the suite's policy is sound.
@@ -157,14 +159,14 @@ pub fn jobs_at<H: Harness>(harness: &H, clock: Arc<dyn Clock>) -> Jobs {
     Jobs::new(harness.backend(), clock, policy()).expect("the suite's policy is sound")
 }
 
-/// A clock that is off by a fixed time.
+/// A clock that differs from another one by a fixed time.
 pub struct SkewedClock {
     base: Arc<dyn Clock>,
     ahead: Duration,
 }
 
 impl SkewedClock {
-    /// `ahead` of `base`.
+    /// A clock that is `ahead` of `base`.
     #[must_use]
     pub fn new(base: Arc<dyn Clock>, ahead: Duration) -> Self {
         Self { base, ahead }
@@ -212,7 +214,7 @@ pub(crate) fn bytes(text: &'static str) -> Bytes {
 
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(3);
 
-/// Messages in the queue now.
+/// Receives up to `max` messages.
 pub(crate) async fn receive<H: Harness>(harness: &H, max: usize) -> Vec<Delivery> {
     receiver(harness).receive(max, Duration::from_millis(300), VISIBILITY).await.expect("receive")
 }

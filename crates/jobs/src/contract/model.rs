@@ -1,4 +1,5 @@
-//! Random histories: operations by many hands on a few jobs, checked against a model after each step.
+//! Random histories: operations of several workers and callers on a few jobs, checked against a model after
+//! each step.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::policy::{MAX_DELAY, Policy};
 use crate::service::{Claim, Claimed, Jobs, JobsError, Settled};
 use crate::time::Timestamp;
 
-/// One step. Numbers pick a job or an attempt, modulo how many there are.
+/// One step. A number picks a job or an attempt, modulo their count.
 #[derive(Debug, Clone)]
 enum Op {
     Submit,
@@ -30,7 +31,7 @@ enum Op {
     Resend(usize),
     Sweep,
     Advance(u64),
-    /// A sweep by a machine whose clock is behind: it must not take jobs from live workers.
+    /// A sweep on a machine whose clock is behind. It must not take jobs from live workers.
     SweepBehind,
 }
 
@@ -58,7 +59,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 /// What the model expects of one job.
 struct Expected {
     id: JobId,
-    /// The job as it must be; `None` once deleted.
+    /// The job as the store must have it; `None` once it is deleted.
     job: Option<Job>,
     result: Option<String>,
 }
@@ -68,11 +69,11 @@ struct History<'a, H> {
     jobs: Jobs,
     owner: Owner,
     expected: Vec<Expected>,
-    /// Every attempt ever made, also those long lost: each goes on trying.
+    /// Every attempt so far, also those that have lost their lease. Each keeps trying to settle the job.
     attempts: Vec<Claimed>,
 }
 
-/// Tries [`Harness::random_histories`] of them; a failing one is printed whole.
+/// Tries [`Harness::random_histories`] of them. A history that fails is printed in full.
 ///
 /// # Panics
 /// If the store and the model disagree.
@@ -150,7 +151,7 @@ impl<H: Harness> History<'_, H> {
         }
     }
 
-    /// What the store made of a lost lease: the model knows all but the jitter.
+    /// The job after a lost lease, as the store has it. The model predicts all of it except the jitter.
     async fn lost(&self, before: &Job, now: Timestamp) -> Job {
         let stored = self.jobs.find(&self.owner, before.id()).await.unwrap();
         let ideal = before.lose_lease(now, self.jobs.policy(), 1.0).unwrap();
@@ -179,7 +180,7 @@ impl<H: Harness> History<'_, H> {
         let ours = expected.job.as_ref().is_some_and(|job| job.fence() == attempt.fence());
         match settled {
             Settled::Done(job) => {
-                assert!(ours, "a stale attempt went through");
+                assert!(ours, "an attempt without a lease settled the job");
                 if matches!(op, Op::Finish(_)) {
                     expected.result = Some(text);
                 }
@@ -281,7 +282,7 @@ impl<H: Harness> History<'_, H> {
         }
     }
 
-    /// Lets honest workers finish what is left: in a bounded number of rounds nothing is open.
+    /// Honest workers finish the open jobs. Fails if that takes more than a bounded number of rounds.
     async fn settle(&mut self, context: &str) {
         for _ in 0..12 {
             self.harness.advance(policy().lease + MAX_DELAY).await;

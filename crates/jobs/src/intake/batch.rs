@@ -1,4 +1,4 @@
-//! Batches: FASTA, or a list of names and sequences. A record that cannot be used is refused alone.
+//! Batches: FASTA, or a list of names and sequences. A record with an error does not affect the others.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,31 +13,31 @@ use crate::batch::BatchItem;
 use crate::digest::FieldDigest;
 use crate::service::NewJob;
 
-/// The most errors told of a batch without any record that can be used.
+/// Most errors that are returned for a batch in which no record can be used.
 const MAX_ERRORS: usize = 20;
 
 /// The records of a batch in the order of the input, and the digest of the request.
 #[derive(Debug, Clone)]
 pub struct ParsedBatch {
-    /// A job for each record that can be used, the reason for each that cannot.
+    /// A job for each record that can be used, and the errors of each record that cannot.
     pub records: Vec<Result<NewJob, BatchItem>>,
-    /// Digest of names, texts and options as they came, for an idempotency key.
+    /// Digest of names, texts and options as the caller sent them, for an idempotency key.
     pub digest: [u8; 32],
 }
 
 /// An entry of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listed {
-    /// A name and a sequence: bare, or a FASTA record.
+    /// A name and a sequence, which is residues alone or a FASTA record.
     Record {
         /// The name that the caller gives, if any.
         name: Option<String>,
-        /// The text; a missing one counts as empty.
+        /// The text. A missing text counts as empty.
         sequence: String,
     },
-    /// What is no record, and why.
+    /// An entry that is not a record, and the reason.
     Other {
-        /// What is wrong.
+        /// The error.
         detail: String,
         /// What to send instead.
         hint: String,
@@ -45,8 +45,8 @@ pub enum Listed {
 }
 
 impl Rules {
-    /// Checks and cleans the records of FASTA texts, in order. Each of `parts` is a text of its own: a record
-    /// ends where its part ends, and lines are counted from the beginning of the part.
+    /// Parses and cleans the records of FASTA texts, in order. The elements of `parts` are separate texts: a
+    /// record ends at the end of its part, and lines are counted from the beginning of the part.
     ///
     /// # Errors
     /// [`IntakeError::TooManyRecords`], [`IntakeError::NoneUsable`], [`IntakeError::Empty`].
@@ -66,7 +66,7 @@ impl Rules {
         collected.finish()
     }
 
-    /// Checks and cleans the entries of a list, in order.
+    /// Parses and cleans the entries of a list, in order.
     ///
     /// # Errors
     /// As for [`Rules::batch`].
@@ -92,7 +92,7 @@ impl Rules {
                 Err(errors) => (None, Err(errors.in_record(number))),
             };
             let name = name.and_then(|name| name::cut(&name)).or_else(|| header.and_then(|h| h.id));
-            let odd = odd_name(name.as_deref(), number, &mut names);
+            let odd = name_warning(name.as_deref(), number, &mut names);
             let cleaned = cleaned.map(|mut cleaned| {
                 cleaned.warnings.extend(odd);
                 cleaned
@@ -154,7 +154,7 @@ impl Collected {
     }
 }
 
-fn odd_name(name: Option<&str>, number: usize, names: &mut HashMap<String, usize>) -> Option<Warning> {
+fn name_warning(name: Option<&str>, number: usize, names: &mut HashMap<String, usize>) -> Option<Warning> {
     let Some(name) = name else {
         let message = format!("record {number} has no name");
         return Some(Warning { code: WarningCode::MissingId, message });
@@ -171,7 +171,7 @@ fn odd_name(name: Option<&str>, number: usize, names: &mut HashMap<String, usize
     }
 }
 
-/// Says of which part the lines are counted, where there are several.
+/// Adds to each error the part in which lines are counted, if there are several parts.
 fn in_part(errors: InputErrors, part: Option<usize>) -> InputErrors {
     let Some(part) = part else { return errors };
     let mut changed: Vec<InputError> = errors.clone().into();

@@ -1,46 +1,46 @@
-//! Why something is not taken in.
+//! Why a request is not accepted.
 
 use std::time::Duration;
 
 use pssp_predict::sequence::{InputError, InputErrors};
 
-/// Why a request became no job.
+/// Why a request did not make a job.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntakeError {
-    /// The text is no protein sequence.
+    /// The text is not a protein sequence.
     #[error(transparent)]
     Input(#[from] InputErrors),
     /// The name is too long.
     #[error(transparent)]
     Name(InputError),
-    /// The batch has more records than a batch may have.
+    /// The batch has more records than the limit.
     #[error("the batch is over the limit of {max} records")]
     TooManyRecords {
         /// The limit.
         max: usize,
-        /// The first record too many.
+        /// The first record beyond the limit.
         first: InputError,
     },
-    /// A batch without any record.
+    /// The batch has no records.
     #[error("there is no sequence in the input")]
     Empty,
-    /// A batch without any record that can be used.
+    /// No record of the batch can be used.
     #[error("none of the {records} records can be used")]
     NoneUsable {
-        /// How many records there are.
+        /// The number of records.
         records: usize,
-        /// The first error of each, of the first of them.
+        /// The first error of each record, for the first few records.
         errors: Vec<InputError>,
     },
 }
 
-/// Intake is paused by an operator.
+/// An operator has paused intake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no new jobs are taken at the moment: {text}")]
 pub struct Paused {
     /// The text of the notice.
     pub text: String,
-    /// How long the pause lasts from now on, where that is known.
+    /// The remaining time of the pause, if it is known.
     pub left: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! Unpacks gzip as gzip(1) does: several members one after the other, and zeros after the last.
+//! Decompresses gzip like gzip(1): several members one after the other, and zeros after the last one.
 
 use std::io::{self, BufRead, Read};
 
@@ -7,18 +7,18 @@ use flate2::bufread::GzDecoder;
 /// The first bytes of a gzip stream (RFC 1952).
 const MAGIC: &[u8] = &[0x1f, 0x8b];
 
-/// A reader of what `packed` holds. The reader ends with an error if that is no gzip or is cut short, or if
-/// anything but gzip or zeros follows.
+/// A reader of the decompressed `packed`. It returns an error if the data is not gzip, is truncated, or has
+/// other bytes than gzip or zeros after a member.
 pub fn gunzip<R: BufRead>(packed: R) -> Gunzip<R> {
     Gunzip(Some(GzDecoder::new(packed)))
 }
 
-/// The reader that [`gunzip`] returns.
+/// The reader of [`gunzip`].
 #[derive(Debug)]
 pub struct Gunzip<R>(Option<GzDecoder<R>>);
 
 impl Gunzip<()> {
-    /// Whether `bytes`, the beginning of something, begin a gzip stream.
+    /// Whether `bytes`, the beginning of some data, begin a gzip stream.
     #[must_use]
     pub fn is_begun_by(bytes: &[u8]) -> bool {
         bytes.starts_with(MAGIC)
@@ -74,7 +74,7 @@ mod tests {
 
     fn unpack(bytes: &[u8]) -> io::Result<String> {
         let mut text = String::new();
-        // A small buffer: zeros and members lie across its borders.
+        // A small buffer, so that zeros and members cross its borders.
         gunzip(BufReader::with_capacity(7, bytes)).read_to_string(&mut text).map(|_| text)
     }
 
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_gzip_or_cut_short_is_an_error() {
+    fn other_data_and_truncated_gzip_are_errors() {
         let a = pack(">a\nMKV\n");
         let with_text = [&a[..], b">b\nMKV\n"].concat();
         let with_text_after_zeros = [&a[..], &[0; 9], b"x"].concat();

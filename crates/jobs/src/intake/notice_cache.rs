@@ -1,4 +1,4 @@
-//! The operator's notice, read from the store every other second at most.
+//! A cache of the operator's notice. It reads the store at most every two seconds.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,16 +7,17 @@ use crate::error::StoreError;
 use crate::notice::Notice;
 use crate::service::Jobs;
 
-/// How long a notice that was read is used before it is read again. A notice that is posted through another
-/// process takes that long to be seen here.
-const FRESH: Duration = Duration::from_secs(2);
+/// How long a notice is used before it is read again. If another process posts a notice, this process sees it
+/// after at most this time.
+const MAX_AGE: Duration = Duration::from_secs(2);
 
-/// The notice as it was read last.
+/// The last notice that was read.
 #[derive(Debug, Default)]
 pub struct NoticeCache(Mutex<Option<(Instant, Option<Notice>)>>);
 
 impl NoticeCache {
-    /// The notice in force, if there is one. While the store does not answer, the notice read last stays.
+    /// The notice in force, if there is one. If the store does not respond, this is the last notice that was
+    /// read.
     pub async fn notice(&self, jobs: &Jobs) -> Option<Notice> {
         let (known, fresh) = self.known();
         let notice = if fresh {
@@ -36,7 +37,7 @@ impl NoticeCache {
         notice.filter(|notice| !notice.is_over(jobs.now()))
     }
 
-    /// Posts a notice, or clears it; seen in this process at once.
+    /// Posts a notice, or clears it. This process sees the change at once.
     ///
     /// # Errors
     /// As for [`Jobs::post`].
@@ -48,7 +49,7 @@ impl NoticeCache {
 
     fn known(&self) -> (Option<Notice>, bool) {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some((at, notice)) => (notice.clone(), at.elapsed() < FRESH),
+            Some((at, notice)) => (notice.clone(), at.elapsed() < MAX_AGE),
             None => (None, false),
         }
     }

@@ -7,17 +7,17 @@ use pssp_predict::sequence::{Cleaned, InputErrors, Warning};
 
 use super::Rules;
 
-/// A FASTA record, not cleaned yet, with what only the whole input shows.
+/// A FASTA record that is not cleaned yet, with a warning that depends on the whole input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberedRecord {
     /// The record.
     pub record: Record,
-    /// That an earlier record has the same id.
+    /// The warning that an earlier record has the same id.
     pub duplicate: Option<Warning>,
 }
 
 impl NumberedRecord {
-    /// Cleans its residues. All its warnings are with them.
+    /// Cleans the residues. The result includes all warnings.
     ///
     /// # Errors
     /// As for [`Record::clean`].
@@ -28,7 +28,7 @@ impl NumberedRecord {
     }
 }
 
-/// The iterator over the records of a FASTA input. Only I/O errors end it early.
+/// An iterator over the records of a FASTA input. Only an I/O error ends it early.
 #[derive(Debug)]
 pub struct Records<R> {
     reader: Reader<R>,
@@ -38,15 +38,15 @@ pub struct Records<R> {
 }
 
 impl<R: BufRead> Records<R> {
-    /// The records of `input`, which is unpacked already.
+    /// The records of `input`, which must not be compressed.
     pub fn new(input: R, rules: &Rules) -> Self {
         let record_bytes = rules.record_bytes();
         let reader = Reader::with_limit(input, record_bytes);
         Self { reader, record_bytes, ids: Ids::default(), count: 0 }
     }
 
-    /// Goes on with `input`, a text of its own whose lines are counted from 1. The numbers of the records go
-    /// on.
+    /// Continues with `input`, a separate text whose lines are counted from 1. The numbers of the records
+    /// continue.
     pub fn next_part(&mut self, input: R) {
         self.reader = Reader::with_limit(input, self.record_bytes).numbered_from(self.count);
     }

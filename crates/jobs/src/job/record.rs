@@ -1,4 +1,4 @@
-//! What is recorded of a job: its head, its status, and its request.
+//! The record of a job: its head, its status, and its request.
 //!
 //! A [`Job`] is small: head and status. The [`Request`] with the input is kept beside it and read only
 //! where the input is needed (to compute, and to show it).
@@ -14,18 +14,18 @@ use crate::id::{BatchId, JobId, Owner};
 use crate::policy::{MAX_SKEW, Policy};
 use crate::time::Timestamp;
 
-/// What the caller asked for. Never changes.
+/// The request of the caller. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// The input as it came.
+    /// The input as the caller sent it.
     pub input: String,
     /// The cleaned residues.
     pub sequence: Sequence,
-    /// What cleaning changed.
+    /// The changes that cleaning made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<Edit>,
-    /// Warnings in a record of release 0.1.0, which kept them here. Since then they are in
-    /// [`Head::warnings`]. Read, never written.
+    /// Warnings in a record of release 0.1.0, which stored them here. Later releases store them in
+    /// [`Head::warnings`]. This field is read and never written.
     #[serde(default, skip_serializing, rename = "warnings")]
     pub old_warnings: Vec<Warning>,
 }
@@ -38,7 +38,7 @@ impl Request {
     }
 }
 
-/// Where a job stands in a batch.
+/// The place of a job in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchRef {
     /// The batch.
@@ -56,32 +56,32 @@ pub struct Head {
     pub owner: Owner,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// The caller's name for it.
+    /// The name that the caller gave, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The batch it came in.
+    /// The batch of the job, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchRef>,
     /// Number of residues.
     pub length: usize,
-    /// What the caller should know about the input.
+    /// Warnings for the caller about the input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// The state's name alone.
+/// The state of a job, without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Waiting for a worker.
+    /// The job waits for a worker.
     Submitted,
-    /// A worker holds its lease.
+    /// A worker holds the lease of the job.
     Running,
-    /// The result is there.
+    /// The result is stored.
     Finished,
-    /// No result, and a reason.
+    /// There is no result, but a reason for the failure.
     Failed,
-    /// The caller does not want it any more.
+    /// The caller cancelled the job.
     Cancelled,
 }
 
@@ -102,7 +102,7 @@ impl State {
         }
     }
 
-    /// Whether nothing more happens to such a job on its own.
+    /// Whether a job in this state stays in it unless a caller or an operator acts.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Finished | Self::Failed | Self::Cancelled)
@@ -123,32 +123,32 @@ impl std::str::FromStr for State {
     }
 }
 
-/// A worker's hold on a job. The id is random for each attempt, so a restarted worker does not pass for
-/// the one that held the job before.
+/// A worker's lease of a job. The id is random for each attempt, so a restarted worker is not mistaken for the
+/// worker that held the job before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Random.
+    /// A random id.
     pub id: Uuid,
-    /// When it runs out unless extended.
+    /// When the lease expires unless it is extended.
     pub until: Timestamp,
 }
 
-/// Whose fault a failure is: decides what the caller should do.
+/// The cause of a failure. It decides what the caller should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailureClass {
-    /// The input: sending the same again gives the same.
+    /// The input: the same request fails again.
     Input,
-    /// The method crashed or ran over a limit on this input.
+    /// The method crashed or exceeded a limit on this input.
     Method,
-    /// The service: sending it again later may succeed.
+    /// The service: the same request may succeed later.
     System,
 }
 
 /// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Whose fault.
+    /// The cause.
     pub class: FailureClass,
     /// What happened.
     pub detail: String,
@@ -169,7 +169,7 @@ pub struct AttemptError {
     pub attempt: u32,
     /// When it ended.
     pub at: Timestamp,
-    /// Whose fault.
+    /// The cause.
     pub class: FailureClass,
     /// What happened, cut to [`AttemptError::MAX_DETAIL`] bytes.
     pub detail: String,
@@ -191,37 +191,38 @@ impl AttemptError {
     }
 }
 
-/// The state with what belongs to it.
+/// The state with its data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum Phase {
-    /// Waiting for a worker.
+    /// The job waits for a worker.
     Submitted {
-        /// Not to be claimed before this.
+        /// The job cannot be claimed before this time.
         not_before: Timestamp,
-        /// When that was decided. If it lies ahead, the clock has jumped back, and the wait is void.
+        /// When `not_before` was set. If this is in the future, the clock has jumped back, and the job need not
+        /// wait.
         since: Timestamp,
     },
-    /// A worker holds it.
+    /// A worker holds the job.
     Running {
-        /// The worker's hold.
+        /// The worker's lease.
         lease: Lease,
     },
-    /// Done.
+    /// The result is stored.
     Finished {
-        /// When.
+        /// When it finished.
         at: Timestamp,
     },
-    /// Given up.
+    /// The job failed for good.
     Failed {
-        /// When.
+        /// When it failed.
         at: Timestamp,
-        /// Why.
+        /// The reason.
         error: Failure,
     },
-    /// Called off.
+    /// The caller cancelled the job.
     Cancelled {
-        /// When.
+        /// When it was cancelled.
         at: Timestamp,
     },
 }
@@ -229,10 +230,10 @@ pub enum Phase {
 /// The part of a job that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// The state with what belongs to it.
+    /// The state with its data.
     #[serde(flatten)]
     pub phase: Phase,
-    /// Number of the current or last attempt: 0 before the first claim, and never decreases.
+    /// Number of the current or last attempt: 0 before the first claim. It never decreases.
     pub attempt: u32,
     /// Attempts that ended in an error since submission (or redrive).
     #[serde(default)]
@@ -243,23 +244,23 @@ pub struct Status {
     /// The errors of the last attempts, oldest first: at most [`Status::KEPT_ERRORS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<AttemptError>,
-    /// Whether the result was there when the job was submitted: that of an earlier job.
+    /// Whether the job was finished at its submission with the stored result of an earlier job.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reused: bool,
     /// When the current or last attempt began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// When the record and its result may be forgotten; set on every terminal state.
+    /// After this time the record and its result may be deleted. Set in every terminal state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// When the sweep should look at it: a submitted job whose message may be lost, a running one
-    /// whose lease runs out. Set on every state that is not terminal.
+    /// When the sweep should check the job: a submitted job whose message may be lost, or a running job whose
+    /// lease expires. Set in every state that is not terminal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
 }
 
 impl Status {
-    /// How many errors of attempts are kept.
+    /// Number of errors of attempts that are kept.
     pub const KEPT_ERRORS: usize = 5;
 
     /// The state's name.
@@ -274,13 +275,13 @@ impl Status {
         }
     }
 
-    /// What compare-and-set compares.
+    /// The pair that compare-and-set compares.
     #[must_use]
     pub const fn fence(&self) -> Fence {
         Fence { state: self.state(), attempt: self.attempt }
     }
 
-    /// Whether it holds times that were written before the clock jumped back.
+    /// Whether the status contains times from before the clock jumped back.
     #[must_use]
     pub fn is_ahead(&self, now: Timestamp, policy: &Policy) -> bool {
         let latest = now.plus(MAX_SKEW);
@@ -291,7 +292,7 @@ impl Status {
         }
     }
 
-    /// When it became terminal.
+    /// When the job became terminal.
     #[must_use]
     pub const fn finished_at(&self) -> Option<Timestamp> {
         match self.phase {
@@ -300,14 +301,14 @@ impl Status {
         }
     }
 
-    /// Whether it is terminal and past its time to live at `now` (the store may purge it later).
+    /// Whether the job is terminal and its time to live has passed at `now`. The store may purge it later.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 }
 
-/// The (state, attempt) pair on which every durable transition is compare-and-set.
+/// The pair (state, attempt) that every durable transition compares and sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fence {
     /// The state.
@@ -322,12 +323,12 @@ impl fmt::Display for Fence {
     }
 }
 
-/// One sequence on its way to a prediction, without its input.
+/// One sequence with its prediction, without the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// What never changes.
+    /// The part that never changes.
     pub head: Head,
-    /// What changes.
+    /// The part that changes.
     pub status: Status,
 }
 
@@ -344,7 +345,7 @@ impl Job {
         self.status.state()
     }
 
-    /// What compare-and-set compares.
+    /// The pair that compare-and-set compares.
     #[must_use]
     pub const fn fence(&self) -> Fence {
         self.status.fence()

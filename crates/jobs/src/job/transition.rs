@@ -2,7 +2,7 @@
 //!
 //! The state diagram is in `docs/architecture.md`; `tests/it/transitions.rs` compares it with the functions here.
 //!
-//! A transition takes the job and the time and returns the job as it would be. It writes nothing. A
+//! A transition takes the job and the time, and returns the job after the transition. It writes nothing. A
 //! [`JobStore`](crate::JobStore) makes it durable by compare-and-set on the [`Fence`](super::Fence).
 
 use std::time::Duration;
@@ -13,25 +13,25 @@ use super::record::{AttemptError, Failure, FailureClass, Head, Job, Lease, Phase
 use crate::policy::{MAX_DELAY, MAX_SKEW, Policy};
 use crate::time::Timestamp;
 
-/// Why a transition is not possible from here.
+/// Why a transition is not possible from the present state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// It is waiting for a later moment.
+    /// The job waits until this time.
     #[error("not to be started before {0}")]
     NotYet(Timestamp),
-    /// A worker holds it.
+    /// A worker holds the job until this time.
     #[error("leased until {0}")]
     Leased(Timestamp),
-    /// Its lease has run out: the caller must record the loss before claiming.
+    /// The lease has expired: the caller must record the lost worker before it claims the job.
     #[error("the lease ran out at {0}")]
     LeaseExpired(Timestamp),
-    /// The state does not allow it.
+    /// The state of the job does not allow the transition.
     #[error("a {0} job cannot be {1}")]
     State(State, &'static str),
 }
 
 impl Job {
-    /// A new job, to be claimed from `delay` after its creation on.
+    /// A new job, which can be claimed `delay` after its creation.
     #[must_use]
     pub fn submit(head: Head, delay: Duration, policy: &Policy) -> Self {
         let not_before = head.created_at.plus(delay);
@@ -51,7 +51,7 @@ impl Job {
         }
     }
 
-    /// The new job, finished at once with the stored result of an earlier one. No attempt is made.
+    /// The new job, finished at once with the stored result of an earlier job. It has no attempt.
     #[must_use]
     pub fn finished_from_cache(&self, policy: &Policy) -> Self {
         let now = self.head.created_at;
@@ -60,17 +60,17 @@ impl Job {
         job
     }
 
-    /// Whether it is new and not to start at once.
+    /// Whether the job is new and has a delay before its first attempt.
     #[must_use]
     pub fn is_delayed(&self) -> bool {
         matches!(self.status.phase, Phase::Submitted { not_before, .. } if not_before > self.head.created_at)
     }
 
-    /// Takes the job for the next attempt: submitted → running, attempt + 1.
+    /// Starts the next attempt: submitted → running, attempt + 1.
     ///
     /// # Errors
-    /// If it is not submitted, or not yet to be started. A start time that was written before the
-    /// clock jumped back does not count.
+    /// If the job is not submitted, or its start time has not come. A start time from before the clock jumped
+    /// back does not count.
     pub fn claim(&self, now: Timestamp, policy: &Policy, lease_id: Uuid) -> Result<Self, Refused> {
         match self.status.phase {
             Phase::Submitted { not_before, since } if is_scheduled(not_before, since, now) => {
@@ -92,10 +92,10 @@ impl Job {
         }
     }
 
-    /// Heartbeat: running → running, with the lease counted from `now`.
+    /// Heartbeat: running → running. The lease counts from `now`.
     ///
     /// # Errors
-    /// If it is not running.
+    /// If the job is not running.
     pub fn extend(&self, now: Timestamp, policy: &Policy) -> Result<Self, Refused> {
         let Phase::Running { lease } = self.status.phase else {
             return Err(Refused::State(self.state(), "extended"));
@@ -108,19 +108,19 @@ impl Job {
         }))
     }
 
-    /// Running → finished; the result goes into the store with this transition.
+    /// Running → finished. The result is stored together with this transition.
     ///
     /// # Errors
-    /// If it is not running.
+    /// If the job is not running.
     pub fn finish(&self, now: Timestamp, policy: &Policy) -> Result<Self, Refused> {
         self.running("finished")?;
         Ok(self.terminal(Phase::Finished { at: now }, now, policy))
     }
 
-    /// Running → failed, for an error that another attempt would meet again.
+    /// Running → failed, for an error that another attempt would have too.
     ///
     /// # Errors
-    /// If it is not running.
+    /// If the job is not running.
     pub fn fail(&self, now: Timestamp, policy: &Policy, error: Failure) -> Result<Self, Refused> {
         self.running("failed")?;
         let mut job = self.with_error(now, &error);
@@ -128,11 +128,11 @@ impl Job {
         Ok(job)
     }
 
-    /// Running → submitted after back-off, for an error that may pass; failed once the attempts
-    /// are used up. `jitter` is random in 0..1.
+    /// Running → submitted with a back-off, for an error that may pass. Running → failed after the last
+    /// attempt. `jitter` is random in 0..1.
     ///
     /// # Errors
-    /// If it is not running.
+    /// If the job is not running.
     pub fn retry(
         &self,
         now: Timestamp,
@@ -155,20 +155,20 @@ impl Job {
         Ok(job.requeue(now, now.plus(policy.backoff(failures, jitter)), policy))
     }
 
-    /// Running → submitted at once and uncounted: the worker gives it back (shutdown).
+    /// Running → submitted at once: the worker releases the job (shutdown). This counts neither as a failure
+    /// nor as a lost worker.
     ///
     /// # Errors
-    /// If it is not running.
+    /// If the job is not running.
     pub fn release(&self, now: Timestamp, policy: &Policy) -> Result<Self, Refused> {
         self.running("released")?;
         Ok(self.requeue(now, now, policy))
     }
 
-    /// Running with a lease that ran out → submitted after back-off; failed once it has cost
-    /// too many workers.
+    /// Running with an expired lease → submitted with a back-off. Running → failed after too many lost workers.
     ///
     /// # Errors
-    /// If it is not running, or the lease still holds.
+    /// If the job is not running, or its lease has not expired.
     pub fn lose_lease(&self, now: Timestamp, policy: &Policy, jitter: f64) -> Result<Self, Refused> {
         let Phase::Running { lease } = self.status.phase else {
             return Err(Refused::State(self.state(), "reclaimed"));
@@ -188,10 +188,10 @@ impl Job {
         Ok(job.requeue(now, now.plus(policy.backoff(count, jitter)), policy))
     }
 
-    /// Submitted or running → cancelled. Cancelling again changes nothing.
+    /// Submitted or running → cancelled. Another cancellation changes nothing.
     ///
     /// # Errors
-    /// If it is finished or failed.
+    /// If the job is finished or failed.
     pub fn cancel(&self, now: Timestamp, policy: &Policy) -> Result<Self, Refused> {
         match self.state() {
             State::Submitted | State::Running => Ok(self.terminal(Phase::Cancelled { at: now }, now, policy)),
@@ -200,12 +200,12 @@ impl Job {
         }
     }
 
-    /// Submitted → submitted, to be looked at again after as long as it has waited so far (at least
-    /// the policy's `resend_after`, at most [`MAX_DELAY`]), so that a long backlog is not sent again
-    /// and again: goes with sending its message once more. Also brings a start time from before a clock jump back into range.
+    /// Submitted → submitted, for a message that is sent again. The sweep checks the job again after as long as
+    /// it has waited so far: at least `resend_after` of the policy, at most [`MAX_DELAY`]. So the messages of a
+    /// long backlog are sent again only rarely. This also corrects a start time from before a clock jump.
     ///
     /// # Errors
-    /// If it is not submitted.
+    /// If the job is not submitted.
     pub fn resend(&self, now: Timestamp, policy: &Policy) -> Result<Self, Refused> {
         let Phase::Submitted { not_before, since } = self.status.phase else {
             return Err(Refused::State(self.state(), "sent again"));
@@ -217,11 +217,11 @@ impl Job {
         Ok(job)
     }
 
-    /// Failed → submitted with its counts at zero: an operator sends a dead letter again. The
-    /// attempt number goes on, so the fence still holds against workers of the past.
+    /// Failed → submitted with its counts at zero: an operator redrives a dead letter. The attempt number
+    /// continues, so that the fence still stops workers of earlier attempts.
     ///
     /// # Errors
-    /// If it is not failed.
+    /// If the job is not failed.
     pub fn redrive(&self, now: Timestamp, policy: &Policy) -> Result<Self, Refused> {
         if self.state() != State::Failed {
             return Err(Refused::State(self.state(), "sent again"));
@@ -272,7 +272,8 @@ impl Job {
     }
 }
 
-/// Whether a start time that was decided at `since` is still to be waited for.
+/// Whether the start time is still in the future. It does not count if it was set (at `since`) before the clock
+/// jumped back.
 fn is_scheduled(not_before: Timestamp, since: Timestamp, now: Timestamp) -> bool {
     not_before > now && since <= now.plus(MAX_SKEW)
 }

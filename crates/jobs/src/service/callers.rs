@@ -11,17 +11,17 @@ use crate::id::{BatchId, JobId, Owner};
 use crate::job::{BatchRef, Job, State};
 use crate::ports::{Change, Created, IdempotencyKey, Include, ListQuery, Page, Record, Submission, Watcher};
 
-/// Residues of the jobs that are made together, about: their results, where they are known, are held in
-/// memory meanwhile (up to 25 bytes a residue).
+/// About how many residues the jobs of one creation have together. Stored results for them are held in memory
+/// meanwhile, up to 25 bytes for each residue.
 const GROUP_RESIDUES: usize = 200_000;
 
 impl Jobs {
-    /// Accepts one job, to be started from `delay` from now on, or finished at once where a result is
-    /// reused ([`Jobs::reusing`]). When this returns the job is durable.
+    /// Accepts one job. It starts after `delay`, or is finished at once if a stored result is reused
+    /// ([`Jobs::reusing`]). When this returns, the job is durable.
     ///
     /// # Errors
-    /// [`StoreError::KeyReused`]; [`JobsError::NotFound`] if the key led to a job that was deleted
-    /// since; or the backend's.
+    /// [`StoreError::KeyReused`]; [`JobsError::NotFound`] if the job of the key has been deleted; errors of the
+    /// backend.
     pub async fn submit(
         &self,
         owner: &Owner,
@@ -32,7 +32,7 @@ impl Jobs {
         self.submit_with_key(owner, new, delay, key.map(|k| self.idempotency(owner, k))).await
     }
 
-    /// The same with a key whose owner need not be that of the job: an event's key belongs to its source.
+    /// The same with a key that may have another owner than the job: the key of an event belongs to its source.
     ///
     /// # Errors
     /// As for [`Jobs::submit`].
@@ -60,13 +60,13 @@ impl Jobs {
         }
     }
 
-    /// Accepts a batch: jobs for the good records, a note for each bad one, in order. When this
-    /// returns all of it is durable.
+    /// Accepts a batch: a job for each good record and the errors of each bad one, in order. When this returns,
+    /// all of it is durable.
     ///
-    /// The handle comes first, with the key and the ids of jobs to be made, then the jobs, then the
-    /// seal. So requests with the same key, at the same time or after one that was cut off, make
-    /// the same jobs, each once. What a request without a key leaves behind when it is cut off runs
-    /// and expires on its own.
+    /// The handle is written first, with the key and the ids of the future jobs. Then the jobs are created, and
+    /// then the batch is sealed. So requests with the same key make the same jobs, each once, whether they run
+    /// at the same time or after an interrupted one. If a request without a key is interrupted, the jobs that
+    /// exist by then run and expire on their own.
     ///
     /// # Errors
     /// As for [`Jobs::submit`].
@@ -110,15 +110,15 @@ impl Jobs {
             id: BatchId::new(now),
             owner: owner.clone(),
             created_at: now,
-            // The handle outlives its jobs' results by the time that they may have to wait.
+            // A job may wait before it starts, so the handle is kept for longer than a result.
             expires_at: now.plus(self.policy.ttl * 2),
             sealed: false,
             items: records.iter().map(item).collect(),
         }
     }
 
-    /// Makes the jobs that the batch names and that are not there yet. Returns how many of them are finished
-    /// already, with a stored result.
+    /// Creates the jobs of the batch that do not exist yet. Returns how many of them are finished already with
+    /// a stored result.
     async fn fill(
         &self,
         batch: &Batch,
@@ -148,10 +148,10 @@ impl Jobs {
         Ok(reused)
     }
 
-    /// The job, if it is one of `owner`'s and not expired.
+    /// The job, if it belongs to `owner` and has not expired.
     ///
     /// # Errors
-    /// [`JobsError::NotFound`], [`JobsError::Expired`], or the backend's.
+    /// [`JobsError::NotFound`], [`JobsError::Expired`], or errors of the backend.
     pub async fn find(&self, owner: &Owner, id: JobId) -> Result<Job, JobsError> {
         Ok(self.find_with(owner, id, Include::NOTHING).await?.job)
     }
@@ -171,15 +171,15 @@ impl Jobs {
         }
     }
 
-    /// Many jobs, one answer an id, in order; expired ones too.
+    /// Many jobs: one entry for each id, in order. Includes expired jobs.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         self.backend.store.get_many(ids).await
     }
 
-    /// The batch, if it is one of `owner`'s and not expired.
+    /// The batch, if it belongs to `owner` and has not expired.
     ///
     /// # Errors
     /// As for [`Jobs::find`].
@@ -197,16 +197,16 @@ impl Jobs {
     /// The stored result of a finished job.
     ///
     /// # Errors
-    /// [`JobsError::NotFound`] if there is none (yet), or the backend's.
+    /// [`JobsError::NotFound`] if there is none (yet), or errors of the backend.
     pub async fn result(&self, id: JobId) -> Result<Bytes, JobsError> {
         let record = self.backend.store.read(id, Include::RESULT).await?;
         record.and_then(|record| record.result).ok_or(JobsError::NotFound)
     }
 
-    /// One page of an owner's jobs, newest first, without expired ones.
+    /// One page of the jobs of an owner, newest first, without expired ones.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn list(&self, query: &ListQuery) -> Result<Page<Job, JobId>, JobsError> {
         let now = self.now();
         let mut page = self.backend.store.list(query).await?;
@@ -214,16 +214,16 @@ impl Jobs {
         Ok(page)
     }
 
-    /// Begins to watch a job. Changes after this call are seen, so: watch first, then read.
+    /// Begins to watch a job. Changes after this call are seen, so call this first and then read the job.
     #[must_use]
     pub fn watch(&self, id: JobId) -> Box<dyn Watcher> {
         self.backend.watch.watch(id)
     }
 
-    /// Waits until the job is terminal or `timeout` has passed; returns it as it is then.
+    /// Waits until the job is terminal or `timeout` has passed, and returns the job as it is then.
     ///
     /// # Errors
-    /// As for [`Jobs::find`], also when the job disappears while waiting.
+    /// As for [`Jobs::find`], also if the job is deleted during the wait.
     pub async fn wait(&self, owner: &Owner, id: JobId, timeout: Duration) -> Result<Job, JobsError> {
         let mut watcher = self.watch(id);
         let deadline = tokio::time::Instant::now() + timeout;
@@ -237,10 +237,10 @@ impl Jobs {
         }
     }
 
-    /// Cancels. Cancelling again is fine and returns `replayed`.
+    /// Cancels a job. A repeated cancellation succeeds with `replayed`.
     ///
     /// # Errors
-    /// [`JobsError::Refused`] if it is finished or failed; else as for [`Jobs::find`].
+    /// [`JobsError::Refused`] if the job is finished or failed; else as for [`Jobs::find`].
     pub async fn cancel(&self, owner: &Owner, id: JobId) -> Result<Accepted<Job>, JobsError> {
         loop {
             let job = self.find(owner, id).await?;
@@ -254,11 +254,11 @@ impl Jobs {
         }
     }
 
-    /// Deletes the job with all that belongs to it; a worker that runs it notices and stops. Returns
-    /// whether there was one of this owner.
+    /// Deletes the job with all its data. A worker that runs it notices this and stops. Returns whether the
+    /// owner had such a job.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn delete(&self, owner: &Owner, id: JobId) -> Result<bool, JobsError> {
         match self.backend.store.get(id).await? {
             Some(job) if job.head.owner == *owner => Ok(self.backend.store.delete(id).await?),
@@ -267,7 +267,7 @@ impl Jobs {
     }
 }
 
-/// The new jobs in order, in groups of at most `most` and of about [`GROUP_RESIDUES`].
+/// The new jobs in order, in groups of at most `most` jobs and about [`GROUP_RESIDUES`] residues.
 fn groups(submissions: Vec<Submission>, most: usize) -> Vec<Vec<Submission>> {
     let mut groups: Vec<Vec<Submission>> = Vec::new();
     let mut residues = 0;

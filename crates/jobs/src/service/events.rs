@@ -1,4 +1,4 @@
-//! For events of other systems: submit a job once for each event.
+//! For events of other systems: submits a job once for each event.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use super::{Accepted, Jobs, JobsError, Key, NewJob};
 use crate::id::Owner;
 use crate::job::Job;
 
-/// The owner of the idempotency keys of events. No caller can have this name (it has a colon), so the keys of
-/// callers do not meet these. It is one name for the jobs of all owners, so that an event that comes again with
-/// another owner is noticed.
+/// The owner of the idempotency keys of events. The name has a colon, so no caller can have it, and the keys of
+/// events are separate from those of callers. All events share it, whatever the owner of their job is, so that
+/// a repeated event with another owner is noticed.
 const EVENTS: &str = ":events";
 
 impl Jobs {
-    /// Accepts the job that an event asks for. `key` names the event and digests what it asks for: the same
-    /// event again leads to the same job, for as long as idempotency keys are kept. When this returns the job
-    /// is durable.
+    /// Accepts the job of an event. `key` has the name of the event and a digest of its contents: the same
+    /// event leads to the same job, for as long as idempotency keys are kept. When this returns, the job is
+    /// durable.
     ///
     /// # Errors
     /// As for [`Jobs::submit`].
@@ -24,7 +24,7 @@ impl Jobs {
         new: NewJob,
         key: Key,
     ) -> Result<Accepted<Job>, JobsError> {
-        // The digest covers the owner, so a job that the key leads to is one of the same owner.
+        // The digest includes the owner, so the job of the key has the same owner.
         let key = self.idempotency(&Owner::new(EVENTS), key);
         self.submit_with_key(owner, new, Duration::ZERO, Some(key)).await
     }

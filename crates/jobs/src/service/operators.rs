@@ -1,4 +1,4 @@
-//! For operators, and the sweep: repair, notices, dead letters.
+//! For operators and for the sweep: repairs, notices, dead letters.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::ports::{Change, DeadLetter, Depth, Page};
 use crate::time::Timestamp;
 
 impl Jobs {
-    /// Repairs what is overdue (lost messages, lost workers, times from before a clock jump) and
-    /// forgets what has expired. Every worker calls it all the time; sweeps do not disturb each other.
+    /// Repairs overdue jobs (lost messages, lost workers, times from before a clock jump) and deletes what has
+    /// expired. Every worker calls this at intervals. Concurrent sweeps do not disturb each other.
     ///
     /// # Errors
-    /// The backend's, where it may pass; what was repaired before stays repaired. A job that cannot
-    /// be repaired is logged, counted and skipped.
+    /// Temporary errors of the backend. Repairs that were made before stay. A job that cannot be repaired is
+    /// logged, counted and skipped.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let now = self.now();
         let overdue = self.backend.store.overdue(now, self.policy.horizon(), SWEEP_LIMIT).await?;
-        // Some at a time, so that a backend which groups its writes can.
+        // Several repairs run at the same time, so that a backend can group their writes.
         let repairs = overdue.into_iter().map(|id| async move { (id, self.repair_job(id, now).await) });
-        let mut repairs = stream::iter(repairs).buffer_unordered(SWEEP_WIDTH);
+        let mut repairs = stream::iter(repairs).buffer_unordered(SWEEP_CONCURRENCY);
         while let Some((id, repaired)) = repairs.next().await {
             match repaired {
                 Ok(repair) => swept.count(repair),
                 Err(error) if error.is_temporary() => return Err(error),
-                // One record that cannot be read must not keep the others from repair.
+                // A record that cannot be read must not stop the repair of other jobs.
                 Err(error) => {
                     tracing::error!(job = %id, %error, "cannot repair job {id}: {error}");
                     swept.skipped += 1;
@@ -45,11 +45,11 @@ impl Jobs {
         let Some(job) = self.backend.store.get(id).await? else { return Ok(None) };
         let (policy, ahead) = (&*self.policy, job.status.is_ahead(now, &self.policy));
         if !ahead && job.status.due_at.is_none_or(|due| due > now) {
-            return Ok(None); // it has changed since the candidate list was made
+            return Ok(None); // the job has changed since it was listed
         }
         let (next, repair) = match &job.status.phase {
             Phase::Submitted { .. } => (job.resend(now, policy), Repair::Resent),
-            // A lease from the future is brought into range: a live worker extends it, a dead one loses it.
+            // A lease in the future is shortened: a live worker extends it, and a lost worker loses it.
             Phase::Running { .. } if ahead => (job.extend(now, policy), Repair::Healed),
             Phase::Running { .. } => match job.lose_lease(now, policy, jitter()) {
                 Ok(next) if next.state() == State::Failed => (Ok(next), Repair::Buried),
@@ -66,19 +66,19 @@ impl Jobs {
         Ok(matches!(settled, Settled::Done(_)).then_some(repair))
     }
 
-    /// The notice that an operator posted, unless it is over.
+    /// The operator's notice, unless it has ended.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn notice(&self) -> Result<Option<Notice>, StoreError> {
         let now = self.now();
         Ok(self.backend.notices.notice().await?.filter(|notice| !notice.is_over(now)))
     }
 
-    /// Posts a notice in place of any other; `None` clears.
+    /// Posts a notice in place of the present one; `None` clears it.
     ///
     /// # Errors
-    /// The backend's. The caller has checked the notice ([`Notice::check`]).
+    /// Errors of the backend. The caller has checked the notice ([`Notice::check`]).
     pub async fn post(&self, notice: Option<&Notice>) -> Result<(), StoreError> {
         self.backend.notices.set_notice(notice).await
     }
@@ -86,7 +86,7 @@ impl Jobs {
     /// One page of dead letters, newest first.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn dead_letters(
         &self,
         before: Option<JobId>,
@@ -95,44 +95,44 @@ impl Jobs {
         self.backend.dead.dead_letters(before, limit).await
     }
 
-    /// Keeps a message that nobody can use among the dead letters.
+    /// Keeps a message that cannot be used among the dead letters.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn bury(&self, body: String, reason: String) -> Result<(), StoreError> {
         let now = self.now();
         let letter = DeadLetter { id: JobId::new(now), job: None, at: now, reason, body: Some(body) };
         self.backend.dead.bury(&letter, now.plus(self.policy.ttl)).await
     }
 
-    /// Removes a dead letter that belongs to no job. Returns whether there was one.
+    /// Deletes a dead letter that belongs to no job. Returns whether it existed.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn discard(&self, id: JobId) -> Result<bool, StoreError> {
         self.backend.dead.discard(id).await
     }
 
-    /// The job with this id, whoever owns it and expired or not.
+    /// The job with this id, whoever its owner is, also if it has expired.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         self.backend.store.get(id).await
     }
 
-    /// How much is waiting. May be approximate.
+    /// Counts of open jobs and dead letters. May be approximate.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn depth(&self) -> Result<Depth, StoreError> {
         self.backend.store.depth().await
     }
 
-    /// Checks that the backend answers and can take a write.
+    /// Checks that the backend responds and can be written to.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.backend.store.ping().await
     }
@@ -143,10 +143,10 @@ impl Jobs {
         self.backend.store.capabilities().name
     }
 
-    /// Sends a failed job again, with its counts at zero.
+    /// Redrives a failed job: submits it again with its counts at zero.
     ///
     /// # Errors
-    /// [`JobsError::Refused`] if it has not failed, [`JobsError::NotFound`], or the backend's.
+    /// [`JobsError::Refused`] if the job has not failed, [`JobsError::NotFound`], or errors of the backend.
     pub async fn redrive(&self, id: JobId) -> Result<Job, JobsError> {
         loop {
             let job = self.backend.store.get(id).await?.ok_or(JobsError::NotFound)?;
@@ -179,5 +179,5 @@ impl Swept {
     }
 }
 
-/// Jobs that a sweep repairs at the same time.
-const SWEEP_WIDTH: usize = 32;
+/// Number of jobs that a sweep repairs at the same time.
+const SWEEP_CONCURRENCY: usize = 32;

@@ -1,4 +1,4 @@
-//! For callers and workers: a stored result answers later jobs.
+//! For callers and workers: reuse of stored results.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use crate::job::{Job, Request, State};
 use crate::ports::{Include, Submission};
 use crate::reuse::ResultKey;
 
-/// Results that are read at the same time.
-const WIDTH: usize = 16;
+/// Number of results that are read at the same time.
+const READ_CONCURRENCY: usize = 16;
 
 impl Jobs {
-    /// The same use cases, but results of `method` answer later jobs that ask the same of it: results are stored
-    /// under a key, and new jobs are looked up by it. `None` does neither.
+    /// The same use cases with reuse: results of `method` are stored under a key, and new jobs are looked up by
+    /// it. `None` turns both off.
     #[must_use]
     pub fn reusing(&self, method: Option<Method>) -> Self {
         Self { reuse: method.map(Arc::new), ..self.clone() }
     }
 
-    /// Looks for stored results that answer these new jobs, at most as many as one creation takes. A job
-    /// that is answered comes back finished, with the result. A job that is not to start at once stays as it
-    /// is: its caller expects to see it wait.
+    /// Looks up stored results for these new jobs, at most as many as one creation takes. A job with a stored
+    /// result is returned finished, with the result. A delayed job stays as it is, because its caller expects
+    /// it to wait.
     ///
-    /// A look-up that fails is no error: the job is computed.
+    /// A failed lookup is not an error: the job is computed.
     pub(super) async fn lookup_cached(&self, submissions: Vec<Submission>) -> Vec<Submission> {
         let wanted: Vec<Option<ResultKey>> = submissions
             .iter()
@@ -44,21 +44,24 @@ impl Jobs {
         });
         let mut found = found.into_iter();
         let hints = wanted.iter().map(|key| key.and_then(|_| found.next().flatten()));
-        let answered: Vec<_> =
-            submissions.into_iter().zip(hints).map(|(new, hint)| self.with_answer(new, hint)).collect();
-        stream::iter(answered).buffered(WIDTH).collect().await
+        let answered: Vec<_> = submissions
+            .into_iter()
+            .zip(hints)
+            .map(|(new, hint)| self.with_stored_result(new, hint))
+            .collect();
+        stream::iter(answered).buffered(READ_CONCURRENCY).collect().await
     }
 
-    /// Under which key the result of this job is stored, if it is to be reused.
+    /// The key under which the result of this job is stored; `None` if it is not to be reused.
     pub(super) fn result_key(&self, job: &Job, request: &Request) -> Option<ResultKey> {
         let method = self.reuse.as_deref()?;
         Some(ResultKey::of(&job.head.owner, method, &request.sequence))
     }
 
-    /// The new job, finished at once if the job that the hint leads to answers it.
-    async fn with_answer(&self, new: Submission, hint: Option<JobId>) -> Submission {
+    /// The new job, finished at once if the job of the hint has a result for it.
+    async fn with_stored_result(&self, new: Submission, hint: Option<JobId>) -> Submission {
         let Some(id) = hint else { return new };
-        let result = self.answer(&new, id).await.unwrap_or_else(|error| {
+        let result = self.stored_result(&new, id).await.unwrap_or_else(|error| {
             log_miss(&error);
             None
         });
@@ -71,8 +74,8 @@ impl Jobs {
         }
     }
 
-    /// The result of job `id`, if that job has the same owner and sequence and still stands.
-    async fn answer(&self, new: &Submission, id: JobId) -> Result<Option<Bytes>, StoreError> {
+    /// The result of job `id`, if that job has the same owner and sequence, and has not expired.
+    async fn stored_result(&self, new: &Submission, id: JobId) -> Result<Option<Bytes>, StoreError> {
         let Some(earlier) = self.backend.store.read(id, Include::ALL).await? else { return Ok(None) };
         let same_owner = earlier.job.head.owner == new.job.head.owner;
         let same_sequence = earlier.request.is_some_and(|request| request.sequence == new.request.sequence);
@@ -82,7 +85,8 @@ impl Jobs {
 }
 
 fn log_miss(error: &StoreError) {
-    // A passing fault is logged elsewhere. A lasting one (a missing right) would go unnoticed.
+    // A temporary error is logged elsewhere. A lasting one, such as a missing permission, would otherwise go
+    // unnoticed.
     if error.is_temporary() {
         tracing::debug!(%error, "cannot look for a stored result, will compute: {error}");
     } else {

@@ -1,4 +1,4 @@
-//! For workers: claim, keep, settle.
+//! For workers: claim a job, keep its lease, settle it.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use crate::ports::{Change, Include, JobReceiver, Record};
 use crate::reuse::StoredResult;
 
 impl Jobs {
-    /// Tries to take the job for its next attempt. A lease that ran out is recorded as a lost worker
-    /// first, and the job waits out its back-off. Where the answer to a write was lost, what is
-    /// stored shows whether it went through: a lease with our id is ours.
+    /// Tries to claim the job for its next attempt. If the lease has expired, the lost worker is recorded
+    /// first, and the job waits for its back-off. If the response to a write is lost, the stored lease shows
+    /// whether the claim took effect: it then has the lease id of this call.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn claim(&self, id: JobId) -> Result<Claim, StoreError> {
         match self.backend.store.read(id, Include::REQUEST).await? {
             Some(record) => self.claim_known(record).await,
@@ -28,11 +28,11 @@ impl Jobs {
         }
     }
 
-    /// The same for the job of a delivered message, which may have come with the record
+    /// The same for the job of a received message, which may have come with the record
     /// ([`Delivery::record`](crate::Delivery::record)).
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn claim_delivered(
         &self,
         message: Message,
@@ -44,11 +44,11 @@ impl Jobs {
         }
     }
 
-    /// The same for a job that was read a moment ago, with its request. It is read again only if it has
-    /// changed since.
+    /// The same for a job that has just been read, with its request. It is read again only if it has changed
+    /// since.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn claim_known(&self, record: Record) -> Result<Claim, StoreError> {
         let id = record.job.id();
         let Some(request) = record.request else { return Box::pin(self.claim(id)).await };
@@ -94,24 +94,24 @@ impl Jobs {
         self.backend.store.capabilities().settles_messages
     }
 
-    /// The receiving side of the queue, where this process receives messages itself.
+    /// The receiving side of the queue, if this process receives messages itself.
     #[must_use]
     pub fn receiver(&self) -> Option<Arc<dyn JobReceiver>> {
         self.backend.receiver.clone()
     }
 
-    /// Extends the lease of a job in hand.
+    /// Extends the lease of a claimed job.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn heartbeat(&self, job: &Job) -> Result<Settled, StoreError> {
         self.settle(job, job.extend(self.now(), &self.policy)).await
     }
 
-    /// Stores the result and finishes the job in hand.
+    /// Stores the result and finishes a claimed job.
     ///
     /// # Errors
-    /// The backend's; [`StoreError::TooLarge`] if the result does not fit.
+    /// Errors of the backend; [`StoreError::TooLarge`] if the result does not fit.
     pub async fn finish(&self, job: &Claimed, result: Bytes) -> Result<Settled, StoreError> {
         let limit = self.backend.store.capabilities().max_result_bytes;
         if result.len() > limit {
@@ -127,28 +127,29 @@ impl Jobs {
         }
     }
 
-    /// Fails the job in hand for good.
+    /// Fails a claimed job for good.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn fail(&self, job: &Job, error: Failure) -> Result<Settled, StoreError> {
         self.settle(job, job.fail(self.now(), &self.policy, error)).await
     }
 
-    /// Puts the job in hand back for another attempt after back-off, or fails it if they are used
-    /// up. Its message comes again after the same time, where a transition settles it; else it is the
-    /// caller's to retry.
+    /// Submits a claimed job for another attempt after its back-off, or fails it after the last attempt. If
+    /// transitions settle messages, the message is delivered again after the same time. Otherwise the caller
+    /// must retry the message.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn retry(&self, job: &Job, error: Failure) -> Result<Settled, StoreError> {
         self.put_back(job, job.retry(self.now(), &self.policy, jitter(), error)).await
     }
 
-    /// Gives the job in hand back, uncounted. Its message as for [`Jobs::retry`].
+    /// Releases a claimed job. This counts neither as a failure nor as a lost worker. The message is settled as
+    /// by [`Jobs::retry`].
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn release(&self, job: &Job) -> Result<Settled, StoreError> {
         self.put_back(job, job.release(self.now(), &self.policy)).await
     }
@@ -164,16 +165,16 @@ impl Jobs {
         self.apply(change, next).await
     }
 
-    /// Whether the job in hand is still ours.
+    /// Whether this worker still holds the lease of the job.
     ///
     /// # Errors
-    /// The backend's.
+    /// Errors of the backend.
     pub async fn still_ours(&self, job: &Job) -> Result<bool, StoreError> {
         Ok(self.backend.store.get(job.id()).await?.is_some_and(|now| now.fence() == job.fence()))
     }
 }
 
-/// Whether the job runs under this very lease.
+/// Whether the job runs under the lease with this id.
 fn holds(job: &Job, lease_id: Uuid) -> bool {
     matches!(job.status.phase, Phase::Running { lease } if lease.id == lease_id)
 }

@@ -42,7 +42,7 @@ fn failure() -> Failure {
 
 type Transition = fn(&Job, &Policy) -> Result<Job, Refused>;
 
-/// Every transition of a job that exists, by its name in the diagram.
+/// Every transition of an existing job, with its name in the diagram.
 const TRANSITIONS: &[(&str, Transition)] = &[
     ("claim", |job, policy| job.claim(now(), policy, Uuid::nil())),
     ("extend", |job, policy| job.extend(now(), policy)),
@@ -56,10 +56,10 @@ const TRANSITIONS: &[(&str, Transition)] = &[
     ("redrive", |job, policy| job.redrive(now(), policy)),
 ];
 
-/// Arrows of the diagram: from, to, name of the transition.
+/// The arrows of the diagram: from, to, name of the transition.
 type Arrows = BTreeSet<(String, String, String)>;
 
-/// The arrows that the code allows: every transition from every state, with attempts left and without.
+/// The arrows that the code allows: every transition from every state, with and without attempts left.
 fn allowed() -> Arrows {
     let patient = Policy::default();
     let strict = Policy { max_failures: 1, max_lost_workers: 1, ..Policy::default() };
@@ -106,7 +106,7 @@ fn the_state_diagram_in_the_documentation_is_true() {
     assert!(missing.is_empty() && wrong.is_empty(), "not drawn: {missing:?}; drawn, but refused: {wrong:?}");
 }
 
-/// What holds in every state: a time for the sweep or a time to live, never both.
+/// An invariant of every state: a job has a due time or an expiry, never both.
 fn check_shape(job: &Job) {
     assert_eq!(job.status.due_at.is_some(), !job.state().is_terminal(), "{job:?}");
     assert_eq!(job.status.expires_at.is_some(), job.state().is_terminal(), "{job:?}");
@@ -136,7 +136,7 @@ fn a_claim_waits_for_its_time_and_its_lease() {
 }
 
 #[test]
-fn failures_and_lost_workers_have_bounds_of_their_own() {
+fn failures_and_lost_workers_have_separate_bounds() {
     let policy = Policy { max_failures: 2, max_lost_workers: 2, ..Policy::default() };
     let mut job = in_state(State::Running);
     job = job.retry(now(), &policy, 0.0, failure()).unwrap();

@@ -1,4 +1,4 @@
-//! Engines that fail: panics, poison, bad input, passing errors.
+//! Engines that fail: panics, poison jobs, bad input, temporary errors.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use pssp_predict::EngineError;
 
 use crate::support::{Bed, Fake, is_retry};
 
-/// Handles until the message is settled; returns how many attempts it took.
+/// Handles the message until it is settled. Returns the number of attempts.
 async fn handle_to_the_end(bed: &Bed, id: JobId) -> usize {
     for attempt in 1..100 {
         match bed.handle(id).await {
@@ -55,9 +55,9 @@ async fn poison_ends_in_the_dead_letters() {
     assert_eq!(letters.iter().map(|l| l.job).collect::<Vec<_>>(), [Some(id)]);
 }
 
-/// Stores keep room for a reason, not for a log.
+/// The stored reason has a limited length.
 #[tokio::test]
-async fn a_long_reason_is_cut() {
+async fn a_long_reason_is_cut_to_the_limit() {
     let bed = Bed::new(Fake::new(|_, _, _| Err(EngineError::Input("é".repeat(50_000)))));
     let id = bed.submit().await;
     bed.handle(id).await;

@@ -1,5 +1,5 @@
-//! What a host needs that is called for one lot of messages after the other: handlers that give back on a
-//! token of their own, and a moment when nothing computes.
+//! Functions for a host that is called with one set of messages after the other: handlers with separate release
+//! tokens, and waiting until nothing computes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +50,7 @@ async fn only_the_invocation_that_ends_releases() {
     finish.store(true, Ordering::SeqCst);
     assert_eq!(end(second).await, Disposition::Ack);
     assert_eq!(bed.job(theirs).await.state(), State::Finished);
-    assert_eq!(bed.handle(ours).await, Disposition::Ack, "the next invocation does what was given back");
+    assert_eq!(bed.handle(ours).await, Disposition::Ack, "the next invocation runs the released job");
     assert_eq!(bed.job(ours).await.state(), State::Finished);
 }
 
@@ -78,7 +78,7 @@ async fn idle_waits_for_an_engine_that_is_slow_to_stop() {
     let open = gate.clone();
     let engine = Fake::new(move |_, _, _| {
         while !open.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(1)); // heeds no cancel
+            std::thread::sleep(Duration::from_millis(1)); // ignores the cancellation
         }
         Ok(())
     });

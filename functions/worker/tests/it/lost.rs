@@ -1,4 +1,4 @@
-//! Jobs that stop being ours while they run: cancelled, deleted, lease lost, given back.
+//! Jobs that the worker loses while they run: cancelled, deleted, lease lost, released.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,7 @@ async fn deleting_stops_the_engine() {
 }
 
 #[tokio::test]
-async fn without_events_the_heartbeat_notices() {
+async fn without_events_the_heartbeat_finds_the_cancellation() {
     let bed = Bed::blind(Fake::endless(), fast_heartbeat());
     let id = bed.submit().await;
     let handling = bed.spawn_until(id, 1).await;
@@ -68,7 +68,7 @@ async fn a_lost_lease_cancels_the_work() {
     let id = bed.submit().await;
     let handling = bed.spawn_until(id, 1).await;
     while !handling.is_finished() {
-        bed.lose_lease().await; // again, should a heartbeat have come between the clock's jump and the sweep
+        bed.lose_lease().await; // again, in case a heartbeat came between the jump of the clock and the sweep
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(end(handling).await, Disposition::Ack);
@@ -83,7 +83,7 @@ async fn a_late_completion_is_rejected_and_counted() {
     let open = gate.clone();
     let engine = Fake::new(move |_, _, _| {
         while !open.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(1)); // heeds no cancel
+            std::thread::sleep(Duration::from_millis(1)); // ignores the cancellation
         }
         Ok(())
     });
@@ -134,7 +134,7 @@ async fn cancelled_while_no_thread_is_free() {
     bed.jobs.cancel(&Owner::public(), second).await.unwrap();
     bed.jobs.cancel(&Owner::public(), first).await.unwrap();
     assert_eq!(end(running).await, Disposition::Ack);
-    assert_eq!(end(waiting).await, Disposition::Ack, "it meets a cancelled job");
+    assert_eq!(end(waiting).await, Disposition::Ack, "the job is cancelled");
     let second = bed.job(second).await;
     assert_eq!((second.state(), second.status.attempt), (State::Cancelled, 0), "never claimed");
     assert_eq!(bed.engine.calls(), 1);

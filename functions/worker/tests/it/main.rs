@@ -1,4 +1,4 @@
-//! Tests of the worker, one module a theme.
+//! Tests of the worker, one module for each topic.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 

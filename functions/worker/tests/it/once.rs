@@ -1,4 +1,4 @@
-//! What a message does when its job is ready, taken, done, not yet due, or gone.
+//! What the worker does with a message whose job is ready, running, finished, delayed, or missing.
 
 use std::time::Duration;
 

@@ -35,7 +35,7 @@ fn bad_settings_stop_the_start() {
 
 #[cfg(unix)]
 #[test]
-fn sigterm_ends_it_in_good_order() {
+fn sigterm_drains_and_exits() {
     let mut command = program();
     command.env("PSSP_LOG_FORMAT", "json").env("PSSP_LAESE", "1m").stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

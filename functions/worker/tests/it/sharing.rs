@@ -1,4 +1,4 @@
-//! Workers share a backlog evenly: a job is claimed when a thread is free, and not before.
+//! Workers share a backlog evenly: a job is claimed only when a thread is free.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{Fake, LONG, submit, until};
 
-/// How long the engine takes, by the clock of the jobs.
+/// How long a computation takes, by the clock of the jobs.
 const RUN: Duration = Duration::from_mins(10);
 
 const JOBS: usize = 10;
 
-/// Lets computations end, one at a time for each call of `open`.
+/// Lets computations end: each call of `open` ends the given number.
 #[derive(Default)]
 struct Gate {
     open: Mutex<usize>,
@@ -67,7 +67,8 @@ fn count(jobs: &[Job], state: State) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_share_ten_long_jobs_evenly() {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_700_000_000_000)));
-    // A lease longer than all of it: this clock moves in steps, between which no heartbeat comes.
+    // The lease is longer than the whole test, because the clock moves in steps without heartbeats between
+    // them.
     let get = |name: &str| match name {
         "PSSP_WORKERS" => Some("1".to_owned()),
         "PSSP_LEASE" => Some("15m".to_owned()),
@@ -87,7 +88,7 @@ async fn two_workers_share_ten_long_jobs_evenly() {
         until("both compute", || workers.iter().all(|w| w.calls.load(Ordering::SeqCst) == round)).await;
         let now = all(&jobs, &ids).await;
         assert_eq!(count(&now, State::Running), 2, "a job is claimed when a thread is free");
-        assert_eq!(count(&now, State::Submitted), JOBS - 2 * round, "the others are anybody's");
+        assert_eq!(count(&now, State::Submitted), JOBS - 2 * round, "the other jobs are not claimed");
         let started = jobs.now();
         for job in now.iter().filter(|job| job.state() == State::Running) {
             assert_eq!(job.status.started_at, Some(started), "it starts when computing starts");

@@ -1,4 +1,4 @@
-//! Stores that are away, lose answers, or refuse, just when an attempt ends.
+//! Stores that are not available, lose responses, or refuse writes at the end of an attempt.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,35 +7,35 @@ use pssp_jobs::job::Phase;
 use pssp_jobs::{Disposition, FailureClass, Policy, State};
 use pssp_predict::EngineError;
 
-use crate::support::{Bed, Fake, Hiccup, is_retry};
+use crate::support::{Bed, Fake, Fault, is_retry};
 
 #[tokio::test]
-async fn a_hiccup_at_the_end_costs_no_second_computation() {
+async fn a_short_fault_at_the_end_costs_no_second_computation() {
     let bed = Bed::new(Fake::quick());
     let id = bed.submit().await;
-    *bed.store.hiccups.lock().unwrap() = vec![Hiccup::Before; 3];
+    *bed.store.faults.lock().unwrap() = vec![Fault::Before; 3];
     assert_eq!(bed.handle(id).await, Disposition::Ack);
     let job = bed.job(id).await;
     assert_eq!((job.state(), job.status.attempt, bed.engine.calls()), (State::Finished, 1, 1));
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_counts_as_done() {
+async fn a_write_with_a_lost_response_counts_as_done() {
     let bed = Bed::new(Fake::new(|_, _, _| Err(EngineError::System("busy".to_owned()))));
     let id = bed.submit().await;
-    *bed.store.hiccups.lock().unwrap() = vec![Hiccup::After];
+    *bed.store.faults.lock().unwrap() = vec![Fault::After];
     assert!(is_retry(bed.handle(id).await), "the message of a job that waits for its next attempt is kept");
     assert_eq!(bed.job(id).await.status.failures, 1, "and counted once");
 
     let bed = Bed::new(Fake::quick());
     let id = bed.submit().await;
-    *bed.store.hiccups.lock().unwrap() = vec![Hiccup::After];
+    *bed.store.faults.lock().unwrap() = vec![Fault::After];
     assert_eq!(bed.handle(id).await, Disposition::Ack);
     assert_eq!(bed.job(id).await.state(), State::Finished);
 }
 
 #[tokio::test]
-async fn a_store_that_stays_away_leaves_the_job_to_the_next_attempt() {
+async fn an_unavailable_store_leaves_the_job_to_the_next_attempt() {
     let policy = Policy {
         lease: Duration::from_millis(400),
         heartbeat: Duration::from_millis(100),
@@ -43,9 +43,9 @@ async fn a_store_that_stays_away_leaves_the_job_to_the_next_attempt() {
     };
     let bed = Bed::blind(Fake::quick(), policy);
     let id = bed.submit().await;
-    *bed.store.hiccups.lock().unwrap() = vec![Hiccup::Before; 1000];
+    *bed.store.faults.lock().unwrap() = vec![Fault::Before; 1000];
     assert_eq!(bed.handle(id).await, Disposition::Retry { after: bed.jobs.policy().lease });
-    bed.store.hiccups.lock().unwrap().clear();
+    bed.store.faults.lock().unwrap().clear();
     bed.lose_lease().await;
     bed.clock.advance(Duration::from_mins(1));
     assert_eq!(bed.handle(id).await, Disposition::Ack);
@@ -54,20 +54,20 @@ async fn a_store_that_stays_away_leaves_the_job_to_the_next_attempt() {
 }
 
 #[tokio::test]
-async fn a_store_that_refuses_is_not_pressed() {
+async fn a_refused_write_is_not_repeated() {
     let bed = Bed::new(Fake::quick());
     let id = bed.submit().await;
-    *bed.store.hiccups.lock().unwrap() = vec![Hiccup::Refuse; 1000];
+    *bed.store.faults.lock().unwrap() = vec![Fault::Refuse; 1000];
     assert_eq!(bed.handle(id).await, Disposition::Retry { after: bed.jobs.policy().lease });
-    let tried = 1000 - bed.store.hiccups.lock().unwrap().len();
+    let tried = 1000 - bed.store.faults.lock().unwrap().len();
     assert_eq!(tried, 2, "once to finish, once to put the job back");
 }
 
 #[tokio::test]
-async fn a_store_that_takes_no_results_is_no_death_of_the_worker() {
+async fn a_refused_result_is_not_a_lost_worker() {
     let bed = Bed::new(Fake::quick());
     let id = bed.submit().await;
-    *bed.store.hiccups.lock().unwrap() = vec![Hiccup::Refuse];
+    *bed.store.faults.lock().unwrap() = vec![Fault::Refuse];
     assert!(is_retry(bed.handle(id).await));
     let job = bed.job(id).await;
     assert_eq!((job.state(), job.status.failures, job.status.lost_workers), (State::Submitted, 1, 0));

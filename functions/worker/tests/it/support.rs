@@ -1,4 +1,4 @@
-//! What the tests share: a scripted engine, a store that can be told to fail, jobs over both.
+//! Shared code of the tests: a scripted engine, a store that fails on demand, and jobs over both.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,19 +18,19 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Long enough for the slowest machine, short enough for a test that is going to fail.
+/// A time-out that is long enough for a very slow machine.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 // --- engine ----------------------------------------------------------------------------------
 
 type Act = dyn Fn(usize, &Sequence, &Cancel) -> Result<(), EngineError> + Send + Sync;
 
-/// An engine that does as the closure says (which gets the number of the call), then predicts coil.
+/// An engine that calls the closure with the number of the call, and then predicts coil.
 pub(crate) struct Fake {
     method: Method,
     act: Box<Act>,
     pub(crate) calls: AtomicUsize,
-    /// Calls that ended because they were cancelled.
+    /// Number of calls that ended because they were cancelled.
     pub(crate) cancelled: AtomicUsize,
     busy: AtomicUsize,
     pub(crate) most_busy: AtomicUsize,
@@ -53,12 +53,12 @@ impl Fake {
         })
     }
 
-    /// One that succeeds at once.
+    /// An engine that succeeds at once.
     pub(crate) fn quick() -> Arc<Self> {
         Self::new(|_, _, _| Ok(()))
     }
 
-    /// One that runs until it is cancelled.
+    /// An engine that runs until it is cancelled.
     pub(crate) fn endless() -> Arc<Self> {
         Self::new(|_, _, cancel| until_cancelled(cancel))
     }
@@ -75,16 +75,16 @@ impl Fake {
 pub(crate) fn until_cancelled(cancel: &Cancel) -> Result<(), EngineError> {
     let start = std::time::Instant::now();
     while !cancel.is_cancelled() {
-        assert!(start.elapsed() < LONG, "nobody cancelled");
+        assert!(start.elapsed() < LONG, "the computation was not cancelled");
         std::thread::sleep(Duration::from_millis(1));
     }
     Err(EngineError::Cancelled)
 }
 
-/// Lets `busy` go back also when the engine panics.
-struct Leave<'a>(&'a AtomicUsize);
+/// Decrements the counter `busy`, also if the engine panics.
+struct DecrementOnDrop<'a>(&'a AtomicUsize);
 
-impl Drop for Leave<'_> {
+impl Drop for DecrementOnDrop<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -98,7 +98,7 @@ impl Engine for Fake {
     fn predict(&self, sequence: &Sequence, cancel: &Cancel) -> Result<Prediction, EngineError> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         self.most_busy.fetch_max(self.busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let _leave = Leave(&self.busy);
+        let _leave = DecrementOnDrop(&self.busy);
         (self.act)(call, sequence, cancel).inspect_err(|error| {
             if matches!(error, EngineError::Cancelled) {
                 self.cancelled.fetch_add(1, Ordering::SeqCst);
@@ -108,7 +108,7 @@ impl Engine for Fake {
     }
 }
 
-/// Every residue the first letter of every alphabet.
+/// A prediction with the first letter of each alphabet for every residue.
 pub(crate) fn coil(method: &Method, n: usize) -> Prediction {
     let tracks = PROPERTIES.iter().map(|&property| {
         let letters = property.alphabet().len();
@@ -122,34 +122,34 @@ pub(crate) fn coil(method: &Method, n: usize) -> Prediction {
 
 // --- store -----------------------------------------------------------------------------------
 
-/// What the next writes of a terminal state or a retry do.
+/// The fault of a write of a terminal state or of a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hiccup {
-    /// Nothing is written.
+pub(crate) enum Fault {
+    /// The write fails before it takes effect.
     Before,
-    /// It is written, and the answer is lost.
+    /// The write takes effect, and its response is lost.
     After,
-    /// The store refuses for good.
+    /// The store refuses the write for good.
     Refuse,
 }
 
-/// The memory backend with hiccups.
+/// The memory backend with faults.
 pub(crate) struct Store {
     inner: Arc<MemoryBackend>,
-    /// What becomes of the next writes that end an attempt.
-    pub(crate) hiccups: Mutex<Vec<Hiccup>>,
+    /// The faults of the next writes that end an attempt.
+    pub(crate) faults: Mutex<Vec<Fault>>,
     pub(crate) max_result_bytes: AtomicUsize,
-    /// As the store says of itself; off, as where the queue is apart from the jobs.
+    /// Whether transitions settle messages. Off, as for a queue that is separate from the jobs.
     pub(crate) settles_messages: AtomicBool,
 }
 
 impl Store {
-    fn hiccup(&self, change: &Change) -> Option<Hiccup> {
+    fn fault_of(&self, change: &Change) -> Option<Fault> {
         if change.status.state() == State::Running {
             return None; // a claim or a heartbeat
         }
-        let mut hiccups = self.hiccups.lock().unwrap();
-        if hiccups.is_empty() { None } else { Some(hiccups.remove(0)) }
+        let mut faults = self.faults.lock().unwrap();
+        if faults.is_empty() { None } else { Some(faults.remove(0)) }
     }
 }
 
@@ -163,11 +163,11 @@ impl JobStore for Store {
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {
         let away = || Err(StoreError::Unavailable("away".into()));
-        match self.hiccup(change) {
+        match self.fault_of(change) {
             None => self.inner.apply(change).await,
-            Some(Hiccup::Before) => away(),
-            Some(Hiccup::After) => self.inner.apply(change).await.and(away()),
-            Some(Hiccup::Refuse) => Err(StoreError::Refused("no".into())),
+            Some(Fault::Before) => away(),
+            Some(Fault::After) => self.inner.apply(change).await.and(away()),
+            Some(Fault::Refuse) => Err(StoreError::Refused("no".into())),
         }
     }
 
@@ -217,7 +217,7 @@ impl JobStore for Store {
     }
 }
 
-/// Sees nothing, as across a network that is cut.
+/// A watch without events, as over a broken network.
 struct Blind;
 
 struct BlindWatcher;
@@ -235,7 +235,7 @@ impl Watcher for BlindWatcher {
     }
 }
 
-// --- all of it -------------------------------------------------------------------------------
+// --- the test bed -----------------------------------------------------------------------------
 
 pub(crate) struct Bed {
     pub(crate) clock: Arc<ManualClock>,
@@ -246,12 +246,12 @@ pub(crate) struct Bed {
     pub(crate) worker: Arc<Worker>,
 }
 
-/// Heartbeats so seldom that only events can tell.
+/// A policy with rare heartbeats, so that only events can end a computation.
 pub(crate) fn slow_heartbeat() -> Policy {
     Policy { lease: Duration::from_hours(3), heartbeat: Duration::from_hours(1), ..Policy::default() }
 }
 
-/// Heartbeats all the time.
+/// A policy with very frequent heartbeats.
 pub(crate) fn fast_heartbeat() -> Policy {
     Policy { heartbeat: Duration::from_millis(20), ..Policy::default() }
 }
@@ -261,7 +261,7 @@ impl Bed {
         Self::build(engine, slow_heartbeat(), false, 2)
     }
 
-    /// With a policy, without events.
+    /// A test bed with this policy and without events.
     pub(crate) fn blind(engine: Arc<Fake>, policy: Policy) -> Self {
         Self::build(engine, policy, true, 2)
     }
@@ -273,7 +273,7 @@ impl Bed {
         let settles_messages = AtomicBool::new(false);
         let store = Arc::new(Store {
             inner: memory.clone(),
-            hiccups: Mutex::default(),
+            faults: Mutex::default(),
             max_result_bytes,
             settles_messages,
         });
@@ -301,13 +301,13 @@ impl Bed {
         handle(&self.worker, id).await
     }
 
-    /// Handles in the background.
+    /// Handles a message in the background.
     pub(crate) fn spawn(&self, id: JobId) -> JoinHandle<Disposition> {
         let worker = self.worker.clone();
         tokio::spawn(async move { handle(&worker, id).await })
     }
 
-    /// Handles in the background, and waits until the engine has had `calls` calls.
+    /// Handles a message in the background, and waits until the engine has had `calls` calls.
     pub(crate) async fn spawn_until(&self, id: JobId, calls: usize) -> JoinHandle<Disposition> {
         let handling = self.spawn(id);
         until("the engine is called", || self.engine.calls() >= calls).await;
@@ -318,14 +318,14 @@ impl Bed {
         self.store.get(id).await.unwrap().unwrap()
     }
 
-    /// The lease of a running job runs out, and somebody notices.
+    /// The lease of a running job expires, and a sweep finds it.
     pub(crate) async fn lose_lease(&self) {
         self.clock.advance(self.jobs.policy().lease * 2);
         self.jobs.sweep().await.unwrap();
     }
 }
 
-/// As a host does: waits for room, then handles.
+/// Handles a message as a host does: waits for a slot first.
 pub(crate) async fn handle(worker: &Worker, id: JobId) -> Disposition {
     let slot = worker.reserve(1).await.pop().unwrap();
     worker.handle(Message::new(id), None, slot).await
@@ -344,7 +344,7 @@ pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Waits for a background handle; a hang is a failure.
+/// Waits for a handler in the background. Fails if it hangs.
 pub(crate) async fn end(handling: JoinHandle<Disposition>) -> Disposition {
     tokio::time::timeout(LONG, handling).await.expect("the handler hangs").unwrap()
 }

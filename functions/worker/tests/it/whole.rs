@@ -43,7 +43,7 @@ async fn until_finished(jobs: &Jobs, ids: &[pssp_jobs::JobId]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backlog_is_worked_off_and_shutdown_loses_nothing() {
+async fn a_backlog_is_drained_and_shutdown_loses_nothing() {
     let clock = Arc::new(SystemClock);
     let settings = settings("1s");
     let backend = Backend::of(Arc::new(MemoryBackend::new(clock.clone())));
@@ -53,7 +53,7 @@ async fn a_backlog_is_worked_off_and_shutdown_loses_nothing() {
         ids.push(submit(&jobs, Duration::ZERO).await);
     }
 
-    // The first worker does ten, then gets stuck and is told to go.
+    // The first worker finishes ten jobs. Then its engine hangs, and the worker is shut down.
     let engine = Fake::new(|call, _, cancel| if call < 10 { Ok(()) } else { until_cancelled(cancel) });
     let (shutdown, running) = start(&settings, &jobs, engine.clone());
     until("two are stuck", || engine.calls() == 12).await;
@@ -63,9 +63,9 @@ async fn a_backlog_is_worked_off_and_shutdown_loses_nothing() {
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     assert_eq!(finished(&jobs, &ids).await, 10);
     let depth = jobs.depth().await.unwrap();
-    assert_eq!(depth, Depth { submitted: 40, running: 0, dead: 0 }, "all given back");
+    assert_eq!(depth, Depth { submitted: 40, running: 0, dead: 0 }, "all claimed jobs are released");
 
-    // The second one finds the rest at once.
+    // The second worker receives the other jobs at once.
     let (shutdown, running) = start(&settings, &jobs, Fake::quick());
     until_finished(&jobs, &ids).await;
     shutdown.cancel();
@@ -85,7 +85,7 @@ async fn a_backend_without_a_queue_is_refused() {
 }
 
 #[tokio::test]
-async fn the_engine_that_is_shipped_works_behind_it() {
+async fn the_shipped_engine_works_in_the_worker() {
     let clock = Arc::new(SystemClock);
     let settings = settings("1s");
     let backend = Backend::of(Arc::new(MemoryBackend::new(clock.clone())));
@@ -103,7 +103,7 @@ async fn the_engine_that_is_shipped_works_behind_it() {
 }
 
 #[test]
-fn the_engine_is_the_one_that_the_settings_name() {
+fn the_settings_choose_the_engine() {
     let engine = |line: &str| {
         let settings = Settings::resolve(|name| match name {
             "PSSP_ENGINE" => Some("command".to_owned()),
@@ -116,6 +116,6 @@ fn the_engine_is_the_one_that_the_settings_name() {
     let cat = engine("cat {input}").unwrap();
     assert_eq!((cat.method().name.as_str(), cat.method().version.as_str()), ("command", "7"));
     let refused = engine("/nowhere/method {input}").err().expect("there is no such program");
-    let told = format!("{refused:#}");
-    assert!(told.contains("PSSP_COMMAND") && told.contains("/nowhere/method is not a program"), "{told}");
+    let text = format!("{refused:#}");
+    assert!(text.contains("PSSP_COMMAND") && text.contains("/nowhere/method is not a program"), "{text}");
 }

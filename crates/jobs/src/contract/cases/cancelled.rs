@@ -6,7 +6,7 @@ use crate::contract::{Harness, all_of, bytes, claim, jobs, owner, policy, receiv
 use crate::job::{Failure, FailureClass, State};
 use crate::service::{Claim, JobsError, Settled};
 
-/// No worker, sweep or late message brings a cancelled job back.
+/// No worker, sweep or late message changes a cancelled job.
 pub async fn cancelled_stays_cancelled<H: Harness>(h: &mut H) {
     let (jobs, who) = (jobs(h), owner());
     let waiting = submit(&jobs).await;
@@ -16,7 +16,7 @@ pub async fn cancelled_stays_cancelled<H: Harness>(h: &mut H) {
         let (one, two) = tokio::join!(jobs.cancel(&who, id), jobs.cancel(&who, id));
         let (one, two) = (one.unwrap(), two.unwrap());
         assert_eq!((one.value.state(), two.value.state()), (State::Cancelled, State::Cancelled));
-        assert_ne!(one.replayed, two.replayed, "of two at a time, one cancelled");
+        assert_ne!(one.replayed, two.replayed, "exactly one of two concurrent calls cancels the job");
         assert!(jobs.cancel(&who, id).await.unwrap().replayed, "again is fine");
     }
     assert!(!jobs.still_ours(&attempt).await.unwrap());
@@ -33,7 +33,7 @@ pub async fn cancelled_stays_cancelled<H: Harness>(h: &mut H) {
     }
 }
 
-/// Nothing brings a deleted job back, whatever state it was in; its result and dead letter go too.
+/// A deleted job stays deleted, whatever state it was in. Its result and dead letter are deleted too.
 pub async fn deleted_stays_deleted<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let waiting = submit(&jobs).await;
@@ -64,8 +64,8 @@ pub async fn deleted_stays_deleted<H: Harness>(h: &mut H) {
     assert_eq!(jobs.depth().await.unwrap(), crate::Depth::default());
 }
 
-/// A delete touches nothing else, and nobody deletes what is another's.
-pub async fn deleting_one_touches_no_other<H: Harness>(h: &mut H) {
+/// Deleting a job affects no other job, and no owner can cancel or delete a job of another owner.
+pub async fn deleting_one_job_affects_no_other<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let stays = submit(&jobs).await;
     let goes = submit(&jobs).await;

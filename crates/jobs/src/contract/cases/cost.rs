@@ -1,4 +1,4 @@
-//! What a job costs: calls to the store, and bytes that pass through them.
+//! The cost of a job: calls to the store, and bytes read and written.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::service::{Claim, Jobs, NewJob};
 /// Residues of the job whose bytes are counted.
 const RESIDUES: usize = 150;
 
-/// The stored form of a result is about this large, in bytes.
+/// The stored form of a result has about this many bytes.
 const RESULT_BYTES: usize = 1_200;
 
 fn typical() -> NewJob {
@@ -23,8 +23,8 @@ fn typical() -> NewJob {
     new
 }
 
-/// From submit to the read result a job takes few calls. A poll, a heartbeat, a cancel and a sweep neither
-/// read nor write its input.
+/// A job takes few calls from its submission to the read of its result. A poll, a heartbeat, a cancellation and
+/// a sweep neither read nor write the input.
 pub async fn a_job_costs_few_calls<H: Harness>(h: &mut H) {
     let (backend, counts) = Counting::wrap(&h.backend());
     let method = Method {
@@ -47,15 +47,17 @@ pub async fn a_job_costs_few_calls<H: Harness>(h: &mut H) {
     let calls = counts.take_calls();
     let expected: &[&str] = match jobs.settles_messages() {
         true => &["reusable", "create", "apply", "apply"],
-        // A queue apart from the jobs: it neither brings the job nor is settled with it.
+        // The queue is separate from the jobs: a delivery has no record, and a transition does not settle a
+        // message.
         false => &["reusable", "create", "read", "apply", "apply", "ack"],
     };
     assert_eq!(calls, expected, "from submit to finished");
     let found = jobs.find_with(&owner(), id, Include::ALL).await.unwrap();
     assert!(found.result.is_some() && found.request.is_some());
-    assert_eq!(counts.take_calls(), ["read"], "the result with all that is shown beside it");
+    assert_eq!(counts.take_calls(), ["read"], "one read returns the result and the job with it");
     let bytes = counts.take_bytes();
-    // The input is written once, read once to compute and once to show; the result is written and read.
+    // The input is written once. It is read once to compute and once to show. The result is written once and
+    // read once.
     assert_eq!(counts.take_input_bytes(), 3 * serde_json::to_vec(&typical().request).unwrap().len());
     assert!(bytes < 2 * RESULT_BYTES + 4_000, "{bytes} bytes from submit to the read result");
 
@@ -69,5 +71,9 @@ pub async fn a_job_costs_few_calls<H: Harness>(h: &mut H) {
     h.advance(policy().lease + Duration::from_millis(200)).await;
     jobs.sweep().await.unwrap();
     jobs.cancel(&owner(), id).await.unwrap();
-    assert_eq!(counts.take_input_bytes(), 0, "a poll, heartbeat, sweep and cancel move no input");
+    assert_eq!(
+        counts.take_input_bytes(),
+        0,
+        "a poll, a heartbeat, a sweep and a cancellation read and write no input"
+    );
 }

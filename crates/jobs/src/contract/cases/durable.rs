@@ -1,4 +1,4 @@
-//! Promise 1: accepted is durable.
+//! Promise 1: an accepted job is durable.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::message::Message;
 use crate::ports::Include;
 use crate::service::NewJob;
 
-/// After a submit the job and its message survive the death of every process.
+/// After a submission the job and its message survive a crash of every process.
 pub async fn accepted_is_durable<H: Harness>(h: &mut H) {
     let job = submit(&jobs(h)).await;
     h.reopen().await;
@@ -21,7 +21,7 @@ pub async fn accepted_is_durable<H: Harness>(h: &mut H) {
     assert_eq!(bodies, [job.id()]);
 }
 
-/// A batch survives with all its jobs, its order and its rejected records.
+/// A batch survives with its jobs, their order and the rejected records.
 pub async fn accepted_batch_is_durable<H: Harness>(h: &mut H) {
     let rejected = BatchItem::Rejected {
         name: Some("bad \"one\"\n".to_owned()),
@@ -44,10 +44,10 @@ pub async fn accepted_batch_is_durable<H: Harness>(h: &mut H) {
     assert_eq!(seen, [("first".to_owned(), 0), ("third".to_owned(), 2)]);
     assert_eq!(receive(h, 10).await.len(), 2);
     let other = crate::Owner::new("someone else");
-    assert!(jobs.batch(&other, batch.id).await.is_err(), "a batch is its owner's alone");
+    assert!(jobs.batch(&other, batch.id).await.is_err(), "another owner does not see the batch");
 }
 
-/// Every field comes back as it went in, whatever the text, through every state.
+/// Every field is read back as it was written, for any text and in every state.
 pub async fn everything_survives_the_round_trip<H: Harness>(h: &mut H) {
     let mut new: NewJob = new_job();
     let name = "naïve \u{1F9EC} 'quoted' \"twice\"\t\\ {json: 1} ; DROP TABLE jobs --";
@@ -80,7 +80,7 @@ pub async fn everything_survives_the_round_trip<H: Harness>(h: &mut H) {
     assert_eq!((&alone.job, alone.request, alone.result), (&finished.job, None, None));
 }
 
-/// The largest result that a chain of 10,000 residues can have fits, beside the largest input.
+/// The largest result of a chain of 10,000 residues fits into the store, and so does the largest input.
 pub async fn a_full_length_result_fits<H: Harness>(h: &mut H) {
     let mut new = new_job();
     new.request.input = "MKTAYIAKQR \n".repeat(5_000);
@@ -88,7 +88,7 @@ pub async fn a_full_length_result_fits<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = jobs.submit(&owner(), new, Duration::ZERO, None).await.unwrap().value;
     let running = claim(&jobs, job.id()).await;
-    // Bytes that no store can compress: a linear congruential generator's.
+    // Bytes from a linear congruential generator: no store can compress them.
     let mut x = 1_u32;
     let result: Bytes = (0..250_000)
         .map(|_| {

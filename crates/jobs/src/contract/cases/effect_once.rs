@@ -1,4 +1,4 @@
-//! Promise 3: effect once. Delivery is at least once; a job finishes at most once.
+//! Promise 3: one effect. A message is delivered at least once; a job finishes at most once.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::job::{Failure, FailureClass, State};
 use crate::message::Message;
 use crate::service::{Claim, Jobs, Settled};
 
-/// A message that comes twice runs the job once.
+/// A message that is delivered twice runs the job once.
 pub async fn duplicate_delivery_is_harmless<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -27,7 +27,7 @@ pub async fn duplicate_delivery_is_harmless<H: Harness>(h: &mut H) {
     assert_eq!(jobs.find(&owner(), job.id()).await.unwrap().status.attempt, 1);
 }
 
-/// Of many workers that want a job at the same moment one gets it.
+/// Many workers claim the same job at once: exactly one succeeds.
 pub async fn concurrent_claims_have_one_winner<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -42,7 +42,7 @@ pub async fn concurrent_claims_have_one_winner<H: Harness>(h: &mut H) {
     assert_eq!(jobs.find(&owner(), job.id()).await.unwrap().status.attempt, 1);
 }
 
-/// The first finish counts; the result never changes after it.
+/// Only the first finish counts. The result never changes after it.
 pub async fn a_job_finishes_once<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -59,7 +59,8 @@ pub async fn a_job_finishes_once<H: Harness>(h: &mut H) {
     assert!(jobs.cancel(&owner(), job.id()).await.is_err());
 }
 
-/// A worker that slept through its lease is refused, during and after the next attempt.
+/// A worker whose lease has expired cannot settle the job, neither while nobody holds it nor during or after
+/// the next attempt.
 pub async fn a_stale_worker_cannot_finish_a_later_attempt<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -70,13 +71,13 @@ pub async fn a_stale_worker_cannot_finish_a_later_attempt<H: Harness>(h: &mut H)
     h.advance(policy().backoff_cap).await;
     let second = claim(&jobs, job.id()).await;
     assert_eq!(jobs.finish(&sleeper, bytes("stale")).await.unwrap(), Settled::Stale);
-    assert!(jobs.result(job.id()).await.is_err(), "a rejected result leaves nothing behind");
+    assert!(jobs.result(job.id()).await.is_err(), "a rejected result is not stored");
     jobs.finish(&second, bytes("good")).await.unwrap();
     assert_eq!(jobs.finish(&sleeper, bytes("stale")).await.unwrap(), Settled::Stale);
     assert_eq!(jobs.result(job.id()).await.unwrap(), "good");
 }
 
-/// Finish and cancel at the same moment: one of them happened, and it shows.
+/// A finish and a cancellation at the same time: exactly one succeeds, and the job shows which.
 pub async fn finish_and_cancel_race_to_one_outcome<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     for _ in 0..8 {
@@ -90,12 +91,12 @@ pub async fn finish_and_cancel_race_to_one_outcome<H: Harness>(h: &mut H) {
                 assert_eq!(state(&jobs, job.id()).await, State::Cancelled);
                 assert!(jobs.result(job.id()).await.is_err());
             }
-            both => panic!("both or neither won: {both:?}"),
+            both => panic!("both succeeded or neither did: {both:?}"),
         }
     }
 }
 
-/// Whoever sees `finished` finds the result.
+/// A reader that sees the state `finished` can read the result.
 pub async fn result_and_state_appear_together<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let large = Bytes::from(vec![7_u8; 100_000]);
@@ -116,13 +117,17 @@ pub async fn result_and_state_appear_together<H: Harness>(h: &mut H) {
     }
 }
 
-/// A claim that went through although its answer was lost is ours, and costs no attempt or worker.
-pub async fn a_claim_whose_answer_was_lost_is_ours<H: Harness>(h: &mut H) {
+/// A claim takes effect although its response is lost. It succeeds, and costs no further attempt and no lost
+/// worker.
+pub async fn a_claim_with_a_lost_response_succeeds<H: Harness>(h: &mut H) {
     let sound = jobs(h);
     let job = submit(&sound).await;
     let unlucky = Jobs::new(Faulty::losing_answers(&h.backend(), 1), h.clock(), policy()).unwrap();
     let running = claim(&unlucky, job.id()).await;
     assert_eq!((running.status.attempt, running.status.lost_workers), (1, 0));
-    assert!(matches!(sound.claim(job.id()).await.unwrap(), Claim::Wait(_)), "others see it taken");
+    assert!(
+        matches!(sound.claim(job.id()).await.unwrap(), Claim::Wait(_)),
+        "other workers see that the job is leased"
+    );
     assert!(matches!(unlucky.finish(&running, bytes("r")).await.unwrap(), Settled::Done(_)));
 }

@@ -1,4 +1,4 @@
-//! Promise 6: same key, same job.
+//! Promise 6: the same key gives the same job.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -27,8 +27,8 @@ async fn submit_with(
     Ok((accepted.value.id(), accepted.replayed))
 }
 
-/// A repeated request returns the first job; another body under the key is refused; keys of other
-/// owners, and requests without a key, make jobs of their own; a key outlives a restart.
+/// A repeated request returns the first job. A different request with the same key is refused. Requests with
+/// keys of other owners, and requests without a key, create jobs of their own. A key survives a restart.
 pub async fn same_key_same_job<H: Harness>(h: &mut H) {
     let first = {
         let jobs = jobs(h);
@@ -52,7 +52,7 @@ pub async fn same_key_same_job<H: Harness>(h: &mut H) {
     assert!(matches!(submit_with(&jobs, &owner(), key(1)).await, Err(JobsError::NotFound)));
 }
 
-/// Sixteen requests with one key at the same moment make one job.
+/// Sixteen concurrent requests with one key create one job.
 pub async fn concurrent_requests_with_one_key_make_one_job<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let tasks = (0..16).map(|_| {
@@ -65,7 +65,7 @@ pub async fn concurrent_requests_with_one_key_make_one_job<H: Harness>(h: &mut H
     assert_eq!(jobs.list(&all_of(owner(), 100)).await.unwrap().items.len(), 1);
 }
 
-/// The same for batches; a job's key and a batch's do not meet.
+/// The same for batches. The key of a job and the key of a batch are separate.
 pub async fn keys_of_batches<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let records = || vec![Ok(new_job()), Ok(new_job())];
@@ -84,7 +84,8 @@ pub async fn keys_of_batches<H: Harness>(h: &mut H) {
     assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 3, "the jobs stay");
 }
 
-/// A key that has run out leads nowhere any more, purged or not: it makes a new job, with any body.
+/// An expired key is free, whether it is purged or not: the next request with it creates a new job, whatever
+/// its body is.
 pub async fn an_expired_key_is_free<H: Harness>(h: &mut H) {
     let policy = Policy { key_ttl: Duration::from_secs(2), ..policy() };
     let jobs = Jobs::new(h.backend(), h.clock(), policy).unwrap();
@@ -95,10 +96,14 @@ pub async fn an_expired_key_is_free<H: Harness>(h: &mut H) {
     assert!(!replayed && second != first);
     let again = jobs.submit_batch(&owner(), vec![Ok(new_job())], key(2)).await.unwrap();
     assert!(!again.replayed && again.value.id != batch.id);
-    assert_eq!(submit_with(&jobs, &owner(), key(2)).await.unwrap(), (second, true), "it is kept anew");
+    assert_eq!(
+        submit_with(&jobs, &owner(), key(2)).await.unwrap(),
+        (second, true),
+        "the key is stored for the new job"
+    );
 }
 
-/// Requests for one batch at the same moment make one set of jobs.
+/// Concurrent requests for one batch create one set of jobs.
 pub async fn concurrent_batches_with_one_key_make_one_set_of_jobs<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let tasks = (0..8).map(|_| {
@@ -111,13 +116,13 @@ pub async fn concurrent_batches_with_one_key_make_one_set_of_jobs<H: Harness>(h:
     assert_eq!(jobs.list(&all_of(owner(), 1000)).await.unwrap().items.len(), 20);
 }
 
-/// A batch whose request was cut off is completed when it is sent again with its key; what was
-/// deleted after that stays deleted.
-pub async fn a_batch_that_was_cut_off_is_completed_by_its_retry<H: Harness>(h: &mut H) {
+/// A request for a batch is interrupted. When it is sent again with its key, the missing jobs are created. A
+/// job that is deleted after that stays deleted.
+pub async fn an_interrupted_batch_is_completed_by_its_retry<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let records = || vec![Ok(new_job()), Ok(new_job()), Ok(new_job())];
     let whole = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap().value;
-    // As if the request had been cut off after the first job.
+    // The stored batch looks as if the request had been interrupted after the first job.
     let cut = Batch { sealed: false, ..whole.clone() };
     jobs.backend().batches.seal_batch(&cut).await.unwrap();
     let ids: Vec<_> = whole.jobs().collect();
@@ -129,7 +134,7 @@ pub async fn a_batch_that_was_cut_off_is_completed_by_its_retry<H: Harness>(h: &
     let again = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap();
     assert_eq!((again.replayed, &again.value), (true, &whole));
     assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 3);
-    assert_eq!(state(&jobs, ids[0]).await, State::Finished, "what was there is not made anew");
+    assert_eq!(state(&jobs, ids[0]).await, State::Finished, "an existing job is not created again");
     assert_eq!(jobs.result(ids[0]).await.unwrap(), "kept");
     assert!(jobs.delete(&owner(), ids[2]).await.unwrap());
     let third = jobs.submit_batch(&owner(), records(), key(1)).await.unwrap();
@@ -137,8 +142,8 @@ pub async fn a_batch_that_was_cut_off_is_completed_by_its_retry<H: Harness>(h: &
     assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 2);
 }
 
-/// A job that exists is not created over, whatever became of it since.
-pub async fn what_exists_is_not_made_again<H: Harness>(h: &mut H) {
+/// Creating a job that exists already fails, whatever its state is.
+pub async fn an_existing_job_is_not_created_again<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
     let running = claim(&jobs, job.id()).await;

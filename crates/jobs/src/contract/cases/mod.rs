@@ -1,4 +1,4 @@
-//! The cases, a file a promise.
+//! The cases, one file for each promise.
 
 mod cancelled;
 mod cost;

@@ -1,4 +1,4 @@
-//! Promise 2: nothing is stuck.
+//! Promise 2: no job is stuck.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::contract::{
 use crate::job::{Failure, FailureClass, State};
 use crate::service::{Claim, Settled};
 
-/// A submitted job whose message is gone gets another one from the sweep.
+/// A submitted job has lost its message. The sweep sends another one.
 pub async fn a_lost_message_is_sent_again<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -22,16 +22,17 @@ pub async fn a_lost_message_is_sent_again<H: Harness>(h: &mut H) {
     h.advance(jobs.policy().resend_after + Duration::from_millis(100)).await;
     assert_eq!(jobs.sweep().await.unwrap().resent, 1);
     assert_eq!(receive(h, 10).await.len(), 1);
-    assert_eq!(jobs.sweep().await.unwrap().resent, 0, "the next look is in its own time");
+    assert_eq!(jobs.sweep().await.unwrap().resent, 0, "the job is not due again yet");
     assert_eq!(claim(&jobs, job.id()).await.status.attempt, 1);
 }
 
-/// A running job whose worker died is tried again, with a message of its own.
-pub async fn a_dead_worker_is_replaced<H: Harness>(h: &mut H) {
+/// A running job has lost its worker. The sweep returns it to the queue with a new message, and another attempt
+/// starts.
+pub async fn a_lost_worker_is_replaced<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
     for delivery in receive(h, 10).await {
-        receiver(h).ack(delivery.receipt).await.unwrap(); // the message died with its worker
+        receiver(h).ack(delivery.receipt).await.unwrap(); // the message is gone too
     }
     let lost = claim(&jobs, job.id()).await;
     assert!(matches!(jobs.claim(job.id()).await.unwrap(), Claim::Wait(_)), "leased");
@@ -45,7 +46,8 @@ pub async fn a_dead_worker_is_replaced<H: Harness>(h: &mut H) {
     assert!(matches!(jobs.finish(&second, bytes("r")).await.unwrap(), Settled::Done(_)));
 }
 
-/// A worker that meets the message of a job whose lease ran out does not need the sweep.
+/// A worker that receives the message of a job with an expired lease records the lost worker. No sweep is
+/// needed.
 pub async fn an_unsettled_message_comes_back<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -56,16 +58,16 @@ pub async fn an_unsettled_message_comes_back<H: Harness>(h: &mut H) {
     let second = receive(h, 10).await;
     assert_eq!(second.iter().map(|d| d.receives).collect::<Vec<_>>(), [2]);
     let Claim::Wait(wait) = jobs.claim(job.id()).await.unwrap() else {
-        panic!("the lost attempt is recorded, then waits");
+        panic!("the claim did not record the lost worker and return the back-off");
     };
     assert!(wait <= policy().backoff_cap);
     h.advance(policy().backoff_cap).await;
     assert_eq!(claim(&jobs, job.id()).await.status.lost_workers, 1);
 }
 
-/// Leases and start times that a clock wrote which was ahead, by minutes or by days, hold no job for
-/// longer than if it had not been: the sweep brings them into range.
-pub async fn leases_and_waits_from_before_a_clock_jump_heal<H: Harness>(h: &mut H) {
+/// The clock was ahead, by minutes or by days, when leases and start times were written. They delay no job for
+/// longer than the right times would: the sweep corrects them.
+pub async fn leases_and_waits_from_before_a_clock_jump_are_corrected<H: Harness>(h: &mut H) {
     for ahead in [Duration::from_secs(60), Duration::from_secs(600), Duration::from_secs(48 * 3600)] {
         let before = jobs_at(h, Arc::new(SkewedClock::new(h.clock(), ahead)));
         let leased = submit(&before).await;
@@ -93,7 +95,7 @@ pub async fn leases_and_waits_from_before_a_clock_jump_heal<H: Harness>(h: &mut 
     }
 }
 
-/// Many sweeps at once repair each job once.
+/// Many concurrent sweeps repair each job once.
 pub async fn sweeps_do_not_disturb_each_other<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let mut ids = Vec::new();
@@ -112,7 +114,7 @@ pub async fn sweeps_do_not_disturb_each_other<H: Harness>(h: &mut H) {
     }
 }
 
-/// A worker that keeps its heartbeat keeps the job for as long as it needs.
+/// A worker that sends heartbeats keeps the job for as long as it needs.
 pub async fn a_heartbeat_keeps_the_job<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let id = submit(&jobs).await.id();
@@ -120,7 +122,7 @@ pub async fn a_heartbeat_keeps_the_job<H: Harness>(h: &mut H) {
     for _ in 0..3 {
         h.advance(policy().heartbeat * 2).await;
         let Settled::Done(extended) = jobs.heartbeat(&running).await.unwrap() else {
-            panic!("still ours");
+            panic!("the lease was lost");
         };
         running.job = extended;
         assert_eq!(jobs.sweep().await.unwrap().reclaimed, 0);
@@ -130,9 +132,9 @@ pub async fn a_heartbeat_keeps_the_job<H: Harness>(h: &mut H) {
     assert_eq!(state(&jobs, id).await, State::Finished);
 }
 
-/// Jobs that only wait longer than a message may take are sent again ever more rarely, and a dead
-/// worker's job is found among them in one sweep.
-pub async fn a_backlog_that_waits_hides_no_dead_worker<H: Harness>(h: &mut H) {
+/// A job that waits in a long backlog is sent again at growing intervals. One sweep finds the job of a lost
+/// worker among many such jobs.
+pub async fn a_long_backlog_does_not_hide_a_lost_worker<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let records = (0..40).map(|_| Ok(new_job())).collect();
     let batch = jobs.submit_batch(&owner(), records, None).await.unwrap().value;

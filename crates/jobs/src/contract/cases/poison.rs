@@ -1,4 +1,4 @@
-//! Promise 4: poison is contained.
+//! Promise 4: a poison message or job does limited harm.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ async fn fail_all_attempts<H: Harness>(h: &H, jobs: &Jobs, id: JobId) -> Job {
     for _ in 0..policy().max_failures {
         let running = claim(jobs, id).await;
         let Settled::Done(_) = jobs.retry(&running, broken()).await.unwrap() else {
-            panic!("the attempt was ours");
+            panic!("the attempt had lost its lease");
         };
         h.advance(policy().backoff_cap).await;
     }
     jobs.find(&owner(), id).await.unwrap()
 }
 
-/// After the last attempt the job is failed, with its reason, and lies in the dead letters.
+/// After the last attempt the job is failed, with a reason, and is listed as a dead letter.
 pub async fn poison_ends_in_the_dead_letters<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -40,8 +40,8 @@ pub async fn poison_ends_in_the_dead_letters<H: Harness>(h: &mut H) {
     assert_eq!(jobs.claim(job.id()).await.unwrap(), Claim::Settled(State::Failed));
 }
 
-/// A job that kills its workers is given up sooner than one that merely fails, and says so.
-pub async fn lost_workers_are_counted_apart<H: Harness>(h: &mut H) {
+/// A job that crashes its workers gets fewer attempts than one that only fails, and its error says so.
+pub async fn lost_workers_are_counted_separately<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
     let running = claim(&jobs, job.id()).await;
@@ -58,7 +58,7 @@ pub async fn lost_workers_are_counted_apart<H: Harness>(h: &mut H) {
     assert_eq!(letters[0].reason, "the worker was lost 2 times while running this job");
 }
 
-/// An operator sends a dead letter again: the same job, with its counts at zero, can finish.
+/// An operator redrives a dead letter: the same job starts again with its counts at zero, and can finish.
 pub async fn a_dead_letter_is_sent_again<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -77,8 +77,8 @@ pub async fn a_dead_letter_is_sent_again<H: Harness>(h: &mut H) {
     assert_eq!(jobs.result(job.id()).await.unwrap(), "r");
 }
 
-/// A message that nobody can read is kept for the operator, apart from jobs, and can be discarded.
-pub async fn foreign_messages_are_kept_apart<H: Harness>(h: &mut H) {
+/// A message that cannot be decoded is kept for the operator. It belongs to no job, and can be discarded.
+pub async fn foreign_messages_are_kept_separately<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     h.inject("not ours: \u{1F980}\n").await;
     let deliveries = receive(h, 10).await;
@@ -98,7 +98,7 @@ pub async fn foreign_messages_are_kept_apart<H: Harness>(h: &mut H) {
     assert!(jobs.dead_letters(None, 10).await.unwrap().items.is_empty());
 }
 
-/// The error of each attempt is kept, the last few of them, and a redrive keeps them too.
+/// The errors of the last few attempts are kept, also after a redrive.
 pub async fn errors_of_attempts_are_kept<H: Harness>(h: &mut H) {
     let policy = crate::Policy { max_failures: 8, ..policy() };
     let jobs = Jobs::new(h.backend(), h.clock(), policy.clone()).unwrap();

@@ -12,7 +12,7 @@ use crate::message::Message;
 use crate::ports::{Delivery, Include};
 use crate::service::{Claim, Jobs};
 
-/// A message with a delay is not there before its time, and the job refuses an early claim.
+/// A message with a delay is not delivered before its time, and an early claim of the job is refused.
 pub async fn delayed_messages_wait<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let delay = Duration::from_secs(2);
@@ -24,7 +24,8 @@ pub async fn delayed_messages_wait<H: Harness>(h: &mut H) {
     claim(&jobs, job.id()).await;
 }
 
-/// A receive takes at most as many as asked, each message once while it is hidden, until all are out.
+/// A receive returns at most as many messages as were asked for. No message is delivered twice while it is
+/// hidden, and in the end every message is delivered.
 pub async fn receive_takes_no_more_than_asked<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let mut made = HashSet::new();
@@ -49,7 +50,7 @@ pub async fn receive_takes_no_more_than_asked<H: Harness>(h: &mut H) {
     assert!(receive(h, 10).await.is_empty(), "acknowledged messages are gone");
 }
 
-/// A retried message is hidden for the time asked, then comes back.
+/// A retried message is hidden for the given time and is then delivered again.
 pub async fn retry_comes_back_later<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     submit(&jobs).await;
@@ -61,13 +62,13 @@ pub async fn retry_comes_back_later<H: Harness>(h: &mut H) {
     assert_eq!(again.receives, 2);
 }
 
-/// The receipt of a delivery that has been overtaken by another does nothing.
+/// An old receipt of a message that was delivered again settles nothing.
 pub async fn a_stale_receipt_settles_nothing<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     submit(&jobs).await;
     let first = receive(h, 1).await.pop().unwrap();
     h.advance(VISIBILITY + Duration::from_millis(200)).await;
-    let second = receive(h, 1).await.pop().expect("its time was up");
+    let second = receive(h, 1).await.pop().expect("the visibility timeout has passed");
     receiver(h).ack(first.receipt).await.unwrap();
     receiver(h).retry(second.receipt, Duration::ZERO).await.unwrap();
     let third = receive(h, 1).await.pop().expect("the stale receipt deleted nothing");
@@ -76,7 +77,7 @@ pub async fn a_stale_receipt_settles_nothing<H: Harness>(h: &mut H) {
     assert!(receive(h, 1).await.is_empty());
 }
 
-/// A worker that needs longer keeps its message hidden.
+/// A worker that needs more time extends the visibility timeout of its message.
 pub async fn extending_hides_the_message<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     submit(&jobs).await;
@@ -89,7 +90,7 @@ pub async fn extending_hides_the_message<H: Harness>(h: &mut H) {
     receiver(h).ack(delivery.receipt).await.unwrap();
 }
 
-/// Whoever waits for a job is woken by its end.
+/// A caller that waits for a job is woken when the job ends.
 pub async fn waiting_is_woken_by_the_finish<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -100,12 +101,12 @@ pub async fn waiting_is_woken_by_the_finish<H: Harness>(h: &mut H) {
     let running = claim(&jobs, job.id()).await;
     jobs.finish(&running, bytes("r")).await.unwrap();
     let waited = tokio::time::timeout(Duration::from_secs(30), waiter).await;
-    assert_eq!(waited.expect("woken long before its own limit").unwrap(), State::Finished);
+    assert_eq!(waited.expect("woken long before the time-out of the wait").unwrap(), State::Finished);
     let short = jobs.wait(&owner(), submit(&jobs).await.id(), Duration::from_millis(50)).await.unwrap();
     assert_eq!(short.state(), State::Submitted, "a wait that runs out returns the state as it is");
 }
 
-/// A change between the start of a watch and the wait for it is not missed; a delete is seen too.
+/// A change between the start of a watch and the wait is not missed. A deletion is seen too.
 pub async fn watching_sees_a_change_made_before_waiting<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
@@ -117,7 +118,7 @@ pub async fn watching_sees_a_change_made_before_waiting<H: Harness>(h: &mut H) {
     tokio::time::timeout(Duration::from_secs(30), watcher.changed()).await.expect("the delete is seen");
 }
 
-/// A backlog drains in batches of the size asked for, every job exactly once.
+/// A backlog is received in batches of the requested size, and every job is done exactly once.
 pub async fn a_backlog_drains_in_bounded_batches<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let records = (0..250).map(|i| Ok(named(&format!("job {i}")))).collect();
@@ -140,13 +141,13 @@ pub async fn a_backlog_drains_in_bounded_batches<H: Harness>(h: &mut H) {
     assert_eq!(finished, batch.jobs().collect());
 }
 
-/// Where a delivery brings its job, it brings it as it is stored, with its request.
-pub async fn a_delivery_brings_its_job<H: Harness>(h: &mut H) {
+/// If a delivery includes the job, it is the stored job with its request.
+pub async fn a_delivery_includes_its_job<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
     let delivery = receive(h, 1).await.pop().unwrap();
     let Some(record) = delivery.record else {
-        assert!(!jobs.settles_messages(), "a queue beside the jobs can read them");
+        assert!(!jobs.settles_messages(), "a queue in the same store as the jobs can read them");
         return;
     };
     let stored = jobs.find_with(&owner(), job.id(), Include::REQUEST).await.unwrap();
@@ -155,18 +156,18 @@ pub async fn a_delivery_brings_its_job<H: Harness>(h: &mut H) {
         panic!("the job could not be claimed");
     };
     assert_eq!(running.status.attempt, 1);
-    // What was read before the claim is out of date now, and is read again.
+    // The record that was read before the claim is out of date now. The claim reads the job again.
     assert!(matches!(jobs.claim_known(*record).await.unwrap(), Claim::Wait(_)));
     jobs.delete(&owner(), job.id()).await.unwrap();
     assert_eq!(jobs.claim_known(stored).await.unwrap(), Claim::Missing);
 }
 
-/// Where transitions settle messages, an end deletes the job's message and a retry replaces it, whoever
-/// holds it. Elsewhere the message stays for its holder to settle.
+/// If transitions settle messages, a terminal state deletes the message of the job, and a retry replaces it,
+/// also while it is delivered. Otherwise the worker settles the message by its receipt.
 pub async fn the_last_step_settles_the_message<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     if !jobs.settles_messages() {
-        return the_holder_settles_the_message(h, &jobs).await;
+        return settle_by_receipt(h, &jobs).await;
     }
     for n in 0..4 {
         let job = submit(&jobs).await;
@@ -190,13 +191,13 @@ pub async fn the_last_step_settles_the_message<H: Harness>(h: &mut H) {
     }
 }
 
-/// Messages that are there after `pause`.
+/// The messages that are delivered after `pause`.
 async fn after<H: Harness>(h: &H, pause: Duration) -> Vec<Delivery> {
     h.advance(pause + Duration::from_millis(200)).await;
     receive(h, 10).await
 }
 
-async fn the_holder_settles_the_message<H: Harness>(h: &H, jobs: &Jobs) {
+async fn settle_by_receipt<H: Harness>(h: &H, jobs: &Jobs) {
     let job = submit(jobs).await;
     let held = receive(h, 10).await.pop().expect("its message");
     let running = claim(jobs, job.id()).await;

@@ -1,4 +1,4 @@
-//! Listing, expiry, the sweep's candidates, counts.
+//! Lists, expiry, candidates of the sweep, counts.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -24,7 +24,7 @@ async fn pages(jobs: &Jobs, query: ListQuery) -> Vec<JobId> {
     }
 }
 
-/// Every job is on exactly one page, newest first, also while others are created.
+/// Every job is on exactly one page, newest first, also while other jobs are created.
 pub async fn lists_are_complete_and_ordered<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let mut made = Vec::new();
@@ -44,7 +44,7 @@ pub async fn lists_are_complete_and_ordered<H: Harness>(h: &mut H) {
     assert!(pages(&jobs, ListQuery { before: made.last().copied(), ..all_of(owner(), 10) }).await.is_empty());
 }
 
-/// A list shows the owner's jobs only, and those in the asked state only.
+/// A list has only the jobs of its owner, and only those in the requested state.
 pub async fn lists_keep_owners_and_states_apart<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let waiting = submit(&jobs).await.id();
@@ -60,8 +60,8 @@ pub async fn lists_keep_owners_and_states_apart<H: Harness>(h: &mut H) {
     assert!(pages(&jobs, all_of(Owner::new("contrac"), 10)).await.is_empty());
 }
 
-/// A read of many jobs answers in the order asked, with a gap for what is not there.
-pub async fn many_reads_answer_in_order<H: Harness>(h: &mut H) {
+/// A read of many jobs returns them in the order of the ids, with `None` for a missing job.
+pub async fn reads_of_many_jobs_keep_the_order<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let ids: Vec<JobId> = {
         let mut ids = Vec::new();
@@ -79,7 +79,8 @@ pub async fn many_reads_answer_in_order<H: Harness>(h: &mut H) {
     assert!(jobs.get_many(&[]).await.unwrap().is_empty());
 }
 
-/// A terminal record is gone for readers at its expiry, purged or not; one that waits never expires.
+/// Readers do not see a terminal record after its expiry, whether it is purged or not. A waiting job never
+/// expires.
 pub async fn expired_records_are_gone<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let waiting = submit(&jobs).await;
@@ -90,7 +91,7 @@ pub async fn expired_records_are_gone<H: Harness>(h: &mut H) {
     jobs.bury("not ours".to_owned(), "undecodable".to_owned()).await.unwrap();
     let batch = jobs.submit_batch(&owner(), vec![Ok(new_job())], None).await.unwrap().value;
     let batched = batch.jobs().next().unwrap();
-    // On a backend that sleeps this is the longest wait of the suite.
+    // On a backend that runs on real time this is the longest wait of the suite.
     h.advance(policy().ttl + Duration::from_secs(1)).await;
     for id in [done.id(), failed.id()] {
         assert!(matches!(jobs.find(&owner(), id).await, Err(JobsError::Expired(_) | JobsError::NotFound)));
@@ -111,7 +112,8 @@ pub async fn expired_records_are_gone<H: Harness>(h: &mut H) {
     assert!(matches!(jobs.batch(&owner(), batch.id).await, Err(JobsError::Expired(_) | JobsError::NotFound)));
 }
 
-/// The sweep's candidates come in bounded numbers, the longest overdue first, terminal ones never.
+/// A call returns a bounded number of candidates for the sweep, the longest overdue first, and no terminal
+/// jobs.
 pub async fn overdue_is_bounded_and_ordered<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let mut waiting = Vec::new();
@@ -129,7 +131,7 @@ pub async fn overdue_is_bounded_and_ordered<H: Harness>(h: &mut H) {
     assert_eq!(store.overdue(later, horizon, 100).await.unwrap(), waiting);
 }
 
-/// Counts of what waits, runs and is dead.
+/// Counts of submitted jobs, running jobs and dead letters.
 pub async fn depth_counts<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let store = jobs.backend().store.clone();
@@ -143,7 +145,8 @@ pub async fn depth_counts<H: Harness>(h: &mut H) {
     store.ping().await.unwrap();
 }
 
-/// The operator's notice survives a restart, is replaced whole, and is gone once over or cleared.
+/// The operator's notice survives a restart. A new notice replaces it. It is gone after its end or when it is
+/// cleared.
 pub async fn a_notice_is_kept_until_it_is_cleared<H: Harness>(h: &mut H) {
     let first = {
         let jobs = jobs(h);

@@ -1,4 +1,4 @@
-//! Reuse: a stored result answers a later job at once, and only where it may.
+//! Reuse: a stored result is the result of a later job that asks for the same.
 
 use std::time::Duration;
 
@@ -18,15 +18,15 @@ fn method(version: &str) -> Option<Method> {
     Some(Method { name, version: version.to_owned(), sha256, citation: String::new() })
 }
 
-/// Finishes a job with this result.
+/// Finishes a new job with this result.
 async fn finished(jobs: &Jobs, result: Bytes) -> Claimed {
     let job = claim(jobs, submit(&jobs.reusing(None)).await.id()).await;
     assert!(matches!(jobs.finish(&job, result).await.unwrap(), Settled::Done(_)));
     job
 }
 
-/// The same again is finished at once, as a job of its own that lives on when the first is deleted.
-pub async fn a_stored_result_answers_the_same_again<H: Harness>(h: &mut H) {
+/// An identical request gets a new job that is finished at once. It stays when the first job is deleted.
+pub async fn an_identical_request_reuses_a_stored_result<H: Harness>(h: &mut H) {
     let jobs = jobs(h).reusing(method("1"));
     let first = finished(&jobs, bytes("the result")).await;
     receive(h, 10).await;
@@ -40,7 +40,7 @@ pub async fn a_stored_result_answers_the_same_again<H: Harness>(h: &mut H) {
 
     let jobs = crate::contract::jobs(h).reusing(method("1"));
     let stored = jobs.find(&owner(), again.id()).await.unwrap();
-    assert_eq!(stored, again, "as it was answered");
+    assert_eq!(stored, again, "the stored job is the one that the submission returned");
     assert_eq!((stored.state(), stored.status.attempt), (State::Finished, 0));
     assert_eq!(jobs.result(again.id()).await.unwrap(), "the result");
     let listed = jobs.list(&all_of(owner(), 10)).await.unwrap().items;
@@ -49,12 +49,12 @@ pub async fn a_stored_result_answers_the_same_again<H: Harness>(h: &mut H) {
     let far = jobs.now().plus(Duration::from_hours(1));
     assert!(jobs.backend().store.overdue(far, policy().horizon(), 10).await.unwrap().is_empty());
     assert!(jobs.cancel(&owner(), again.id()).await.is_err(), "finished is finished");
-    // A copy answers nobody: what is handed on shall not renew itself for ever.
+    // The result of a reused job is not reused again. Otherwise an old result could be copied for ever.
     assert_eq!(submit(&jobs).await.state(), State::Submitted);
 }
 
-/// A job that the key leads to by mistake answers nothing.
-pub async fn a_hint_to_another_job_is_none<H: Harness>(h: &mut H) {
+/// The stored hint leads to a job that does not fit. Its result is not reused.
+pub async fn a_hint_to_another_job_is_ignored<H: Harness>(h: &mut H) {
     let jobs = jobs(h).reusing(method("1"));
     let wanted = new_job().request.sequence;
     let key = ResultKey::of(&owner(), &method("1").unwrap(), &wanted);
@@ -75,16 +75,16 @@ pub async fn a_hint_to_another_job_is_none<H: Harness>(h: &mut H) {
     }
 }
 
-/// A look-up that fails is a job to be computed.
-pub async fn a_failing_look_up_is_no_error<H: Harness>(h: &mut H) {
+/// The lookup of a stored result fails. The job is computed.
+pub async fn a_failed_lookup_is_not_an_error<H: Harness>(h: &mut H) {
     let plain = jobs(h);
     finished(&plain.reusing(method("1")), bytes("r")).await;
-    let blind = Jobs::new(Faulty::without_look_ups(&h.backend()), h.clock(), policy()).unwrap();
+    let blind = Jobs::new(Faulty::without_lookups(&h.backend()), h.clock(), policy()).unwrap();
     assert_eq!(submit(&blind.reusing(method("1"))).await.state(), State::Submitted);
 }
 
-/// A result of another caller, method or sequence is none, nor one that is not wanted.
-pub async fn only_the_same_is_answered<H: Harness>(h: &mut H) {
+/// A result is not reused for another owner, method or sequence, nor for a delayed job.
+pub async fn only_an_identical_request_reuses_a_result<H: Harness>(h: &mut H) {
     let plain = jobs(h);
     let jobs = plain.reusing(method("1"));
     finished(&jobs, bytes("r")).await;
@@ -100,11 +100,11 @@ pub async fn only_the_same_is_answered<H: Harness>(h: &mut H) {
     let longer = jobs.submit(&owner(), longer, Duration::ZERO, None).await.unwrap().value;
     assert_eq!(longer.state(), State::Submitted);
     let delayed = jobs.submit(&owner(), new_job(), Duration::from_secs(1), None).await.unwrap().value;
-    assert_eq!(delayed.state(), State::Submitted, "its caller expects to see it wait");
+    assert_eq!(delayed.state(), State::Submitted, "a delayed job is expected to wait");
 }
 
-/// What failed, was cancelled or deleted, or was stored without a method, answers nothing.
-pub async fn only_finished_jobs_answer<H: Harness>(h: &mut H) {
+/// A failed, cancelled or deleted job is not reused, nor a result that was stored without a method.
+pub async fn only_results_of_finished_jobs_are_reused<H: Harness>(h: &mut H) {
     let plain = jobs(h);
     let jobs = plain.reusing(method("1"));
     let failed = claim(&jobs, submit(&jobs).await.id()).await;
@@ -117,8 +117,9 @@ pub async fn only_finished_jobs_answer<H: Harness>(h: &mut H) {
     assert_eq!(submit(&jobs).await.state(), State::Submitted);
 }
 
-/// A result is not handed on past its time, whether it is purged or not; an answer has a time of its own.
-pub async fn an_expired_result_answers_nothing<H: Harness>(h: &mut H) {
+/// A result is not reused after its expiry, whether it is purged or not. A reused result has an expiry of its
+/// own.
+pub async fn an_expired_result_is_not_reused<H: Harness>(h: &mut H) {
     let jobs = jobs(h).reusing(method("1"));
     finished(&jobs, bytes("r")).await;
     h.advance(policy().ttl / 2).await;
@@ -129,8 +130,8 @@ pub async fn an_expired_result_answers_nothing<H: Harness>(h: &mut H) {
     assert_eq!(submit(&jobs).await.state(), State::Submitted);
 }
 
-/// A repeated request finds its first job, answered or not; one key makes one job.
-pub async fn a_key_leads_to_the_answered_job<H: Harness>(h: &mut H) {
+/// A repeated request returns its first job, also where that job reused a result. One key makes one job.
+pub async fn a_key_leads_to_the_job_with_a_reused_result<H: Harness>(h: &mut H) {
     let jobs = jobs(h).reusing(method("1"));
     finished(&jobs, bytes("r")).await;
     let key = || Some(Key { key: "k".to_owned(), digest: [3; 32] });
@@ -142,8 +143,8 @@ pub async fn a_key_leads_to_the_answered_job<H: Harness>(h: &mut H) {
     assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 2);
 }
 
-/// Records of a batch are answered one by one, in their places.
-pub async fn a_batch_is_answered_record_by_record<H: Harness>(h: &mut H) {
+/// Results are reused for single records of a batch, and the order of the records stays.
+pub async fn results_are_reused_record_by_record<H: Harness>(h: &mut H) {
     let jobs = jobs(h).reusing(method("1"));
     finished(&jobs, bytes("known")).await;
     let mut unknown = new_job();

@@ -1,12 +1,13 @@
-//! Promise 7: shutdown drains. (That a host stops intake and keeps its grace time is tested with the
-//! host; here is what the store owes it.)
+//! Promise 7: a shutdown drains. (The tests of the host check that a host stops to receive and keeps its grace
+//! time. The case here checks what the store does.)
 
 use std::time::Duration;
 
 use crate::contract::{Harness, claim, jobs, receive, receiver, submit};
 use crate::service::Settled;
 
-/// A job that is given back is free for another worker at once, and nothing was counted against it.
+/// A released job can be claimed by another worker at once. The release counts neither as a failure nor as a
+/// lost worker.
 pub async fn a_released_job_is_free_at_once<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
     let job = submit(&jobs).await;
