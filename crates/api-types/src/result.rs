@@ -22,7 +22,7 @@ pub struct JobResult {
     /// The cleaned sequence.
     pub sequence: String,
     /// The predicted properties by key.
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::tracks))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = tracks))]
     pub properties: BTreeMap<String, TrackResult>,
     /// Relative solvent accessibility of each residue, 0 to 1.
     pub rsa: Vec<f64>,
@@ -66,4 +66,21 @@ pub struct ResultMethod {
     pub citation: String,
     /// How SS3 follows from SS8.
     pub ss3_reduction: String,
+}
+
+/// A track for each property, by the property's key.
+#[cfg(feature = "openapi")]
+fn tracks() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    use utoipa::ToSchema as _;
+    use utoipa::openapi::schema::{ObjectBuilder, Ref, Type};
+
+    let object =
+        ObjectBuilder::new().schema_type(Type::Object).description(Some("The predicted properties by key."));
+    let track = || Ref::from_schema_name(TrackResult::name());
+    let with = |object: ObjectBuilder, key: &str| object.property(key, track()).required(key);
+    pssp_predict::PROPERTIES
+        .iter()
+        .fold(object, |object, property| with(object, property.key()))
+        .build()
+        .into()
 }

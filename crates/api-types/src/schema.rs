@@ -1,12 +1,11 @@
 //! Schemas of types that other crates define and this API shows, and of maps whose keys are known.
 
 use pssp_jobs::notice::{Level, MAX_TEXT};
-use pssp_predict::PROPERTIES;
-use utoipa::openapi::schema::{AnyOfBuilder, Object, ObjectBuilder, Ref, Schema, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, Object, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{ClassicResult, TrackResult};
+use crate::ClassicResult;
 
 /// Text that is one of `values`.
 pub fn one_of<'a>(values: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
@@ -141,16 +140,6 @@ impl PartialSchema for Notice {
     }
 }
 
-/// A track for each property, by the property's key.
-#[must_use]
-pub fn tracks() -> RefOr<Schema> {
-    let object =
-        ObjectBuilder::new().schema_type(Type::Object).description(Some("The predicted properties by key."));
-    let track = || Ref::from_schema_name(TrackResult::name());
-    let with = |object: ObjectBuilder, key: &str| object.property(key, track()).required(key);
-    PROPERTIES.iter().fold(object, |object, property| with(object, property.key())).build().into()
-}
-
 impl ToSchema for ClassicResult {}
 
 impl PartialSchema for ClassicResult {
@@ -166,6 +155,6 @@ impl PartialSchema for ClassicResult {
             let labels = text(&format!("{}, one letter for each residue.", property.title()));
             object.property(property.code(), labels).required(property.code())
         };
-        PROPERTIES.iter().fold(object, with).build().into()
+        pssp_predict::PROPERTIES.iter().fold(object, with).build().into()
     }
 }

@@ -41,9 +41,11 @@ use crate::sequence::{
 
 mod batch;
 mod lines;
+mod single;
 
 pub use batch::{Batch, BatchOptions, Ids, Meta, ReadError, read_all};
 use lines::{Bounded, Lines};
+pub use single::clean_single;
 
 /// Bytes of a header that are kept.
 pub const MAX_HEADER_BYTES: usize = crate::name::MAX_BYTES;

@@ -15,13 +15,15 @@
 pub mod engine;
 pub mod fasta;
 pub mod format;
+mod method;
 pub mod name;
 pub mod plot;
 pub mod prediction;
 pub mod property;
 pub mod sequence;
 
-pub use engine::{Cancel, Engine, EngineError, Method};
+pub use engine::{Cancel, Engine, EngineError};
+pub use method::Method;
 pub use prediction::{Prediction, Track};
 pub use property::{PROPERTIES, Property};
 pub use sequence::{Cleaned, Sequence};

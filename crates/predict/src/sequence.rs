@@ -25,8 +25,9 @@ mod lines;
 mod recognize;
 mod scan;
 
-pub use clean::{CleanOptions, Cleaned, clean, clean_single};
-pub(crate) use clean::{Place, Text, clean_text, empty_body, not_utf8, recognized_fault};
+pub use crate::fasta::clean_single;
+pub use clean::{CleanOptions, Cleaned, clean};
+pub(crate) use clean::{Place, Text, clean_text, empty_body, not_utf8, recognized_fault, several_records};
 pub use edit::{Edit, EditKind, Warning, WarningCode};
 pub use fault::{ErrorCode, InputError, InputErrors, MAX_ERRORS};
 pub(crate) use lines::is_blank;

@@ -10,6 +10,17 @@ use pssp_jobs::Owner;
 use crate::app::Ctx;
 use crate::problem::{Kind, Problem};
 
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: it shows nothing of any owner.
+    Open,
+    /// Callers with a key, where keys are configured.
+    Keyed,
+    /// The operator, with the admin key; nobody where none is configured.
+    Admin,
+}
+
 /// The caller of a request, put there by [`require`].
 #[derive(Debug, Clone)]
 pub(crate) struct Caller(pub(crate) Owner);

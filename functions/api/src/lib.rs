@@ -28,20 +28,24 @@ mod input;
 mod keys;
 mod layers;
 mod negotiate;
+#[cfg(feature = "openapi")]
+pub mod operation;
 mod paths;
 mod problem;
 mod render;
 mod retry_after;
+pub mod route;
 pub mod routes;
 #[cfg(feature = "standalone")]
 pub mod standalone;
 mod view;
 
 pub use app::App;
+pub use auth::Access;
 pub use config::Config;
 pub use gateway::Gateway;
 pub use pssp_jobs::ApiKey;
-pub use routes::{Access, ROUTES, router};
+pub use routes::{ROUTES, router};
 
 /// The version of this program: that of its image and of its git tag.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,21 +1,16 @@
 //! The list of routes. To add one, add its file, which also describes it, and its line here.
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodFilter, MethodRouter, on};
-use http::Uri;
-use http::request::Parts;
-use pssp_jobs::{BatchId, JobId};
-use pssp_predict::format::FORMATS;
+use axum::routing::on;
 use tower::util::MapRequest;
 
-use crate::app::{App, Ctx, Shared};
-use crate::body::Limit;
-#[cfg(feature = "openapi")]
-use crate::describe::Operation;
+use crate::app::{App, Shared};
+use crate::auth::Access;
 use crate::problem::{Kind, Problem};
-use crate::{auth, gateway, layers, paths};
+use crate::route::{Route, Verb};
+use crate::{gateway, layers, paths};
 
 mod batch_results;
 mod batches;
@@ -26,59 +21,11 @@ mod job;
 mod jobs;
 mod notice;
 mod openapi;
+mod path;
 mod plot;
 mod result;
 mod service;
 mod validate;
-
-/// The methods that routes have. `HEAD` works wherever `GET` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// `GET`
-    Get,
-    /// `POST`
-    Post,
-    /// `PUT`
-    Put,
-    /// `DELETE`
-    Delete,
-}
-
-impl Verb {
-    const fn filter(self) -> MethodFilter {
-        match self {
-            Self::Get => MethodFilter::GET,
-            Self::Post => MethodFilter::POST,
-            Self::Put => MethodFilter::PUT,
-            Self::Delete => MethodFilter::DELETE,
-        }
-    }
-}
-
-/// Who may use a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody: it shows nothing of any owner.
-    Open,
-    /// Callers with a key, where keys are configured.
-    Keyed,
-    /// The operator, with the admin key; nobody where none is configured.
-    Admin,
-}
-
-/// One verb on one path.
-#[derive(Clone, Copy)]
-pub struct Route {
-    /// The verb.
-    pub verb: Verb,
-    /// The path. `{format}` and `{image}` stand for every file extension; see [`Route::paths`].
-    pub path: &'static str,
-    /// Who may use it.
-    pub access: Access,
-    make: fn(MethodFilter) -> MethodRouter<Ctx>,
-    #[cfg(feature = "openapi")]
-    describe: fn(Operation) -> Operation,
-}
 
 /// A route with its handler, and what `mod describe` of the handler's file says of it.
 macro_rules! route {
@@ -129,39 +76,6 @@ pub const ROUTES: &[Route] = &[
     route!(Open Get "/metrics" health::metrics),
 ];
 
-impl Route {
-    /// The paths that it stands for.
-    #[must_use]
-    pub fn paths(&self) -> Vec<String> {
-        let fill = |parameter: &str, values: &[&str]| {
-            values.iter().map(|value| self.path.replace(parameter, value)).collect()
-        };
-        if self.path.contains("{format}") {
-            fill("{format}", &FORMATS.iter().map(|f| f.extension()).collect::<Vec<_>>())
-        } else if self.path.contains("{image}") {
-            fill("{image}", &["svg", "png"])
-        } else {
-            vec![self.path.to_owned()]
-        }
-    }
-
-    /// What the route takes and answers on `path`, one of its [`paths`](Self::paths).
-    #[cfg(feature = "openapi")]
-    #[must_use]
-    pub fn describe(&self, path: &str) -> Operation {
-        (self.describe)(Operation::new(self, path))
-    }
-
-    fn method_router(&self, ctx: &Ctx) -> MethodRouter<Ctx> {
-        let router = (self.make)(self.verb.filter());
-        match self.access {
-            Access::Open => router,
-            Access::Keyed => router.route_layer(from_fn_with_state(ctx.clone(), auth::require)),
-            Access::Admin => router.route_layer(from_fn_with_state(ctx.clone(), auth::require_admin)),
-        }
-    }
-}
-
 /// The whole API over `app`.
 pub fn router(app: App) -> Router {
     let cors = layers::cors(&app.config.cors_origins);
@@ -194,41 +108,4 @@ async fn no_route() -> Problem {
 
 async fn no_method() -> Problem {
     Problem::new(Kind::MethodNotAllowed, "this route has other verbs; the Allow header lists them")
-}
-
-/// The id of the job that a path names. What is no UUID names no job.
-struct JobPath(JobId);
-
-impl<S: Send + Sync> FromRequestParts<S> for JobPath {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(id) =
-            Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::no_job())?;
-        id.parse().map(Self).map_err(|_| Problem::no_job())
-    }
-}
-
-/// The id of the batch that a path names.
-struct BatchPath(BatchId);
-
-impl<S: Send + Sync> FromRequestParts<S> for BatchPath {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let none = || Problem::new(Kind::NotFound, "no batch of yours has this id; ids are UUIDs");
-        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| none())?;
-        id.parse().map(Self).map_err(|_| none())
-    }
-}
-
-/// The file extension at the end of a path.
-fn extension(uri: &Uri) -> Option<&str> {
-    let (_, file) = uri.path().rsplit_once('/')?;
-    file.split_once('.').map(|(_, extension)| extension)
-}
-
-/// The limit on the body of whatever is no batch.
-fn single_limit(ctx: &Ctx) -> Limit {
-    Limit { bytes: ctx.config().max_body_bytes, name: "max_body_bytes" }
 }

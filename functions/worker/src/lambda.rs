@@ -45,7 +45,7 @@ pub(crate) async fn main(settings: &Settings) -> anyhow::Result<()> {
     let clock = Arc::new(SystemClock);
     let backend = pssp_backends::open_lazily(settings.backend.as_str(), clock.clone()).await?;
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
-    host(settings, jobs, crate::standalone::engine(&settings.engine)?).run().await
+    host(settings, jobs, crate::engine::load(&settings.engine)?).run().await
 }
 
 fn host(
@@ -53,7 +53,7 @@ fn host(
     jobs: Jobs,
     engine: Arc<dyn pssp_predict::Engine>,
 ) -> Host<impl Function + use<>> {
-    let jobs = crate::standalone::reusing(settings, &jobs, &*engine);
+    let jobs = crate::engine::reusing(settings, &jobs, &*engine);
     let options = WorkerOptions { threads: settings.worker.threads };
     let worker = Worker::new(jobs.clone(), engine, options, CancellationToken::new());
     let rules =

@@ -13,6 +13,8 @@ use pssp_predict::Engine;
 use tokio_util::sync::CancellationToken;
 
 mod attempt;
+#[cfg(feature = "standalone")]
+pub mod engine;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod pool;

@@ -6,20 +6,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use pssp_engine_command::{Command, CommandEngine, Options};
 use pssp_host::deferred::{self, DeferredRouter};
 use pssp_host::liveness::Liveness;
 use pssp_host::poll::{PollOptions, Poller};
 use pssp_host::program::{Platform, platform};
 use pssp_host::server::ServerOptions;
-use pssp_host::settings::{CommandSettings, EngineSettings};
 use pssp_host::{Settings, probes, server, shutdown, sweep, telemetry};
 use pssp_jobs::{Jobs, SystemClock};
 use pssp_predict::Engine;
-use pssp_predict::engine::Neural;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::{self, reusing};
 use crate::{Worker, WorkerOptions};
 
 /// A worker with its loops, ready to run.
@@ -68,34 +66,8 @@ impl Standalone {
     }
 }
 
-/// The engine of the settings.
-///
-/// # Errors
-/// If the model in the program is damaged, or the operator's command cannot be used.
-pub fn engine(settings: &EngineSettings) -> anyhow::Result<Arc<dyn Engine>> {
-    Ok(match settings {
-        EngineSettings::Neural => Arc::new(Neural::load().context("cannot load the model")?),
-        EngineSettings::Command(command) => Arc::new(command_engine(command).context("PSSP_COMMAND")?),
-    })
-}
-
-/// The use cases of a worker with this engine. Its results are reused for later jobs, if the settings allow it.
-pub(crate) fn reusing(settings: &Settings, jobs: &Jobs, engine: &dyn Engine) -> Jobs {
-    jobs.reusing((settings.reuse && engine.is_repeatable()).then(|| engine.method().clone()))
-}
-
-fn command_engine(settings: &CommandSettings) -> anyhow::Result<CommandEngine> {
-    let mut options = Options::new(Command::parse(&settings.line)?)?;
-    if let Some(scratch) = &settings.scratch {
-        options.scratch.clone_from(scratch);
-    }
-    let CommandSettings { timeout, memory, output, file_size, .. } = *settings;
-    let version = settings.version.clone();
-    Ok(CommandEngine::new(Options { version, timeout, memory, output, file_size, ..options })?)
-}
-
 /// Runs the helper role of the command engine, if that engine has started this program again, and returns the
-/// exit code. A program that uses [`engine`] calls this first, with its arguments.
+/// exit code. A program that uses [`engine::load`] calls this first, with its arguments.
 #[must_use]
 pub fn launched(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     pssp_engine_command::launch::intercept(arguments)
@@ -129,7 +101,7 @@ async fn poll(settings: &Settings) -> anyhow::Result<()> {
         () = shutdown.cancelled() => return Ok(()),
     };
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
-    let worker = Standalone::new(settings, jobs, engine(&settings.engine)?)?;
+    let worker = Standalone::new(settings, jobs, engine::load(&settings.engine)?)?;
     if let Some((_, deferred)) = &probes {
         deferred.set(probes::router(worker.liveness(), telemetry::metrics(), shutdown.clone()));
     }

@@ -64,8 +64,8 @@ pub(crate) fn choose_format(asked: Option<Format>, output: &OutputArgs, ui: Ui) 
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let sources = input::sources(&args.input)?;
     let settings = Settings::from_env().map_err(|e| Failure::new(Exit::Input, e.to_string()))?;
-    let engine = pssp_worker::standalone::engine(&settings.engine)
-        .map_err(|e| Failure::server(error_chain(e.as_ref())))?;
+    let engine =
+        pssp_worker::engine::load(&settings.engine).map_err(|e| Failure::server(error_chain(e.as_ref())))?;
     let format = choose_format(args.format, &args.output, ui);
     let out = ui::output(args.output.output.as_deref())?;
     let writer = format::Writer::new(format, out).map_err(|e| Failure::writing("the results", &e))?;

@@ -100,7 +100,7 @@ async fn serve(settings: &Settings, ui: Ui) -> anyhow::Result<()> {
         () = shutdown.cancelled() => return Ok(()),
     };
     let jobs = Jobs::new(backend, clock, settings.policy.clone())?;
-    let engine = pssp_worker::standalone::engine(&settings.engine)?;
+    let engine = pssp_worker::engine::load(&settings.engine)?;
     let methods = vec![engine.method().clone()];
     let worker = pssp_worker::standalone::Standalone::new(settings, jobs.clone(), engine)?;
     let app = pssp_api::standalone::app(settings, jobs, methods, shutdown.clone());

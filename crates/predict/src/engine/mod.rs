@@ -3,26 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::{Deserialize, Serialize};
-
+use crate::method::Method;
 use crate::{Prediction, Sequence};
 
 mod neural;
 
 pub use neural::{BEHAVIOUR, Neural};
-
-/// Which method made a result: enough to make it again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Method {
-    /// Name of the engine and model, for instance `pssp-conv`.
-    pub name: String,
-    /// Version of the model.
-    pub version: String,
-    /// SHA-256 of the weights, lower-case hex.
-    pub sha256: String,
-    /// How to cite it.
-    pub citation: String,
-}
 
 /// A request to stop, shared between whoever predicts and whoever may lose interest.
 #[derive(Debug, Clone, Default)]

@@ -21,7 +21,8 @@ use sha2::{Digest, Sha256};
 use self::decode::Rules;
 use self::file::{File, OUTPUTS, WeightsError};
 use self::weights::Net;
-use super::{Cancel, Engine, EngineError, Method};
+use super::{Cancel, Engine, EngineError};
+use crate::method::Method;
 use crate::{Prediction, Sequence};
 
 /// The exported network, about 2 MB of half-precision weights (layout: `training/weights.py`).

@@ -7,7 +7,6 @@ use super::fault::{ErrorCode, InputError, InputErrors, MAX_ERRORS};
 use super::recognize::{Context, Found, recognize};
 use super::scan::{Scan, scan};
 use super::{NotASequence, Sequence};
-use crate::fasta::{self, Header};
 
 /// Shortest sequence that is suspected to be nucleotides.
 const NUCLEOTIDE_MIN: usize = 30;
@@ -107,29 +106,6 @@ pub fn clean(raw: &[u8], options: &CleanOptions) -> Result<Cleaned, InputErrors>
     clean_text(Text { raw, place: Place { record: None, line: 1 }, pir: false }, options)
 }
 
-/// Cleans one sequence, with or without a FASTA header, and returns the header too.
-///
-/// This is the reader of [`fasta`], for one record.
-///
-/// # Errors
-/// As [`clean`]; also for an empty input and for several records.
-pub fn clean_single(raw: &[u8], options: &CleanOptions) -> Result<(Option<Header>, Cleaned), InputErrors> {
-    let mut records = fasta::Reader::with_limit(raw, raw.len());
-    let Some(Ok(record)) = records.next() else {
-        return Err(empty_body().into());
-    };
-    if let Some(problem) = record.problem {
-        return Err(problem.in_record(None).into());
-    }
-    if let Some(Ok(second)) = records.next() {
-        return Err(several_records().at(second.line, None).into());
-    }
-    let mut cleaned = record.clean(options).map_err(|errors| errors.in_record(None))?;
-    // One sequence needs no name.
-    cleaned.warnings.retain(|warning| warning.code != WarningCode::MissingId);
-    Ok((record.header, cleaned))
-}
-
 /// Cleans a text that begins at a place of the whole input.
 pub(crate) fn clean_text(text: Text<'_>, options: &CleanOptions) -> Result<Cleaned, InputErrors> {
     let place = text.place;
@@ -224,7 +200,7 @@ fn no_residues(place: Place) -> InputError {
     InputError::new(ErrorCode::EmptySequence, detail, hint).at(place.line, None)
 }
 
-fn several_records() -> InputError {
+pub(crate) fn several_records() -> InputError {
     InputError::new(
         ErrorCode::SeveralRecords,
         "a second FASTA record where one sequence is expected",

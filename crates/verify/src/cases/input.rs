@@ -8,7 +8,7 @@ use crate::text::text;
 use crate::verdict::{Verdict, ensure, equal};
 
 pub(crate) const CHECKS: &[Check] = &[
-    reads("letters, gaps, numbers and a last * are cleaned, and every edit is told", cleaned),
+    reads("letters, gaps, numbers and a last * are cleaned, and every edit is listed", cleaned),
     reads("B Z J U O X become X, each with its position", replaced),
     reads("what is no protein is refused with place and hint", refused),
     reads("what looks like nucleotides is refused unless forced", nucleotides),

@@ -16,8 +16,8 @@ use pssp_predict::format::{Format, Writer};
 use serde_json::value::RawValue;
 
 use super::batches;
+use super::path::{BatchPath, extension};
 use super::result::file_headers;
-use super::{BatchPath, extension};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::Ctx;
@@ -230,7 +230,7 @@ pub(super) mod describe {
     use pssp_predict::format::{FORMATS, Format};
 
     use super::super::result::describe::named;
-    use crate::describe::{Answer, Operation, array, media, text};
+    use crate::operation::{Answer, Operation, array, media, text};
 
     /// A response with the results of a batch in `format`.
     fn with(answer: Answer, format: Format) -> Answer {

@@ -11,8 +11,8 @@ use pssp_api_types::{Batch as BatchBody, BatchLinks, BatchStatus, Counts, Reject
 use pssp_jobs::service::Key;
 use pssp_jobs::{Batch, BatchId, BatchItem, JobId};
 
-use super::BatchPath;
 use super::jobs::{gone, location, replayed};
+use super::path::BatchPath;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::{Limit, Payload};
@@ -171,7 +171,7 @@ pub(super) mod describe {
     use pssp_api_types::{Batch, BatchRequest, Form};
 
     use super::{DEFAULT_REJECTED, MAX_REJECTED};
-    use crate::describe::{Answer, Body, Operation, number};
+    use crate::operation::{Answer, Body, Operation, number};
 
     pub(in crate::routes) fn create(o: Operation) -> Operation {
         let description = "FASTA of many records, or a JSON list; plain or with `Content-Encoding: gzip`. Without a Content-Type it \

@@ -13,7 +13,7 @@ use pssp_jobs::service::JobsError;
 use pssp_jobs::{Include, Job, JobId, ListQuery, Notice, Owner, Record, State as JobState, Timestamp};
 use pssp_predict::plot;
 
-use super::single_limit;
+use super::path::single_limit;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::{Media, Payload};
@@ -264,7 +264,7 @@ async fn delete_all(ctx: &Ctx, owner: &Owner) -> Result<(), Problem> {
 pub(super) mod describe {
     use pssp_api_types::{ClassicDeletion, ClassicJob, ClassicRow, Form};
 
-    use crate::describe::{Answer, Body, Operation, text};
+    use crate::operation::{Answer, Body, Operation, text};
 
     pub(in crate::routes) fn index(o: Operation) -> Operation {
         o.id("index", "classic", "How to use the service")

@@ -13,7 +13,7 @@ use pssp_jobs::service::JobsError;
 use pssp_jobs::{Job, JobId, Owner, Watcher};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::JobPath;
+use super::path::JobPath;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::gateway::Gateway;
@@ -141,7 +141,7 @@ pub(super) mod describe {
     use utoipa::ToSchema;
     use utoipa::openapi::Ref;
 
-    use crate::describe::{Answer, Operation};
+    use crate::operation::{Answer, Operation};
 
     pub(in crate::routes) fn watch(o: Operation) -> Operation {
         let description = "events `status` with the job as data and `<status>-<attempts>` as id; `deleted` with the \

@@ -55,7 +55,7 @@ fn gauge(state: &'static str, count: u64) {
 
 #[cfg(feature = "openapi")]
 pub(super) mod describe {
-    use crate::describe::{Answer, Operation};
+    use crate::operation::{Answer, Operation};
 
     pub(in crate::routes) fn alive(o: Operation) -> Operation {
         o.id("healthz", "service", "Whether the process answers").answer(200, Answer::text("ok"))

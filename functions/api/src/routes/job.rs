@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pssp_jobs::{Job, JobId, Owner};
 
-use super::JobPath;
+use super::path::JobPath;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::gateway::Gateway;
@@ -120,7 +120,7 @@ pub(super) async fn delete(
 pub(super) mod describe {
     use pssp_api_types::Job;
 
-    use crate::describe::{Answer, Operation};
+    use crate::operation::{Answer, Operation};
 
     fn job(description: &str) -> Answer {
         Answer::json::<Job>(description).headers(["ETag", "Retry-After", "Preference-Applied"])

@@ -11,7 +11,8 @@ use pssp_api_types::{JobPage, PageLinks};
 use pssp_jobs::service::{JobsError, Key};
 use pssp_jobs::{JobId, ListQuery, State as JobState};
 
-use super::{job, single_limit};
+use super::job;
+use super::path::single_limit;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::Payload;
@@ -116,7 +117,7 @@ pub(super) mod describe {
     use pssp_api_types::{Form, Job, JobPage, JobRequest, schema};
 
     use super::{DEFAULT_PAGE, MAX_PAGE};
-    use crate::describe::{Answer, Body, Operation, number, text, uuid};
+    use crate::operation::{Answer, Body, Operation, number, text, uuid};
     use utoipa::openapi::Ref;
 
     /// A body with one sequence, in every form that is read.

@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use http::StatusCode;
 use pssp_jobs::Notice;
 
-use super::single_limit;
+use super::path::single_limit;
 use crate::app::Ctx;
 use crate::body::Payload;
 use crate::problem::{Kind, Problem};
@@ -35,7 +35,7 @@ pub(super) async fn clear(State(ctx): State<Ctx>) -> Result<StatusCode, Problem>
 pub(super) mod describe {
     use pssp_api_types::schema::Notice;
 
-    use crate::describe::{Answer, Body, Operation};
+    use crate::operation::{Answer, Body, Operation};
 
     pub(in crate::routes) fn post(o: Operation) -> Operation {
         o.id("postNotice", "service", "Post the outage notice, in place of any other")

@@ -10,7 +10,7 @@ pub(super) async fn read() -> ([(header::HeaderName, &'static str); 1], &'static
 pub(super) mod describe {
     use utoipa::openapi::ObjectBuilder;
 
-    use crate::describe::{Answer, Operation};
+    use crate::operation::{Answer, Operation};
 
     pub(in crate::routes) fn read(o: Operation) -> Operation {
         let document = ObjectBuilder::new();

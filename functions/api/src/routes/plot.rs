@@ -8,7 +8,7 @@ use http::header;
 use http::request::Parts;
 use pssp_predict::plot::{self, PlotError};
 
-use super::{JobPath, extension};
+use super::path::{JobPath, extension};
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::input;
@@ -84,7 +84,7 @@ fn draw(finished: &Finished, kind: Kind, is_png: bool) -> Result<Vec<u8>, PlotEr
 #[cfg(feature = "openapi")]
 pub(super) mod describe {
     use super::Kind;
-    use crate::describe::{Answer, Operation};
+    use crate::operation::{Answer, Operation};
 
     pub(in crate::routes) fn read(o: Operation) -> Operation {
         let (id, summary, media) = match o.extension() {

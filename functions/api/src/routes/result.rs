@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pssp_predict::Method;
 use pssp_predict::format::Format;
 
-use super::{JobPath, extension};
+use super::path::{JobPath, extension};
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::headers::METHOD;
@@ -59,7 +59,7 @@ pub(super) mod describe {
     use utoipa::ToSchema;
     use utoipa::openapi::Ref;
 
-    use crate::describe::{Answer, Operation, media, text};
+    use crate::operation::{Answer, Operation, media, text};
 
     /// A response with one result in `format`.
     fn with(answer: Answer, format: Format) -> Answer {

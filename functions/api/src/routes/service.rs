@@ -57,7 +57,7 @@ pub(super) async fn status(State(ctx): State<Ctx>) -> Json<ServiceStatus> {
 pub(super) mod describe {
     use pssp_api_types::{Limits, Methods, ServiceStatus};
 
-    use crate::describe::{Answer, Operation};
+    use crate::operation::{Answer, Operation};
 
     pub(in crate::routes) fn methods(o: Operation) -> Operation {
         o.id("readMethods", "service", "What predicts, and its alphabets")

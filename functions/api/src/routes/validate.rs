@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use pssp_api_types::Validated;
 use pssp_jobs::service::NewJob;
 
-use super::single_limit;
+use super::path::single_limit;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::Payload;
@@ -35,7 +35,7 @@ pub(super) mod describe {
     use pssp_api_types::Validated;
 
     use super::super::jobs::describe::one_sequence;
-    use crate::describe::{Answer, Operation, text};
+    use crate::operation::{Answer, Operation, text};
 
     pub(in crate::routes) fn validate(o: Operation) -> Operation {
         o.id("validate", "jobs", "What would be made of a sequence; creates nothing")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pssp_api::routes::Route;
+use pssp_api::route::Route;
 use pssp_api::{Access, OPENAPI, ROUTES};
 use serde_json::{Value, json};
 

@@ -92,7 +92,7 @@ async fn the_shipped_engine_works_in_the_worker() {
     let jobs = Jobs::new(backend, clock, settings.policy.clone()).unwrap();
     let id = submit(&jobs, Duration::ZERO).await;
     let shutdown = CancellationToken::new();
-    let engine = pssp_worker::standalone::engine(&settings.engine).unwrap();
+    let engine = pssp_worker::engine::load(&settings.engine).unwrap();
     let worker = Standalone::new(&settings, jobs.clone(), engine.clone()).unwrap();
     let running = tokio::spawn(worker.run(shutdown.clone()));
     until_finished(&jobs, &[id]).await;
@@ -111,7 +111,7 @@ fn the_settings_choose_the_engine() {
             "PSSP_COMMAND_VERSION" => Some("7".to_owned()),
             _ => None,
         });
-        pssp_worker::standalone::engine(&settings.unwrap().engine)
+        pssp_worker::engine::load(&settings.unwrap().engine)
     };
     let cat = engine("cat {input}").unwrap();
     assert_eq!((cat.method().name.as_str(), cat.method().version.as_str()), ("command", "7"));

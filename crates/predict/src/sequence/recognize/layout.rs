@@ -12,6 +12,9 @@ use super::{foreign_format, words};
 /// Letters that names and English have and proteins have not, or hardly.
 const RARE: &[u8] = b"BJOUXZ";
 
+/// Longest line, in letters, that passes for a name by its case alone.
+const LONGEST_NAME: usize = 15;
+
 /// Shortest line of secondary-structure labels that is looked for.
 const LABELS: usize = 20;
 
@@ -205,7 +208,7 @@ fn is_lost_header(rows: &[Row<'_>], at: usize, layout: &Layout) -> bool {
     // goes on in the next line.
     let other_case = if row.is_upper() { layout.lower == others } else { layout.upper == others };
     let fills_a_line = row.letters == layout.width && (rows.len() > 2 || row.letters.is_multiple_of(10));
-    if other_case && !fills_a_line {
+    if other_case && !fills_a_line && row.letters <= LONGEST_NAME {
         return true;
     }
     let has_rare_letters = row.rare > 0 && row.rare * 10 >= row.letters && layout.with_rare == 1;
@@ -290,7 +293,7 @@ fn labels(rows: &[Row<'_>]) -> Option<InputError> {
     Some(foreign_format(&rows[at].line, "this looks like labels of secondary structure", hint))
 }
 
-/// Columns between tabs, of different widths.
+/// Columns between tabs, of different widths: in several rows, or in one whose first column is short like a name.
 fn tabs(rows: &[Row<'_>]) -> Option<InputError> {
     let has_tab = |row: &&Row<'_>| {
         row.blocks.windows(2).any(|pair| {
@@ -298,7 +301,13 @@ fn tabs(rows: &[Row<'_>]) -> Option<InputError> {
             row.line.whole[..start].trim_end_matches(' ').ends_with('\t')
         })
     };
-    let row = rows.iter().find(has_tab)?;
+    let begins_with_name = |row: &Row<'_>| {
+        let letters = |column: &str| column.bytes().filter(u8::is_ascii_alphabetic).count();
+        let mut columns = row.line.text.split('\t').map(letters).filter(|&letters| letters > 0);
+        matches!((columns.next(), columns.next()), (Some(name), Some(residues)) if name * 2 <= residues)
+    };
+    let several = rows.iter().filter(has_tab).count() > 1;
+    let row = rows.iter().find(|row| has_tab(row) && (several || begins_with_name(row)))?;
     let hint = "send each row as a FASTA record: a line >name, then the residues";
     Some(foreign_format(&row.line, "this looks like a table with tabs", hint))
 }
