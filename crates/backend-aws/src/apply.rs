@@ -8,7 +8,6 @@ use sha2::{Digest as _, Sha256};
 use crate::AwsBackend;
 use crate::dead;
 use crate::item::{self, Item, bytes, expiry, fitting, get_bytes, job_partition, key, text, with};
-use crate::keys::hex;
 use crate::pack::plain;
 use crate::table::{Condition, Write, Written};
 
@@ -50,7 +49,7 @@ impl AwsBackend {
         result: &[u8],
     ) -> Result<String, StoreError> {
         let digest = Sha256::digest(result);
-        let sort = format!("R#{}#{}", status.attempt, hex(&digest[..8]));
+        let sort = format!("R#{}#{}", status.attempt, base16ct::lower::encode_string(&digest[..8]));
         // The stored form of a result is compressed already.
         let mut item = with(key(job_partition(id), &sort), [("result", bytes(plain(result)))]);
         if let Some(at) = status.expires_at {

@@ -1,5 +1,6 @@
 //! Idempotency keys: one item for each, spread over partitions by its digest.
 
+use base16ct::lower::encode_string;
 use pssp_jobs::{Created, IdempotencyKey, StoreError, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -23,15 +24,7 @@ pub(crate) fn key_of(kind: Kind, key: &IdempotencyKey) -> Item {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
-    item::key(format!("K#{}", hex(&digest.finalize())), "K")
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    item::key(format!("K#{}", encode_string(&digest.finalize())), "K")
 }
 
 /// The write that stores the key for `id`, if it is free or has expired.

@@ -9,6 +9,7 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, QueueAttributeName as Attribute, SendMessageBatchRequestEntry,
 };
 use futures::stream::{self, StreamExt as _};
+use pssp_common::Backoff;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::{JobQueue, Message, StoreError};
 
@@ -86,10 +87,10 @@ impl Queue {
     /// Sends at most ten messages. Those that fail alone are tried again alone.
     async fn send_group(&self, messages: &[(Message, Duration)]) -> Result<(), StoreError> {
         let mut left = entries(messages)?;
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2)).with_jitter();
         for tries in 0..MAX_TRIES {
             if tries > 0 {
-                let most = 50_u64 << tries;
-                tokio::time::sleep(Duration::from_millis(rand::random_range(most / 2..=most))).await;
+                tokio::time::sleep(backoff.next_wait()).await;
             }
             let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(left.clone()));
             let answer = call.send().await.map_err(|error| self.error(error))?;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use pssp_common::Backoff;
 use pssp_jobs::{
     Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
     State, StoreError, Submission, Timestamp,
@@ -196,11 +197,11 @@ impl AwsBackend {
                 .map_err(unwritable)?,
         );
         let mut found = Vec::with_capacity(ids.len());
+        let mut backoff = Backoff::new(Duration::from_millis(40), Duration::from_secs(1)).with_jitter();
         for tries in 0..MAX_READ_TRIES {
             let Some(request) = wanted.take() else { return Ok(found) };
             if tries > 0 {
-                let most = (20_u64 << tries).min(1000);
-                tokio::time::sleep(Duration::from_millis(rand::random_range(most / 2..=most))).await;
+                tokio::time::sleep(backoff.next_wait()).await;
             }
             let call = self.table.client.batch_get_item().request_items(&self.table.name, request);
             let answer = call.send().await.map_err(|error| self.table.error(error))?;

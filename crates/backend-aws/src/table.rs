@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure as OnFailure,
     TransactWriteItem, Update,
 };
+use pssp_common::Backoff;
 use pssp_jobs::StoreError;
 
 use crate::error::{self, About, unwritable};
@@ -111,7 +112,9 @@ impl Table {
     /// Makes all writes or none. A single write is not a transaction, which costs twice as much.
     pub(crate) async fn write(&self, writes: &[Write]) -> Result<Written, StoreError> {
         check_limits(writes)?;
-        let mut tries = 0;
+        // Random waits, so that writers that conflict do not conflict again.
+        let mut backoff =
+            Backoff::new(Duration::from_millis(10), Duration::from_millis(500)).with_full_jitter();
         loop {
             let outcome = match writes {
                 [write] => self.write_one(write).await?,
@@ -119,10 +122,9 @@ impl Table {
             };
             match outcome {
                 Ok(written) => return Ok(written),
-                Err(conflict) if tries == MAX_TRIES => return Err(conflict),
-                Err(_) => tokio::time::sleep(backoff(tries)).await,
+                Err(conflict) if backoff.failures() == MAX_TRIES => return Err(conflict),
+                Err(_) => tokio::time::sleep(backoff.next_wait()).await,
             }
-            tries += 1;
         }
     }
 
@@ -300,12 +302,6 @@ fn check_limits(writes: &[Write]) -> Result<(), StoreError> {
         )));
     }
     Ok(())
-}
-
-/// A random wait, so that writers that conflict do not conflict again. Its limit doubles up to half a second.
-fn backoff(tries: u32) -> Duration {
-    let most = (10_u64 << tries.min(6)).min(500);
-    Duration::from_millis(rand::random_range(0..=most))
 }
 
 #[cfg(test)]

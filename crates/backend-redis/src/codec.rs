@@ -96,9 +96,7 @@ pub(crate) fn key(kind: &str, key: &IdempotencyKey, id: &str) -> (String, String
     let owner = key.owner.as_str();
     let name = format!("key:{kind}:{}:{owner}:{}", owner.len(), key.key);
     let mut value = String::with_capacity(120);
-    for byte in key.digest {
-        let _ = write!(value, "{byte:02x}");
-    }
+    value.push_str(&base16ct::lower::encode_string(&key.digest));
     value.push_str(id);
     let _ = write!(value, "{}", key.expires_at.as_millis());
     (name, value)

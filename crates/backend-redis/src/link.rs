@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use pssp_common::Backoff;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::sync::Mutex;
@@ -19,16 +20,9 @@ use crate::error::{breaks_connection, store_error};
 use crate::script::Script;
 use crate::target::Target;
 
-/// Wait after the first failure to connect. It doubles with each further failure.
-const BACKOFF_BASE: Duration = Duration::from_millis(50);
-/// Longest wait.
-const BACKOFF_CAP: Duration = Duration::from_secs(2);
-
-/// Wait before the try after `failures` more failures: exponential with a cap, and with jitter in the upper
-/// half.
-pub(crate) fn backoff(failures: u32) -> Duration {
-    let full = BACKOFF_BASE.saturating_mul(1 << failures.min(10)).min(BACKOFF_CAP);
-    full.mul_f64(0.5 + 0.5 * rand::random::<f64>())
+/// Waits after failures to connect.
+pub(crate) const fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(50), Duration::from_secs(2)).with_jitter()
 }
 
 /// A connection to one Redis, and how to replace it.
@@ -50,7 +44,7 @@ struct Live {
 }
 
 struct Connecting {
-    failures: u32,
+    backoff: Backoff,
     not_before: Instant,
     last: Option<RedisError>,
 }
@@ -70,7 +64,7 @@ impl Link {
             config,
             live: RwLock::new(None),
             attempts: AtomicU64::new(0),
-            connecting: Mutex::new(Connecting { failures: 0, not_before: Instant::now(), last: None }),
+            connecting: Mutex::new(Connecting { backoff: backoff(), not_before: Instant::now(), last: None }),
         }))
     }
 
@@ -167,21 +161,19 @@ impl Link {
         let number = self.attempts.fetch_add(1, Ordering::AcqRel) + 1;
         match made {
             Ok(connection) => {
-                if connecting.failures > 0 {
+                if connecting.backoff.reset() {
                     tracing::info!(server = %self.target, "connected to redis again");
                 }
                 let live = Live { connection, number };
                 *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(live.clone());
                 // The wait also applies after a success, for a server that accepts a connection and closes it
                 // at once.
-                connecting.failures = 0;
                 connecting.last = None;
-                connecting.not_before = Instant::now() + backoff(0);
+                connecting.not_before = Instant::now() + backoff().next_wait();
                 Ok(live)
             }
             Err(error) => {
-                connecting.not_before = Instant::now() + backoff(connecting.failures);
-                connecting.failures += 1;
+                connecting.not_before = Instant::now() + connecting.backoff.next_wait();
                 connecting.last = Some(error.clone());
                 tracing::debug!(%error, server = %self.target, "cannot connect to redis");
                 Err(error)

@@ -165,9 +165,7 @@ impl Held {
             }
             _ => {
                 token.push_str("//");
-                for byte in &self.message {
-                    let _ = write!(token, "{byte:02x}");
-                }
+                token.push_str(&base16ct::lower::encode_string(&self.message));
             }
         }
         Receipt::new(token)
@@ -178,10 +176,7 @@ impl Held {
         let (entry, message) = receipt.token().split_once('/').ok_or_else(bad)?;
         let message = match message.strip_prefix('/') {
             None => message.as_bytes().to_vec(),
-            Some(hex) => (0..hex.len() / 2)
-                .map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok())
-                .collect::<Option<_>>()
-                .ok_or_else(bad)?,
+            Some(hex) => base16ct::lower::decode_vec(hex).map_err(|_| bad())?,
         };
         Ok(Self { message, entry: entry.to_owned() })
     }

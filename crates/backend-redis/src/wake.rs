@@ -42,7 +42,7 @@ impl WakeListener {
 
     /// Takes tokens and wakes receivers, for ever. No other code may use `link`, because the command blocks it.
     pub(crate) async fn listen(self: Arc<Self>, link: Arc<Link>) {
-        let mut failures = 0;
+        let mut backoff = backoff();
         loop {
             if !self.is_awaited() {
                 self.wanted.notified().await;
@@ -50,7 +50,7 @@ impl WakeListener {
             }
             match self.token(&link).await {
                 Ok(came) => {
-                    failures = 0;
+                    backoff.reset();
                     if came {
                         self.wake_one(&link).await;
                     }
@@ -58,8 +58,7 @@ impl WakeListener {
                 Err(error) => {
                     // Waiting receivers check the queue by themselves meanwhile.
                     tracing::debug!(%error, "waiting for messages failed");
-                    tokio::time::sleep(backoff(failures)).await;
-                    failures += 1;
+                    tokio::time::sleep(backoff.next_wait()).await;
                 }
             }
         }

@@ -42,14 +42,16 @@ impl Changes {
     /// Listens for changes from the first watch on, for ever.
     pub(crate) async fn keep_listening(self: Arc<Self>, link: Arc<Link>, limit: Duration) {
         self.wanted.notified().await;
-        let mut failures = 0;
+        let mut backoff = backoff();
         loop {
             let before = *self.begun.borrow();
             if let Err(error) = self.listen(&link, limit).await {
                 tracing::debug!(%error, "listening for changes failed");
             }
-            failures = if *self.begun.borrow() == before { failures + 1 } else { 0 };
-            tokio::time::sleep(backoff(failures)).await;
+            if *self.begun.borrow() != before {
+                backoff.reset();
+            }
+            tokio::time::sleep(backoff.next_wait()).await;
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pssp_api_types::{self as types, JobError, LimitExceeded};
+use pssp_common::error_chain;
 use pssp_jobs::intake::{IntakeError, Paused};
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{Failure, Refused, StoreError};
@@ -62,7 +63,7 @@ impl Problem {
 
     /// An error of the service: logged in full, not shown to the caller.
     pub(crate) fn internal(error: &dyn Error) -> Self {
-        tracing::error!(error = %chain(error), "request failed: {}", chain(error));
+        tracing::error!(error = %error_chain(error), "request failed: {}", error_chain(error));
         Self::new(Kind::Internal, "the fault is ours and has been logged; quote the request id")
     }
 
@@ -233,7 +234,7 @@ impl From<StoreError> for Problem {
             ),
             StoreError::TooLarge(what) => Self::new(Kind::TooLarge, what.clone()),
             temporary if temporary.is_temporary() => {
-                tracing::warn!(error = %chain(&error), "the store failed: {}", chain(&error));
+                tracing::warn!(error = %error_chain(&error), "the store failed: {}", error_chain(&error));
                 Self::new(Kind::Unavailable, "the store does not answer or is full; try again later")
                     .with_retry_after(RETRY_STORE)
             }
@@ -250,18 +251,4 @@ pub(crate) fn echo(text: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-/// An error with its sources, for the log.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        source = inner.source();
-    }
-    text
 }

@@ -58,8 +58,7 @@ pub(crate) fn failure(status: &Status) -> Option<&Failure> {
 /// A strong entity tag: of these very bytes.
 pub(crate) fn etag(body: &str) -> String {
     let digest = Sha256::digest(body.as_bytes());
-    let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+    format!("\"{}\"", base16ct::lower::encode_string(&digest[..12]))
 }
 
 /// Names one state of a job in its event stream.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
+use pssp_common::Backoff;
 use pssp_jobs::job::Phase;
 use pssp_jobs::service::{Claimed, Settled};
 use pssp_jobs::{Disposition, Failure, FailureClass, Job, Jobs, Slot, State, StoreError, Watcher};
@@ -182,11 +183,12 @@ impl Attempt<'_> {
     /// a computed result is not lost by a short fault.
     async fn write_with_retries(&self, step: &Step) -> Result<Settled, StoreError> {
         let deadline = Instant::now() + self.jobs.policy().lease;
-        let mut pause = RETRY_WAIT;
+        let mut backoff = Backoff::new(RETRY_WAIT, MAX_RETRY_WAIT);
         let mut maybe_written = false;
         loop {
+            let wait = backoff.next_wait();
             match self.write_once(step).await {
-                Err(error) if error.is_temporary() && Instant::now() + pause < deadline => {
+                Err(error) if error.is_temporary() && Instant::now() + wait < deadline => {
                     let id = self.job.id();
                     tracing::debug!(job = %id, %error, "cannot settle job {id} yet: {error}");
                 }
@@ -195,8 +197,7 @@ impl Attempt<'_> {
                 settled => return settled,
             }
             maybe_written = true;
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(MAX_RETRY_WAIT);
+            tokio::time::sleep(wait).await;
         }
     }
 

@@ -85,9 +85,7 @@ mod tests {
     /// SHA-256 of the bytes below, computed with another program.
     #[test]
     fn the_digest_of_an_event_stays_the_same() {
-        let hex = |event: &SubmitEvent| -> String {
-            event.digest().iter().map(|byte| format!("{byte:02x}")).collect()
-        };
+        let hex = |event: &SubmitEvent| -> String { base16ct::lower::encode_string(&event.digest()) };
         let whole = SubmitEvent {
             sequence: "ACDEF".to_owned(),
             name: Some("mine".to_owned()),

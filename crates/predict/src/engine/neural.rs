@@ -113,17 +113,9 @@ fn method(bytes: &[u8]) -> Result<Method, EngineError> {
     let file = File::open(bytes).map_err(|e| unusable(&e))?;
     let text = |key| file.text(key).map(str::to_owned).map_err(|e| unusable(&e));
     let (name, version, citation) = (text("name")?, text("version")?, text("citation")?);
-    Ok(Method { name, version, sha256: hex(&Sha256::digest(bytes)), citation })
+    Ok(Method { name, version, sha256: base16ct::lower::encode_string(&Sha256::digest(bytes)), citation })
 }
 
 fn unusable(error: &WeightsError) -> EngineError {
     EngineError::Method(format!("unusable model file: {error}"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
-        text
-    })
 }
