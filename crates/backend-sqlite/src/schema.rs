@@ -87,13 +87,15 @@ CREATE INDEX results_by_key ON results (key) WHERE key IS NOT NULL;
 ";
 
 // Warnings move from the request, which only workers read, to the head, which every poll reads.
+// A damaged record stays as it is: whoever reads it reports it.
 const V3: &str = "
 UPDATE jobs SET head = json_set(head, '$.warnings',
         json((SELECT request ->> '$.warnings' FROM requests WHERE requests.seq = jobs.seq)))
-    WHERE EXISTS (SELECT 1 FROM requests
-                  WHERE requests.seq = jobs.seq AND json_array_length(request, '$.warnings') > 0);
+    WHERE json_valid(head) AND EXISTS (
+        SELECT 1 FROM requests WHERE requests.seq = jobs.seq
+            AND CASE WHEN json_valid(request) THEN json_array_length(request, '$.warnings') > 0 END);
 UPDATE requests SET request = json_remove(request, '$.warnings')
-    WHERE json_array_length(request, '$.warnings') > 0;
+    WHERE CASE WHEN json_valid(request) THEN json_array_length(request, '$.warnings') > 0 END;
 ";
 
 /// The content of a file, by its header.

@@ -66,8 +66,10 @@ pub(crate) fn remove_left_behind(parent: &Path) {
 
 /// Whether it is a job's folder whose lock nobody holds. One without a lock may be just being made.
 fn is_left_behind(folder: &Path) -> bool {
+    // A pipe or a link of that name is none of ours, and opening a pipe would wait for ever.
     folder_of(&folder.join(LOCK)).is_some()
         && fs::symlink_metadata(folder).is_ok_and(|m| m.is_dir())
+        && fs::symlink_metadata(folder.join(LOCK)).is_ok_and(|m| m.is_file())
         && fs::File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 

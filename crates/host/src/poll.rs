@@ -245,7 +245,7 @@ impl Poller {
     async fn settle(&self, receipt: Receipt, disposition: Disposition) {
         let name = processor::count(disposition);
         let settled = match disposition {
-            Disposition::Settled => Ok(()),
+            Disposition::Settled { .. } => Ok(()),
             Disposition::Ack | Disposition::Discard => self.receiver.ack(receipt).await,
             Disposition::Retry { after } => self.receiver.retry(receipt, after).await,
         };

@@ -67,9 +67,9 @@ impl MessageProcessor {
 /// Counts what becomes of a message; returns its name.
 pub(crate) fn count(disposition: Disposition) -> &'static str {
     let name = match disposition {
-        Disposition::Ack | Disposition::Settled => "ack",
+        Disposition::Ack | Disposition::Settled { again: false } => "ack",
         Disposition::Discard => "discard",
-        Disposition::Retry { .. } => "retry",
+        Disposition::Retry { .. } | Disposition::Settled { again: true } => "retry",
     };
     metrics::counter!("pssp_worker_messages_total", "disposition" => name).increment(1);
     name

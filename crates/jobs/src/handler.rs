@@ -15,7 +15,10 @@ pub enum Disposition {
     Ack,
     /// The last transition of the job has already settled the message
     /// ([`Capabilities::settles_messages`](crate::Capabilities::settles_messages)).
-    Settled,
+    Settled {
+        /// Whether it will be delivered again (a retry or a release), and is not deleted.
+        again: bool,
+    },
     /// The message cannot be handled now: deliver it again after this time.
     Retry {
         /// How long to wait.

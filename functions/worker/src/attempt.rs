@@ -166,8 +166,10 @@ impl Attempt<'_> {
             // The store may be full and still have room for a short error. The job is tried again later. This
             // must not count as a lost worker.
             Err(error) if matches!(step, Step::Finish(_)) => {
-                let failure =
-                    Failure::new(FailureClass::System, format!("the result cannot be stored: {error}"));
+                tracing::warn!(job = %id, attempt, %error, "cannot store the result of job {id}: {error}");
+                // Callers see this text. Where the store is and who may use it is for the log alone.
+                let detail = "the result cannot be stored: the store is full, refused it, or did not answer";
+                let failure = Failure::new(FailureClass::System, detail);
                 Box::pin(self.write(Step::Retry(failure))).await
             }
             Err(error) => {
@@ -224,7 +226,8 @@ impl Attempt<'_> {
 
     /// How the message of a job is settled after a transition: by the transition, or as `elsewhere` says.
     fn message(&self, elsewhere: Disposition) -> Disposition {
-        if self.jobs.settles_messages() { Disposition::Settled } else { elsewhere }
+        let again = matches!(elsewhere, Disposition::Retry { .. });
+        if self.jobs.settles_messages() { Disposition::Settled { again } } else { elsewhere }
     }
 
     /// Counts and logs the transition. Returns how the message is settled.

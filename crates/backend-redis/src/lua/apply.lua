@@ -18,6 +18,9 @@ for i = 2, #ARGV, 8 do
     out[#out + 1] = string.match(found, '^%S+')
   else
     local before, expires, result = string.byte(expected), ARGV[i + 4], ARGV[i + 5]
+    local was_terminal = before ~= 115 and before ~= 114
+    -- Read before anything is written: a time in the past makes PEXPIREAT delete the record.
+    local owner = (expires ~= '' or was_terminal) and owner_of(job)
     if result == '' then
       redis.call('HSET', job, 'status', status)
     else
@@ -28,13 +31,13 @@ for i = 2, #ARGV, 8 do
     is[id], due[id] = string.byte(status), ARGV[i + 3]
     if expires ~= '' then
       redis.call('PEXPIREAT', job, expires)
-      terminal[id] = { expires, 'j' .. id .. owner_of(job), string.sub(status, 1, 7) == 'failed/' }
+      terminal[id] = { expires, 'j' .. id .. owner, string.sub(status, 1, 7) == 'failed/' }
       settled[id] = true
-    elseif before ~= 115 and before ~= 114 then
+    elseif was_terminal then
       -- A job that is sent again does not expire.
       terminal[id] = nil
       redis.call('PERSIST', job)
-      redis.call('ZREM', EXPIRY, 'j' .. id .. owner_of(job))
+      redis.call('ZREM', EXPIRY, 'j' .. id .. owner)
       redis.call('ZREM', DEAD, id)
     end
     if ARGV[i + 6] ~= '' then

@@ -91,7 +91,7 @@ macro_rules! contract_tests {
             delayed_messages_wait, receive_takes_no_more_than_asked, retry_comes_back_later,
             a_stale_receipt_settles_nothing, extending_hides_the_message, waiting_is_woken_by_the_finish,
             watching_sees_a_change_made_before_waiting, a_backlog_drains_in_bounded_batches,
-            a_delivery_includes_its_job, the_last_step_settles_the_message, a_job_costs_few_calls,
+            a_delivery_includes_its_job, an_old_record_takes_no_lease, the_last_step_settles_the_message, a_job_costs_few_calls,
             random_operations_keep_the_promises, faults_lose_and_duplicate_no_job,
         );
     };

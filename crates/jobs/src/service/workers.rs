@@ -53,7 +53,7 @@ impl Jobs {
         let id = record.job.id();
         let Some(request) = record.request else { return Box::pin(self.claim(id)).await };
         let lease_id = Uuid::new_v4();
-        let mut job = record.job;
+        let (mut job, mut is_fresh) = (record.job, false);
         let mut retried = false;
         loop {
             let now = self.now();
@@ -65,6 +65,8 @@ impl Jobs {
                 Err(Refused::NotYet(at) | Refused::Leased(at)) => {
                     return Ok(Claim::Wait(at.since(now).min(self.policy.lease.max(MAX_DELAY))));
                 }
+                // A heartbeat leaves the fence as it is. So whether the lease ran out is decided on what is stored now.
+                Err(Refused::LeaseExpired(_)) if !is_fresh => None,
                 Err(Refused::LeaseExpired(_)) => job.lose_lease(now, &self.policy, jitter()).ok(),
                 Err(Refused::State(state, _)) => return Ok(Claim::Settled(state)),
             };
@@ -83,7 +85,7 @@ impl Jobs {
                 }
             }
             let Some(changed) = self.backend.store.get(id).await? else { return Ok(Claim::Missing) };
-            job = changed;
+            (job, is_fresh) = (changed, true);
         }
     }
 

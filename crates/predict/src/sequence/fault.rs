@@ -55,6 +55,9 @@ pub enum ErrorCode {
     LostHeader,
     /// A mark between two chains, or the end of a record, inside a sequence.
     SeveralChains,
+    /// A code of a later release, read from a store that two releases share during an update.
+    #[serde(other)]
+    Unknown,
 }
 
 impl ErrorCode {
@@ -84,6 +87,7 @@ impl ErrorCode {
             Self::ForeignFormat => "foreign_format",
             Self::LostHeader => "lost_header",
             Self::SeveralChains => "several_chains",
+            Self::Unknown => "unknown",
         }
     }
 }

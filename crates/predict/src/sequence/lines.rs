@@ -2,8 +2,9 @@
 
 use super::scan::is_zero_width;
 
-/// Most bytes that are looked at to recognize a format; far more than the longest chain takes.
-const LOOKED_AT: usize = 1 << 20;
+/// Most bytes that are looked at to recognize a format: several times what the longest chain takes. A line of
+/// one letter costs about a hundred bytes of memory while it is looked at.
+pub(super) const LOOKED_AT: usize = 128 << 10;
 
 /// One line that is not blank.
 #[derive(Debug, Clone, Copy)]

@@ -48,7 +48,15 @@ pub(super) fn recognize(text: &str, context: Context) -> Found {
         return readable::pir(text);
     }
     let Some(first) = found.first() else { return Found::Plain(None) };
-    if let Some(read) = readable::seqres(text, &found).or_else(|| readable::flat_file(text, first)) {
+    // Codes are checked as far as lines are looked at, and no chain takes more.
+    let codes = |read: Found| match text.len() > lines::LOOKED_AT {
+        true => Found::Refused(too_long(first)),
+        false => read,
+    };
+    if let Some(read) = readable::seqres(text, &found) {
+        return codes(read);
+    }
+    if let Some(read) = readable::flat_file(text, first) {
         return read;
     }
     if let Some(error) = foreign::find(&found) {
@@ -58,12 +66,18 @@ pub(super) fn recognize(text: &str, context: Context) -> Found {
         return Found::Plain(None);
     }
     if let Some(read) = three_letter::read(text, &found) {
-        return read;
+        return codes(read);
     }
     match layout::judge(&found) {
         Ok(warning) => Found::Plain(warning),
         Err(error) => Found::Refused(error),
     }
+}
+
+fn too_long(first: &Line<'_>) -> InputError {
+    let detail = format!("these three-letter codes take more than {} bytes", lines::LOOKED_AT);
+    InputError::new(ErrorCode::TooLong, detail, "send one chain, or its domains one by one")
+        .at(first.number, 1)
 }
 
 fn foreign_format(line: &Line<'_>, detail: impl Into<String>, hint: impl Into<String>) -> InputError {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures::FutureExt as _;
 use futures::future::join_all;
-use pssp_jobs::{Disposition, Owner};
-use tokio::task::JoinHandle;
+use pssp_jobs::{Disposition, Handler as _, Owner};
 
-use crate::support::{Bed, Fake, end, slow_heartbeat, until};
+use crate::support::{Bed, Fake, end, slow_heartbeat};
 
 #[tokio::test]
 async fn no_more_threads_than_allowed_and_no_fewer() {
@@ -27,53 +27,25 @@ async fn no_more_threads_than_allowed_and_no_fewer() {
     assert_eq!(bed.engine.most_busy.load(Ordering::SeqCst), 2);
 }
 
-/// Jobs of an engine whose first call ends only once the gate is open, whatever its job wants.
-struct Deaf {
-    bed: Bed,
-    gate: Arc<AtomicBool>,
-    next: JoinHandle<Disposition>,
-}
-
-impl Deaf {
-    /// Cancels the first job while it is computed, and starts a second one.
-    async fn with_threads(threads: usize) -> Self {
-        let gate = Arc::new(AtomicBool::new(false));
-        let open = gate.clone();
-        let engine = Fake::new(move |call, _, _| {
-            while call == 0 && !open.load(Ordering::SeqCst) {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Ok(())
-        });
-        let bed = Bed::build(engine, slow_heartbeat(), false, threads);
-        let (first, second) = (bed.submit().await, bed.submit().await);
-        let handling = bed.spawn_until(first, 1).await;
-        bed.jobs.cancel(&Owner::public(), first).await.unwrap();
-        assert_eq!(end(handling).await, Disposition::Ack, "the handler does not wait for the engine");
-        let next = bed.spawn(second);
-        Self { bed, gate, next }
-    }
-
-    /// Lets the first call end, and waits for the second job.
-    async fn finish(self) -> Bed {
-        self.gate.store(true, Ordering::SeqCst);
-        assert_eq!(end(self.next).await, Disposition::Ack);
-        until("both calls", || self.bed.engine.calls() == 2).await;
-        self.bed
-    }
-}
-
 #[tokio::test]
 async fn an_engine_that_ignores_its_cancellation_keeps_its_thread() {
-    // How long a call takes to start while another thread is free: many times that shows that none will.
-    let since = Instant::now();
-    let free = Deaf::with_threads(2).await;
-    until("a call beside the first", || free.bed.engine.calls() == 2).await;
-    let took = since.elapsed();
-    assert_eq!(free.finish().await.engine.most_busy.load(Ordering::SeqCst), 2);
-
-    let full = Deaf::with_threads(1).await;
-    tokio::time::sleep((took * 10).max(Duration::from_millis(50))).await;
-    assert_eq!(full.bed.engine.calls(), 1, "the only thread is still taken");
-    assert_eq!(full.finish().await.engine.most_busy.load(Ordering::SeqCst), 1);
+    let gate = Arc::new(AtomicBool::new(false));
+    let open = gate.clone();
+    let engine = Fake::new(move |call, _, _| {
+        while call == 0 && !open.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    });
+    let bed = Bed::build(engine, slow_heartbeat(), false, 1);
+    let (first, second) = (bed.submit().await, bed.submit().await);
+    let handling = bed.spawn_until(first, 1).await;
+    bed.jobs.cancel(&Owner::public(), first).await.unwrap();
+    assert_eq!(end(handling).await, Disposition::Ack, "the handler does not wait for the engine");
+    // The only thread is taken until the engine ends, so no room can be had. Nothing but the gate ends it.
+    let reserved = bed.worker.reserve(1).now_or_never();
+    assert!(reserved.is_none(), "a thread that still computes was given away");
+    gate.store(true, Ordering::SeqCst);
+    assert_eq!(end(bed.spawn(second)).await, Disposition::Ack);
+    assert_eq!((bed.engine.calls(), bed.engine.most_busy.load(Ordering::SeqCst)), (2, 1));
 }

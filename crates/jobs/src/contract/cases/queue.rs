@@ -10,7 +10,7 @@ use crate::id::JobId;
 use crate::job::{Failure, FailureClass, State};
 use crate::message::Message;
 use crate::ports::{Delivery, Include};
-use crate::service::{Claim, Jobs};
+use crate::service::{Claim, Jobs, Settled};
 
 /// A message with a delay is not delivered before its time, and an early claim of the job is refused.
 pub async fn delayed_messages_wait<H: Harness>(h: &mut H) {
@@ -206,4 +206,23 @@ async fn settle_by_receipt<H: Harness>(h: &H, jobs: &Jobs) {
     let again = after(h, VISIBILITY).await.pop().expect("an unsettled message comes again");
     receiver(h).ack(again.receipt).await.unwrap();
     assert!(after(h, VISIBILITY).await.is_empty());
+}
+
+/// A record that a delivery brought may be old: a lease that looks expired in it and was extended since is not
+/// taken from its worker.
+pub async fn an_old_record_takes_no_lease<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let id = submit(&jobs).await.id();
+    let mut running = claim(&jobs, id).await;
+    let old = jobs.find_with(&owner(), id, Include::REQUEST).await.unwrap();
+    for _ in 0..3 {
+        h.advance(policy().heartbeat * 2).await;
+        let Settled::Done(extended) = jobs.heartbeat(&running).await.unwrap() else { panic!("it runs") };
+        running.job = extended;
+    }
+    // Now the old record's lease has run out.
+    assert!(matches!(jobs.claim_known(old).await.unwrap(), Claim::Wait(_)));
+    let job = jobs.find(&owner(), id).await.unwrap();
+    assert_eq!((job.state(), job.status.lost_workers), (State::Running, 0));
+    assert!(matches!(jobs.finish(&running, bytes("r")).await.unwrap(), Settled::Done(_)));
 }

@@ -54,7 +54,7 @@ const FORMATS: &[Format] = &[
     },
     Format {
         name: "a profile of HMMER or HHsuite",
-        is: |l| starts(l, &["HMMER", "HHsearch"]),
+        is: |l| starts(l, &["HMMER2", "HMMER3", "HHsearch ", "HHsearch\t"]),
         remedy: AS_FASTA,
     },
     Format {
@@ -64,7 +64,7 @@ const FORMATS: &[Format] = &[
     },
     Format {
         name: "Clustal",
-        is: |l| starts(l, &["CLUSTAL", "MUSCLE (", "PROBCONS", "T-COFFEE", "KALIGN", "MAFFT"]),
+        is: |l| starts(l, &["CLUSTAL", "MUSCLE (", "PROBCONS", "T-COFFEE"]) || is_aligner_headline(l[0].text),
         remedy: ALIGNMENT,
     },
     Format { name: "MSF", is: is_msf, remedy: ALIGNMENT },
@@ -115,6 +115,13 @@ fn starts(lines: &[Line<'_>], marks: &[&str]) -> bool {
 /// Whether `text` starts with `mark` in any case.
 fn starts_with(text: &str, mark: &str) -> bool {
     text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark))
+}
+
+/// Whether an aligner whose name is made of residue letters stands there with its version: `KALIGN (2.04)`.
+fn is_aligner_headline(text: &str) -> bool {
+    let after =
+        ["KALIGN", "MAFFT"].iter().find(|name| starts_with(text, name)).map(|name| &text[name.len()..]);
+    after.is_some_and(|after| after.contains(|c: char| c == '(' || c.is_ascii_digit()))
 }
 
 fn ends_as_list(lines: &[Line<'_>]) -> bool {

@@ -194,7 +194,9 @@ impl Layout {
 fn is_lost_header(rows: &[Row<'_>], at: usize, layout: &Layout) -> bool {
     let row = &rows[at];
     let is_last = at + 1 == rows.len();
-    if row.is_of_words() && (!is_last || row.blocks.len() > 1 || rows.len() == 1) {
+    // One word in upper case may be residues: PEPTIDE.
+    let may_be_residues = rows.len() == 1 && row.blocks.len() == 1 && row.is_upper() && row.rare == 0;
+    if row.is_of_words() && (!is_last || row.blocks.len() > 1 || rows.len() == 1) && !may_be_residues {
         return true;
     }
     if !layout.in_blocks && row.begins_with_name() {

@@ -26,7 +26,7 @@ pub(crate) fn pir_name(header: &str) -> Option<&str> {
 pub(super) fn pir(text: &str) -> Found {
     let title = lines::all(text).next().unwrap_or_default();
     let is_residues = title.trim().len() >= 10
-        && title.trim().trim_end_matches('*').bytes().all(|b| b.is_ascii_uppercase())
+        && title.trim().trim_end_matches('*').bytes().all(|b| b.is_ascii_uppercase() && b != b'O')
         || title.trim_end().ends_with('*');
     if is_residues {
         let detail = "the second line of a PIR record is its title, but this looks like residues";
@@ -52,7 +52,7 @@ pub(super) fn seqres(text: &str, found: &[Line<'_>]) -> Option<Found> {
 }
 
 fn read_seqres(text: &str, found: &[Line<'_>]) -> Result<Found, InputError> {
-    let mut rows: Vec<String> = lines::all(text).map(|line| " ".repeat(line.chars().count())).collect();
+    let mut rows: Vec<Vec<u8>> = lines::all(text).map(|line| vec![b' '; line.chars().count()]).collect();
     let mut first: Option<Seqres<'_>> = None;
     let mut count = 0;
     for line in found {
@@ -63,10 +63,16 @@ fn read_seqres(text: &str, found: &[Line<'_>]) -> Result<Found, InputError> {
             let hint = "send the lines of one chain alone";
             return Err(InputError::new(ErrorCode::SeveralChains, detail, hint).at(line.number, 1));
         }
+        // The codes come in the order of the line, so each place is counted on from the one before.
+        let (mut byte, mut column) = (0, 0);
         for code in &row.codes {
             let letter = amino::letter(code).ok_or_else(|| not_an_amino_acid(line, code))?;
-            let at = line.column(code) - 1;
-            rows[line.number - 1].replace_range(at..=at, letter.encode_utf8(&mut [0; 4]));
+            let at = code.as_ptr() as usize - line.whole.as_ptr() as usize;
+            column += line.whole[byte..at].chars().count();
+            byte = at;
+            if let (Ok(letter), Some(place)) = (u8::try_from(letter), rows[line.number - 1].get_mut(column)) {
+                *place = letter;
+            }
             count += 1;
         }
         first.get_or_insert(row);
@@ -77,7 +83,8 @@ fn read_seqres(text: &str, found: &[Line<'_>]) -> Result<Found, InputError> {
     if first.1 != count {
         message += &format!(": {count} residues are here, though the lines announce {}", first.1);
     }
-    Ok(Found::Read { residues: rows.join("\n"), warning: warning(message) })
+    let residues = String::from_utf8_lossy(&rows.join(&b'\n')).into_owned(); // letters and blanks alone
+    Ok(Found::Read { residues, warning: warning(message) })
 }
 
 /// One line: `SEQRES   1 A   21  GLY ILE VAL`.
