@@ -1,10 +1,10 @@
-//! From the program's 8 lines to a prediction.
+//! Reads the program's 8 lines and makes a prediction from them.
 
 use pssp_predict::format::classic::{self, Classic};
 use pssp_predict::{Method, PROPERTIES, Prediction, Property, Sequence, Track};
 
-/// Reads the answer about `sequence`. The header is the program's own; the sequence must come back as
-/// it was given, or the labels may be another chain's.
+/// Reads the answer about `sequence`. The header may be anything. The sequence in the answer must be
+/// `sequence`; otherwise the labels may belong to another chain.
 pub(crate) fn prediction(text: &[u8], sequence: &Sequence, method: &Method) -> Result<Prediction, String> {
     let text = std::str::from_utf8(text).map_err(|_| "the program's answer is not text".to_owned())?;
     let answer = classic::parse(text).map_err(|e| format!("the program's answer is not in 8 lines: {e}"))?;

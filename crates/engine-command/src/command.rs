@@ -1,4 +1,4 @@
-//! The operator's command line: words, placeholders, the program's file and its digest.
+//! The operator's command line: its words and placeholders, the program's file and the file's digest.
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -8,20 +8,21 @@ use std::{fs, io};
 
 use sha2::{Digest, Sha256};
 
-/// Replaced by the path of the FASTA file.
+/// This placeholder becomes the path of the FASTA file.
 const INPUT: &str = "{input}";
-/// Replaced by the path of the file that the program is to write; without it, its output is read.
+/// This placeholder becomes the path of the file that the program writes. Without it, the result is read
+/// from the program's standard output.
 const OUTPUT: &str = "{output}";
 
-/// Where programs without a folder are looked for, and the `PATH` that they get.
-pub(crate) const SEARCH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// Folders in which a program named without a folder is searched; also the `PATH` of the program.
+pub(crate) const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Why a command cannot be used; the start is refused with it.
+/// Why a command cannot be used. The service does not start with such a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadCommand(pub(crate) String);
 
-/// A command line whose program was there when it was read.
+/// A command line. Its program existed when the line was parsed.
 #[derive(Debug, Clone)]
 pub struct Command {
     program: PathBuf,
@@ -30,15 +31,16 @@ pub struct Command {
     files: Vec<(PathBuf, Stamp)>,
 }
 
-/// What changes when a file is replaced or edited.
+/// Device, inode, length and modification time (seconds, nanoseconds): at least one of them changes when a
+/// file is replaced or edited.
 type Stamp = (u64, u64, u64, i64, i64);
 
 impl Command {
-    /// Reads a command line: a JSON list of strings, or words with the quotes of a POSIX shell, of which
-    /// nothing else is interpreted (no variables, no globs, no pipes). One word must hold `{input}`.
+    /// Reads a command line: a JSON list of strings, or words with the quotes of a POSIX shell. Nothing else
+    /// of the shell is interpreted (no variables, no globs, no pipes). One word must contain `{input}`.
     ///
     /// # Errors
-    /// If it is not such a line, or the program is not a file that may be run.
+    /// If the text is not such a line, or the program is not an executable file.
     pub fn parse(text: &str) -> Result<Self, BadCommand> {
         let mut words = words(text)?.into_iter();
         let program = resolve(&words.next().ok_or_else(|| bad("no program is named"))?)?;
@@ -53,29 +55,28 @@ impl Command {
         Ok(Self { program, arguments, sha256, files })
     }
 
-    /// SHA-256 of the program's file in lower-case hex. Where arguments name files (the script of an
-    /// interpreter, a model), it is that of all their digests in order, as hex lines.
+    /// SHA-256 of the program's file in lower-case hex. If arguments name files (the script of an
+    /// interpreter, a model), it is the SHA-256 of the digests of all these files in order, as hex lines.
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    /// The program's file.
     pub(crate) fn program(&self) -> &Path {
         &self.program
     }
 
-    /// Whether the program writes a file, instead of to its standard output.
+    /// Whether the program writes its result to a file instead of standard output.
     pub(crate) fn writes_a_file(&self) -> bool {
         self.arguments.iter().any(|word| word.contains(OUTPUT))
     }
 
-    /// The arguments with both places filled in.
+    /// The arguments with both placeholders replaced.
     pub(crate) fn arguments(&self, input: &str, output: &str) -> Vec<OsString> {
         self.arguments.iter().map(|word| word.replace(INPUT, input).replace(OUTPUT, output).into()).collect()
     }
 
-    /// Names a file that is no longer what it was at the start: results would have the wrong digest.
+    /// An error message if one of the files has changed since the start: results would have the wrong digest.
     pub(crate) fn changed(&self) -> Option<String> {
         let is_other = |(path, before): &&(PathBuf, Stamp)| stamp(path).ok().as_ref() != Some(before);
         self.files.iter().find(is_other).map(|(path, _)| {
@@ -103,23 +104,23 @@ fn resolve(word: &str) -> Result<PathBuf, BadCommand> {
         path if path.contains('/') => {
             return Err(bad(format!("{path} is a relative path, but each job has a folder of its own")));
         }
-        name => SEARCH.split(':').map(|folder| Path::new(folder).join(name)).collect(),
+        name => SEARCH_PATH.split(':').map(|folder| Path::new(folder).join(name)).collect(),
     };
     let runs =
         |path: &PathBuf| fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
     candidates.into_iter().find(runs).ok_or_else(|| {
-        let place = if word.starts_with('/') { String::new() } else { format!(" in {SEARCH}") };
+        let place = if word.starts_with('/') { String::new() } else { format!(" in {SEARCH_PATH}") };
         bad(format!("{word} is not a program that may be run{place}"))
     })
 }
 
-/// What is wrong with the interpreter that the first line of a script names, if anything is: a
-/// system says no more than "no such file" of it.
+/// What is wrong with the interpreter that the first line of a script names, if anything is. The
+/// operating system only reports "no such file" in this case.
 pub(crate) fn interpreter_fault(script: &Path) -> Option<String> {
-    /// Linux reads no more of the first line.
-    const FIRST_LINE: u64 = 256;
+    /// Bytes of the first line that Linux reads.
+    const MAX_FIRST_LINE: u64 = 256;
     let mut start = Vec::new();
-    fs::File::open(script).and_then(|file| file.take(FIRST_LINE).read_to_end(&mut start)).ok()?;
+    fs::File::open(script).and_then(|file| file.take(MAX_FIRST_LINE).read_to_end(&mut start)).ok()?;
     let line = start.strip_prefix(b"#!")?.split(|&b| b == b'\n').next()?;
     let line = String::from_utf8_lossy(line);
     let interpreter = line.split_whitespace().next().unwrap_or_default();
@@ -133,7 +134,7 @@ pub(crate) fn interpreter_fault(script: &Path) -> Option<String> {
     (!is_there).then(|| format!("its first line names the interpreter {interpreter}, which is not there"))
 }
 
-/// The digest of the program and of what files the arguments name, and how to see that they change.
+/// The digest of the program and of the files that the arguments name, and the stamp of each file.
 fn fingerprint(program: &Path, arguments: &[String]) -> Result<(String, Vec<(PathBuf, Stamp)>), BadCommand> {
     let named = arguments.iter().filter(|word| word.starts_with('/')).map(PathBuf::from);
     let paths = std::iter::once(program.to_owned()).chain(named.filter(|path| path.is_file()));

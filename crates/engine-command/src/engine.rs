@@ -1,4 +1,4 @@
-//! The engine: one run of the program a job, and what its end means.
+//! The engine: it runs the program once for each job and interprets how the run ended.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::run::{self, End, Job, Outcome};
 use crate::scratch::{self, Scratch};
 use crate::{answer, tail};
 
-/// Exit codes of sysexits.h that show whose fault it was.
+/// Exit codes of sysexits.h that show whether the input or the machine caused the failure.
 const EX_DATAERR: i32 = 65;
 const EX_OSERR: i32 = 71;
 const EX_TEMPFAIL: i32 = 75;
@@ -24,30 +24,30 @@ const SIGXFSZ: i32 = 25;
 /// How the program is run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What is run.
+    /// The command line to run.
     pub command: Command,
     /// Version of the method, for results.
     pub version: String,
     /// How long a run may take.
     pub timeout: Duration,
-    /// Most address space of each process of the program, bytes.
+    /// The most address space of each process of the program, in bytes.
     pub memory: u64,
-    /// Most bytes of the result, and of all that is written to both output streams.
+    /// The most bytes of the result file, and of standard output and standard error together.
     pub output: u64,
-    /// Most bytes of each file that the program writes.
+    /// The most bytes of each file that the program writes.
     pub file_size: u64,
-    /// Where scratch folders are made.
+    /// The folder in which scratch folders are made.
     pub scratch: PathBuf,
-    /// A program that begins with [`launch::intercept`](crate::launch::intercept).
+    /// A program that calls [`launch::intercept`](crate::launch::intercept) first.
     pub launcher: PathBuf,
 }
 
 impl Options {
-    /// Ten minutes, 4 GiB of address space, 4 MiB of output, files of 256 MiB, in the system's folder
-    /// for temporary files, launched by the running program.
+    /// The defaults: ten minutes, 4 GiB of address space, 4 MiB of output, files of up to 256 MiB. Scratch
+    /// folders are in the system's folder for temporary files, and the launcher is the running program.
     ///
     /// # Errors
-    /// If the running program's own file cannot be found.
+    /// If the file of the running program cannot be found.
     pub fn new(command: Command) -> io::Result<Self> {
         Ok(Self {
             command,
@@ -64,9 +64,9 @@ impl Options {
 
 /// The engine. It holds no process and no file between jobs.
 ///
-/// Beyond the contract of [`Engine`]: it is as deterministic as the operator's program is, and takes
-/// the memory that the program takes. A program gives labels only: every probability is 0 or 1, and
-/// the relative accessibility is the middle of the label's class; the citation says so in each result.
+/// It differs from the contract of [`Engine`]: it is only as deterministic as the operator's program, and it
+/// needs the memory that the program needs. A program returns labels only. So every probability is 0 or 1,
+/// and the relative accessibility is the middle of the label's class. The citation in each result says so.
 #[derive(Debug, Clone)]
 pub struct CommandEngine {
     options: Options,
@@ -74,14 +74,14 @@ pub struct CommandEngine {
 }
 
 impl CommandEngine {
-    /// Checks that a scratch folder can be made and the launcher is there; runs nothing. Removes what
-    /// workers that died have left in the folder for them.
+    /// Checks that a scratch folder can be made and that the launcher exists; runs nothing. Removes the
+    /// scratch folders of workers that have died.
     ///
-    /// From then on other processes of this user cannot read this process's environment, memory and
-    /// open files in `/proc`; it dumps no core.
+    /// Afterwards other processes of this user cannot read the environment, memory and open files of this
+    /// process in `/proc`, and this process writes no core dump.
     ///
     /// # Errors
-    /// Otherwise, with what to mend.
+    /// If one of these steps fails. The message says what to correct.
     pub fn new(options: Options) -> Result<Self, BadCommand> {
         let place = options.scratch.display();
         Scratch::new(&options.scratch)
@@ -125,13 +125,13 @@ impl CommandEngine {
             file_size: options.file_size,
         };
         let outcome = run::run(&job, cancel).map_err(|e| system("cannot run the program", &e))?;
-        self.judge(&outcome)?;
+        self.check_end(&outcome)?;
         let prediction = if options.command.writes_a_file() {
             read_result(&output, options.output).and_then(|text| self.prediction(&text, sequence))
         } else {
             self.prediction(&outcome.stdout, sequence)
         };
-        // A program may end with 0 and have written on its standard error what went wrong.
+        // A program may exit with code 0 although it wrote an error to standard error.
         prediction.map_err(|error| match error {
             EngineError::Method(what) => EngineError::Method(what + &tail::shown(&outcome.stderr)),
             error => error,
@@ -142,8 +142,8 @@ impl CommandEngine {
         answer::prediction(text, sequence, &self.method).map_err(EngineError::Method)
     }
 
-    /// Whether the program ended well.
-    fn judge(&self, outcome: &Outcome) -> Result<(), EngineError> {
+    /// Maps the end of the program to success or to the class of the error.
+    fn check_end(&self, outcome: &Outcome) -> Result<(), EngineError> {
         let options = &self.options;
         let stderr = tail::shown(&outcome.stderr);
         let method = |what: String| Err(EngineError::Method(what + &stderr));
@@ -162,7 +162,7 @@ impl CommandEngine {
                 Err(EngineError::System(format!("the program ended with code {code}{stderr}")))
             }
             End::Program(Ended::Code(code)) => method(format!("the program ended with code {code}")),
-            // Nobody here sent it: most likely the machine ran out of memory.
+            // This engine did not send the signal: most likely the machine ran out of memory.
             End::Program(Ended::Signal(SIGKILL)) => {
                 Err(EngineError::System(format!("the program was killed from outside{stderr}")))
             }
@@ -179,7 +179,7 @@ impl Engine for CommandEngine {
         &self.method
     }
 
-    /// A program may read what its operator has changed since, or draw random numbers.
+    /// A program may use random numbers, or read files that have changed since the last run.
     fn is_repeatable(&self) -> bool {
         false
     }
@@ -196,8 +196,8 @@ fn system(what: &str, error: &io::Error) -> EngineError {
     EngineError::System(format!("{what}: {error}"))
 }
 
-/// The file that the program wrote, which must be a file (a pipe would never end, a link could lead
-/// anywhere) of at most `limit` bytes.
+/// Reads the file that the program wrote. It must be a plain file of at most `limit` bytes: a pipe would
+/// never end, and a link could lead to any file.
 fn read_result(path: &Path, limit: u64) -> Result<Vec<u8>, EngineError> {
     let method = |what: String| Err(EngineError::Method(what));
     match fs::symlink_metadata(path) {

@@ -1,10 +1,11 @@
 //! The two roles in which this program is started again for a job: supervisor and starter.
 //!
-//! The supervisor is the reaper of everything below it, so that also a process that was sent to the
-//! background and into a session of its own ends up as its child. It ends them all when the program
-//! has ended, when its standard input is closed, or when the engine's process dies, which closes it
-//! too; it removes the job's folder then. The starter sets the limits on itself, asks to be killed
-//! when the supervisor dies, and becomes the program.
+//! The supervisor is the subreaper of all its descendants: a process whose parent has ended becomes its
+//! child, even if the process went to the background in another session. The supervisor kills all its
+//! descendants when the program has ended or when its standard input is closed. The death of the engine's
+//! process also closes the standard input. In that case the supervisor removes the job's folder too.
+//! The starter sets the limits on itself, asks the kernel to kill it when the supervisor dies, and
+//! becomes the program (`exec`).
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -27,11 +28,11 @@ pub(crate) const SUPERVISE: &str = "__supervise-command";
 /// First argument of the starter.
 const START: &str = "__start-command";
 
-/// Pause between two rounds of killing: a process may fork while it is looked for.
-const ROUND: Duration = Duration::from_millis(5);
+/// Pause between two rounds of killing. Several rounds are needed, because a process may fork meanwhile.
+const KILL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Plays a role, if the first of `arguments` (without the program's name) names one, and returns the
-/// exit code. A program that uses [`CommandEngine`](crate::CommandEngine) calls this before all else.
+/// If the first of `arguments` (without the program's name) names a role, runs this role and returns its
+/// exit code. A program that uses [`CommandEngine`](crate::CommandEngine) calls this function first.
 #[must_use]
 pub fn intercept(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let mut arguments = arguments.into_iter();
@@ -46,7 +47,7 @@ pub fn intercept(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCo
     }
 }
 
-/// How a program ended, as it stands in the status file.
+/// How a program ended, as written in the status file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ended {
     Code(i32),
@@ -67,14 +68,14 @@ impl Ended {
 
 // --- the supervisor --------------------------------------------------------------------------
 
-/// `rest`: status file, memory, file size, program and its arguments.
+/// `rest`: status file, limit on memory, limit on file size, program and its arguments.
 fn supervise(rest: Vec<OsString>) -> ExitCode {
     let Some(status_file) = rest.first().cloned() else {
         return ExitCode::FAILURE;
     };
     let status_file = Path::new(&status_file);
     match run_below(rest) {
-        // The starter could not become the program, and has written why.
+        // The starter could not become the program and has written the reason.
         Ok(_) if status_file.exists() => ExitCode::SUCCESS,
         Ok(status) => write_status(status_file, &describe(status)),
         Err(e) => write_status(status_file, &format!("failed {e}")),
@@ -93,11 +94,11 @@ fn run_below(rest: Vec<OsString>) -> io::Result<ExitStatus> {
     unix::set_child_subreaper(Some(unix::getpid()))?;
     let status_file = rest.first().cloned().unwrap_or_default();
     thread::Builder::new().spawn(move || end_when_stdin_closes(Path::new(&status_file)))?;
-    let mut starter = Command::new(myself()?);
+    let mut starter = Command::new(own_executable()?);
     let supervisor = std::process::id().to_string();
     let child =
         starter.arg(START).arg(supervisor).args(rest).stdin(Stdio::null()).process_group(0).spawn()?;
-    // Waits for any child: adopted ones must be reaped as well.
+    // Waits for any child, because adopted children must be reaped too.
     let status = loop {
         match unix::wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid.as_raw_nonzero().get().cast_unsigned() == child.id() => {
@@ -107,37 +108,37 @@ fn run_below(rest: Vec<OsString>) -> io::Result<ExitStatus> {
             Err(e) => return Err(e.into()),
         }
     };
-    end_the_rest();
+    end_all_children();
     Ok(status)
 }
 
-/// This program's file, also if it was replaced meanwhile.
-fn myself() -> io::Result<std::path::PathBuf> {
+/// The file of this program. On Linux this works even if the file was replaced after the start.
+fn own_executable() -> io::Result<std::path::PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
-/// Waits for the end of the standard input, then kills all, removes the job's folder, and goes on
-/// killing until this process ends.
+/// Waits for the end of standard input. Then kills all descendants and removes the job's folder, again and
+/// again until this process ends.
 fn end_when_stdin_closes(status_file: &Path) {
     let mut sink = [0; 64];
     while matches!(io::stdin().read(&mut sink), Ok(count) if count > 0) {}
     loop {
         kill_all_below(unix::getpid());
-        // The engine removes it too, if it still runs.
+        // The engine, if it still runs, also removes the folder.
         if let Some(folder) = scratch::folder_of(status_file) {
             let _ = fs::remove_dir_all(folder);
         }
-        thread::sleep(ROUND);
+        thread::sleep(KILL_INTERVAL);
     }
 }
 
-/// Kills and reaps until there is no child left.
-fn end_the_rest() {
+/// Kills and reaps children until none is left.
+fn end_all_children() {
     loop {
         kill_all_below(unix::getpid());
         match unix::wait(WaitOptions::NOHANG) {
             Err(Errno::CHILD) => return,
-            Ok(None) => thread::sleep(ROUND),
+            Ok(None) => thread::sleep(KILL_INTERVAL),
             _ => {}
         }
     }
@@ -145,7 +146,7 @@ fn end_the_rest() {
 
 // --- the starter -----------------------------------------------------------------------------
 
-/// `rest`: the supervisor's process id, then as for the supervisor. Returns only if it fails.
+/// `rest`: the supervisor's process id, then the arguments of the supervisor. Returns only on failure.
 fn start(rest: &[OsString]) -> ExitCode {
     let [supervisor, status_file, memory, file_size, program, arguments @ ..] = rest else {
         return ExitCode::FAILURE;
@@ -158,12 +159,13 @@ fn start(rest: &[OsString]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A missing interpreter gives "no such file" for a program that is there.
+/// The message for a program that cannot start. If its interpreter is missing, the system would report "no
+/// such file" although the program exists.
 fn cannot_start(program: &Path, error: &io::Error) -> String {
     command::interpreter_fault(program).unwrap_or_else(|| error.to_string())
 }
 
-/// Asks for the end of this process, and of the program that it becomes, with the supervisor.
+/// Asks the kernel to kill this process, and so the program that it becomes, when the supervisor dies.
 fn end_with(supervisor: &OsString) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     unix::set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -179,7 +181,7 @@ fn limit(memory: &OsString, file_size: &OsString) -> io::Result<()> {
     let (Some(memory), Some(file_size)) = (number(memory), number(file_size)) else {
         return Err(io::Error::other("limits are not numbers"));
     };
-    // Lower limits that this process was given itself stay.
+    // A lower limit that this process already has stays.
     for (resource, wanted) in [(Resource::CORE, 0), (Resource::FSIZE, file_size), (Resource::AS, memory)] {
         let (_, hard) = resource.get()?;
         resource.set(wanted.min(hard), wanted.min(hard))?;
@@ -187,7 +189,7 @@ fn limit(memory: &OsString, file_size: &OsString) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the status whole or not at all.
+/// Writes the status, unless the file exists already.
 fn write_status(path: &Path, text: &str) -> ExitCode {
     let written = fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,17 +1,17 @@
-//! The `command` engine: a program of the operator's choice makes the prediction, one run a job.
+//! The `command` engine: a program that the operator chooses makes the prediction, one run for each job.
 //!
-//! The program gets a FASTA file in a fresh scratch folder and answers with the classic 8 lines.
-//! It runs without a shell, with an empty environment, and within limits of time, memory and output.
-//! Whatever it leaves running is killed. `docs/command-engine.md` is the guide for operators.
+//! The program gets a FASTA file in a new scratch folder and returns the 8 lines of the classic format.
+//! It runs without a shell, with an almost empty environment, and within limits on time, memory and output.
+//! Processes that it leaves running are killed. `docs/command-engine.md` is the guide for operators.
 //!
-//! - [`Command`]: the command line, taken apart and checked
+//! - [`Command`]: the command line, parsed and checked
 //! - [`Options`] and [`CommandEngine`]: the engine
-//! - [`launch`]: what the program that embeds this engine must call first
+//! - [`launch`]: the function that a program with this engine must call first
 //!
-//! Limits must be set between `fork` and `exec`, which is unsafe to do from a library. So the engine
-//! starts *this* program again in a role of its own ([`launch`]): as a supervisor, which adopts every
-//! process of the job and ends them all, and below it as a starter, which limits itself and then
-//! becomes the operator's program.
+//! Limits must be set between `fork` and `exec`, and code that runs there needs `unsafe`. So the engine starts
+//! *this* program again in one of two roles ([`launch`]): a supervisor, which adopts every process of the job
+//! and ends them all, and as its child a starter, which sets limits on itself and then becomes the operator's
+//! program.
 
 mod answer;
 mod command;

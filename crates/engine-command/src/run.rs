@@ -1,4 +1,4 @@
-//! One run of the program: start, watch time, output and cancellation, collect what it wrote.
+//! One run of the program: starts it, watches time, output and cancellation, and collects its output.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -14,30 +14,30 @@ use std::{fs, thread};
 use pssp_common::Backoff;
 use pssp_predict::Cancel;
 
-use crate::command::SEARCH;
+use crate::command::SEARCH_PATH;
 use crate::launch::{Ended, SUPERVISE};
 use crate::processes;
 
-/// Time for the supervisor to end everything below it.
-const END_GRACE: Duration = Duration::from_secs(10);
-/// Shortest and longest pause between two looks at the clock and at `cancel`.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
-/// How much of the end of the standard error is kept, bytes.
-const STDERR_KEPT: usize = 4000;
+/// Time in which the supervisor must end all its descendants.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// Shortest and longest interval between two checks of the time and of `cancel`.
+const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
+/// Bytes that are kept of the end of standard error.
+const MAX_STDERR: usize = 4000;
 
-/// What is run, and within which limits.
+/// What to run, and its limits.
 pub(crate) struct Job<'a> {
-    /// The program that plays the supervisor.
+    /// The program that runs as supervisor and starter.
     pub(crate) launcher: &'a Path,
     pub(crate) program: &'a Path,
     pub(crate) arguments: Vec<OsString>,
     /// The program's working folder and home.
     pub(crate) folder: &'a Path,
-    /// A path where no file is yet, outside of `folder`.
+    /// A path outside `folder`; no file exists there yet.
     pub(crate) status_file: &'a Path,
     pub(crate) timeout: Duration,
     pub(crate) memory: u64,
-    /// Most bytes on both streams together.
+    /// The most bytes of standard output and standard error together.
     pub(crate) output: u64,
     pub(crate) file_size: u64,
 }
@@ -47,42 +47,43 @@ pub(crate) struct Job<'a> {
 pub(crate) enum End {
     Program(Ended),
     TimedOut,
+    /// More output than allowed.
     Flooded,
     Cancelled,
 }
 
-/// What is known after a run. Nothing of it is running any more.
+/// The outcome of a run. All its processes have ended.
 pub(crate) struct Outcome {
     pub(crate) end: End,
     pub(crate) stdout: Vec<u8>,
-    /// The end of the standard error.
+    /// The last bytes of standard error.
     pub(crate) stderr: Vec<u8>,
 }
 
 /// Runs `job` to its end.
 ///
 /// # Errors
-/// If the machine fails: no process, no pipe, a supervisor that vanishes or does not end.
+/// If the machine fails: no process or pipe can be made, or the supervisor disappears or does not end.
 pub(crate) fn run(job: &Job<'_>, cancel: &Cancel) -> io::Result<Outcome> {
     let mut child = spawn(job)?;
     let written = Arc::new(AtomicU64::new(0));
     let output = usize::try_from(job.output).unwrap_or(usize::MAX);
     let stdout = collect(child.stdout.take(), output, Keep::First, &written)?;
-    let stderr = collect(child.stderr.take(), STDERR_KEPT, Keep::Last, &written)?;
+    let stderr = collect(child.stderr.take(), MAX_STDERR, Keep::Last, &written)?;
     let stopped = watch(job, &mut child, &written, cancel)?;
-    drop(child.stdin.take()); // the supervisor ends everything then
-    if wait(&mut child, END_GRACE)?.is_none() {
+    drop(child.stdin.take()); // then the supervisor ends everything
+    if wait(&mut child, END_TIMEOUT)?.is_none() {
         let _ = child.kill();
         let _ = child.wait();
         processes::end_all_of(job.folder);
         return Err(io::Error::other("processes of the program could not be ended"));
     }
-    // A program may have killed its supervisor, which leaves no status then.
+    // The program may have killed its supervisor. Then there is no status.
     if stopped.is_none() && !job.status_file.exists() {
         processes::end_all_of(job.folder);
     }
     let take = |stream: Receiver<Vec<u8>>| {
-        stream.recv_timeout(END_GRACE).map_err(|_| io::Error::other("the program's output does not end"))
+        stream.recv_timeout(END_TIMEOUT).map_err(|_| io::Error::other("the program's output does not end"))
     };
     let (stdout, stderr) = (take(stdout)?, take(stderr)?);
     let end = match stopped {
@@ -102,13 +103,13 @@ fn spawn(job: &Job<'_>) -> io::Result<Child> {
         .args(&job.arguments)
         .current_dir(job.folder)
         .env_clear()
-        .env("PATH", SEARCH)
+        .env("PATH", SEARCH_PATH)
         .env("HOME", job.folder)
         .env("LANG", "C")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0) // a Ctrl-C in the terminal is for us, and reaches it as a cancel
+        .process_group(0) // a Ctrl-C in the terminal reaches only this process, which then cancels the run
         .spawn()
 }
 
@@ -118,10 +119,10 @@ fn status(path: &Path) -> io::Result<Ended> {
     Ended::parse(&text).ok_or_else(|| io::Error::other("the status of the program is unreadable"))
 }
 
-/// Waits until the program has ended by itself (nothing) or must be stopped (why).
+/// Waits until the program has ended by itself (`None`) or must be stopped (`Some`, with the reason).
 fn watch(job: &Job<'_>, child: &mut Child, written: &AtomicU64, cancel: &Cancel) -> io::Result<Option<End>> {
     let deadline = Instant::now() + job.timeout;
-    let mut pauses = Backoff::new(PAUSE.0, PAUSE.1);
+    let mut pauses = Backoff::new(POLL_INTERVAL.0, POLL_INTERVAL.1);
     loop {
         if cancel.is_cancelled() {
             return Ok(Some(End::Cancelled));
@@ -140,7 +141,7 @@ fn watch(job: &Job<'_>, child: &mut Child, written: &AtomicU64, cancel: &Cancel)
     }
 }
 
-/// Waits at most `limit` for the supervisor's end.
+/// Waits until the supervisor ends, at most for `limit`.
 fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<()>> {
     let start = Instant::now();
     loop {
@@ -150,7 +151,7 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<()>> {
         if start.elapsed() >= limit {
             return Ok(None);
         }
-        thread::sleep(PAUSE.0);
+        thread::sleep(POLL_INTERVAL.0);
     }
 }
 
@@ -160,8 +161,8 @@ enum Keep {
     Last,
 }
 
-/// Reads a stream to its end in a thread, counts its bytes in `written`, and sends what was kept: at
-/// most `limit` bytes. The rest is read and dropped, so that memory stays bounded.
+/// Reads a stream to its end in a thread, counts its bytes in `written`, and sends at most `limit` bytes of
+/// it. The other bytes are read and dropped, so that memory is bounded.
 fn collect(
     stream: Option<impl Read + Send + 'static>,
     limit: usize,
@@ -181,7 +182,7 @@ fn collect(
                 Keep::Last => drop(kept.drain(..kept.len().saturating_sub(limit))),
             }
         }
-        let _ = sender.send(kept); // nobody waits any more: fine
+        let _ = sender.send(kept); // an error means that the receiver has timed out
     })?;
     Ok(receiver)
 }

@@ -1,4 +1,4 @@
-//! Scratch folders: one a job, closed to other users, and removed at the next start if a worker died.
+//! Scratch folders: one for each job, closed to other users. The next start removes those of dead workers.
 
 use std::fs;
 use std::io;
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use crate::processes;
 
-/// How the names of scratch folders begin.
+/// The names of scratch folders begin with this.
 const PREFIX: &str = "pssp-job-";
-/// In each folder; locked as long as the worker of the job lives.
+/// A file in each folder, locked while the worker of the job lives.
 const LOCK: &str = "worker.lock";
-/// The program's working folder and home inside it.
+/// The program's working folder and home inside the scratch folder.
 const WORK: &str = "work";
 
-/// A job's folder, removed when this value goes.
+/// A job's folder, removed when this value is dropped.
 pub(crate) struct Scratch {
     folder: tempfile::TempDir,
-    /// The lock on it ends with this process, however it ends.
+    /// The operating system releases the lock when this process ends, even after a crash.
     _lock: fs::File,
 }
 
@@ -26,7 +26,8 @@ impl Scratch {
     pub(crate) fn new(parent: &Path) -> io::Result<Self> {
         let only_owner = fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix(PREFIX).permissions(only_owner).tempdir_in(parent)?;
-        // The file gets its name once it is locked: without it a folder is never left behind.
+        // The file gets its name after it is locked. A folder without a file of this name may still be in the
+        // making, so it does not count as left behind.
         let unlocked = folder.path().join("unlocked");
         let lock = fs::File::create_new(&unlocked)?;
         lock.lock()?;
@@ -35,25 +36,25 @@ impl Scratch {
         Ok(Self { folder, _lock: lock })
     }
 
-    /// The program's working folder and home.
+    /// The working folder and home of the program.
     pub(crate) fn work(&self) -> PathBuf {
         self.folder.path().join(WORK)
     }
 
-    /// Where the supervisor writes how the program ended.
+    /// The file in which the supervisor writes how the program ended.
     pub(crate) fn status_file(&self) -> PathBuf {
         self.folder.path().join("status")
     }
 }
 
-/// The folder of a job, if `status_file` is where [`Scratch::status_file`] is.
+/// The folder of a job, if `status_file` is a path that [`Scratch::status_file`] returns.
 pub(crate) fn folder_of(status_file: &Path) -> Option<&Path> {
     let folder = status_file.parent()?;
     folder.file_name()?.to_str()?.starts_with(PREFIX).then_some(folder)
 }
 
-/// Ends the processes and removes the folders of jobs whose worker is gone. What cannot be removed
-/// stays for the next start.
+/// Ends the processes and removes the folders of jobs whose worker is dead. A folder that cannot be removed
+/// stays until the next start.
 pub(crate) fn remove_left_behind(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for folder in entries.flatten().map(|entry| entry.path()) {
@@ -64,7 +65,8 @@ pub(crate) fn remove_left_behind(parent: &Path) {
     }
 }
 
-/// Whether it is a job's folder whose lock nobody holds. One without a lock may be just being made.
+/// Whether `folder` is a job's folder whose lock is free. A folder without a lock file may be one that is
+/// being made now.
 fn is_left_behind(folder: &Path) -> bool {
     // A pipe or a link of that name is none of ours, and opening a pipe would wait for ever.
     folder_of(&folder.join(LOCK)).is_some()
@@ -73,11 +75,11 @@ fn is_left_behind(folder: &Path) -> bool {
         && fs::File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
-/// Keeps other processes of this user, the operator's programs too, from reading this process's
-/// environment, memory and open files in `/proc`. The environment may hold passwords.
+/// Prevents that other processes of this user, for example the operator's programs, read the environment,
+/// memory and open files of this process in `/proc`. The environment may contain passwords.
 ///
 /// # Errors
-/// If the system refuses.
+/// If the operating system refuses.
 pub(crate) fn hide_this_process() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;

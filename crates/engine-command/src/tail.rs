@@ -1,11 +1,11 @@
-//! The end of a program's standard error, for the reason of a failure.
+//! The last lines of a program's standard error, for the message of a failure.
 
-/// Lines that are shown.
-const LINES: usize = 4;
-/// Most characters of a line.
-const LINE: usize = 200;
+/// The most lines that are shown.
+const MAX_LINES: usize = 4;
+/// The most characters of a line.
+const MAX_LINE: usize = 200;
 
-/// The last lines, without the server's paths and control characters, in brackets; nothing if the
+/// The last lines in brackets, without the server's paths and without control characters. Empty if the
 /// program wrote nothing.
 pub(crate) fn shown(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
@@ -13,14 +13,14 @@ pub(crate) fn shown(stderr: &[u8]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let last = lines[lines.len().saturating_sub(LINES)..].iter().map(|line| {
+    let last = lines[lines.len().saturating_sub(MAX_LINES)..].iter().map(|line| {
         let line: String = without_paths(line).chars().filter(|c| !c.is_control()).collect();
-        line.chars().take(LINE).collect::<String>()
+        line.chars().take(MAX_LINE).collect::<String>()
     });
     format!(" (standard error ends: {})", last.collect::<Vec<_>>().join(" | "))
 }
 
-/// Each absolute path is cut to its last part: where things lie on the server is nobody's business.
+/// Replaces each absolute path by its last part, so that callers do not see the server's folders.
 fn without_paths(line: &str) -> String {
     let is_part = |c: char| c.is_alphanumeric() || "/._-+~@%".contains(c);
     let mut out = String::with_capacity(line.len());
@@ -29,7 +29,7 @@ fn without_paths(line: &str) -> String {
         let (before, from) = rest.split_at(at);
         let end = from.find(|c| !is_part(c)).unwrap_or(from.len());
         let (path, after) = from.split_at(end);
-        // `and/or` and `https://…` are no paths of the server.
+        // `and/or` and `https://…` are not paths of the server.
         let is_link = before.ends_with(':') && path.starts_with("//");
         let is_path = !is_link && !before.ends_with(is_part);
         out.push_str(before);

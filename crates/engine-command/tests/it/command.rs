@@ -1,4 +1,4 @@
-//! Command lines: which are taken, what they mean, what a refused one says.
+//! Command lines: which are accepted, what they mean, and the errors of refused ones.
 
 use pssp_engine_command::{Command, CommandEngine, Options};
 
@@ -10,7 +10,7 @@ fn check_refused(line: &str, expected: &str) {
 }
 
 #[test]
-fn unusable_lines_are_refused() {
+fn unusable_command_lines_are_refused() {
     check_refused("", "no program is named");
     check_refused("[]", "no program is named");
     check_refused("[1]", "not a JSON list of strings");
@@ -24,14 +24,14 @@ fn unusable_lines_are_refused() {
 }
 
 #[test]
-fn words_and_lists_mean_the_same() {
+fn shell_words_and_json_lists_mean_the_same() {
     let words = Command::parse(&format!("{FIXTURE} 'a b' {{input}}")).unwrap();
     let list = Command::parse(&serde_json::to_string(&[FIXTURE, "a b", "{input}"]).unwrap()).unwrap();
     assert_eq!(format!("{words:?}"), format!("{list:?}"));
 }
 
 #[test]
-fn the_digest_is_that_of_the_program_and_its_files() {
+fn the_digest_covers_the_program_and_its_files() {
     let alone = Command::parse(&format!("{FIXTURE} {{input}}")).unwrap();
     let script = tempfile::NamedTempFile::new().unwrap();
     let line = format!("{FIXTURE} {} {{input}}", script.path().display());
@@ -52,7 +52,7 @@ fn a_start_without_scratch_or_launcher_is_refused() {
     assert!(CommandEngine::new(options).unwrap_err().to_string().contains("launcher /nowhere/pssp"));
 }
 
-/// A script that may be run, with this first line.
+/// An executable script with this first line.
 fn script(first_line: &str) -> tempfile::TempPath {
     use std::os::unix::fs::PermissionsExt;
     let script = tempfile::NamedTempFile::new().unwrap().into_temp_path();
@@ -62,7 +62,7 @@ fn script(first_line: &str) -> tempfile::TempPath {
 }
 
 #[test]
-fn a_script_without_its_interpreter_is_refused_by_name() {
+fn a_script_without_its_interpreter_is_refused() {
     for (first_line, expected) in [
         ("#!/bin/sh\r\n", "the interpreter /bin/sh and ends with CR LF"),
         ("#!/usr/bin/env python3\r\n", "the interpreter /usr/bin/env and ends with CR LF"),

@@ -1,4 +1,4 @@
-//! Programs that fail, lie, or do not stop: each failure has its class and says what it was.
+//! Programs that fail, return wrong answers, or do not stop: the class and the text of each failure.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use pssp_predict::{Cancel, Engine, EngineError};
 
 use crate::support::{engine, options, predict, sequence};
 
-/// That `arguments` end in a failure of the method whose text holds `expected`.
+/// Checks that a run with `arguments` ends in a failure of the method whose text contains `expected`.
 fn check_method(arguments: &[&str], expected: &str) {
     match predict(arguments) {
         Err(EngineError::Method(text)) => assert!(text.contains(expected), "{text}"),
@@ -15,7 +15,7 @@ fn check_method(arguments: &[&str], expected: &str) {
 }
 
 #[test]
-fn lies_are_found_out() {
+fn wrong_answers_are_refused() {
     check_method(&["wrong-length", "{input}"], "15 labels of SS3 for 16 residues");
     check_method(&["wrong-letter", "{input}"], "not in 8 lines");
     check_method(&["wrong-sequence", "{input}"], "about another sequence");
@@ -46,7 +46,7 @@ fn a_crash_is_the_methods_failure() {
 }
 
 #[test]
-fn exit_codes_can_tell_whose_fault_it_was() {
+fn exit_codes_decide_the_class_of_the_failure() {
     let input = predict(&["ends", "{input}", "65"]);
     assert!(
         matches!(&input, Err(EngineError::Input(text)) if text.contains("went wrong with 65")),
@@ -65,7 +65,7 @@ fn a_kill_from_outside_is_the_systems_failure() {
 }
 
 #[test]
-fn a_flood_is_stopped() {
+fn too_much_output_is_stopped() {
     check_method(&["floods", "{input}"], "wrote more than 65536 bytes");
     check_method(&["fills-a-file", "{input}"], "a file of more than 1048576 bytes");
 }
@@ -87,7 +87,7 @@ fn time_is_limited() {
 }
 
 #[test]
-fn a_program_that_vanished_or_changed_is_the_systems_failure() {
+fn a_removed_or_changed_program_is_the_systems_failure() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script");
     std::fs::write(&script, "1").unwrap();

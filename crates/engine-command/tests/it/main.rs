@@ -1,4 +1,4 @@
-//! The command engine against a program that works and against all that go wrong.
+//! The command engine with a program that works and with programs that fail.
 
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a test that fails")]
 

@@ -1,4 +1,4 @@
-//! Processes that the program leaves behind: none outlives its job, however it hides.
+//! Processes that the program leaves behind: each ends with its job, even in another session.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use pssp_predict::{Cancel, Engine, EngineError, Prediction};
 
 use crate::support::{FIXTURE, engine, options, sequence};
 
-/// Runs `role`, which writes the id of a process in a session of its own; returns that id.
+/// Runs `role`, which starts a process in its own session and writes the process's id; returns that id.
 fn with_daemon(role: &str, timeout: Duration) -> (Result<Prediction, EngineError>, u32) {
     let folder = tempfile::tempdir().unwrap();
     let pid_file = folder.path().join("pid");
@@ -23,7 +23,7 @@ fn with_daemon(role: &str, timeout: Duration) -> (Result<Prediction, EngineError
     (outcome, text.parse().unwrap())
 }
 
-/// Whether a process is there and has not ended; nobody may have reaped it yet.
+/// Whether a process exists and has not ended. A process that has ended may wait to be reaped.
 fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
     stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with(['Z', 'X'])))
@@ -43,7 +43,7 @@ fn a_daemon_ends_with_a_job_that_took_too_long() {
     assert!(!is_running(pid));
 }
 
-/// Waits until `condition` holds, at most half a minute.
+/// Waits until `condition` is true, at most half a minute.
 fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
@@ -57,7 +57,7 @@ fn read_pid(file: &Path) -> Option<u32> {
 }
 
 #[test]
-fn a_cancelled_job_stops_soon_with_all_it_started() {
+fn a_cancelled_job_stops_soon_with_all_its_processes() {
     let folder = tempfile::tempdir().unwrap();
     let pid_file = folder.path().join("pid");
     let engine = engine(options(&["leaves-a-daemon-and-hangs", "{input}", pid_file.to_str().unwrap()]));
@@ -68,14 +68,17 @@ fn a_cancelled_job_stops_soon_with_all_it_started() {
         let asked = Instant::now();
         cancel.cancel();
         let outcome = running.join().unwrap();
-        assert!(asked.elapsed() < Duration::from_secs(20), "it would have run for a minute");
+        assert!(
+            asked.elapsed() < Duration::from_secs(20),
+            "the program was not stopped: it sleeps for a minute"
+        );
         outcome
     });
     assert!(matches!(outcome, Err(EngineError::Cancelled)), "{outcome:?}");
     assert!(!is_running(read_pid(&pid_file).unwrap()));
 }
 
-/// A service in a process of its own whose program plays `role` with `file`.
+/// A service in its own process. The service's program runs `role` with `file`.
 fn host(role: &str, file: &Path, scratch: &Path) -> Command {
     let mut command = Command::new(FIXTURE);
     command.args(["hosts", role]).arg(file).arg(scratch).stderr(Stdio::null());
@@ -124,13 +127,13 @@ fn a_program_that_kills_its_supervisor_leaves_nothing_behind() {
 }
 
 #[test]
-fn what_outlives_worker_and_supervisor_ends_at_the_next_start() {
+fn processes_that_outlive_worker_and_supervisor_end_at_the_next_start() {
     let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let pid_file = folder.path().join("pid");
     let status = host("kills-both", &pid_file, scratch.path()).status().unwrap();
     assert_eq!(status.signal(), Some(9), "{status}");
     let pid = read_pid(&pid_file).unwrap();
-    assert!(is_running(pid) && !is_empty(scratch.path()), "the test is about a process that is left");
+    assert!(is_running(pid) && !is_empty(scratch.path()), "the process to be cleaned up must exist before");
     let mut options = options(&["works", "{input}"]);
     options.scratch = scratch.path().to_owned();
     let next = engine(options);
@@ -154,7 +157,7 @@ fn the_folder_of_a_running_job_stays() {
 }
 
 #[test]
-fn the_workers_environment_is_closed_to_its_program() {
+fn a_program_cannot_read_the_workers_environment() {
     let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for place in [folder.path(), scratch.path()] {
         std::fs::set_permissions(place, Permissions::from_mode(0o777)).unwrap();
@@ -164,7 +167,7 @@ fn the_workers_environment_is_closed_to_its_program() {
     let mut service = Command::new(&program);
     service.args(["hosts", "spies"]).arg(&seen).arg(scratch.path()).env("PSSP_SECRET", "hunter2");
     if rustix::process::geteuid().is_root() {
-        // Root may read everything; the worker is to be a user without such rights.
+        // Root may read everything, so the worker runs as a user without such rights.
         service.uid(65_534).gid(65_534);
     }
     assert!(service.status().unwrap().success());

@@ -1,18 +1,18 @@
-//! Engines around the fixture program.
+//! Engines that run the fixture program.
 
 use std::time::Duration;
 
 use pssp_engine_command::{Command, CommandEngine, Options};
 use pssp_predict::{Cancel, Engine, EngineError, Prediction, Sequence};
 
-/// The program that plays every part.
+/// The fixture: launcher and operator's program in one.
 pub(crate) const FIXTURE: &str = env!("CARGO_BIN_EXE_pssp-command-fixture");
 
 pub(crate) fn sequence() -> Sequence {
     "MKVLAAGIVGLLLAQW".parse().expect("clean residues")
 }
 
-/// Small limits, so that tests are quick; time is generous for a busy machine.
+/// Small limits, so that tests are quick, but much time, because the machine may be busy.
 pub(crate) fn options(arguments: &[&str]) -> Options {
     let words: Vec<&str> = [FIXTURE].iter().chain(arguments).copied().collect();
     let line = serde_json::to_string(&words).expect("JSON");

@@ -1,4 +1,4 @@
-//! A program that does what it should: what it gets, and what comes of its answer.
+//! A program that works: its input and environment, and the prediction made from its answer.
 
 use pssp_predict::{Cancel, Engine, Prediction, Property};
 
@@ -13,7 +13,7 @@ fn labels_come_from_standard_output() {
 }
 
 #[test]
-fn labels_come_from_a_file_if_one_is_asked_for() {
+fn labels_come_from_a_file_if_the_command_names_one() {
     assert_eq!(predict(&["writes", "{input}", "{output}"]).unwrap(), predict_with("writes"));
     let found = predict(&["writes", "{input}", "{output}"]).unwrap();
     assert_eq!(found.track(Property::Ss8).text(), "HGIEBTSLHGIEBTSL");
@@ -39,7 +39,7 @@ fn probabilities_repeat_the_labels_and_the_citation_says_so() {
 }
 
 #[test]
-fn the_program_sees_an_empty_world() {
+fn the_program_has_a_minimal_environment() {
     let folder = tempfile::tempdir().unwrap();
     let seen = folder.path().join("seen");
     predict(&["sees", "{input}", seen.to_str().unwrap()]).unwrap();
@@ -71,7 +71,7 @@ fn scratch_folders_are_closed_to_others() {
 }
 
 #[test]
-fn many_jobs_at_once_do_not_meet() {
+fn concurrent_jobs_do_not_disturb_each_other() {
     let engine = engine(options(&["writes", "{input}", "{output}"]));
     std::thread::scope(|scope| {
         for n in 1..9 {
