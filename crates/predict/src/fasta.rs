@@ -1,17 +1,17 @@
-//! A streaming reader of FASTA in bounded memory, including the malformed kind that people send.
+//! A streaming reader of FASTA in bounded memory. It also reads the malformed FASTA that people send.
 //!
-//! What is wrong with one record is a value on that record and never sinks the others; only I/O
-//! errors end the reading. Rules where FASTA has none:
+//! An error in one record is stored in that record and does not affect the others; only I/O errors end the
+//! reading. Rules for cases that FASTA does not define:
 //!
-//! - CR, LF and CRLF each end a line; a missing last line end is fine; byte-order marks, blanks and
+//! - CR, LF and CRLF each end a line; the last line need not have a line end; byte-order marks, blanks and
 //!   invisible characters before `>` are skipped;
-//! - text without any `>` is one record without a header; text *before* the first `>` is a record
-//!   of its own with [`ErrorCode::TextBeforeHeader`];
-//! - lines that begin with `;` (comments in Pearson's old format) are left out, with a warning;
-//! - a header `>P1;name` is that of PIR: the line after it is a title; a flat file of one entry
-//!   has the entry's name;
-//! - a header is kept up to [`MAX_HEADER_BYTES`], a record up to the reader's limit; the rest of
-//!   a record that is too large is skipped up to the next `>`.
+//! - text without any `>` is one record without a header; text *before* the first `>` is a separate record
+//!   with [`ErrorCode::TextBeforeHeader`];
+//! - lines that begin with `;` (comments in Pearson's old format) are skipped, with a warning;
+//! - a header `>P1;name` belongs to the PIR format: the line after it is a title; the record of a flat file
+//!   with one entry has the entry's name;
+//! - a header is cut at [`MAX_HEADER_BYTES`], a record at the reader's limit; the rest of a record that is
+//!   too large is skipped up to the next `>`.
 //!
 //! ```
 //! use pssp_predict::fasta::{BatchOptions, read_all};
@@ -47,10 +47,10 @@ pub use batch::{Batch, BatchOptions, Ids, Meta, ReadError, read_all};
 use lines::{Bounded, Lines};
 pub use single::clean_single;
 
-/// Bytes of a header that are kept.
+/// A header is cut at this number of bytes.
 pub const MAX_HEADER_BYTES: usize = crate::name::MAX_BYTES;
 
-/// Bytes of a record's sequence lines that are kept by default.
+/// The sequence lines of a record are cut at this number of bytes by default.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 
 /// A FASTA header, without its `>`.
@@ -58,12 +58,12 @@ pub const MAX_RECORD_BYTES: usize = 1 << 20;
 pub struct Header {
     /// The first word; `None` if the header is empty.
     pub id: Option<String>,
-    /// What follows the id; `None` if nothing does.
+    /// The text after the id; `None` if there is none.
     pub description: Option<String>,
 }
 
 impl Header {
-    /// Parses the text after `>`. Control characters become blanks, so a header stays one line.
+    /// Parses the text after `>`. Control characters become blanks, so that a header is one line.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let line = one_line(text);
@@ -74,10 +74,10 @@ impl Header {
     }
 }
 
-/// One FASTA record as it was read.
+/// One FASTA record as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its place in the input, from 0.
+    /// Its position in the input, from 0.
     pub index: usize,
     /// The line on which it begins (its header, if it has one), from 1.
     pub line: usize,
@@ -85,13 +85,13 @@ pub struct Record {
     pub header: Option<Header>,
     /// The lines after the header, each ended by LF; cut at the reader's limit.
     pub raw: Vec<u8>,
-    /// What is wrong with the record as such; its residues are not looked at then.
+    /// What is wrong with the record as a whole. In this case its residues are not checked.
     pub problem: Option<InputError>,
-    /// What is odd about it.
+    /// Unusual things in the record that are no errors.
     pub warnings: Vec<Warning>,
-    /// Whether it has a header line, to which its first line of residues is the next.
+    /// Whether it has a header line. If so, its residues begin on the line after the header.
     has_header: bool,
-    /// Its header begins with a code of PIR.
+    /// Whether its header begins with a code of PIR.
     pir: bool,
 }
 
@@ -102,16 +102,16 @@ impl Record {
         self.header.as_ref()?.id.as_deref()
     }
 
-    /// Its number for people, from 1.
+    /// Its number in messages, from 1.
     #[must_use]
     pub const fn number(&self) -> usize {
         self.index + 1
     }
 
-    /// Cleans its residues; errors have record, line and column of the whole input.
+    /// Cleans its residues. Errors contain record, line and column in the whole input.
     ///
     /// # Errors
-    /// [`Record::problem`] if there is one, or what [`clean`](crate::sequence::clean()) finds.
+    /// [`Record::problem`] if there is one, else the errors of [`clean`](crate::sequence::clean()).
     pub fn clean(&self, options: &CleanOptions) -> Result<Cleaned, InputErrors> {
         if let Some(problem) = &self.problem {
             return Err(problem.clone().into());
@@ -124,15 +124,15 @@ impl Record {
     }
 }
 
-/// Reads records one by one from anything buffered (unpack gzip before).
+/// Reads records one by one from a buffered reader. Gzip must be unpacked before.
 #[derive(Debug)]
 pub struct Reader<R> {
     lines: Lines<R>,
     index: usize,
     max_record_bytes: usize,
-    /// The line read last.
+    /// The line that was read last.
     line: Bounded,
-    /// The line number of the header that [`Self::line`] holds, if it is one.
+    /// The line number of the header in [`Self::line`], if that line is a header.
     header: Option<usize>,
 }
 
@@ -144,12 +144,12 @@ impl<R: BufRead> Reader<R> {
 
     /// A reader that keeps up to `max_record_bytes` of each record.
     pub fn with_limit(inner: R, max_record_bytes: usize) -> Self {
-        // A line may be a header too, of which a few bytes more than the limit show that it is cut.
+        // A line may also be a header. A header needs room beyond its limit, to show that it is too long.
         let line = Bounded::new(max_record_bytes.max(2 * MAX_HEADER_BYTES));
         Self { lines: Lines::new(inner), index: 0, max_record_bytes, line, header: None }
     }
 
-    /// The same, where the first record is the one at `index` (from 0) of a larger input.
+    /// The same reader, but its first record has this index (from 0), as a part of a larger input.
     #[must_use]
     pub const fn numbered_from(mut self, index: usize) -> Self {
         self.index = index;
@@ -179,7 +179,7 @@ impl<R: BufRead> Reader<R> {
         Ok(Some(self.finish(begin, body)))
     }
 
-    /// Reads lines up to the next header, which stays in [`Self::line`], or up to the end.
+    /// Reads lines up to the next header or the end. The header stays in [`Self::line`].
     fn read_body(&mut self, body: &mut Body) -> io::Result<()> {
         loop {
             let number = self.lines.number;
@@ -200,7 +200,7 @@ impl<R: BufRead> Reader<R> {
                     body.text.append(&self.line);
                 }
             }
-            // Comment lines leave an empty line behind, so that later places stay right.
+            // A comment line becomes an empty line, so that later line numbers are right.
             body.text.push(b"\n");
         }
     }
@@ -271,7 +271,7 @@ impl Begin {
         Self { line: body.line, has_header: false, header: None, problem, warnings: Vec::new() }
     }
 
-    /// `line` begins, after blanks, with `>`.
+    /// `line` begins with `>`, perhaps after blanks.
     fn with_header(number: usize, line: &Bounded) -> Self {
         let at = line.bytes().iter().position(|&b| b == b'>').map_or(0, |at| at + 1);
         let (before, text) = line.bytes().split_at(at);
@@ -311,7 +311,8 @@ fn first_visible(line: &[u8]) -> Option<u8> {
     None
 }
 
-/// Takes a header of PIR apart: the name follows a code, the title is the first line of `body`.
+/// If `header` is a header of PIR, sets its id and description: the id follows a code, the description is the
+/// first line of `body`. Returns whether it is one.
 fn read_pir_header(header: &mut Header, body: &[u8]) -> bool {
     let whole = [header.id.as_deref().unwrap_or_default(), header.description.as_deref().unwrap_or_default()];
     let whole = whole.join(" ");
@@ -326,7 +327,7 @@ fn read_pir_header(header: &mut Header, body: &[u8]) -> bool {
     true
 }
 
-/// Parses the text after `>`; a fault comes with the byte where it is.
+/// Parses the text after `>`. An error comes with its byte position.
 fn parse_header(text: &[u8], is_cut: bool) -> Result<Header, (InputError, usize)> {
     if let Some(at) = text.iter().position(|&b| b == 0) {
         let detail = "a NUL character in the header, so this is a binary file or UTF-16 text";
@@ -334,7 +335,7 @@ fn parse_header(text: &[u8], is_cut: bool) -> Result<Header, (InputError, usize)
     }
     match std::str::from_utf8(text) {
         Ok(text) => Ok(Header::parse(text)),
-        // The cut may have gone through a character.
+        // The cut may be inside a character.
         Err(e) if is_cut && e.error_len().is_none() => {
             Ok(Header::parse(&String::from_utf8_lossy(&text[..e.valid_up_to()])))
         }

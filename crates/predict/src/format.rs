@@ -1,7 +1,7 @@
-//! The result formats: one list of them, one file for each.
+//! The result formats: the list of them, and one file for each.
 //!
-//! [`write`](write()) is for the result of one chain, [`Writer`] for those of a batch, which
-//! share table headers and the brackets of a JSON list.
+//! [`write`](write()) writes the result of one chain. [`Writer`] writes the results of a batch, with one
+//! table header or one pair of JSON brackets for all.
 //!
 //! ```
 //! use pssp_predict::format::Format;
@@ -27,9 +27,9 @@ mod table;
 
 pub use crate::property::SS3_REDUCTION;
 
-/// How one format is written. A file below this one makes each, and [`formats!`] lists it.
+/// How one format is written. Each format has its own file in the folder `format`; [`formats!`] lists them.
 trait Layout: Sync {
-    /// Its name for people.
+    /// Its name, for people to read.
     fn name(&self) -> &'static str;
 
     /// The extension of its files, without a dot.
@@ -38,10 +38,10 @@ trait Layout: Sync {
     /// Its media type.
     fn media_type(&self) -> &'static str;
 
-    /// Writes one chain that stands alone.
+    /// Writes one chain alone.
     fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()>;
 
-    /// Writes what stands before the first chain of a batch.
+    /// Writes the text before the first chain of a batch.
     fn begin_batch(&self, _out: &mut dyn io::Write) -> io::Result<()> {
         Ok(())
     }
@@ -51,18 +51,18 @@ trait Layout: Sync {
         self.write_one(entry, out)
     }
 
-    /// Writes what stands after the last chain of a batch.
+    /// Writes the text after the last chain of a batch.
     fn end_batch(&self, _out: &mut dyn io::Write) -> io::Result<()> {
         Ok(())
     }
 
-    /// Whether a batch of one chain is written as that chain alone.
+    /// Whether a batch of one chain is written like one chain alone.
     fn is_alone_in_batch(&self) -> bool {
         false
     }
 }
 
-/// Makes [`Format`] and [`FORMATS`] of one list, in the order of the list.
+/// Makes [`Format`] and [`FORMATS`] from one list, in the order of the list.
 macro_rules! formats {
     ($($(#[$doc:meta])* $format:ident => $layout:expr,)+) => {
         /// A result format.
@@ -104,13 +104,13 @@ formats! {
 }
 
 impl Format {
-    /// Its name for people.
+    /// Its name, for people to read.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.layout().name()
     }
 
-    /// The extension of its files, without a dot: its key in addresses and options.
+    /// The extension of its files, without a dot. It is also the key of the format in URLs and options.
     #[must_use]
     pub fn extension(self) -> &'static str {
         self.layout().extension()
@@ -135,34 +135,34 @@ impl fmt::Display for Format {
     }
 }
 
-/// One chain's result, ready to be written.
+/// The result of one chain, ready to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// What names the chain in every format: a job id or the id of its FASTA record.
+    /// The id of the chain in every format: a job id or the id of its FASTA record.
     pub id: &'a str,
     /// A name or description for people.
     pub name: Option<&'a str>,
-    /// The first line of the classic format, without `>`; `id` and `name` if not given.
+    /// The first line of the classic format, without `>`. If it is `None`, the line has `id` and `name`.
     pub header: Option<&'a str>,
     /// The residues.
     pub sequence: &'a Sequence,
-    /// Their prediction, of the same length.
+    /// The prediction of the residues, of the same length.
     pub prediction: &'a Prediction,
-    /// What cleaning changed.
+    /// The edits made by cleaning.
     pub edits: &'a [Edit],
-    /// What is odd about the input.
+    /// The warnings about the input.
     pub warnings: &'a [Warning],
 }
 
 impl Entry<'_> {
-    /// `id name` on one line, for formats whose header is a line.
+    /// `id name` on one line, for formats with a header line.
     fn title(&self) -> String {
         let name = self.name.filter(|name| *name != self.id);
         let title = name.map_or_else(|| self.id.to_owned(), |name| format!("{} {name}", self.id));
         one_line(&title).into_owned()
     }
 
-    /// The title, and what was changed before the prediction: for headers that may hold any text.
+    /// The title and the warnings about changed residues, for header lines that may contain any text.
     fn title_with_warnings(&self) -> String {
         let changes = self.warnings.iter().filter(|warning| warning.code.changes_prediction());
         let changes: Vec<&str> = changes.map(|warning| warning.message.as_str()).collect();
@@ -172,7 +172,7 @@ impl Entry<'_> {
         one_line(&format!("{} [warning: {}]", self.title(), changes.join("; "))).into_owned()
     }
 
-    /// The columns of residue `i` (from 0) that most formats start with: position and residue.
+    /// Position (from 1) and letter of residue `i` (from 0): the first columns of most formats.
     fn residue(&self, i: usize) -> (usize, char) {
         (i + 1, char::from(self.sequence.residues()[i]))
     }
@@ -181,7 +181,7 @@ impl Entry<'_> {
         char::from(self.prediction.track(property).labels[i])
     }
 
-    /// A prediction of another length would be a mix-up of two chains.
+    /// Refuses a prediction of another length: it would belong to another chain.
     fn check(&self) -> io::Result<()> {
         if self.sequence.len() == self.prediction.len() {
             return Ok(());
@@ -198,10 +198,10 @@ impl Entry<'_> {
     }
 }
 
-/// Writes the result of one chain. Writes many small pieces: give it something buffered.
+/// Writes the result of one chain, in many small pieces, so `out` should be buffered.
 ///
 /// # Errors
-/// Those of `out`, and `InvalidInput` if sequence and prediction differ in length.
+/// The errors of `out`, and `InvalidInput` if sequence and prediction differ in length.
 pub fn write(format: Format, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     entry.check()?;
     format.layout().write_one(entry, out)
@@ -209,9 +209,9 @@ pub fn write(format: Format, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::
 
 /// Writes the results of a batch one after the other.
 ///
-/// Tables have one header and JSON is a list. In ss2 and horiz the second line of each chain, which
-/// is blank in PSIPRED's files, names the chain (`# id`), so that readers skip two lines as usual; a
-/// batch of one chain is written as that chain alone, to PSIPRED's layout. The rest is as
+/// A table has one header line, and JSON is a list. In ss2 and horiz the second line of each chain, which is
+/// blank in PSIPRED's files, contains the id (`# id`). So programs that skip two lines can still read it. A
+/// batch of one chain has PSIPRED's layout, like that chain alone. The other formats are like
 /// [`write`](write()).
 #[derive(Debug)]
 pub struct Writer<W> {
@@ -221,7 +221,7 @@ pub struct Writer<W> {
     held: Option<Held>,
 }
 
-/// The first chain of a batch, until it is known whether it is the only one.
+/// The first chain of a batch in both forms, until it is known whether it is the only one.
 #[derive(Debug)]
 struct Held {
     alone: Vec<u8>,
@@ -229,7 +229,7 @@ struct Held {
 }
 
 impl<W: io::Write> Writer<W> {
-    /// Writes what stands before the first entry.
+    /// Writes the text before the first entry.
     ///
     /// # Errors
     /// Those of `out`.
@@ -260,12 +260,12 @@ impl<W: io::Write> Writer<W> {
         layout.write_next(entry, index, &mut self.out)
     }
 
-    /// What is written to, for instance to take what is there so far out of a buffer.
+    /// The underlying writer, for instance to take the bytes written so far out of a buffer.
     pub const fn get_mut(&mut self) -> &mut W {
         &mut self.out
     }
 
-    /// Writes what stands after the last entry and returns what was written to.
+    /// Writes the text after the last entry and returns the underlying writer.
     ///
     /// # Errors
     /// Those of `out`.
@@ -279,7 +279,7 @@ impl<W: io::Write> Writer<W> {
     }
 }
 
-/// Name and version of the method, as in the first line of PSIPRED's formats.
+/// Name and version of the method, for the first line of PSIPRED's formats.
 fn method_name(entry: &Entry<'_>) -> String {
     let method = entry.prediction.method();
     one_line(&format!("{} {}", method.name, method.version)).into_owned()

@@ -1,14 +1,14 @@
-//! The science of pssp: protein sequence in, six per-residue properties out.
+//! The prediction code of pssp: from a protein sequence to six properties of each residue.
 //!
-//! Pure and synchronous: no files, no network, no async runtime, no environment. What the service
-//! around it does with a prediction lives in `pssp-jobs` and the functions.
+//! The crate is synchronous and has no side effects: it uses no files, network, async runtime or environment
+//! variables. The code of the service around it is in `pssp-jobs` and the functions.
 //!
-//! - [`Sequence`]: cleaned residues of one chain, made by [`sequence::clean`] with every edit listed
-//! - [`fasta`]: a streaming reader of FASTA, including the malformed kind that people send
-//! - [`Property`] and [`PROPERTIES`]: what is predicted, with its alphabet
+//! - [`Sequence`]: cleaned residues of one chain; [`sequence::clean`] makes them and lists every edit
+//! - [`fasta`]: a streaming reader of FASTA, also of the malformed FASTA that people send
+//! - [`Property`] and [`PROPERTIES`]: the predicted properties and their alphabets
 //! - [`Prediction`]: labels and probabilities of every property, and its compact stored form
-//! - [`Engine`]: whatever turns a sequence into a prediction
-//! - [`name`]: the one rule for names of jobs and records
+//! - [`Engine`]: anything that turns a sequence into a prediction
+//! - [`name`]: the rules for names of jobs, batches and records
 //! - [`format`](mod@format): the result formats (classic text, ss2, horiz, JSON, TSV, CSV, FASTA)
 //! - [`plot`]: the amino-acid frequency chart and the track plot, as SVG and PNG
 

@@ -1,8 +1,8 @@
-//! What computed a prediction.
+//! The method that computed a prediction.
 
 use serde::{Deserialize, Serialize};
 
-/// Which method made a result: enough to make it again.
+/// The method that made a result, in enough detail to repeat it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Method {
     /// Name of the engine and model, for instance `pssp-conv`.
@@ -11,6 +11,6 @@ pub struct Method {
     pub version: String,
     /// SHA-256 of the weights, lower-case hex.
     pub sha256: String,
-    /// How to cite it.
+    /// How to cite the method.
     pub citation: String,
 }

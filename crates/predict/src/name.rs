@@ -1,21 +1,21 @@
-//! The one rule for the names of jobs, batches and records.
+//! The rules for the names of jobs, batches and records.
 
 use std::borrow::Cow;
 
 use crate::sequence::{ErrorCode, InputError};
 
-/// Longest name, in bytes of UTF-8; also what is kept of a FASTA header.
+/// The maximum length of a name, in bytes of UTF-8. A FASTA header is cut at the same length.
 pub const MAX_BYTES: usize = 1_000;
 
-/// Whether a name may not hold `c`: control characters and the characters that end a line somewhere.
+/// Whether `c` is a control character or ends a line in some programs. A name may not contain it.
 ///
-/// U+2028 and U+2029 end lines for JavaScript and for many readers of text; U+0085 is a control
-/// character already.
+/// U+2028 and U+2029 end lines in JavaScript and in many programs that read text. U+0085 is one of the
+/// control characters.
 fn ends_or_controls_a_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Text on one line: control characters and line separators become blanks.
+/// The text on one line: control characters and line separators become blanks.
 #[must_use]
 pub fn one_line(text: &str) -> Cow<'_, str> {
     if text.contains(ends_or_controls_a_line) {
@@ -25,8 +25,8 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Cleans a name: control characters and line separators become blanks, blanks at both ends go, and
-/// an empty name is none.
+/// Cleans a name: control characters and line separators become blanks, and blanks at both ends are removed.
+/// Returns `None` if nothing is left.
 ///
 /// ```
 /// use pssp_predict::name;
@@ -48,7 +48,8 @@ pub fn clean(text: &str) -> Result<Option<String>, InputError> {
     Ok((!name.is_empty()).then(|| name.to_owned()))
 }
 
-/// The same for a name that must not sink a batch: a longer one is cut at a character.
+/// Cleans a name like [`clean`], but cuts a name that is too long (between two characters). For records of a
+/// batch: a long name must not make the batch fail.
 #[must_use]
 pub fn cut(text: &str) -> Option<String> {
     let line = one_line(text);

@@ -1,7 +1,7 @@
-//! Plots of one chain as SVG, and SVG as PNG.
+//! Plots of one chain as SVG, and a converter from SVG to PNG.
 //!
-//! Both pictures are drawn here without any plotting library, with one embedded font (a subset of
-//! DejaVu Sans; see `assets/`), so they look the same everywhere.
+//! Both plots are drawn without a plotting library and with one embedded font (a subset of DejaVu Sans, see
+//! `assets/`), so they look the same on every machine.
 
 mod composition;
 mod png;

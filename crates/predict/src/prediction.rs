@@ -1,7 +1,7 @@
-//! What an engine returns: for every property a label and probabilities for each residue.
+//! The result of an engine: for every property a label and probabilities for each residue.
 //!
-//! Probabilities are whole per-mille and each residue's sum to exactly 1000, so that what is
-//! stored, printed with three decimals and computed on another machine is the same to the bit.
+//! Probabilities are whole per-mille values, and those of a residue sum to exactly 1000. So stored values,
+//! values printed with three decimals, and values computed on another machine are exactly the same.
 
 use crate::property::Property;
 use crate::{Method, PROPERTIES};
@@ -23,7 +23,7 @@ impl Track {
     /// The labels as text.
     #[must_use]
     pub fn text(&self) -> &str {
-        // Checked by `Prediction::new`: labels are letters of an ASCII alphabet.
+        // `Prediction::new` has checked that labels are letters of an ASCII alphabet.
         std::str::from_utf8(&self.labels).unwrap_or_default()
     }
 
@@ -33,9 +33,9 @@ impl Track {
         self.property.column(letter).map_or(0.0, |c| f32::from(self.columns[c][i]) / 1000.0)
     }
 
-    /// Confidence digit 0 to 9 of the label at residue `i` (from 0): tenths of its probability,
-    /// rounded down, so a 7 says that such labels are right seven to eight times in ten as far as
-    /// the model is calibrated (the model card says how far).
+    /// The confidence digit (0 to 9) of the label at residue `i` (from 0): the tenths of its probability,
+    /// rounded down. For a well calibrated model, labels with the digit 7 are right in 70 to 80 % of cases.
+    /// The model card describes the calibration.
     #[must_use]
     pub fn confidence(&self, i: usize) -> u8 {
         let permille = self.property.column(self.labels[i]).map_or(0, |c| self.columns[c][i]);
@@ -43,7 +43,7 @@ impl Track {
     }
 }
 
-/// All properties of one chain, and the method they come from.
+/// All properties of one chain, and the method that predicted them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prediction {
     method: Method,
@@ -51,14 +51,14 @@ pub struct Prediction {
     rsa: Vec<u16>,
 }
 
-/// A prediction whose parts do not fit together, with the part.
+/// The parts of a prediction do not fit together. The text names the part.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("malformed prediction: {0}")]
 pub struct MalformedPrediction(pub String);
 
 impl Prediction {
-    /// Puts a prediction together from one track a property (in the order of [`PROPERTIES`]) and
-    /// the relative solvent accessibility (per-mille of the residue's maximum; `n` values).
+    /// Makes a prediction from one track for each property (in the order of [`PROPERTIES`]) and the relative
+    /// solvent accessibility (`n` values, in per mille of the residue's maximum).
     ///
     /// # Errors
     /// If a track is missing, out of order, of another length, has a letter outside its alphabet,
@@ -78,17 +78,17 @@ impl Prediction {
         Ok(Self { method, tracks, rsa })
     }
 
-    /// The compact form for storage: about 1 to 25 bytes a residue, the same bytes everywhere.
+    /// The compact form for storage: about 1 to 25 bytes for each residue, the same bytes on every machine.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         stored::encode(self)
     }
 
-    /// Reads what [`Prediction::encode`] wrote.
+    /// Reads the bytes that [`Prediction::encode`] wrote.
     ///
     /// # Errors
-    /// For bytes that are anything else; never panics, and allocates only as much as is there
-    /// (a chain of at most a million residues).
+    /// For all other bytes. It never panics, and allocates only in proportion to the bytes that are really there
+    /// (a chain has at most a million residues).
     pub fn decode(bytes: &[u8]) -> Result<Self, MalformedPrediction> {
         stored::decode(bytes)
     }
@@ -105,7 +105,7 @@ impl Prediction {
         self.rsa.is_empty()
     }
 
-    /// What made it.
+    /// The method that made the prediction.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
@@ -123,7 +123,7 @@ impl Prediction {
         &self.tracks
     }
 
-    /// Relative solvent accessibility of each residue, per-mille of its maximum (Tien 2013).
+    /// Relative solvent accessibility of each residue, in per mille of the residue's maximum (Tien et al. 2013).
     #[must_use]
     pub fn rsa(&self) -> &[u16] {
         &self.rsa
@@ -157,7 +157,7 @@ fn check_track(track: &Track, property: Property, n: usize) -> Result<(), Malfor
 /// Rounds a row of probabilities to whole per-mille that sum to exactly 1000 (largest remainder;
 /// ties go to the earlier class, so the result is the same everywhere).
 ///
-/// `row` holds non-negative finite values; a row that sums to nothing becomes all of its last class.
+/// `row` has non-negative finite values. If they sum to 0, the last class gets 1000.
 #[must_use]
 pub fn quantise(row: &[f32]) -> Vec<u16> {
     let total: f32 = row.iter().sum();

@@ -1,11 +1,11 @@
-//! The per-residue properties, their alphabets and what each letter means: the one list of them.
+//! The list of the properties of a residue, with their alphabets and the meaning of each letter.
 
 /// One letter of a property's alphabet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Class {
     /// The letter in label strings.
     pub letter: u8,
-    /// What it stands for, in lower case.
+    /// Its meaning, in lower case.
     pub meaning: &'static str,
 }
 
@@ -22,11 +22,11 @@ pub enum Property {
     Ss8,
     /// Solvent accessibility in three classes of relative accessible surface.
     Acc,
-    /// Disorder: residues without a place in the structure.
+    /// Disorder: residues without a fixed position in the structure.
     Dis,
     /// Transmembrane segments in two states.
     Tm2,
-    /// Transmembrane topology in eight states (`PDBTM` letters).
+    /// Transmembrane topology in eight states (the letters of `PDBTM`).
     Tm8,
 }
 
@@ -34,7 +34,7 @@ pub enum Property {
 pub const PROPERTIES: &[Property] =
     &[Property::Ss3, Property::Ss8, Property::Acc, Property::Dis, Property::Tm2, Property::Tm8];
 
-/// How [`ss3_of_ss8`] reduces; part of the method in every JSON result.
+/// The rule of [`ss3_of_ss8`], in words. It is part of the method in every JSON result.
 pub const SS3_REDUCTION: &str = "H = H G I, E = E B, C = the rest";
 
 /// The state of SS3 (`H E C`) that a state of SS8 belongs to.
@@ -74,7 +74,7 @@ impl Property {
         }
     }
 
-    /// What it is, for people.
+    /// Its title, for people to read.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! One chain's residues: parsed once, trusted afterwards.
+//! The residues of one chain: checked once by the parser, valid afterwards.
 //!
-//! [`Sequence`] is the parsed form. [`clean`] makes one from what people send and lists every edit;
-//! [`clean_single`] also takes a FASTA record. Text that is clean already parses strictly:
+//! [`Sequence`] is the parsed form. [`clean`] makes one from text that people send and lists every edit.
+//! [`clean_single`] also accepts a FASTA record. `parse` is strict and accepts only clean text:
 //!
 //! ```
 //! use pssp_predict::Sequence;
@@ -36,12 +36,12 @@ pub(crate) use recognize::{flat_file_name, pir_name};
 /// The letters of a [`Sequence`]: the 20 amino acids, alphabetically, and `X` for any other residue.
 pub const RESIDUES: &[u8; 21] = b"ACDEFGHIKLMNPQRSTVWYX";
 
-/// Cleaned residues of one chain: 1 or more of the 20 amino acids' letters and `X`, upper case.
+/// Cleaned residues of one chain: one or more letters, each one of the 20 amino acids or `X`, in upper case.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sequence(String);
 
-/// Text that is not exactly a [`Sequence`]; [`clean`] is for text that may need edits.
+/// The text is not exactly a [`Sequence`]. Use [`clean`] for text that may need edits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotASequence {
     /// There are no residues.
@@ -52,7 +52,7 @@ pub enum NotASequence {
     Letter {
         /// The byte.
         byte: u8,
-        /// Where it is, from 1.
+        /// Its position, from 1.
         position: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! Engines: whatever turns a sequence into a prediction, behind one trait.
+//! The trait [`Engine`]: anything that turns a sequence into a prediction.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +10,12 @@ mod neural;
 
 pub use neural::{BEHAVIOUR, Neural};
 
-/// A request to stop, shared between whoever predicts and whoever may lose interest.
+/// A request to stop a prediction. Clones share the request: one side sets it, the engine checks it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// A fresh one, not cancelled.
+    /// A new request that is not set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -26,23 +26,23 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was asked to stop.
+    /// Whether [`cancel`](Self::cancel) was called.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Why an engine gave no prediction.
+/// Why an engine returned no prediction.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Somebody asked it to stop.
+    /// The prediction was cancelled.
     #[error("prediction cancelled")]
     Cancelled,
-    /// The engine cannot take this sequence; another try gives the same.
+    /// The engine cannot process this sequence. Another try has the same outcome.
     #[error("{0}")]
     Input(String),
-    /// The method failed on this sequence (a crash, a limit, output that makes no sense).
+    /// The method failed on this sequence (a crash, an exceeded limit, unusable output).
     #[error("{0}")]
     Method(String),
     /// The machine failed, not the method; another try may succeed.
@@ -56,11 +56,11 @@ pub enum EngineError {
 /// any number of threads); memory grows linearly with length; returns [`EngineError::Cancelled`]
 /// soon after `cancel` is set; safe to call from many threads at once.
 pub trait Engine: Send + Sync {
-    /// What it is; the same in every result it makes.
+    /// The engine's method; the same in all its results.
     fn method(&self) -> &Method;
 
-    /// Whether the result of one job may answer another with the same sequence: so for every engine that
-    /// keeps this contract to the letter.
+    /// Whether the result of one job may be reused for another job with the same sequence. This is right for
+    /// every engine that fulfils the whole contract.
     fn is_repeatable(&self) -> bool {
         true
     }
@@ -68,6 +68,6 @@ pub trait Engine: Send + Sync {
     /// Predicts all properties for `sequence` (1 to 10,000 residues).
     ///
     /// # Errors
-    /// See [`EngineError`]; after `Input` no other try can succeed.
+    /// See [`EngineError`]. After `Input`, another try cannot succeed.
     fn predict(&self, sequence: &Sequence, cancel: &Cancel) -> Result<Prediction, EngineError>;
 }

@@ -1,11 +1,12 @@
 //! The default engine: a residual stack of dilated 1-D convolutions, weights inside the binary.
 //!
-//! It reads nothing but the sequence: no alignment, no templates, no files. A network predicts all six
-//! properties, or several do and their probabilities are averaged, as the model file says;
-//! `training/` made it, `model/MODEL_CARD.md` says from what and how good it
-//! is. Results are the same to the bit on every machine: each sum is taken in one fixed order with
-//! correctly rounded fused multiply-adds, whatever the vector width, and exponentials come from a
-//! portable implementation instead of the platform's.
+//! Its only input is the sequence: no alignment, no templates, no files. Each network predicts all six
+//! properties. If the model file holds several networks, their probabilities are averaged. `training/`
+//! makes the model file; `model/MODEL_CARD.md` describes the training data and the accuracy.
+//!
+//! Results are the same to the bit on every machine. Each sum has one fixed order and uses correctly
+//! rounded fused multiply-adds, so it does not depend on the vector width. Exponentials come from a
+//! portable implementation, not from the platform's.
 
 mod decode;
 mod file;
@@ -29,25 +30,25 @@ use crate::{Prediction, Sequence};
 const EMBEDDED: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/pssp-net.safetensors"));
 
-/// The method of that file, with its digest (written by `training/export.py`; a test compares).
+/// The method of that file, with the file's digest. `training/export.py` writes it; a test compares both.
 const METHOD: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/method.json"));
 
-/// Digest of what this build predicts for a fixed chain. A test holds it, so whatever changes results, the
-/// weights or the code around them, changes it.
+/// Digest of what this build predicts for a fixed chain. A test checks it, so it changes whenever results
+/// change, because of new weights or of new code.
 pub const BEHAVIOUR: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/digest.txt")).trim_ascii_end();
 
-/// The neural network engine. Cheap to clone: clones share the weights.
+/// The neural network engine. It is cheap to clone, because clones share the weights.
 #[derive(Debug, Clone)]
 pub struct Neural {
     method: Method,
     weights: Arc<Weights>,
 }
 
-/// What a model file holds: networks whose probabilities are averaged, and the rules of the labels.
+/// The content of a model file: networks whose probabilities are averaged, and the rules for labels.
 #[derive(Debug)]
 struct Weights {
-    /// At least one.
+    /// At least one network.
     nets: Vec<Net>,
     rules: Rules,
 }
@@ -60,18 +61,18 @@ impl Weights {
 }
 
 impl Neural {
-    /// The network that is built into this program; ready in milliseconds, without a warm-up.
+    /// Loads the network that is built into this program. This takes a few milliseconds; there is no warm-up.
     ///
     /// # Errors
-    /// Only if the program was built with a damaged model file (a test makes sure it was not).
+    /// Only if the program was built with a damaged model file. A test checks that it is sound.
     pub fn load() -> Result<Self, EngineError> {
-        // Its digest is known: to compute it again would be a third of the time to be ready.
+        // The digest is known from `METHOD`. To compute it here would take a third of the loading time.
         let weights = Weights::parse(EMBEDDED).map_err(|e| unusable(&e))?;
         Ok(Self { method: Self::built_in()?, weights: Arc::new(weights) })
     }
 
-    /// The method of that network, for those who only have to name it: its weights need not be in their
-    /// program.
+    /// The method of the built-in network, without loading it. A program that only names the method need not
+    /// contain the weights.
     ///
     /// # Errors
     /// As for [`Neural::load`].
@@ -80,7 +81,7 @@ impl Neural {
             .map_err(|e| EngineError::Method(format!("unusable model/method.json: {e}")))
     }
 
-    /// A network in the layout that `training/export.py` writes.
+    /// Loads a model file in the layout that `training/export.py` writes.
     ///
     /// # Errors
     /// [`EngineError::Method`] if a tensor or an entry of the metadata is missing or has a shape
@@ -108,7 +109,7 @@ impl Engine for Neural {
     }
 }
 
-/// The method that a model file names.
+/// The method as named in a model file.
 fn method(bytes: &[u8]) -> Result<Method, EngineError> {
     let file = File::open(bytes).map_err(|e| unusable(&e))?;
     let text = |key| file.text(key).map(str::to_owned).map_err(|e| unusable(&e));

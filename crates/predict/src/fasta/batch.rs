@@ -1,4 +1,4 @@
-//! A whole FASTA input as a batch: records with their cleaned sequences or errors, in order.
+//! Reads a whole FASTA input as a batch: each record with its cleaned sequence or its errors, in order.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
@@ -11,10 +11,10 @@ use crate::sequence::{
 /// Bytes of sequence lines allowed for each residue: spaces, numbering and line ends included.
 const BYTES_PER_RESIDUE: usize = 16;
 
-/// What [`read_all`] allows.
+/// Options of [`read_all`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchOptions {
-    /// The most records; 1,000 by default.
+    /// The maximum number of records; 1,000 by default.
     pub max_records: usize,
     /// How each sequence is cleaned.
     pub clean: CleanOptions,
@@ -26,10 +26,10 @@ impl Default for BatchOptions {
     }
 }
 
-/// Where a sequence of a batch comes from.
+/// The origin of a sequence of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
-    /// Its place in the input, from 0.
+    /// Its position in the input, from 0.
     pub index: usize,
     /// The line on which its record begins, from 1.
     pub line: usize,
@@ -44,17 +44,17 @@ impl Meta {
         self.header.as_ref()?.id.as_deref()
     }
 
-    /// What follows its id, if anything does.
+    /// The text after its id, if there is any.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.header.as_ref()?.description.as_deref()
     }
 }
 
-/// Why a batch cannot be read on.
+/// Why the reading of a batch ends early.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The input failed, not its content.
+    /// The input could not be read (an I/O error).
     #[error("reading FASTA failed: {0}")]
     Io(#[from] io::Error),
     /// The batch as a whole is refused: it is empty or has too many records.
@@ -62,7 +62,7 @@ pub enum ReadError {
     Input(InputError),
 }
 
-/// Remembers ids to find those that come twice.
+/// Remembers ids, to find duplicates.
 #[derive(Debug, Default)]
 pub struct Ids(HashMap<String, usize>);
 
@@ -91,9 +91,9 @@ pub struct Batch<R> {
 
 /// Reads and cleans every record of a FASTA input.
 ///
-/// A record that cannot be used is an `Err` of its own; the others go on. Duplicate and missing
-/// ids are kept, with a warning on the cleaned sequence. An input without records, one record
-/// too many, or an I/O error is the last item.
+/// A record that cannot be used is an inner `Err`; the records after it are read all the same. Duplicate and
+/// missing ids are kept, with a warning on the cleaned sequence. The outer `Err` (no records, too many
+/// records, or an I/O error) is the last item.
 pub fn read_all<R: BufRead>(reader: R, options: BatchOptions) -> Batch<R> {
     let needed = options.clean.max_residues.saturating_mul(BYTES_PER_RESIDUE);
     Batch {

@@ -1,8 +1,8 @@
-//! Lines of any length in bounded memory: what a line has beyond a limit is counted and dropped.
+//! Reads lines of any length in bounded memory: the bytes of a line beyond a limit are dropped.
 
 use std::io::{self, BufRead, ErrorKind};
 
-/// Bytes up to a limit; whatever comes after is dropped.
+/// Bytes up to a limit. Further bytes are dropped.
 #[derive(Debug)]
 pub(super) struct Bounded {
     bytes: Vec<u8>,
@@ -49,11 +49,11 @@ impl Bounded {
     }
 }
 
-/// A reader that knows its line number.
+/// A reader of lines that counts them.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     inner: R,
-    /// The number of the line that comes next, from 1.
+    /// The number of the next line, from 1.
     pub(super) number: usize,
 }
 
@@ -62,8 +62,8 @@ impl<R: BufRead> Lines<R> {
         Self { inner, number: 1 }
     }
 
-    /// Appends the next line, without its end (CR, LF, CRLF or end of input), to `into`; returns
-    /// whether there was one.
+    /// Appends the next line to `into`, without its end (CR, LF, CRLF or end of input). Returns whether there
+    /// was a line.
     pub(super) fn read_line(&mut self, into: &mut Bounded) -> io::Result<bool> {
         let mut found = false;
         loop {
@@ -90,7 +90,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn fill(&mut self) -> io::Result<&[u8]> {
-        // Called twice because the borrow checker cannot see that the first result is dropped.
+        // `fill_buf` is called twice, because the borrow checker does not accept to return the first result.
         loop {
             match self.inner.fill_buf() {
                 Ok(_) => break,

@@ -1,11 +1,11 @@
-//! One sequence, read as a FASTA input of one record.
+//! Reads one sequence as a FASTA input with one record.
 
 use super::{Header, Reader};
 use crate::sequence::{CleanOptions, Cleaned, InputErrors, WarningCode, empty_body, several_records};
 
 /// Cleans one sequence, with or without a FASTA header, and returns the header too.
 ///
-/// This is the reader of [`fasta`](crate::fasta), for one record.
+/// It uses the reader of [`fasta`](crate::fasta) and accepts one record.
 ///
 /// # Errors
 /// As [`clean`](crate::sequence::clean()); also for an empty input and for several records.
@@ -21,7 +21,7 @@ pub fn clean_single(raw: &[u8], options: &CleanOptions) -> Result<(Option<Header
         return Err(several_records().at(second.line, None).into());
     }
     let mut cleaned = record.clean(options).map_err(|errors| errors.in_record(None))?;
-    // One sequence needs no header.
+    // A single sequence needs no header.
     if record.header.is_none() {
         cleaned.warnings.retain(|warning| warning.code != WarningCode::MissingId);
     }

@@ -7,10 +7,10 @@ use crate::name::one_line;
 use crate::sequence::NotASequence;
 use crate::{PROPERTIES, Property, Sequence};
 
-/// Lines of the format.
-const LINES: usize = 8;
+/// The number of lines of the format.
+const LINE_COUNT: usize = 8;
 
-/// What the 8 lines hold.
+/// The content of the 8 lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classic {
     /// The first line without its `>`.
@@ -21,7 +21,7 @@ pub struct Classic {
 }
 
 impl Classic {
-    /// The labels of `property`, as many as residues.
+    /// The labels of `property`, one for each residue.
     #[must_use]
     pub fn labels(&self, property: Property) -> &str {
         &self.labels[property as usize]
@@ -31,7 +31,7 @@ impl Classic {
 /// Why a text is not a classic result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClassicError {
-    /// Another number of lines.
+    /// The number of lines is not 8.
     #[error("{0} lines instead of 8")]
     Lines(usize),
     /// The first line is no header.
@@ -45,11 +45,11 @@ pub enum ClassicError {
     Length {
         /// The line, from 1.
         line: usize,
-        /// What it labels.
+        /// The property of the line.
         property: Property,
-        /// Its labels.
+        /// The number of labels.
         found: usize,
-        /// The residues.
+        /// The number of residues.
         expected: usize,
     },
     /// A letter outside the property's alphabet.
@@ -59,14 +59,14 @@ pub enum ClassicError {
         line: usize,
         /// The column, from 1.
         column: usize,
-        /// What the line labels.
+        /// The property of the line.
         property: Property,
         /// The letter.
         letter: char,
     },
 }
 
-/// Reads a classic result; blank lines at the end and CRLF are taken.
+/// Reads a result in the classic format. Blank lines at the end and CRLF are accepted.
 ///
 /// ```
 /// use pssp_predict::{Property, format::classic};
@@ -77,10 +77,10 @@ pub enum ClassicError {
 /// ```
 ///
 /// # Errors
-/// The first thing that does not fit.
+/// The first error in the text.
 pub fn parse(text: &str) -> Result<Classic, ClassicError> {
     let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
-    if lines.len() != LINES {
+    if lines.len() != LINE_COUNT {
         return Err(ClassicError::Lines(lines.len()));
     }
     let header = lines[0].strip_prefix('>').ok_or(ClassicError::Header)?;
@@ -103,7 +103,7 @@ fn check_labels(labels: &str, line: usize, property: Property, expected: usize) 
     Ok(())
 }
 
-/// The format. Its header line is the caller's, or the title with its warnings.
+/// The classic format. Its header line is [`Entry::header`], or else the title with the warnings.
 pub(super) struct Lines;
 
 impl Layout for Lines {

@@ -5,7 +5,8 @@ use std::io;
 use super::{Entry, Layout};
 use crate::name::one_line;
 
-const LINE: usize = 60;
+/// Letters in a line.
+const LINE_WIDTH: usize = 60;
 
 pub(super) struct Fasta;
 
@@ -25,7 +26,7 @@ impl Layout for Fasta {
     fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, ">{}", entry.title_with_warnings())?;
         write_lines(entry.sequence.residues(), out)?;
-        // Blanks would end the id before the property.
+        // A blank would end the id before the code of the property.
         let id = one_line(entry.id).replace(char::is_whitespace, "_");
         for track in entry.prediction.tracks() {
             writeln!(out, ">{id}|{} {}", track.property.code(), track.property.title())?;
@@ -36,7 +37,7 @@ impl Layout for Fasta {
 }
 
 fn write_lines(letters: &[u8], out: &mut dyn io::Write) -> io::Result<()> {
-    for line in letters.chunks(LINE) {
+    for line in letters.chunks(LINE_WIDTH) {
         out.write_all(line)?;
         out.write_all(b"\n")?;
     }

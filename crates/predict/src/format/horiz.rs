@@ -1,14 +1,15 @@
 //! PSIPRED's horizontal format: blocks of 60 residues under their confidence.
 //!
-//! The layout is that of `psipass2` (PSIPRED 4.0) to the byte, blanks at line ends too: after a
-//! number of residues that 60 divides comes one more, empty block.
+//! The layout is exactly that of `psipass2` (PSIPRED 4.0), including blanks at line ends. If the number of
+//! residues is a multiple of 60, one more, empty block follows.
 
 use std::io;
 
 use super::{Entry, Layout, method_name};
 use crate::Property;
 
-const BLOCK: usize = 60;
+/// Residues in a block.
+const BLOCK_WIDTH: usize = 60;
 
 pub(super) struct Horiz;
 
@@ -43,9 +44,9 @@ fn write(entry: &Entry<'_>, second_line: &str, out: &mut dyn io::Write) -> io::R
     let ss3 = entry.prediction.track(Property::Ss3);
     let length = entry.sequence.len();
     let confidence: String = (0..length).map(|i| char::from(b'0' + ss3.confidence(i))).collect();
-    for block in 0..=length / BLOCK {
-        let start = block * BLOCK;
-        let end = (start + BLOCK).min(length);
+    for block in 0..=length / BLOCK_WIDTH {
+        let start = block * BLOCK_WIDTH;
+        let end = (start + BLOCK_WIDTH).min(length);
         writeln!(out, "{}", if block == 0 { second_line } else { "" })?;
         writeln!(out, "Conf: {}", &confidence[start..end])?;
         writeln!(out, "Pred: {}", &ss3.text()[start..end])?;
@@ -55,8 +56,8 @@ fn write(entry: &Entry<'_>, second_line: &str, out: &mut dyn io::Write) -> io::R
     Ok(())
 }
 
-/// Every tenth position of residues `start + 1` to `end`, its last digit under its residue. Each
-/// number takes five columns, so blanks under residues after the last one lack four.
+/// Every tenth position of residues `start + 1` to `end`; the last digit is below its residue. `psipass2`
+/// pads the rest after the last number, but with four blanks less than there are residues.
 fn ruler(start: usize, end: usize) -> String {
     let tens: String = (start + 1..=end).filter(|at| at % 10 == 0).map(|at| format!("{at:10}")).collect();
     tens + &" ".repeat(((end - start) % 10).saturating_sub(4))

@@ -1,6 +1,6 @@
-//! JSON: every label with its alphabet, all probabilities, what was edited, and the method.
+//! JSON: every label with its alphabet, all probabilities, the edits of the input, and the method.
 //!
-//! Compact, as most of it is long lists of numbers.
+//! The JSON is compact (not indented), because most of it is long lists of numbers.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use crate::property::Class;
 use crate::sequence::{Edit, Warning};
 use crate::{Method, Track};
 
-/// One object; a list of them for a batch.
+/// The format JSON: one object for one chain, a list of objects for a batch.
 pub(super) struct Json;
 
 impl Layout for Json {
@@ -46,7 +46,7 @@ impl Layout for Json {
     }
 }
 
-/// One object a line.
+/// The format NDJSON: one object on each line.
 pub(super) struct Ndjson;
 
 impl Layout for Ndjson {
@@ -123,7 +123,7 @@ struct TrackField<'a> {
     title: &'static str,
     alphabet: Vec<Letter>,
     labels: &'a str,
-    /// One digit a residue.
+    /// One digit for each residue.
     confidence: String,
     probabilities: Columns<'a>,
 }

@@ -1,6 +1,6 @@
-//! PSIPRED's vertical format: one residue a row with the probabilities of coil, helix and strand.
+//! PSIPRED's vertical format: a row for each residue with the probabilities of coil, helix and strand.
 //!
-//! The layout is that of `psipass2` (PSIPRED 4.0) to the byte: two lines, then the rows.
+//! The layout is exactly that of `psipass2` (PSIPRED 4.0): two lines, then the rows.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! TSV and CSV: one residue a row, named columns.
+//! TSV and CSV: one row for each residue, with named columns.
 
 use std::borrow::Cow;
 use std::io;
@@ -10,7 +10,7 @@ use crate::name::one_line;
 const COLUMNS: [&str; 13] =
     ["id", "pos", "aa", "ss3", "p_h", "p_e", "p_c", "ss8", "acc", "dis", "p_dis", "tm2", "tm8"];
 
-/// A table and how it is written down.
+/// A table format: its name and its syntax.
 pub(super) struct Table {
     name: &'static str,
     extension: &'static str,
@@ -20,7 +20,7 @@ pub(super) struct Table {
     quote: fn(&str) -> String,
 }
 
-/// Tab-separated values. Nothing is quoted: readers differ in what they make of quotes.
+/// Tab-separated values. Nothing is quoted, because programs interpret quotes in TSV differently.
 pub(super) const TSV: Table = Table {
     name: "TSV",
     extension: "tsv",
@@ -30,7 +30,7 @@ pub(super) const TSV: Table = Table {
     quote: |text| guarded(&text.replace('"', "'")).into_owned(),
 };
 
-/// Comma-separated values after RFC 4180, so with CRLF.
+/// Comma-separated values as in RFC 4180, so with CRLF.
 pub(super) const CSV: Table = Table {
     name: "CSV",
     extension: "csv",
@@ -88,14 +88,14 @@ impl Layout for Table {
     }
 }
 
-/// One line that no spreadsheet takes for a formula: such a value gets a `'` in front, as OWASP
-/// advises, since ids come from whoever made the file.
+/// The text on one line. A text that a spreadsheet would read as a formula gets a `'` in front, as OWASP
+/// advises, because anybody can choose the ids.
 fn guarded(text: &str) -> Cow<'_, str> {
     let line = one_line(text);
     if line.trim_start().starts_with(['=', '+', '-', '@']) { Cow::Owned(format!("'{line}")) } else { line }
 }
 
-/// Quotes what needs it.
+/// Quotes a value that needs quotes.
 fn quote_csv(text: &str) -> String {
     let value = guarded(text);
     if value.contains([',', '"']) || value.starts_with('\'') {

@@ -1,4 +1,5 @@
-//! The amino-acid frequency chart of the classic `/download`, in the look of its matplotlib.
+//! The amino-acid frequency chart of the classic `/download`. It looks like the chart that matplotlib drew
+//! there.
 
 use super::svg::{Anchor, Path, Svg};
 use crate::Sequence;
@@ -14,15 +15,15 @@ const LEFT: f64 = 80.0;
 const RIGHT: f64 = 576.0;
 const TOP: f64 = 57.6;
 const BOTTOM: f64 = 427.2;
-const TICK: f64 = 4.86;
-const TEXT: f64 = 13.89;
-const TITLE: f64 = 16.67;
-const DIGIT: f64 = 8.84;
-const BAR: f64 = 0.8;
+const TICK_LENGTH: f64 = 4.86;
+const TEXT_SIZE: f64 = 13.89;
+const TITLE_SIZE: f64 = 16.67;
+const DIGIT_WIDTH: f64 = 8.84;
+const BAR_WIDTH: f64 = 0.8;
 const MARGIN: f64 = 0.05;
 const MAX_TICKS: f64 = 9.0;
-const LINE: &str = "fill=\"none\" stroke=\"#000000\" stroke-width=\"1.11\"";
-const GREEN: &str = "#008000";
+const LINE_STYLE: &str = "fill=\"none\" stroke=\"#000000\" stroke-width=\"1.11\"";
+const BAR_COLOUR: &str = "#008000";
 
 /// The bar chart of how often each of the 20 amino acids occurs: 640 x 480, counts on the y axis.
 #[must_use]
@@ -37,44 +38,44 @@ pub fn composition_svg(sequence: &Sequence) -> String {
     for (i, count) in counts.into_iter().enumerate() {
         let (x, width) = bar(i);
         if count > 0.0 {
-            svg.rect(x, y(count), width, BOTTOM - y(count), GREEN);
+            svg.rect(x, y(count), width, BOTTOM - y(count), BAR_COLOUR);
         }
         let middle = x + width / 2.0;
-        ticks.move_to(middle, BOTTOM).line_to(middle, BOTTOM + TICK);
+        ticks.move_to(middle, BOTTOM).line_to(middle, BOTTOM + TICK_LENGTH);
         let letter = char::from(AMINO_ACIDS[i]).to_string();
-        svg.text(middle, BOTTOM + 19.5, TEXT, Anchor::Middle, &letter);
+        svg.text(middle, BOTTOM + 19.5, TEXT_SIZE, Anchor::Middle, &letter);
     }
     for count in y_ticks(most * (1.0 + MARGIN)) {
-        ticks.move_to(LEFT, y(count)).line_to(LEFT - TICK, y(count));
-        svg.text(LEFT - 9.7, y(count) + 5.0, TEXT, Anchor::End, &count.to_string());
+        ticks.move_to(LEFT, y(count)).line_to(LEFT - TICK_LENGTH, y(count));
+        svg.text(LEFT - 9.7, y(count) + 5.0, TEXT_SIZE, Anchor::End, &count.to_string());
     }
-    svg.path(&ticks, LINE);
+    svg.path(&ticks, LINE_STYLE);
     let mut frame = Path::default();
     frame.bar(LEFT, TOP, RIGHT - LEFT, BOTTOM - TOP);
-    svg.path(&frame, LINE);
+    svg.path(&frame, LINE_STYLE);
     labels(&mut svg, most);
     svg.finish()
 }
 
-/// Title and axis labels; that of the y axis keeps clear of its numbers, which go up to `most`.
+/// Draws the title and the axis labels. The label of the y axis is left of the numbers, which go up to `most`.
 fn labels(svg: &mut Svg, most: f64) {
     let (middle_x, middle_y) = (f64::midpoint(LEFT, RIGHT), f64::midpoint(TOP, BOTTOM));
-    svg.text(middle_x, TOP - 8.3, TITLE, Anchor::Middle, "Amino Acid Frequency");
-    svg.text(middle_x, BOTTOM + 38.5, TEXT, Anchor::Middle, "Amino Acids");
-    let x = LEFT - 20.0 - DIGIT * most.log10().floor().max(0.0) - DIGIT;
+    svg.text(middle_x, TOP - 8.3, TITLE_SIZE, Anchor::Middle, "Amino Acid Frequency");
+    svg.text(middle_x, BOTTOM + 38.5, TEXT_SIZE, Anchor::Middle, "Amino Acids");
+    let x = LEFT - 20.0 - DIGIT_WIDTH * most.log10().floor().max(0.0) - DIGIT_WIDTH;
     let turned = format!("transform=\"rotate(-90 {x:.2} {middle_y})\"");
-    svg.styled_text(x, middle_y, TEXT, Anchor::Middle, &turned, "Frequency");
+    svg.styled_text(x, middle_y, TEXT_SIZE, Anchor::Middle, &turned, "Frequency");
 }
 
-/// Left edge and width of bar `i`.
+/// The left edge and the width of bar `i`.
 fn bar(i: usize) -> (f64, f64) {
-    let span = 19.0 + BAR;
+    let span = 19.0 + BAR_WIDTH;
     let unit = (RIGHT - LEFT) / (span * (1.0 + 2.0 * MARGIN));
     let left = AMINO_ACIDS[..i].iter().map(|_| unit).sum::<f64>();
-    (LEFT + span * MARGIN * unit + left, BAR * unit)
+    (LEFT + span * MARGIN * unit + left, BAR_WIDTH * unit)
 }
 
-/// Round numbers from 0 to `top`: whole, as they are counts, and at most 10 of them.
+/// Round numbers from 0 to `top`, at most 10 of them. They are whole numbers, because they are counts.
 fn y_ticks(top: f64) -> Vec<f64> {
     let steps = (0..).flat_map(|power| [1.0, 2.0, 2.5, 5.0].map(|s| s * 10_f64.powi(power)));
     let step = steps.filter(|step| step.fract() == 0.0).find(|step| top / step <= MAX_TICKS).unwrap_or(top);

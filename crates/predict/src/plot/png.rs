@@ -1,11 +1,11 @@
-//! SVG to PNG with the one embedded font; nothing is read from the machine.
+//! Renders SVG to PNG with the one embedded font; no fonts of the machine are used.
 
 use std::sync::{Arc, OnceLock};
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
-/// DejaVu Sans, see `assets/DejaVuSans-subset.LICENSE.txt`.
+/// A subset of DejaVu Sans, see `assets/DejaVuSans-subset.LICENSE.txt`.
 const FONT: &[u8] = include_bytes!("../../assets/DejaVuSans-subset.ttf");
 
 const FONT_FAMILY: &str = "DejaVu Sans";
@@ -16,12 +16,12 @@ pub enum PlotError {
     /// The SVG cannot be read.
     #[error("unreadable svg: {0}")]
     Svg(#[from] resvg::usvg::Error),
-    /// There is no memory for so many pixels.
+    /// The picture is empty or too large for memory.
     #[error("a picture of {width} x {height} pixels is too large")]
     Size {
-        /// Pixels across.
+        /// The width in pixels.
         width: u32,
-        /// Pixels down.
+        /// The height in pixels.
         height: u32,
     },
     /// The pixels cannot be encoded.
@@ -29,7 +29,7 @@ pub enum PlotError {
     Encode(String),
 }
 
-/// Renders an SVG of this module to PNG, one pixel a unit.
+/// Renders an SVG of this module to PNG, with one pixel for each SVG unit.
 ///
 /// ```
 /// use pssp_predict::plot::{composition_svg, png};

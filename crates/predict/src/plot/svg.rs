@@ -1,11 +1,11 @@
-//! A picture under construction: the few SVG elements that the plots need.
+//! Builds SVG documents from the few elements that the plots need.
 
 use std::fmt::{Display, Write};
 
-/// Fonts of all text: the embedded one, then what browsers have.
+/// The fonts of all text: the embedded font, then fonts of browsers.
 const FONTS: &str = "'DejaVu Sans', Verdana, sans-serif";
 
-/// Where a text's anchor is.
+/// Which part of a text is at its coordinates.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -17,7 +17,7 @@ pub(super) enum Anchor {
 pub(super) struct Svg(String);
 
 impl Svg {
-    /// A white picture; `title` is what screen readers say.
+    /// A white picture. Screen readers read `title` aloud.
     pub(super) fn new(width: f64, height: f64, title: &str) -> Self {
         let title = escape(title);
         Self(format!(
@@ -40,7 +40,7 @@ impl Svg {
         ));
     }
 
-    /// `style` is further attributes, such as `stroke`.
+    /// `style` contains further attributes, such as `stroke`.
     pub(super) fn path(&mut self, path: &Path, style: &str) {
         if !path.0.is_empty() {
             self.add(format_args!("<path d=\"{}\" {style}/>", path.0));
@@ -51,7 +51,7 @@ impl Svg {
         self.styled_text(x, y, size, anchor, "", text);
     }
 
-    /// `style` is further attributes, such as `transform`.
+    /// `style` contains further attributes, such as `transform`.
     pub(super) fn styled_text(&mut self, x: f64, y: f64, size: f64, anchor: Anchor, style: &str, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
@@ -78,7 +78,7 @@ impl Svg {
     }
 }
 
-/// The `d` of a path; coordinates are absolute unless a name says otherwise.
+/// The attribute `d` of a path. Coordinates are absolute, except `dx`.
 #[derive(Default)]
 pub(super) struct Path(String);
 
@@ -91,9 +91,9 @@ impl Path {
         self.add(format_args!("L{} {}", number(x), number(y)))
     }
 
-    /// A curve to `dx` further right at the same height, bulging by `bulge` on the way.
+    /// A curve to the point `dx` further right at the same height. Its middle is `bulge` below that height.
     pub(super) fn wave(&mut self, dx: f64, bulge: f64) -> &mut Self {
-        // A quadratic curve reaches half way to its control point.
+        // The middle of a quadratic curve is half way to its control point.
         self.add(format_args!("q{} {} {} 0", number(dx / 2.0), number(2.0 * bulge), number(dx)))
     }
 

@@ -1,5 +1,5 @@
 //! The track plot: secondary structure, confidence, membrane segments, accessibility and disorder
-//! along the chain, in at most ten rows whatever its length.
+//! along the chain, in at most ten rows.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ mod lanes;
 mod layout;
 
 use lanes::Lanes;
-use layout::{Layout, WIDTH};
+use layout::{Layout, PICTURE_WIDTH};
 
 // Colours of Okabe and Ito (2008), which colour-blind people can tell apart.
 const HELIX: &str = "#d55e00";
@@ -21,24 +21,24 @@ const ACCESSIBLE: &str = "#56b4e9";
 const DISORDER: &str = "#b8437f";
 const CONFIDENCE: &str = "#a3a3a3";
 const GRID: &str = "#d9d9d9";
-const FAINT: &str = "fill=\"#555555\"";
+const FAINT_TEXT: &str = "fill=\"#555555\"";
 
-/// Characters of a name that fit in the title.
-const MAX_NAME: usize = 80;
+/// The maximum number of characters of a name in the title.
+const MAX_NAME_CHARS: usize = 80;
 
-/// Draws every property that has a shape along the chain, under `name`.
+/// Draws the properties along the chain, with `name` as title.
 ///
-/// Residue letters are shown up to about a thousand residues; over that, neighbours are summed up
-/// (labels by majority, curves by mean), so the picture stays below a few hundred kilobytes.
+/// Residue letters are shown up to about a thousand residues. In longer chains neighbouring residues are
+/// drawn as one (labels by majority, curves by mean), so that the SVG has at most a few hundred kilobytes.
 #[must_use]
 pub fn tracks_svg(prediction: &Prediction, sequence: &Sequence, name: &str) -> String {
     let n = sequence.len().min(prediction.len());
     let has_membrane = prediction.track(Property::Tm2).labels.contains(&b'H');
     let layout = Layout::new(n, has_membrane);
     let title = shorten(name);
-    let mut svg = Svg::new(WIDTH, layout.height(), &format!("Predicted properties of {title}"));
+    let mut svg = Svg::new(PICTURE_WIDTH, layout.height(), &format!("Predicted properties of {title}"));
     svg.text(20.0, 32.0, 17.0, Anchor::Start, &title);
-    svg.styled_text(20.0, 52.0, 11.5, Anchor::Start, FAINT, &summary(prediction, n));
+    svg.styled_text(20.0, 52.0, 11.5, Anchor::Start, FAINT_TEXT, &summary(prediction, n));
     legend(&mut svg, has_membrane);
     for row in 0..layout.rows {
         let residues = layout.residues(row);
@@ -47,12 +47,12 @@ pub fn tracks_svg(prediction: &Prediction, sequence: &Sequence, name: &str) -> S
     svg.finish()
 }
 
-/// At most [`MAX_NAME`] characters of `name`.
+/// At most [`MAX_NAME_CHARS`] characters of `name`.
 fn shorten(name: &str) -> String {
-    if name.chars().count() <= MAX_NAME {
+    if name.chars().count() <= MAX_NAME_CHARS {
         return name.to_owned();
     }
-    let start: String = name.chars().take(MAX_NAME - 1).collect();
+    let start: String = name.chars().take(MAX_NAME_CHARS - 1).collect();
     start + "…"
 }
 
@@ -108,7 +108,7 @@ fn stroke(colour: &str, width: f64) -> String {
     format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"")
 }
 
-/// Runs of the same value: the value and the range of indices.
+/// The runs of equal values: each value with its range of indices.
 fn runs(values: &[u8]) -> Vec<(u8, Range<usize>)> {
     let mut runs: Vec<(u8, Range<usize>)> = Vec::new();
     for (i, &value) in values.iter().enumerate() {
@@ -133,6 +133,6 @@ mod tests {
     #[test]
     fn names_are_cut_at_characters() {
         assert_eq!(shorten("a"), "a");
-        assert_eq!(shorten(&"é".repeat(100)).chars().count(), MAX_NAME);
+        assert_eq!(shorten(&"é".repeat(100)).chars().count(), MAX_NAME_CHARS);
     }
 }

@@ -1,15 +1,16 @@
 //! The compact stored form of a prediction.
 //!
-//! `pssp`, version 1, then in little endian: length of the method as JSON (u32), the method,
-//! number of residues (u32), and a zlib stream with fixed-size parts in this order:
+//! The bytes `pssp`, the version (1), then in little endian: the length of the method as JSON (u32), the
+//! method, the number of residues (u32), and a zlib stream with parts of fixed size in this order:
 //!
-//! 1. the tracks, SS8 before SS3 so that SS3 can lean on it, each with its labels as the
-//!    difference to the most probable letter (nearly always 0) and one byte for the kind of its
-//!    columns;
-//! 2. every column but the last of its track, which follows from the row's sum of 1000, and the
-//!    RSA; as 16-bit values with all low bytes first, which compress better apart.
+//! 1. the labels of each track, with SS8 before SS3, because SS3 may refer to SS8. A label is stored as the
+//!    difference to the most probable letter (nearly always 0). One byte for the kind of the track's
+//!    columns follows;
+//! 2. the columns of each track and the RSA, as 16-bit values. The last column of a track is not stored,
+//!    because each row sums to 1000. All low bytes come first, then all high bytes, because this compresses
+//!    better.
 //!
-//! SS3 columns are stored as the difference to the sums of the SS8 columns where that is small.
+//! SS3 columns are stored as the difference to the sums of the SS8 columns if these differences are small.
 
 use std::io::{Read, Write};
 
@@ -23,22 +24,22 @@ use crate::{Method, Property};
 const MAGIC: &[u8; 4] = b"pssp";
 const VERSION: u8 = 1;
 
-/// Longest chain that is decoded; bounds what a damaged length can make us allocate.
+/// The longest chain that is decoded. It bounds the memory that is allocated for a damaged length.
 const MAX_RESIDUES: usize = 1_000_000;
 
-/// Tracks in stored order.
-const ORDER: [Property; 6] =
+/// The tracks in the order in which they are stored.
+const STORED_ORDER: [Property; 6] =
     [Property::Ss8, Property::Ss3, Property::Acc, Property::Dis, Property::Tm2, Property::Tm8];
 
-/// SS8 columns (`H G I E B T S L`) that make up the SS3 columns `H`, `E`.
+/// The SS8 columns (`H G I E B T S L`) whose sums are the SS3 columns `H` and `E`.
 const SS3_OF_SS8: [&[usize]; 2] = [&[0, 1, 2], &[3, 4]];
 
-/// Kinds of columns: as they are, or as difference to the sums of SS8.
+/// The kinds of columns: the values themselves, or differences to the sums of SS8.
 const PLAIN: u8 = 0;
 const FROM_SS8: u8 = 1;
 
-/// Largest mean difference (per mille) at which storing differences is worth it.
-const CLOSE: u64 = 32;
+/// The largest mean difference, in per mille, for which differences are stored.
+const MAX_MEAN_DIFFERENCE: u64 = 32;
 
 pub(super) fn encode(prediction: &Prediction) -> Vec<u8> {
     let method = serde_json::to_vec(prediction.method()).unwrap_or_default();
@@ -66,7 +67,7 @@ fn deflate(out: Vec<u8>, parts: &[u8]) -> Vec<u8> {
 fn parts(prediction: &Prediction) -> Vec<u8> {
     let mut out = Vec::new();
     let mut columns: Vec<Vec<u16>> = Vec::new();
-    for property in ORDER {
+    for property in STORED_ORDER {
         let track = prediction.track(property);
         out.extend((0..prediction.len()).map(|i| label_offset(track, i)));
         let base = ss3_base(prediction).filter(|_| property == Property::Ss3);
@@ -83,7 +84,7 @@ fn parts(prediction: &Prediction) -> Vec<u8> {
     out
 }
 
-/// How many columns after the most probable letter the label is, around the alphabet.
+/// The distance from the most probable letter to the label, in columns; the alphabet is cyclic.
 fn label_offset(track: &Track, i: usize) -> u8 {
     let k = track.columns.len();
     let label = track.property.column(track.labels[i]).unwrap_or(0);
@@ -101,14 +102,14 @@ fn most_probable(columns: &[Vec<u16>], i: usize) -> usize {
     best
 }
 
-/// What SS3 leans on: the sums of SS8, if they are close to it.
+/// The sums of SS8 for the SS3 columns, if they are close to the SS3 columns.
 fn ss3_base(prediction: &Prediction) -> Option<Vec<Vec<u16>>> {
     let base = ss8_sums(&prediction.track(Property::Ss8).columns);
     let ss3 = &prediction.track(Property::Ss3).columns;
     let apart: u64 =
         base.iter().zip(ss3).flat_map(|(b, c)| b.iter().zip(c)).map(|(b, c)| u64::from(b.abs_diff(*c))).sum();
     let values = u64::try_from(2 * prediction.len()).unwrap_or(u64::MAX);
-    (apart <= CLOSE * values).then_some(base)
+    (apart <= MAX_MEAN_DIFFERENCE * values).then_some(base)
 }
 
 fn ss8_sums(ss8: &[Vec<u16>]) -> Vec<Vec<u16>> {
@@ -117,7 +118,7 @@ fn ss8_sums(ss8: &[Vec<u16>]) -> Vec<Vec<u16>> {
     SS3_OF_SS8.iter().map(|parts| (0..n).map(|i| sum(parts, i)).collect()).collect()
 }
 
-/// Differences with the sign in the lowest bit, so that small ones are small numbers.
+/// The differences with the sign in the lowest bit, so that small differences are small numbers.
 fn differences(column: &[u16], base: &[u16]) -> Vec<u16> {
     let fold = |(c, b): (&u16, &u16)| {
         if c >= b { (c - b) << 1 } else { ((b - c) << 1) - 1 }
@@ -160,14 +161,14 @@ fn malformed(what: &str) -> MalformedPrediction {
 }
 
 fn stored_columns() -> usize {
-    ORDER.iter().map(|p| p.alphabet().len() - 1).sum::<usize>() + 1
+    STORED_ORDER.iter().map(|p| p.alphabet().len() - 1).sum::<usize>() + 1
 }
 
 fn parts_length(n: usize) -> usize {
-    ORDER.len() * (n + 1) + 2 * n * stored_columns()
+    STORED_ORDER.len() * (n + 1) + 2 * n * stored_columns()
 }
 
-/// Inflates to exactly `length` bytes; memory grows only with what is really there.
+/// Inflates to exactly `length` bytes. Memory grows only with the bytes that are really there.
 fn inflate(bytes: &[u8], length: usize) -> Result<Vec<u8>, MalformedPrediction> {
     let mut parts = Vec::new();
     let limit = u64::try_from(length).unwrap_or(u64::MAX) + 1;
@@ -181,14 +182,14 @@ fn inflate(bytes: &[u8], length: usize) -> Result<Vec<u8>, MalformedPrediction> 
     Ok(parts)
 }
 
-/// Takes apart what [`parts`] made; `parts` has the right length for `n`.
+/// Reads the result of [`parts`]. The caller has checked that it has the right length for `n` residues.
 fn read_parts(parts: &[u8], n: usize) -> Result<(Vec<Track>, Vec<u16>), MalformedPrediction> {
-    let (labels, values) = parts.split_at(ORDER.len() * (n + 1));
+    let (labels, values) = parts.split_at(STORED_ORDER.len() * (n + 1));
     let (low, high) = values.split_at(n * stored_columns());
     let mut numbers = low.iter().zip(high).map(|(&l, &h)| u16::from_le_bytes([l, h]));
     let mut column = || numbers.by_ref().take(n).collect::<Vec<u16>>();
-    let mut tracks: Vec<Track> = Vec::with_capacity(ORDER.len());
-    for (part, property) in labels.chunks_exact(n + 1).zip(ORDER) {
+    let mut tracks: Vec<Track> = Vec::with_capacity(STORED_ORDER.len());
+    for (part, property) in labels.chunks_exact(n + 1).zip(STORED_ORDER) {
         let mut columns: Vec<Vec<u16>> = (1..property.alphabet().len()).map(|_| column()).collect();
         match (part[n], tracks.first()) {
             (PLAIN, _) => {}
@@ -226,7 +227,7 @@ fn read_labels(offsets: &[u8], columns: &[Vec<u16>], property: Property) -> Vec<
     offsets.iter().enumerate().map(letter).collect()
 }
 
-/// Bytes still to be read.
+/// The bytes that are not read yet.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {

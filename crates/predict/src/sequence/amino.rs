@@ -1,7 +1,7 @@
 //! Three-letter codes of amino acids.
 
-/// The code and its letter (IUPAC-IUB 1983). Selenomethionine (MSE), which stands for methionine in
-/// crystal structures, is read as such.
+/// Each code and its letter (IUPAC-IUB 1983). Selenomethionine (MSE) replaces methionine in crystal
+/// structures, so it is read as methionine.
 const CODES: [(&str, char); 27] = [
     ("ALA", 'A'),
     ("ARG", 'R'),
@@ -32,7 +32,7 @@ const CODES: [(&str, char); 27] = [
     ("UNK", 'X'),
 ];
 
-/// The letter of a three-letter code in any case.
+/// The letter of a three-letter code, which may be in upper or lower case.
 pub(super) fn letter(code: &str) -> Option<char> {
     CODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|&(_, letter)| letter)
 }

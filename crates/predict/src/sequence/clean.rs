@@ -1,4 +1,4 @@
-//! Cleaning: from what people send to a [`Sequence`], with every edit listed.
+//! Cleaning: makes a [`Sequence`] from text that people send, and lists every edit.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,22 +8,22 @@ use super::recognize::{Context, Found, recognize};
 use super::scan::{Scan, scan};
 use super::{NotASequence, Sequence};
 
-/// Shortest sequence that is suspected to be nucleotides.
-const NUCLEOTIDE_MIN: usize = 30;
+/// A shorter sequence is never suspected to be nucleotides.
+const MIN_NUCLEOTIDES: usize = 30;
 
-/// Share of nucleotide letters over which it is refused, in per cent.
-const NUCLEOTIDE_PERCENT: usize = 95;
+/// A sequence with a larger share of nucleotide letters, in percent, is refused.
+const MAX_NUCLEOTIDE_PERCENT: usize = 95;
 
-/// Below this many residues a prediction comes with a warning.
-const SHORT: usize = 5;
+/// A sequence with fewer residues gets a warning.
+const MIN_MEANINGFUL_LENGTH: usize = 5;
 
-/// What [`clean`] allows.
+/// Options of [`clean`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CleanOptions {
-    /// The most residues; 10,000 by default.
+    /// The maximum number of residues; 10,000 by default.
     pub max_residues: usize,
-    /// Take the text as residues though it looks like nucleotides, names or words.
+    /// Whether to accept text as residues even if it looks like nucleotides, names or words.
     pub force: bool,
 }
 
@@ -33,18 +33,18 @@ impl Default for CleanOptions {
     }
 }
 
-/// A cleaned sequence and what was done to get there.
+/// A cleaned sequence, with the edits and warnings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleaned {
     /// The residues.
     pub sequence: Sequence,
     /// Every edit made, grouped by kind.
     pub edits: Vec<Edit>,
-    /// What is odd about the input.
+    /// Unusual things in the input that are no errors.
     pub warnings: Vec<Warning>,
 }
 
-/// Where a text stands in the whole input.
+/// The place of a text in the whole input.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     /// The FASTA record, from 1.
@@ -54,7 +54,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The error of a text that begins here, at its place in the whole input.
+    /// Moves an error of a text that begins at this place to its place in the whole input.
     fn of(self, error: InputError) -> InputError {
         let line = error.line.unwrap_or(1) + self.line - 1;
         let column = error.column;
@@ -62,22 +62,22 @@ impl Place {
     }
 }
 
-/// A text that is to become a sequence, as the readers hand it over.
+/// A text to be cleaned, as the readers provide it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text<'a> {
     pub(crate) raw: &'a [u8],
     pub(crate) place: Place,
-    /// Its header begins with a code of PIR.
+    /// Whether its header begins with a code of PIR.
     pub(crate) pir: bool,
 }
 
 /// Cleans one sequence without a header.
 ///
 /// Letters become upper case. White space, byte-order marks, non-breaking and zero-width spaces,
-/// `-` and `.` gaps, whole numeric tokens (`GenBank` numbering) and one `*` at the end go.
-/// `B Z J U O X` become `X`. Formats that hold exactly one sequence (three-letter codes, SEQRES of
-/// one chain, a flat file of UniProt or GenBank) are read. What changes the residues comes with a
-/// warning. Linear in time; stops soon after the length limit or [`MAX_ERRORS`] faults.
+/// `-` and `.` gaps, whole numeric tokens (`GenBank` numbering) and one `*` at the end are removed.
+/// `B Z J U O X` become `X`. Formats with exactly one sequence (three-letter codes, SEQRES of one chain, a flat
+/// file of UniProt or GenBank) are read. Every change of residues comes with a warning. The time is linear in
+/// the length of the text; cleaning stops soon after the length limit or after [`MAX_ERRORS`] errors.
 ///
 /// ```
 /// use pssp_predict::sequence::{CleanOptions, clean};
@@ -98,15 +98,15 @@ pub(crate) struct Text<'a> {
 /// ```
 ///
 /// # Errors
-/// With place and hint: any other character, a stop before the end, no residues, text that is not
-/// UTF-8 or holds NUL, more than `max_residues`, and any known format that is not a plain sequence.
-/// Unless `force`: what is really nucleotides (over 95 % `ACGTUN`, 30 or longer), and lines that
-/// look like names, words or labels.
+/// Each error has a place and a hint. Refused are: any other character, a stop before the end, text without
+/// residues, text that is not UTF-8 or contains NUL, more than `max_residues`, and any known format that is
+/// not a plain sequence. Without `force` also: text that seems to be nucleotides (over 95 % `ACGTUN`, 30 or
+/// more residues), and lines that look like names, words or labels.
 pub fn clean(raw: &[u8], options: &CleanOptions) -> Result<Cleaned, InputErrors> {
     clean_text(Text { raw, place: Place { record: None, line: 1 }, pir: false }, options)
 }
 
-/// Cleans a text that begins at a place of the whole input.
+/// Cleans a text that is a part of the whole input.
 pub(crate) fn clean_text(text: Text<'_>, options: &CleanOptions) -> Result<Cleaned, InputErrors> {
     let place = text.place;
     let as_utf8 = std::str::from_utf8(text.raw).map_err(|e| not_utf8(text.raw, e.valid_up_to(), place))?;
@@ -119,7 +119,7 @@ pub(crate) fn clean_text(text: Text<'_>, options: &CleanOptions) -> Result<Clean
         }
         Found::Read { residues, warning } => {
             let mut cleaned = clean_residues(&residues, options, place)?;
-            // The layout of another format is no edit of the sequence.
+            // To read the layout of another format is not an edit of the sequence.
             let is_layout = |kind| matches!(kind, EditKind::WhiteSpaceRemoved | EditKind::NumberRemoved);
             cleaned.edits.retain(|edit| !is_layout(edit.kind));
             cleaned.warnings.insert(0, warning);
@@ -128,7 +128,7 @@ pub(crate) fn clean_text(text: Text<'_>, options: &CleanOptions) -> Result<Clean
     }
 }
 
-/// What a text without a header is refused for, if it is a known format by its marks.
+/// The error for a text without a header, if the text is recognized as a known format that is refused.
 pub(crate) fn recognized_fault(raw: &[u8], place: Place) -> Option<InputError> {
     let text = std::str::from_utf8(raw).ok()?;
     match recognize(text, Context { pir: false, force: true }) {
@@ -140,7 +140,7 @@ pub(crate) fn recognized_fault(raw: &[u8], place: Place) -> Option<InputError> {
 fn clean_residues(text: &str, options: &CleanOptions, place: Place) -> Result<Cleaned, InputErrors> {
     let mut found = scan(text, place.line, options.max_residues);
     if found.errors.is_empty() {
-        found.errors.extend(judge(&found, options, place));
+        found.errors.extend(check_whole(&found, options, place));
     }
     found.errors.truncate(MAX_ERRORS);
     for error in &mut found.errors {
@@ -156,13 +156,13 @@ fn clean_residues(text: &str, options: &CleanOptions, place: Place) -> Result<Cl
     Ok(Cleaned { sequence, edits, warnings })
 }
 
-/// What is wrong with the sequence as a whole, once its characters are right.
-fn judge(found: &Scan, options: &CleanOptions, place: Place) -> Option<InputError> {
+/// The error of the sequence as a whole, if there is one. All its characters are valid here.
+fn check_whole(found: &Scan, options: &CleanOptions, place: Place) -> Option<InputError> {
     let n = found.residues.len();
     if n == 0 {
         return Some(no_residues(place));
     }
-    let suspect = n >= NUCLEOTIDE_MIN && found.nucleotides * 100 > n * NUCLEOTIDE_PERCENT;
+    let suspect = n >= MIN_NUCLEOTIDES && found.nucleotides * 100 > n * MAX_NUCLEOTIDE_PERCENT;
     if !suspect || options.force {
         return None;
     }
@@ -172,7 +172,7 @@ fn judge(found: &Scan, options: &CleanOptions, place: Place) -> Option<InputErro
 }
 
 fn short(sequence: &Sequence) -> Option<Warning> {
-    if sequence.len() >= SHORT {
+    if sequence.len() >= MIN_MEANINGFUL_LENGTH {
         return None;
     }
     let plural = if sequence.len() == 1 { "" } else { "s" };
@@ -208,12 +208,12 @@ pub(crate) fn several_records() -> InputError {
     )
 }
 
-/// The cleaner's letters and those of [`Sequence`] are the same list, so this does not happen.
+/// This error does not happen, because cleaning produces only letters that [`Sequence`] accepts.
 fn unparsed(error: &NotASequence) -> InputErrors {
     InputError::new(ErrorCode::InvalidCharacter, error.to_string(), "remove it").into()
 }
 
-/// The error for `raw`, which begins at `place` and is UTF-8 only up to a byte.
+/// The error for `raw`, which begins at `place` and is valid UTF-8 only up to the byte `valid_up_to`.
 pub(crate) fn not_utf8(raw: &[u8], valid_up_to: usize, place: Place) -> InputErrors {
     let before = &raw[..valid_up_to];
     let line = place.line + line_ends(before);

@@ -1,26 +1,26 @@
-//! What the reader did to an input that it took: edits and warnings.
+//! Edits and warnings: what cleaning changed in an accepted input, and what was unusual in it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Positions named in the sentence of an edit; all of them are in [`Edit::positions`].
-const POSITIONS_IN_MESSAGE: usize = 5;
+/// The maximum number of positions in the message of an edit. [`Edit::positions`] has all positions.
+const MAX_POSITIONS_IN_MESSAGE: usize = 5;
 
-/// What was done to the input, once for each kind (and replaced letter) with a count.
+/// An edit of the input. There is one for each kind of edit and each replaced letter, with a count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edit {
     /// The kind of edit.
     pub kind: EditKind,
-    /// How many characters (numbers, for [`EditKind::NumberRemoved`]) it was done to.
+    /// The number of edited characters (for [`EditKind::NumberRemoved`]: of removed numbers).
     pub count: usize,
     /// The letter that was replaced, upper case; only for [`EditKind::Replaced`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<char>,
-    /// Where, in the cleaned sequence from 1; only for [`EditKind::Replaced`].
+    /// The positions in the cleaned sequence, from 1; only for [`EditKind::Replaced`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub positions: Vec<usize>,
-    /// The same as a sentence for people.
+    /// The edit as a sentence, for people to read.
     pub message: String,
 }
 
@@ -30,7 +30,7 @@ pub struct Edit {
 pub enum EditKind {
     /// Letters made upper case.
     UpperCased,
-    /// Spaces and tabs removed. Line ends are layout and not listed.
+    /// Spaces and tabs removed. Removed line ends are not listed.
     WhiteSpaceRemoved,
     /// Byte-order marks, non-breaking and other special spaces, zero-width characters removed.
     InvisibleRemoved,
@@ -45,7 +45,7 @@ pub enum EditKind {
 }
 
 impl Edit {
-    /// An edit of `count` characters that needs no position.
+    /// An edit of `count` characters without positions.
     pub(crate) fn counted(kind: EditKind, count: usize) -> Self {
         let (unit, what) = match kind {
             EditKind::UpperCased => ("letter", "made upper case"),
@@ -69,10 +69,10 @@ impl Edit {
     /// Letters `from` that became `X` at `positions` (from 1) of the cleaned sequence.
     pub(crate) fn replaced(from: u8, positions: Vec<usize>) -> Self {
         let from = char::from(from);
-        let named = positions.iter().take(POSITIONS_IN_MESSAGE);
+        let named = positions.iter().take(MAX_POSITIONS_IN_MESSAGE);
         let mut places = named.map(usize::to_string).collect::<Vec<_>>().join(", ");
-        if positions.len() > POSITIONS_IN_MESSAGE {
-            places += &format!(" and {} more", positions.len() - POSITIONS_IN_MESSAGE);
+        if positions.len() > MAX_POSITIONS_IN_MESSAGE {
+            places += &format!(" and {} more", positions.len() - MAX_POSITIONS_IN_MESSAGE);
         }
         let plural = if positions.len() == 1 { "" } else { "s" };
         let verb = if from == 'X' { "kept" } else { "replaced by X" };
@@ -86,7 +86,7 @@ impl Edit {
     }
 }
 
-/// What the letters beyond the 20 stand for (IUPAC-IUB 1983; U and O were added later).
+/// The meaning of the letters beyond the 20 amino acids (IUPAC-IUB 1983; U and O were added later).
 const fn stands_for(letter: char) -> &'static str {
     match letter {
         'B' => "aspartate or asparagine",
@@ -104,12 +104,12 @@ impl fmt::Display for Edit {
     }
 }
 
-/// Something odd about the input that does not stop the prediction.
+/// Something unusual in the input that does not prevent the prediction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// Its kind.
     pub code: WarningCode,
-    /// A sentence for people.
+    /// A sentence for people to read.
     pub message: String,
 }
 
@@ -117,15 +117,15 @@ pub struct Warning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningCode {
-    /// Fewer than 5 residues: computed, but hardly meaningful.
+    /// Fewer than 5 residues: the prediction is computed, but has little meaning.
     ShortSequence,
     /// An earlier record of the batch has the same id.
     DuplicateId,
     /// The record has no id.
     MissingId,
-    /// The header was longer than is kept.
+    /// The header was too long and was cut.
     HeaderCut,
-    /// Comment lines (`;`) were left out.
+    /// Comment lines (`;`) were skipped.
     CommentIgnored,
     /// Letters that are not one of the 20 amino acids became `X`.
     LettersReplaced,
@@ -137,13 +137,13 @@ pub enum WarningCode {
     ForeignFormat,
     /// Lines or blocks of different lengths were joined to one chain.
     IrregularLayout,
-    /// A code of a later release, read from a store that two releases share during an update.
+    /// A code of a later release. During an update two releases may share a store.
     #[serde(other)]
     Unknown,
 }
 
 impl WarningCode {
-    /// Whether the residues that are predicted are not simply those that were sent, in order.
+    /// Whether the predicted residues differ from the residues that were sent.
     #[must_use]
     pub const fn changes_prediction(self) -> bool {
         match self {

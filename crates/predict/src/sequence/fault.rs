@@ -1,17 +1,17 @@
-//! The one fault type of every input: what is wrong, where, and what to do about it.
+//! The error type of every input: what is wrong, where, and how to correct it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Errors reported for one input; further ones would not help whoever has to fix it.
+/// The maximum number of errors that are reported for one input. More errors would not help to correct it.
 pub const MAX_ERRORS: usize = 10;
 
 /// Why an input was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
-    /// Nothing was sent, or white space only.
+    /// The input is empty or has only white space.
     EmptyBody,
     /// A sequence or record without residues.
     EmptySequence,
@@ -33,11 +33,11 @@ pub enum ErrorCode {
     TextBeforeHeader,
     /// More records than a batch may have.
     TooManyRecords,
-    /// An entry of a list that is no record.
+    /// An entry of a list is not a record.
     InvalidRecord,
     /// A name over [`name::MAX_BYTES`](crate::name::MAX_BYTES).
     NameTooLong,
-    /// The body is not the JSON that is expected.
+    /// The body is not JSON of the expected form.
     BadJson,
     /// A field that the request does not have.
     UnknownField,
@@ -45,15 +45,15 @@ pub enum ErrorCode {
     MissingField,
     /// A form, query or multipart body that cannot be read.
     BadForm,
-    /// Another text encoding or compression than the one that is expected.
+    /// The text encoding or compression is not the expected one.
     BadEncoding,
-    /// What is said to be gzip and cannot be unpacked.
+    /// The body is declared as gzip but cannot be unpacked.
     BadGzip,
     /// A known format, or ordinary words, instead of a plain sequence or FASTA.
     ForeignFormat,
     /// A line that looks like a name where residues are expected: a header without its `>`.
     LostHeader,
-    /// A mark between two chains, or the end of a record, inside a sequence.
+    /// A separator of chains, or the end of a record, inside a sequence.
     SeveralChains,
     /// A code of a later release, read from a store that two releases share during an update.
     #[serde(other)]
@@ -61,7 +61,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// The code as it stands in JSON.
+    /// The code as written in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl ErrorCode {
     }
 }
 
-/// One fault of an input: what is wrong, where, and what to do about it.
+/// One error of an input: what is wrong, where, and how to correct it.
 ///
 /// ```
 /// use pssp_predict::sequence::{ErrorCode, InputError};
@@ -104,7 +104,7 @@ impl ErrorCode {
 pub struct InputError {
     /// Its kind.
     pub code: ErrorCode,
-    /// What is wrong, for people.
+    /// What is wrong, for people to read.
     pub detail: String,
     /// The FASTA record, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,17 +115,17 @@ pub struct InputError {
     /// The character in the line, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
-    /// What to do about it.
+    /// How to correct it.
     pub hint: String,
 }
 
 impl InputError {
-    /// A fault without a place.
+    /// An error without a place.
     pub fn new(code: ErrorCode, detail: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), record: None, line: None, column: None, hint: hint.into() }
     }
 
-    /// The same fault at a line of the whole input and, where one is known, a column; both from 1.
+    /// The same error with a line of the whole input and, if known, a column; both from 1.
     #[must_use]
     pub fn at(mut self, line: usize, column: impl Into<Option<usize>>) -> Self {
         self.line = Some(line);
@@ -133,7 +133,7 @@ impl InputError {
         self
     }
 
-    /// The same fault in a record, from 1, or in none.
+    /// The same error in a record (from 1), or in no record.
     #[must_use]
     pub fn in_record(mut self, record: impl Into<Option<usize>>) -> Self {
         self.record = record.into();
@@ -141,7 +141,7 @@ impl InputError {
     }
 }
 
-/// One line: place, fault, remedy.
+/// One line: the place, what is wrong, and how to correct it.
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [("record", self.record), ("line", self.line), ("column", self.column)];
@@ -156,7 +156,7 @@ impl fmt::Display for InputError {
 
 impl std::error::Error for InputError {}
 
-/// The faults found in an input, in its order: 1 to [`MAX_ERRORS`] of them.
+/// The errors of an input, in the order of the input: 1 to [`MAX_ERRORS`] of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<InputError>", into = "Vec<InputError>")]
 pub struct InputErrors(Vec<InputError>);
@@ -176,19 +176,19 @@ impl From<InputErrors> for Vec<InputError> {
 }
 
 impl InputErrors {
-    /// The faults; `None` if there are none.
+    /// The errors; `None` if `errors` is empty.
     #[must_use]
     pub fn from_vec(errors: Vec<InputError>) -> Option<Self> {
         (!errors.is_empty()).then_some(Self(errors))
     }
 
-    /// The first fault.
+    /// The first error.
     #[must_use]
     pub fn first(&self) -> &InputError {
         &self.0[0]
     }
 
-    /// The same faults in a record, from 1, or in none.
+    /// The same errors in a record (from 1), or in no record.
     #[must_use]
     pub fn in_record(mut self, record: impl Into<Option<usize>>) -> Self {
         let record = record.into();
@@ -198,7 +198,7 @@ impl InputErrors {
         self
     }
 
-    /// All faults, at least one.
+    /// All errors, at least one.
     #[must_use]
     pub fn as_slice(&self) -> &[InputError] {
         &self.0
@@ -220,7 +220,7 @@ impl IntoIterator for InputErrors {
     }
 }
 
-/// One line: the first fault, and how many more there are.
+/// One line: the first error, and the number of further errors.
 impl fmt::Display for InputErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.first())?;

@@ -1,10 +1,10 @@
-//! The lines of a text, as the recognition of formats looks at them.
+//! The lines of a text, as used to recognize formats.
 
 use super::scan::is_zero_width;
 
-/// Most bytes that are looked at to recognize a format: several times what the longest chain takes. A line of
-/// one letter costs about a hundred bytes of memory while it is looked at.
-pub(super) const LOOKED_AT: usize = 128 << 10;
+/// The maximum number of bytes that are examined to recognize a format: several times the longest chain. The
+/// limit also bounds memory, because a line of one letter needs about a hundred bytes during recognition.
+pub(super) const MAX_EXAMINED_BYTES: usize = 128 << 10;
 
 /// One line that is not blank.
 #[derive(Debug, Clone, Copy)]
@@ -22,25 +22,25 @@ impl<'a> Line<'a> {
         Self { number: index + 1, whole, text: whole.trim_matches(is_blank) }
     }
 
-    /// The column, from 1, of a part of this line.
+    /// The column (from 1) of `part`, which must be a slice of this line.
     pub(super) fn column(&self, part: &str) -> usize {
         let bytes = (part.as_ptr() as usize).saturating_sub(self.whole.as_ptr() as usize);
         let before = self.whole.get(..bytes).unwrap_or_default();
         before.trim_start_matches('\u{feff}').chars().count() + 1
     }
 
-    /// The parts between blanks.
+    /// The words of the line: the parts between blanks.
     pub(super) fn words(&self) -> impl Iterator<Item = &'a str> {
         self.text.split(is_blank).filter(|word| !word.is_empty())
     }
 }
 
-/// Whether a character shows nothing: white space or zero width.
+/// Whether a character is invisible: white space or zero width.
 pub(crate) fn is_blank(c: char) -> bool {
     c.is_whitespace() || is_zero_width(c)
 }
 
-/// All lines, blank ones too. CR, LF and CRLF each end one.
+/// All lines, including blank ones. CR, LF and CRLF each end a line.
 pub(super) fn all(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -55,8 +55,8 @@ pub(super) fn all(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The lines that are not blank, of the beginning of a text that is very long.
+/// The lines that are not blank. Of a very long text, only the beginning is examined.
 pub(super) fn filled(text: &str) -> Vec<Line<'_>> {
-    let text = &text[..text.floor_char_boundary(LOOKED_AT)];
+    let text = &text[..text.floor_char_boundary(MAX_EXAMINED_BYTES)];
     all(text).enumerate().map(|(i, whole)| Line::new(i, whole)).filter(|line| !line.text.is_empty()).collect()
 }

@@ -1,9 +1,9 @@
-//! What a text is: a plain sequence, a known format that holds one, or something to refuse.
+//! Recognizes a text: a plain sequence, a known format with one sequence, or something to refuse.
 //!
-//! The reader of residues skips blanks, gaps and numbers, so almost any text made of letters would
-//! become a chain. This is what stands before it: formats with marks of their own ([`foreign`]),
-//! formats that hold exactly one sequence ([`readable`]), and text whose layout or words are not
-//! those of a sequence ([`layout`]).
+//! The scan for residues skips blanks, gaps and numbers, so almost any text made of letters would become a
+//! chain. Before the scan, this module checks for formats with typical marks ([`foreign`]), formats with
+//! exactly one sequence ([`readable`]), and text whose layout or words differ from those of a sequence
+//! ([`layout`]).
 
 use super::edit::Warning;
 use super::fault::{ErrorCode, InputError};
@@ -17,39 +17,39 @@ mod words;
 
 pub(crate) use readable::{flat_file_name, pir_name};
 
-/// What stands around a text.
+/// What is known about a text besides its characters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Context {
-    /// The header begins with a code of PIR, so the first line is a title.
+    /// Whether the header begins with a code of PIR. If so, the first line is a title.
     pub(super) pir: bool,
-    /// The caller vouches that the text is a plain sequence, whatever it looks like.
+    /// Whether the caller confirms that the text is a plain sequence, even if it looks different.
     pub(super) force: bool,
 }
 
-/// What a text was found to be.
+/// The recognized kind of a text.
 pub(super) enum Found {
-    /// Residues as they stand, perhaps in an odd layout.
+    /// Plain residues. The warning is about an unusual layout.
     Plain(Option<Warning>),
-    /// Another format that holds one sequence: the residues, at their places, and what was read.
+    /// Another format with one sequence.
     Read {
-        /// As many lines as the text, everything but residues blank.
+        /// The text with everything but the residues replaced by blanks, so that places stay the same.
         residues: String,
-        /// Which format was read.
+        /// The warning that names the format.
         warning: Warning,
     },
-    /// Not a sequence. Lines count from 1 at the start of the text.
+    /// The text is not a sequence. The lines of the error count from 1 at the start of the text.
     Refused(InputError),
 }
 
-/// Finds out what `text` is. Linear in time.
+/// Recognizes `text`, in linear time.
 pub(super) fn recognize(text: &str, context: Context) -> Found {
     let found = lines::filled(text);
     if context.pir {
         return readable::pir(text);
     }
     let Some(first) = found.first() else { return Found::Plain(None) };
-    // Codes are checked as far as lines are looked at, and no chain takes more.
-    let codes = |read: Found| match text.len() > lines::LOOKED_AT {
+    // Only the examined lines are checked for codes. No allowed chain is longer.
+    let codes = |read: Found| match text.len() > lines::MAX_EXAMINED_BYTES {
         true => Found::Refused(too_long(first)),
         false => read,
     };
@@ -68,14 +68,14 @@ pub(super) fn recognize(text: &str, context: Context) -> Found {
     if let Some(read) = three_letter::read(text, &found) {
         return codes(read);
     }
-    match layout::judge(&found) {
+    match layout::check(&found) {
         Ok(warning) => Found::Plain(warning),
         Err(error) => Found::Refused(error),
     }
 }
 
 fn too_long(first: &Line<'_>) -> InputError {
-    let detail = format!("these three-letter codes take more than {} bytes", lines::LOOKED_AT);
+    let detail = format!("these three-letter codes take more than {} bytes", lines::MAX_EXAMINED_BYTES);
     InputError::new(ErrorCode::TooLong, detail, "send one chain, or its domains one by one")
         .at(first.number, 1)
 }

@@ -1,9 +1,9 @@
-//! The single pass over an input's characters that [`clean`](super::clean()) is made of.
+//! The single pass over the characters of an input, the main part of [`clean`](super::clean()).
 
 use super::edit::{Edit, EditKind, Warning, WarningCode};
 use super::fault::{ErrorCode, InputError, MAX_ERRORS};
 
-/// Edits that are only counted; the index is that in [`Scan::counts`].
+/// The edits that are only counted, in the order of [`Scan::counts`].
 const COUNTED: [EditKind; 6] = [
     EditKind::UpperCased,
     EditKind::WhiteSpaceRemoved,
@@ -13,20 +13,20 @@ const COUNTED: [EditKind; 6] = [
     EditKind::StopRemoved,
 ];
 
-/// Letters that become `X`.
+/// The letters that become `X`.
 const REPLACED: &[u8; 6] = b"BZJUOX";
 
-/// Digits of a stray number that are shown.
-const DIGITS_SHOWN: usize = 20;
+/// The maximum number of digits of a misplaced number that are shown.
+const MAX_DIGITS_SHOWN: usize = 20;
 
-/// The residues found in a text and everything noticed on the way.
+/// The residues of a text, and the errors and edits found in it.
 #[derive(Default)]
 pub(super) struct Scan {
     /// Upper-case letters of the 20 amino acids and `X`.
     pub(super) residues: String,
-    /// Faults, at most about [`MAX_ERRORS`].
+    /// Errors, at most about [`MAX_ERRORS`].
     pub(super) errors: Vec<InputError>,
-    /// Letters that also stand for nucleotides, before any replacement.
+    /// The number of letters that are also letters of nucleotides, before any replacement.
     pub(super) nucleotides: usize,
     counts: [usize; COUNTED.len()],
     replaced: [Vec<usize>; REPLACED.len()],
@@ -35,18 +35,18 @@ pub(super) struct Scan {
     numbers: Numbers,
 }
 
-/// Gaps between residues. A single `.` alone may also be a stop, so its place is kept.
+/// Gaps between residues. A single `.` may also mean a stop, so its place is stored.
 #[derive(Default)]
 struct Gaps {
-    /// Gap characters between residues.
+    /// The number of gap characters between residues.
     inside: usize,
-    /// Gap characters since the last residue.
+    /// The number of gap characters since the last residue.
     pending: usize,
-    /// The first `.` since the last residue.
+    /// The place of the first `.` since the last residue.
     pending_dot: Option<(usize, usize)>,
-    /// The first single `.` between two residues.
+    /// The place of the first `.` between two residues.
     single_dot: Option<(usize, usize)>,
-    /// A `-`, or several gaps in a row: an alignment.
+    /// Whether there is a `-` or several gaps in a row, as in an alignment.
     aligned: bool,
 }
 
@@ -72,7 +72,7 @@ impl Gaps {
     }
 }
 
-/// Numbers between residues of one line; those at its ends are numbering.
+/// Numbers between residues of one line. Numbers at the ends of a line are ordinary numbering.
 #[derive(Default)]
 struct Numbers {
     inside: usize,
@@ -97,7 +97,7 @@ impl Numbers {
     }
 }
 
-/// What a character means in a sequence.
+/// The meaning of a character in a sequence.
 enum Kind {
     LineEnd,
     Space,
@@ -126,8 +126,8 @@ fn kind(c: char) -> Kind {
     }
 }
 
-/// Characters that show nothing and come along when text is copied from pages and documents:
-/// soft hyphen, zero-width spaces and joiners, direction marks, word joiner, byte-order mark.
+/// Invisible characters that are often copied with text from web pages and documents: soft hyphen,
+/// zero-width spaces and joiners, direction marks, word joiner, byte-order mark.
 pub(crate) const fn is_zero_width(c: char) -> bool {
     matches!(
         c,
@@ -141,7 +141,7 @@ pub(crate) const fn is_zero_width(c: char) -> bool {
     )
 }
 
-/// Walks `text` once; stops early after [`MAX_ERRORS`] faults or more than `max_residues`.
+/// Reads `text` once. Stops early after [`MAX_ERRORS`] errors or more than `max_residues` residues.
 pub(super) fn scan(text: &str, first_line: usize, max_residues: usize) -> Scan {
     let mut found = Scan::default();
     let mut cursor = Cursor::new(text, first_line);
@@ -175,7 +175,7 @@ impl Scan {
         edits
     }
 
-    /// Warnings of what changes the residues that were sent.
+    /// The warnings about edits that change the residues that were sent.
     pub(super) fn warnings(&self, edits: &[Edit]) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let replaced = edits.iter().filter(|e| e.kind == EditKind::Replaced && e.from != Some('X'));
@@ -197,7 +197,7 @@ impl Scan {
         warnings
     }
 
-    /// Notes one character; returns whether there is a point in going on.
+    /// Processes one character. Returns whether the scan should continue.
     fn take(&mut self, c: char, cursor: &mut Cursor<'_>, max_residues: usize) -> bool {
         let (line, column) = cursor.place;
         let error = match kind(c) {
@@ -263,7 +263,7 @@ impl Scan {
         true
     }
 
-    /// A `*` turned out not to be the last: residues or another `*` follow.
+    /// Refuses an earlier `*`, because a residue or another `*` follows it.
     fn refuse_pending_stop(&mut self) {
         if let Some((line, column)) = self.pending_stop.take() {
             let error = InputError::new(
@@ -280,7 +280,7 @@ impl Scan {
 struct Cursor<'a> {
     text: &'a str,
     chars: std::iter::Peekable<std::str::Chars<'a>>,
-    /// Line and column of the character given last.
+    /// Line and column of the character that was returned last.
     place: (usize, usize),
     line: usize,
     column: usize,
@@ -289,7 +289,7 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn new(text: &'a str, first_line: usize) -> Self {
-        // A byte-order mark is not a column in any editor; it is listed as an edit all the same.
+        // No editor counts a byte-order mark as a column. Its removal is listed as an edit, though.
         let column = usize::from(!text.starts_with('\u{feff}'));
         Self {
             text,
@@ -308,27 +308,27 @@ impl<'a> Cursor<'a> {
         match kind(c) {
             Kind::LineEnd => {
                 self.at_token_start = true;
-                // The LF of a CRLF ends the line, not the CR before it.
+                // In CRLF the LF ends the line, not the CR.
                 if c == '\n' || self.chars.peek() != Some(&'\n') {
                     self.line += 1;
                     self.column = 1;
                 }
             }
             Kind::Space | Kind::SpecialSpace => self.at_token_start = true,
-            // `number` still has to see whether digits begin a token, and ends it itself.
+            // `number` needs `at_token_start` for a digit and then resets it.
             Kind::ZeroWidth | Kind::Digit => {}
             _ => self.at_token_start = false,
         }
         Some(c)
     }
 
-    /// Takes the rest of the digits that began with `first`; also returns whether they are a whole
-    /// token, which only numbering is.
+    /// Reads the rest of the digits that begin with `first`. Also returns whether they are a whole token. Only
+    /// whole tokens are numbering.
     fn number(&mut self, first: char) -> (String, bool) {
         let mut digits = String::from(first);
         while let Some(c) = self.chars.next_if(|&c| matches!(kind(c), Kind::Digit | Kind::ZeroWidth)) {
             self.column += 1;
-            if c.is_ascii_digit() && digits.len() < DIGITS_SHOWN {
+            if c.is_ascii_digit() && digits.len() < MAX_DIGITS_SHOWN {
                 digits.push(c);
             }
         }
@@ -341,7 +341,7 @@ impl<'a> Cursor<'a> {
         (digits, whole)
     }
 
-    /// One error is enough for a row of the same character.
+    /// Skips repetitions of `c`, because one error is enough for all of them.
     fn skip_repeats(&mut self, c: char) {
         while self.chars.next_if_eq(&c).is_some() {
             self.column += 1;
@@ -349,8 +349,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// A character as shown in an error: itself where it can be seen, and its code where it may not
-/// be what it looks like.
+/// A character as shown in an error: the character itself if it is visible, and its code if it may be
+/// mistaken for another character.
 fn show(c: char) -> String {
     if c.is_ascii_graphic() {
         format!("'{c}'")

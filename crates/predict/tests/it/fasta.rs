@@ -1,4 +1,4 @@
-//! Reading FASTA: the malformed kind, places of errors, and bounded memory.
+//! Reading FASTA: malformed input, places of errors, and bounded memory.
 
 use std::io::{self, BufReader, Read};
 
@@ -25,7 +25,7 @@ fn outline(text: &[u8]) -> Vec<String> {
 #[track_caller]
 fn check(text: &str, expected: &[&str]) {
     assert_eq!(outline(text.as_bytes()), expected, "{text:?}");
-    // The same however the bytes arrive.
+    // The result is the same if the bytes arrive one by one.
     let slow = Reader::new(BufReader::with_capacity(1, text.as_bytes()));
     assert_eq!(slow.collect::<io::Result<Vec<_>>>().unwrap(), records(text.as_bytes()), "{text:?}");
 }
@@ -43,7 +43,7 @@ fn well_formed() {
 }
 
 #[test]
-fn files_put_together() {
+fn concatenated_files() {
     check(">a\nMKV\n\u{feff}>b\nAYG\n", &["a@1:MKV", "b@3:AYG"]);
 }
 
@@ -65,7 +65,7 @@ fn malformed() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_spoil_only_their_record() {
+fn bytes_that_are_not_utf8_affect_only_their_record() {
     let text = b">a\nMK\xffV\n>b\xe9\nAYG\n>c\nMKV\n\xef\xbb>d\nAYG\n";
     assert_eq!(outline(text), ["a@1!not_utf8", "-@3!not_utf8", "c@5!not_utf8"]);
     let problem = records(text)[1].problem.clone().unwrap();
@@ -74,15 +74,15 @@ fn bytes_that_are_not_utf8_spoil_only_their_record() {
 
 #[test]
 fn places_are_those_of_the_whole_input() {
-    let say = |text: &str| {
+    let message = |text: &str| {
         let record = records(text.as_bytes()).pop().unwrap();
         record.clean(&CleanOptions::default()).unwrap_err().to_string()
     };
-    assert!(say(">a\nMKV\n\n>b\nMKV\nAé?\n").starts_with("record 2, line 6, column 2: 'é'"));
-    assert!(say("; note\r\n>a\r\n; note\r\nM?V\r\n").starts_with("record 1, line 4, column 2:"));
-    assert!(say(">a\n   M?V\n").starts_with("record 1, line 2, column 5:"));
-    assert!(say("MKV\nM?V").starts_with("record 1, line 2, column 2:"));
-    assert!(say("\n>a\n \n").starts_with("record 1, line 3: the record has no residues"));
+    assert!(message(">a\nMKV\n\n>b\nMKV\nAé?\n").starts_with("record 2, line 6, column 2: 'é'"));
+    assert!(message("; note\r\n>a\r\n; note\r\nM?V\r\n").starts_with("record 1, line 4, column 2:"));
+    assert!(message(">a\n   M?V\n").starts_with("record 1, line 2, column 5:"));
+    assert!(message("MKV\nM?V").starts_with("record 1, line 2, column 2:"));
+    assert!(message("\n>a\n \n").starts_with("record 1, line 3: the record has no residues"));
     let first = |text: &str| records(text.as_bytes())[0].clean(&CleanOptions::default());
     let before = first("\n\nHello\n>a\nMKV\n").unwrap_err().to_string();
     assert!(before.starts_with("record 1, line 3, column 1: text before"), "{before}");
@@ -103,7 +103,7 @@ fn headers() {
 
 #[test]
 fn long_headers_are_cut_with_a_warning() {
-    // An é would be cut in half at the limit.
+    // The limit is inside an é, which has two bytes.
     let text = format!(">{}\nMKVLT\n", "é".repeat(MAX_HEADER_BYTES / 2 + 50));
     let odd = format!(">x{}\nMKVLT\n", "é".repeat(MAX_HEADER_BYTES));
     for text in [text, odd] {
@@ -135,7 +135,8 @@ fn warnings_for_ids_and_comments() {
     assert_eq!(notes[0].message, "the id a is also that of record 1");
 }
 
-/// `>big`, then `size` letters without a line end, then a good record; made as it is read.
+/// A record `>big` with `size` letters on one line, then a valid record. The text is generated while it is
+/// read.
 fn with_a_huge_record(size: u64) -> impl io::BufRead {
     let huge = io::repeat(b'A').take(size);
     BufReader::new(b">big\n".chain(huge).chain(&b"\n>b\nMKVLT\n"[..]))
@@ -153,7 +154,7 @@ fn a_record_too_large_is_skipped_in_bounded_memory() {
 }
 
 #[test]
-fn a_record_as_large_as_the_limit_is_fine() {
+fn a_record_as_large_as_the_limit_is_read() {
     let read = |limit| Reader::with_limit(&b">a\nMKVLT\n\n\n>b\nM\n"[..], limit).next().unwrap().unwrap();
     assert!(read(5).problem.is_none());
     assert!(read(4).problem.is_some());
@@ -188,7 +189,7 @@ fn read_all_refuses_empty_input_and_too_many_records() {
 }
 
 #[test]
-fn input_that_fails_ends_the_batch() {
+fn an_io_error_ends_the_batch() {
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -222,7 +223,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_again(
+    fn written_records_are_read_again(
         chains in prop::collection::vec(("[A-Za-z0-9_|]{1,12}", "[ACDEFGHIKLMNPQRSTVWY]{1,100}"), 1..8),
         width in 1_usize..80,
         end in prop_oneof![Just("\n"), Just("\r\n"), Just("\r")],

@@ -1,9 +1,9 @@
-//! Predictions made up for tests: no engine, but the same every time.
+//! Artificial predictions for tests. They need no engine and are always the same.
 
 use pssp_predict::prediction::quantise;
 use pssp_predict::{Method, PROPERTIES, Prediction, Property, Sequence, Track};
 
-/// A small generator (SplitMix64), so that fixtures need no crate and never change.
+/// A small random number generator (SplitMix64), so that fixtures need no crate and never change.
 pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {
@@ -15,7 +15,7 @@ impl Noise {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to, not including, 1.
+    /// A random number from 0 (included) to 1 (excluded).
     pub(crate) fn unit(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1_u64 << 24) as f32
     }
@@ -51,7 +51,7 @@ pub(crate) fn track(property: Property, rows: &[Vec<u16>]) -> Track {
     }
 }
 
-/// Probabilities that change from residue to residue without any pattern: the worst to store.
+/// A prediction with random probabilities for each residue: the worst case for compression.
 pub(crate) fn noisy(n: usize, seed: u64) -> Prediction {
     let mut noise = Noise(seed);
     let mut make = |property: Property| {
@@ -64,7 +64,7 @@ pub(crate) fn noisy(n: usize, seed: u64) -> Prediction {
     Prediction::new(method(), tracks, rsa).unwrap()
 }
 
-/// Segments as in a real protein: helices, strands, one membrane helix, floppy ends.
+/// A prediction with segments as in a real protein: helices, strands, one membrane helix, disordered ends.
 pub(crate) fn smooth(n: usize) -> Prediction {
     let wave = |i: usize, period: f32, phase: f32| {
         0.5 + 0.5 * (i as f32 / period * std::f32::consts::TAU + phase).sin()

@@ -1,4 +1,4 @@
-//! Result formats: a snapshot of each, and what must not break the readers of tables.
+//! Result formats: a snapshot of each, and input that must not break programs that read them.
 
 use pssp_predict::format::{Entry, FORMATS, Format, Writer, classic, write};
 use pssp_predict::sequence::{CleanOptions, Cleaned, clean};
@@ -64,20 +64,20 @@ fn a_batch_in_every_format() {
 }
 
 #[test]
-fn json_tells_everything() {
+fn json_contains_everything() {
     let chain = Chain::new("mqifvBKTLT");
     for format in [Format::Json, Format::Ndjson] {
         let text = text(format, &chain.entry("job-1"));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         for property in PROPERTIES {
-            let told = &json["properties"][property.key()];
+            let field = &json["properties"][property.key()];
             let track = chain.prediction.track(*property);
-            assert_eq!(told["labels"], track.text());
-            assert_eq!(told["confidence"].as_str().unwrap().len(), 10);
-            assert_eq!(told["alphabet"].as_array().unwrap().len(), property.alphabet().len());
+            assert_eq!(field["labels"], track.text());
+            assert_eq!(field["confidence"].as_str().unwrap().len(), 10);
+            assert_eq!(field["alphabet"].as_array().unwrap().len(), property.alphabet().len());
             for class in property.alphabet() {
                 let letter = char::from(class.letter).to_string();
-                let column = told["probabilities"][letter].as_array().unwrap();
+                let column = field["probabilities"][letter].as_array().unwrap();
                 for (i, value) in column.iter().enumerate() {
                     let expected = f64::from(track.probability(i, class.letter));
                     assert!((value.as_f64().unwrap() - expected).abs() < 1e-6);
@@ -91,7 +91,7 @@ fn json_tells_everything() {
 }
 
 #[test]
-fn a_batch_of_none() {
+fn an_empty_batch() {
     for (format, expected) in [(Format::Json, "[\n]\n"), (Format::Ndjson, ""), (Format::Classic, "")] {
         assert_eq!(batch(format, &[]), expected);
     }
@@ -177,7 +177,7 @@ fn horiz_ruler_ends_under_its_residue() {
     assert_eq!(*last, "             130");
 }
 
-/// What `psipass2` of PSIPRED 4.0 writes, line for line as its loops do.
+/// The output of `psipass2` of PSIPRED 4.0, made by the same loops.
 fn psipass2(
     sequence: &str,
     labels: &str,
@@ -238,7 +238,7 @@ fn one_chain_has_the_layout_of_psipred_to_the_byte() {
 }
 
 #[test]
-fn several_chains_of_psipred_have_two_lines_to_skip_each() {
+fn psipred_formats_have_two_header_lines_for_each_chain() {
     let (first, second) = (Chain::new("MKVLT"), Chain::new("AYG"));
     let text = batch(Format::Ss2, &[first.entry("a"), second.entry("b")]);
     let rows: Vec<&str> = text.lines().collect();
@@ -251,7 +251,7 @@ fn several_chains_of_psipred_have_two_lines_to_skip_each() {
 }
 
 #[test]
-fn warnings_that_change_the_residues_are_in_free_headers() {
+fn header_lines_contain_warnings_about_changed_residues() {
     let chain = Chain::new("MKVU-LT");
     let header =
         ">a [warning: U (selenocysteine) replaced by X at position 4; 1 gap between residues removed]";
@@ -259,7 +259,7 @@ fn warnings_that_change_the_residues_are_in_free_headers() {
         assert_eq!(text(format, &chain.entry("a")).lines().next(), Some(header), "{format}");
     }
     let entry = Entry { header: Some("JOBID = 1"), ..chain.entry("a") };
-    assert_eq!(text(Format::Classic, &entry).lines().next(), Some(">JOBID = 1"), "the caller's own");
+    assert_eq!(text(Format::Classic, &entry).lines().next(), Some(">JOBID = 1"), "the header of the entry");
     for format in [Format::Json, Format::Ndjson] {
         assert!(text(format, &chain.entry("a")).contains("letters_replaced"));
     }
@@ -267,7 +267,7 @@ fn warnings_that_change_the_residues_are_in_free_headers() {
 }
 
 #[test]
-fn mixed_up_chains_are_refused() {
+fn a_prediction_of_another_length_is_refused() {
     let (short, long) = (Chain::new("MKVLT"), Chain::new("MKVLTAYG"));
     let entry = Entry { prediction: &long.prediction, ..short.entry("a") };
     let error = write(Format::Json, &entry, &mut Vec::new()).unwrap_err();
@@ -299,20 +299,20 @@ fn classic_is_read_again() {
 }
 
 #[test]
-fn what_is_not_classic_is_told() {
+fn errors_of_the_classic_parser_name_the_place() {
     let good = ">h\nMKV\nHEC\nHGI\nBME\n*..\nH__\nHEX\n";
     assert!(classic::parse(good).is_ok());
-    let say = |from: &str, to: &str| {
+    let message = |from: &str, to: &str| {
         let bad = good.replacen(from, to, 1);
         assert_ne!(bad, good);
         classic::parse(&bad).unwrap_err().to_string()
     };
-    assert_eq!(say("HEX\n", ""), "7 lines instead of 8");
-    assert_eq!(say(">h", "h"), "line 1 does not begin with >");
-    assert_eq!(say("MKV", "mkv"), "line 2: 'm' at position 1 is not a residue letter");
-    assert_eq!(say("HEC", "HE"), "line 3: 2 labels of SS3 for 3 residues");
-    assert_eq!(say("BME", "BXE"), "line 5, column 2: 'X' is not a letter of ACC");
-    assert_eq!(say("*..", "*é."), "line 6, column 2: 'é' is not a letter of DIS");
+    assert_eq!(message("HEX\n", ""), "7 lines instead of 8");
+    assert_eq!(message(">h", "h"), "line 1 does not begin with >");
+    assert_eq!(message("MKV", "mkv"), "line 2: 'm' at position 1 is not a residue letter");
+    assert_eq!(message("HEC", "HE"), "line 3: 2 labels of SS3 for 3 residues");
+    assert_eq!(message("BME", "BXE"), "line 5, column 2: 'X' is not a letter of ACC");
+    assert_eq!(message("*..", "*é."), "line 6, column 2: 'é' is not a letter of DIS");
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! Named proteins whose structure is known: what anybody who tries the service would check first.
+//! Well-known proteins with known structures: examples that a new user is likely to try first.
 //!
-//! Segments are those of the deposited structure, numbered from 1 along the sequence given here. The
-//! thresholds leave room for another model that is as good; a model that fails one has lost something
-//! that a single sequence does show. They are no score: those are in the model card.
+//! Segments are those of the deposited structure, numbered from 1 along the sequence in the test. The
+//! thresholds leave room for another model of the same quality. A model that fails a test does not predict
+//! something that is visible in a single sequence. These tests are not a benchmark; the model card has the
+//! scores.
 
 use std::ops::RangeInclusive;
 
@@ -10,7 +11,7 @@ use pssp_predict::{Prediction, Property};
 
 use crate::neural::predict;
 
-/// How many labels of `property` are `letter`, in percent.
+/// The share of labels of `property` that are `letter`, in percent.
 fn percent(found: &Prediction, property: Property, letter: u8) -> usize {
     100 * count(&found.track(property).labels, letter) / found.len()
 }
@@ -19,7 +20,7 @@ fn count(labels: &[u8], letter: u8) -> usize {
     labels.iter().filter(|&&label| label == letter).count()
 }
 
-/// Runs of `letter`, from 1, both ends included.
+/// The runs of `letter`; positions from 1, both ends included.
 fn segments(labels: &[u8], letter: u8) -> Vec<RangeInclusive<usize>> {
     let mut end = 0;
     let runs = labels.chunk_by(|a, b| a == b).map(|run| {
@@ -29,7 +30,7 @@ fn segments(labels: &[u8], letter: u8) -> Vec<RangeInclusive<usize>> {
     runs.filter(|(label, _)| *label == letter).map(|(_, run)| run).collect()
 }
 
-/// That at least `share` percent of the residues of each segment are labelled `letter` in SS3.
+/// Checks that in each known segment at least `share` percent of the residues have the label `letter` in SS3.
 fn check_segments(found: &Prediction, letter: u8, share: usize, known: &[RangeInclusive<usize>]) {
     let ss3 = found.track(Property::Ss3);
     for segment in known {
@@ -40,13 +41,14 @@ fn check_segments(found: &Prediction, letter: u8, share: usize, known: &[RangeIn
     }
 }
 
-/// A short repeat without any hydrophobic residue folds into nothing.
+/// A short repeat without hydrophobic residues has no secondary structure.
 #[test]
 fn testtesttest_is_coil() {
     assert_eq!(predict("TESTTESTTEST").track(Property::Ss3).text(), "CCCCCCCCCCCC");
 }
 
-/// Alanine and leucine are the strongest helix formers (Chou & Fasman 1978). The ends fray.
+/// Alanine and leucine are the strongest helix formers (Chou & Fasman 1978). The ends of a helix are often
+/// coil.
 #[test]
 fn alanine_and_leucine_make_helices() {
     for sequence in ["A".repeat(40), "AALAAALAALAALLAAALAALAALAAALAALAALLAAALA".to_owned()] {
@@ -54,8 +56,8 @@ fn alanine_and_leucine_make_helices() {
     }
 }
 
-/// Sperm whale myoglobin (1MBN), the first structure of a protein: eight helices, no strand. Helices
-/// A, B, E, F, G and H; C and D are short and left out.
+/// Sperm whale myoglobin (1MBN), the first known protein structure: eight helices, no strand. The test checks
+/// the helices A, B, E, F, G and H. The helices C and D are short and not checked.
 #[test]
 fn myoglobin_is_helices() {
     let found = predict(concat!(
@@ -68,7 +70,7 @@ fn myoglobin_is_helices() {
     assert_eq!(count(&found.track(Property::Tm2).labels, b'H'), 0, "it is soluble");
 }
 
-/// Human ubiquitin (1UBQ): a sheet around one helix. The long strands and the helix.
+/// Human ubiquitin (1UBQ): a sheet around one helix. The test checks the long strands and the helix.
 #[test]
 fn ubiquitin_is_a_sheet_around_a_helix() {
     let found = predict("MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG");
@@ -79,8 +81,8 @@ fn ubiquitin_is_a_sheet_around_a_helix() {
 }
 
 /// Third fibronectin type III domain of tenascin (1TEN) and the SH3 domain of alpha spectrin (1SHG):
-/// sheets, with at most one turn of a helix. A single sequence does not show every strand: one of the
-/// former's (residues 17 to 23) was taken for a helix by the first model, hence the limit.
+/// sheets, with at most one turn of a helix. Not every strand is visible in a single sequence: the first model
+/// predicted a helix for one strand of 1TEN (residues 17 to 23). The limits allow this.
 #[test]
 fn all_beta_domains_are_strands() {
     let tenascin =
@@ -96,7 +98,7 @@ fn all_beta_domains_are_strands() {
     check_segments(&predict(spectrin), b'E', 60, &[8..=13, 30..=36, 41..=46]);
 }
 
-/// That the membrane helices of `found` are as many as the `known` ones, each where one of them is.
+/// Checks that `found` has as many membrane helices as `known`, each at the place of a known one.
 fn check_membrane(found: &Prediction, known: &[RangeInclusive<usize>]) {
     let tm8 = found.track(Property::Tm8);
     let helices = segments(&tm8.labels, b'H');
@@ -119,7 +121,7 @@ fn bacteriorhodopsin_has_seven_membrane_helices() {
     check_membrane(&found, &[9..=32, 37..=62, 77..=101, 105..=127, 131..=160, 165..=191, 202..=225]);
 }
 
-/// Bovine rhodopsin (1U19): another family of seven, with long soluble ends.
+/// Bovine rhodopsin (1U19): another protein family with seven membrane helices, with long soluble ends.
 #[test]
 fn rhodopsin_has_seven_membrane_helices() {
     let found = predict(concat!(
@@ -131,8 +133,9 @@ fn rhodopsin_has_seven_membrane_helices() {
     check_membrane(&found, &[35..=64, 71..=100, 106..=140, 149..=173, 200..=230, 241..=277, 286..=309]);
 }
 
-/// The membrane domain of OmpA (PDB entry 1BXW): a barrel of eight strands, next to no helix. That it
-/// sits in a membrane the first model does not see (model card, limits), and this does not ask for it.
+/// The membrane domain of OmpA (PDB entry 1BXW): a barrel of eight strands, almost no helix. The first model
+/// does not recognize that it is in a membrane (see the limits in the model card), so the test does not check
+/// this.
 #[test]
 fn a_barrel_is_strands() {
     let found = predict(concat!(

@@ -1,4 +1,4 @@
-//! Every row of `inputs/inputs.tsv`, through the reader of one sequence and that of FASTA.
+//! Every row of `inputs/inputs.tsv`, read by the reader of one sequence and by the reader of FASTA.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -8,7 +8,7 @@ use pssp_predict::Cleaned;
 use pssp_predict::fasta::Reader;
 use pssp_predict::sequence::{CleanOptions, ErrorCode, InputErrors, WarningCode, clean, clean_single};
 
-/// One input and what it is read as.
+/// One input and the expected results.
 struct Row {
     line: usize,
     input: Vec<u8>,
@@ -40,7 +40,7 @@ fn row(line: usize, text: &str) -> Row {
     }
 }
 
-/// Bytes of a text with the escapes that the README of the table lists.
+/// The bytes of a text with escapes. The README of the table lists the escapes.
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
@@ -74,7 +74,7 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Residues, or `!code@line:column` of the first error.
+/// The residues, or `!code@line:column` of the first error.
 fn outline(cleaned: &Result<Cleaned, InputErrors>) -> String {
     match cleaned {
         Ok(cleaned) => cleaned.sequence.to_string(),
@@ -165,7 +165,7 @@ fn every_error_has_a_remedy_and_one_line() {
     }
 }
 
-/// Text without end is refused for what it is. A quadratic step would take minutes here.
+/// Very long text is refused. An algorithm with quadratic time would take minutes here.
 #[test]
 fn many_short_lines_and_one_long_line_are_refused() {
     let half = 100_000;
@@ -182,7 +182,7 @@ fn many_short_lines_and_one_long_line_are_refused() {
 }
 
 #[test]
-fn force_takes_heuristics_back_but_not_formats() {
+fn force_disables_heuristics_but_not_formats() {
     let force = CleanOptions { force: true, ..CleanOptions::default() };
     let read = |text: &str| clean(text.as_bytes(), &force).map(|cleaned| cleaned.sequence.to_string()).ok();
     assert_eq!(read("insulin human\nGIVEQ").as_deref(), Some("INSXLINHXMANGIVEQ"));
@@ -191,7 +191,7 @@ fn force_takes_heuristics_back_but_not_formats() {
     assert_eq!(read("CLUSTAL W\na MKV"), None);
 }
 
-// --- what is a sequence is never refused -------------------------------------------------------
+// --- sequences are never refused ---------------------------------------------------------------
 
 /// The chains of `examples/proteins.fasta`.
 fn real_chains() -> Vec<String> {
@@ -200,16 +200,16 @@ fn real_chains() -> Vec<String> {
     records.map(|record| record.clean(&CleanOptions::default()).unwrap().sequence.to_string()).collect()
 }
 
-/// How a sequence may be written down.
+/// A way to write a sequence.
 #[derive(Debug, Clone)]
 struct Writing {
-    /// Residues a line.
+    /// Residues in a line.
     line: usize,
     /// Residues between blanks.
     block: Option<usize>,
     numbered: bool,
     end: &'static str,
-    /// Residues made lower case: from, to.
+    /// The range of residues in lower case: from, to.
     masked: (usize, usize),
     stop: bool,
 }
@@ -240,7 +240,7 @@ fn writing() -> impl Strategy<Value = Writing> {
     )
 }
 
-/// Lengths and compositions of all kinds, low complexity too.
+/// Sequences of different lengths and compositions, including low complexity.
 fn sequence() -> impl Strategy<Value = String> {
     let repeat = |unit: String| unit.repeat(40)[..40].to_owned();
     prop_oneof![
@@ -258,7 +258,7 @@ fn forced() -> CleanOptions {
 proptest! {
     #[test]
     fn any_way_of_writing_a_sequence_is_read_without_a_warning(sequence in sequence(), writing in writing()) {
-        // What is nucleotides or one repeated code is refused on other grounds.
+        // Nucleotides and repeats of one three-letter code are refused for other reasons.
         let plain = clean(sequence.as_bytes(), &CleanOptions::default());
         prop_assume!(plain.is_ok());
         let text = writing.write(&sequence);
@@ -287,8 +287,8 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_taken_is_never_taken_by_force_as_something_else(text in "[A-Za-z \n.*-]{0,80}") {
-        // Force only takes refusals back; it changes no residues.
+    fn force_never_changes_the_residues_of_accepted_text(text in "[A-Za-z \n.*-]{0,80}") {
+        // `force` only accepts more text; it never changes residues.
         let usual = clean(text.as_bytes(), &CleanOptions::default());
         let forced = clean(text.as_bytes(), &forced());
         if let Ok(usual) = usual
@@ -317,7 +317,7 @@ proptest! {
     }
 
     #[test]
-    fn a_header_that_lost_its_mark_is_found(
+    fn a_header_without_its_mark_is_found(
         name in "[A-Z][a-z]{3,9}",
         first in "[ACDEFGHIKLMNPQRSTVWY]{60}",
         second in "[ACDEFGHIKLMNPQRSTVWY]{60}",

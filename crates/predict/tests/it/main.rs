@@ -1,4 +1,4 @@
-//! Integration tests of the science: one module for each thing tested.
+//! Integration tests of the crate, one module for each tested part.
 
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a test that fails")]
 

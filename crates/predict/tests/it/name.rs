@@ -1,4 +1,4 @@
-//! Names: one rule for every route.
+//! Names: cleaning and the length limit.
 
 use pssp_predict::name::{MAX_BYTES, clean, cut, one_line};
 use pssp_predict::sequence::ErrorCode;
@@ -30,5 +30,5 @@ fn long_names_are_refused_or_cut() {
     assert_eq!(error.code, ErrorCode::NameTooLong);
     assert_eq!(error.to_string(), "the name has 1002 bytes; at most 1000 are kept; shorten it");
     assert_eq!(cut(&long).unwrap().len(), MAX_BYTES);
-    assert_eq!(cut(&format!("x{long}")).unwrap().len(), MAX_BYTES - 1, "not through a character");
+    assert_eq!(cut(&format!("x{long}")).unwrap().len(), MAX_BYTES - 1, "the cut is between characters");
 }

@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 
 static ENGINE: LazyLock<Neural> = LazyLock::new(|| Neural::load().expect("the embedded model is sound"));
 
-/// What the embedded model says of `sequence`.
+/// The prediction of the embedded model for `sequence`.
 pub(crate) fn predict(sequence: &str) -> Prediction {
     let sequence: Sequence = sequence.parse().expect("clean residues");
     ENGINE.predict(&sequence, &Cancel::new()).expect("a prediction")
 }
 
-/// A chain of `n` residues without structure or repeats that a network could lean on.
+/// A chain of `n` residues in a scrambled order, without repeats.
 fn scrambled(n: usize) -> String {
     let mut state = 12345_u32;
     let mut next = || {
@@ -25,9 +25,9 @@ fn scrambled(n: usize) -> String {
     (0..n).map(|_| next()).collect()
 }
 
-/// Cases that `training/export.py` wrote: probabilities within 1e-3, labels the same.
+/// Compares with the cases that `training/export.py` wrote: probabilities within 1e-3, equal labels.
 #[test]
-fn agrees_with_the_training_framework() {
+fn predictions_agree_with_the_training_framework() {
     let cases: serde_json::Value =
         serde_json::from_str(include_str!("../../../../model/parity.json")).expect("parity.json");
     // The framework's order of membrane classes, as columns of TM8.
@@ -42,7 +42,7 @@ fn agrees_with_the_training_framework() {
                 case["name"]
             );
         }
-        // Whole per mille (largest remainder) are less than 1e-3 from what they round; 1e-4 is left
+        // Rounding to whole per mille (largest remainder) changes a value by less than 1e-3. The other 1e-4 is
         // for the order of the sums and the five decimals of the file.
         let near = |permille: u16, expected: &serde_json::Value| {
             let expected = expected.as_f64().expect("a number");
@@ -69,10 +69,10 @@ fn agrees_with_the_training_framework() {
     }
 }
 
-/// The same residue far from any end gets the same answer, whatever the length around it.
+/// A residue far from both ends has the same prediction in chains of different lengths.
 #[test]
 fn the_middle_does_not_depend_on_the_ends() {
-    // Farther than the sum of all dilated kernels; odd, so that rows fall into other tiles.
+    // More than the sum of the reach of all dilated kernels. Odd, so that rows are in other tiles.
     const REACH: usize = 401;
     let core = scrambled(900);
     let long = format!("{}{core}{}", scrambled(777), scrambled(101));
@@ -87,7 +87,7 @@ fn the_middle_does_not_depend_on_the_ends() {
 
 #[test]
 fn every_length_gives_legal_tracks() {
-    // `Prediction::new` checks alphabets, lengths and sums; a failure would be an error here.
+    // `Prediction::new` checks alphabets, lengths and sums, so a wrong track would be an error here.
     for n in [1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 95, 96, 97, 200] {
         assert_eq!(predict(&scrambled(n)).len(), n);
     }
@@ -100,7 +100,7 @@ fn ten_thousand_residues() {
     let start = Instant::now();
     let found = predict(&sequence);
     assert_eq!(found.len(), 10_000);
-    // Generous: a slow, busy machine needs a few seconds; a quadratic step would need far more.
+    // A slow, busy machine needs a few seconds. An algorithm with quadratic time would need much longer.
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     assert_eq!(found, predict(&sequence), "the same bytes again");
 }
@@ -116,9 +116,9 @@ fn threads_do_not_change_the_result() {
     });
 }
 
-/// One fixed chain, one digest of every number of its prediction: the same on every machine.
+/// The digest of all numbers of the prediction for a fixed chain is the same on every machine.
 ///
-/// A new model has a new digest; the message shows it.
+/// A new model has a new digest; the message of the failed test shows it.
 #[test]
 fn the_same_bytes_on_every_machine() {
     let found = predict(&scrambled(300));

@@ -1,6 +1,6 @@
-//! Both pictures: what they show, how large they get, and that they render.
+//! Both plots: their content, their size, and that they render.
 //!
-//! The pictures are left in the target folder's `tmp` for people to look at.
+//! The tests leave the pictures in the folder `tmp` of the target folder, for people to look at.
 
 use std::path::Path;
 
@@ -49,7 +49,8 @@ fn composition_shows_twenty_letters_in_order_and_its_labels() {
 
 #[test]
 fn composition_counts() {
-    // T twice as often as A: its bar is twice as high; amino acids that do not occur have none.
+    // T occurs 7 times and A 3 times: the heights of their bars have the same ratio. Amino acids that do
+    // not occur have no bar.
     let svg = composition_svg(&parse("TATTTTTTAAXX"));
     let heights: Vec<f64> = svg
         .lines()
@@ -73,7 +74,7 @@ fn tracks_render_at_every_length() {
     for n in [1, 5, 30, 100, 101, 333, 1000, 1001, 10_000] {
         let svg = tracks_svg(&fixture::smooth(n), &fixture::sequence(n), &format!("chain of {n}"));
         assert!(svg.len() < 600_000, "{n} residues: {} bytes of svg", svg.len());
-        // Drawing pixels is slow without optimisation; these are enough.
+        // Rendering is slow without optimisation, so only a few lengths are rendered.
         if ![1, 30, 101, 10_000].contains(&n) {
             continue;
         }
@@ -85,16 +86,16 @@ fn tracks_render_at_every_length() {
 }
 
 #[test]
-fn noise_stays_bounded_too() {
+fn the_plot_of_a_random_prediction_is_bounded() {
     let svg = tracks_svg(&fixture::noisy(10_000, 1), &fixture::sequence(10_000), "noise");
     assert!(svg.len() < 1_500_000, "{} bytes", svg.len());
 }
 
 #[test]
-fn tracks_show_only_what_is_there() {
+fn lanes_without_data_are_left_out() {
     let show = |n| tracks_svg(&fixture::smooth(n), &fixture::sequence(n), "x");
     assert!(show(120).contains(">transmembrane<"));
-    assert!(!show(40).contains(">transmembrane<"), "no membrane segment, no lane");
+    assert!(!show(40).contains(">transmembrane<"), "without a membrane segment there is no lane");
     assert!(show(120).contains("120 residues"));
 }
 

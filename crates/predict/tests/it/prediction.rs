@@ -1,4 +1,4 @@
-//! Predictions: what fits together, and their stored form.
+//! Predictions: the checks of their parts, and their stored form.
 
 use proptest::prelude::*;
 use pssp_predict::{PROPERTIES, Prediction, Property, Track};
@@ -9,7 +9,7 @@ use crate::fixture::{self, method, noisy, smooth};
 fn check_round_trip(prediction: &Prediction) -> usize {
     let stored = prediction.encode();
     assert_eq!(&Prediction::decode(&stored).unwrap(), prediction);
-    assert_eq!(prediction.encode(), stored, "not the same bytes every time");
+    assert_eq!(prediction.encode(), stored, "the stored bytes are not the same every time");
     stored.len()
 }
 
@@ -26,7 +26,7 @@ fn an_empty_prediction_can_be_stored() {
     check_round_trip(&noisy(0, 1));
 }
 
-/// 400 KB is what a DynamoDB item holds; the rest of the job needs room too.
+/// A DynamoDB item has at most 400 KB, and the rest of the job needs room too.
 #[test]
 fn ten_thousand_noisy_residues_fit_in_an_item() {
     let size = check_round_trip(&noisy(10_000, 11));
@@ -34,14 +34,15 @@ fn ten_thousand_noisy_residues_fit_in_an_item() {
 }
 
 #[test]
-fn segments_store_far_smaller() {
+fn segments_need_far_fewer_bytes() {
     let size = check_round_trip(&smooth(10_000));
     assert!(size < 100_000, "{size} bytes");
 }
 
-/// SS3 as the sums of SS8 costs next to nothing, and one per mille of rounding hardly more.
+/// SS3 columns that equal the sums of SS8 need almost no bytes. With rounding differences of one per mille they
+/// need only a few more.
 #[test]
-fn ss3_leans_on_ss8() {
+fn ss3_is_stored_as_difference_to_ss8() {
     let with_ss3 = |shift: &dyn Fn(usize) -> u16| {
         let base = noisy(2000, 5);
         let ss8 = &base.track(Property::Ss8).columns;
@@ -85,26 +86,26 @@ fn the_method_is_stored_too() {
 }
 
 #[test]
-fn damaged_bytes_are_told() {
+fn errors_of_damaged_bytes_say_what_is_wrong() {
     let stored = noisy(100, 1).encode();
-    let say = |bytes: &[u8]| Prediction::decode(bytes).unwrap_err().to_string();
-    assert_eq!(say(b""), "malformed prediction: cut short");
-    assert_eq!(say(b"JSON{}"), "malformed prediction: not a stored prediction");
+    let message = |bytes: &[u8]| Prediction::decode(bytes).unwrap_err().to_string();
+    assert_eq!(message(b""), "malformed prediction: cut short");
+    assert_eq!(message(b"JSON{}"), "malformed prediction: not a stored prediction");
     let mut version = stored.clone();
     version[4] = 2;
-    assert_eq!(say(&version), "malformed prediction: stored in version [2], not 1");
+    assert_eq!(message(&version), "malformed prediction: stored in version [2], not 1");
     for cut in [3, 8, 20, stored.len() / 2, stored.len() - 1] {
-        say(&stored[..cut]);
+        message(&stored[..cut]);
     }
     let lengths = [u32::MAX, 0x7fff_ffff, 1_000_001];
     for length in lengths {
         let mut bytes = stored.clone();
         bytes[5..9].copy_from_slice(&length.to_le_bytes());
-        assert_eq!(say(&bytes), "malformed prediction: cut short");
+        assert_eq!(message(&bytes), "malformed prediction: cut short");
         let method_length = u32::from_le_bytes(stored[5..9].try_into().unwrap()) as usize;
         let mut bytes = stored.clone();
         bytes[9 + method_length..13 + method_length].copy_from_slice(&length.to_le_bytes());
-        assert!(say(&bytes).contains("are more than 1000000"));
+        assert!(message(&bytes).contains("are more than 1000000"));
     }
 }
 
@@ -144,7 +145,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_prediction_survives(n in 0_usize..80, seed in any::<u64>(), moves in any::<u8>()) {
+    fn any_prediction_is_stored_and_read_again(n in 0_usize..80, seed in any::<u64>(), moves in any::<u8>()) {
         let base = noisy(n, seed);
         let mut tracks = base.tracks().to_vec();
         for (track, &property) in tracks.iter_mut().zip(PROPERTIES) {

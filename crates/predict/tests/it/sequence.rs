@@ -1,4 +1,4 @@
-//! Cleaning: every rule of what the input may be, one line each, and what holds for any input.
+//! Cleaning: a test line for every rule about the input, and properties that hold for any input.
 
 use proptest::prelude::*;
 use pssp_predict::Sequence;
@@ -16,7 +16,7 @@ fn check(input: &str, expected: &str) {
     assert_eq!(cleaned.sequence.as_str(), expected, "{input:?}");
 }
 
-/// Kind and count of every edit.
+/// Compares the kind and the count of every edit.
 #[track_caller]
 fn check_edits(input: &str, expected: &[(EditKind, usize)]) {
     let cleaned = clean(input.as_bytes(), &options()).unwrap();
@@ -24,7 +24,7 @@ fn check_edits(input: &str, expected: &[(EditKind, usize)]) {
     assert_eq!(edits, expected, "{input:?}");
 }
 
-/// Code, line and column of every error.
+/// Compares the code, line and column of every error.
 #[track_caller]
 fn check_errors(input: &[u8], expected: &[(ErrorCode, usize, usize)]) {
     let errors = clean(input, &options()).expect_err(&String::from_utf8_lossy(input));
@@ -37,7 +37,7 @@ fn check_errors(input: &[u8], expected: &[(ErrorCode, usize, usize)]) {
 }
 
 #[test]
-fn what_is_stripped() {
+fn removed_characters() {
     check("MKVLT", "MKVLT");
     check("mkvlT", "MKVLT");
     check("M K\tV\nL\r\nT\rA", "MKVLTA");
@@ -53,7 +53,7 @@ fn what_is_stripped() {
 }
 
 #[test]
-fn numbering_is_stripped_only_as_whole_tokens() {
+fn numbering_is_removed_only_as_whole_tokens() {
     check("1 MKVLTAYG 10\n11 MKVLT", "MKVLTAYGMKVLT");
     check("\t  1\tMKVLT\r\n\t 61\tAYG", "MKVLTAYG");
     check("12\u{a0}MKVLT", "MKVLT");
@@ -69,7 +69,7 @@ fn numbering_is_stripped_only_as_whole_tokens() {
 }
 
 #[test]
-fn what_is_refused_and_where() {
+fn errors_have_a_code_and_a_place() {
     use ErrorCode::{EmptySequence, InternalStop, InvalidCharacter, NotUtf8, Nul};
     check_errors(b"MKV?LT", &[(InvalidCharacter, 1, 4)]);
     check_errors(
@@ -103,22 +103,22 @@ fn what_is_refused_and_where() {
 
 #[test]
 fn messages_name_place_and_remedy() {
-    let say = |input: &[u8]| clean(input, &options()).unwrap_err().to_string();
+    let message = |input: &[u8]| clean(input, &options()).unwrap_err().to_string();
     assert_eq!(
-        say("MK\nVЕ".as_bytes()),
+        message("MK\nVЕ".as_bytes()),
         "line 2, column 2: 'Е' (U+0415) cannot stand in a protein sequence; it is not one of the \
          Latin letters A to Z: type it anew"
     );
     assert_eq!(
-        say(b"M?K!V"),
+        message(b"M?K!V"),
         "line 1, column 2: '?' cannot stand in a protein sequence; remove it (and 1 more error)"
     );
     assert_eq!(
-        say(b"MK\x1bV"),
+        message(b"MK\x1bV"),
         "line 1, column 3: U+001B cannot stand in a protein sequence; send plain text"
     );
     assert_eq!(
-        say(b"\x1f\x8b\x08"),
+        message(b"\x1f\x8b\x08"),
         "line 1, column 2: the text is not UTF-8; this is gzip: unpack it, or say \
          Content-Encoding: gzip"
     );
@@ -136,7 +136,7 @@ fn length_limit() {
     let limit = |max_residues| CleanOptions { max_residues, ..options() };
     assert!(clean(b"MK-VL T*", &limit(5)).is_ok());
     let errors = clean(b"MK-VL\nTA?", &limit(5)).unwrap_err();
-    assert_eq!(errors.as_slice().len(), 1, "nothing is looked at beyond the limit");
+    assert_eq!(errors.as_slice().len(), 1, "residues beyond the limit are not checked");
     assert_eq!(
         errors.to_string(),
         "line 2, column 2: the sequence has more than 5 residues; send its chains or domains one \
@@ -158,7 +158,7 @@ fn nucleotides() {
     assert_eq!(code(&"N".repeat(30)), Some(ErrorCode::Nucleotide));
     assert_eq!(code(&dna[..29]), None, "29 letters could be a peptide");
     assert_eq!(code(&dna[..30]), Some(ErrorCode::Nucleotide));
-    // 38 of 40 is 95 %, not over it; 39 of 40 is over.
+    // 38 of 40 is exactly 95 %, which is allowed; 39 of 40 is more.
     assert_eq!(code(&("AC".repeat(19) + "WY")), None);
     assert_eq!(code(&("AC".repeat(19) + "AY")), Some(ErrorCode::Nucleotide));
     assert_eq!(clean(dna.as_bytes(), &force).unwrap().sequence.as_str(), dna);
@@ -229,22 +229,25 @@ fn a_single_sequence_may_be_a_fasta_record() {
 }
 
 #[test]
-fn what_a_single_sequence_may_not_be() {
-    let say = |text: &str| clean_single(text.as_bytes(), &options()).unwrap_err().to_string();
+fn refused_single_sequences() {
+    let message = |text: &str| clean_single(text.as_bytes(), &options()).unwrap_err().to_string();
     let nothing = "there is no sequence in the input; send at least one residue";
-    assert_eq!(say(""), nothing);
-    assert_eq!(say(" \r\n\u{feff}\u{a0}"), nothing);
+    assert_eq!(message(""), nothing);
+    assert_eq!(message(" \r\n\u{feff}\u{a0}"), nothing);
     assert_eq!(
-        say("\n>a\nMKV\n>b\nMKV\n"),
+        message("\n>a\nMKV\n>b\nMKV\n"),
         "line 4: a second FASTA record where one sequence is expected; send several records to \
          /v1/batches"
     );
     assert_eq!(
-        say(">all on one line MKVLT"),
+        message(">all on one line MKVLT"),
         "line 2: the record has no residues; put them on the lines after the header"
     );
-    assert_eq!(say("\n\n>a\nMK?V\n"), "line 4, column 3: '?' cannot stand in a protein sequence; remove it");
-    assert!(say("MKV\n>b\nMKV").starts_with("line 1, column 1: text before the first FASTA header"));
+    assert_eq!(
+        message("\n\n>a\nMK?V\n"),
+        "line 4, column 3: '?' cannot stand in a protein sequence; remove it"
+    );
+    assert!(message("MKV\n>b\nMKV").starts_with("line 1, column 1: text before the first FASTA header"));
 }
 
 #[test]
@@ -264,7 +267,7 @@ fn strict_parsing_takes_only_clean_text() {
 }
 
 #[test]
-fn garbage_of_many_megabytes_is_no_trouble() {
+fn many_megabytes_of_garbage_are_refused_quickly() {
     let size = 64 << 20;
     for byte in [b' ', b'A', b'7', b'*', b'?', 0, 0xff, b'\r', b'-'] {
         let force = CleanOptions { force: true, ..options() };
@@ -272,7 +275,7 @@ fn garbage_of_many_megabytes_is_no_trouble() {
     }
 }
 
-/// Text made of what people really send, so that most of it is nearly right.
+/// Text that consists of parts that people really send, so that it is often nearly valid.
 fn messy() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         6 => "[ACDEFGHIKLMNPQRSTVWY]{1,12}",
@@ -306,7 +309,7 @@ proptest! {
             ).unwrap();
             prop_assert_eq!(&again.sequence, &once.sequence);
             let all_x = again.edits.iter().all(|e| e.from == Some('X'));
-            prop_assert!(all_x, "only X is told again: {:?}", again.edits);
+            prop_assert!(all_x, "only X is listed again: {:?}", again.edits);
         }
     }
 
@@ -320,7 +323,7 @@ proptest! {
             .collect();
         for error in errors.as_slice() {
             let (Some(line), Some(column)) = (error.line, error.column) else { continue };
-            // Marks elsewhere than at the very beginning do count as columns.
+            // A byte-order mark counts as a column, except at the very beginning.
             if text.chars().skip(1).any(|c| c == '\u{feff}') { continue }
             let c = lines[line - 1][column - 1];
             match error.code {

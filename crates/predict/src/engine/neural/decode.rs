@@ -1,9 +1,9 @@
-//! From raw outputs to probabilities and labels; the same as `training/decode.py`.
+//! Turns raw outputs into probabilities and labels, like `training/decode.py`.
 //!
-//! A label is the most probable class after rounding to per mille, the first one where they tie.
-//! Two properties differ: disorder has a threshold of its own, and membrane segments are found by
-//! a search over the whole chain, see [`membrane`](super::membrane). All exponentials are `libm`'s,
-//! which computes the same on every platform.
+//! A label is the most probable class after rounding to per mille; on a tie, the first of these classes.
+//! Two properties differ: disorder has its own threshold, and a search over the whole chain finds the
+//! membrane segments, see [`membrane`](super::membrane). All exponentials are computed by `libm`, with the
+//! same result on every platform.
 
 use super::file::{File, OUTPUTS, WeightsError, metadata};
 use super::membrane;
@@ -12,26 +12,26 @@ use crate::prediction::{MalformedPrediction, quantise};
 use crate::property::ss3_of_ss8;
 use crate::{Method, Prediction, Property, Track};
 
-/// Where each head's outputs are.
+/// The positions of each head's outputs among the raw outputs of a residue.
 const SS8: std::ops::Range<usize> = 0..8;
 const ACC: std::ops::Range<usize> = 8..11;
 const RSA: usize = 11;
 const DIS: usize = 12;
 const TM: std::ops::Range<usize> = 13..19;
 
-/// What labels depend on besides the probabilities; fitted on validation chains and kept in the
-/// model file.
+/// Parameters of the labels besides the probabilities. They are fitted on validation chains and stored in
+/// the model file.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// Disordered at or above this probability, per mille.
+    /// A residue is disordered at or above this probability, in per mille.
     dis_threshold: u16,
-    /// Column of TM8 for each membrane output.
+    /// The column of TM8 for each membrane output.
     tm_columns: [usize; 6],
     segments: membrane::Rules,
 }
 
 impl Rules {
-    /// Reads the entries of the metadata and checks that the alphabets are the ones meant here.
+    /// Reads the metadata of the model file and checks that its alphabets are those of this program.
     pub(super) fn read(file: &File<'_>) -> Result<Self, WeightsError> {
         for (key, property) in [("ss8", Property::Ss8), ("acc", Property::Acc)] {
             let letters = property.alphabet().iter().map(|c| c.letter);
@@ -55,7 +55,8 @@ impl Rules {
     }
 }
 
-/// Raw outputs of one network, 19 for each residue, to probabilities in their places: `sums` grows by them.
+/// Turns the raw outputs of one network (19 for each residue) into probabilities and adds them to `sums`,
+/// which has the same layout.
 pub(super) fn add_probabilities(outputs: &[f32], sums: &mut [f32]) {
     for (row, sums) in outputs.chunks_exact(OUTPUTS).zip(sums.chunks_exact_mut(OUTPUTS)) {
         for head in [SS8, ACC, TM] {
@@ -69,7 +70,7 @@ pub(super) fn add_probabilities(outputs: &[f32], sums: &mut [f32]) {
     }
 }
 
-/// Puts a prediction together from the probabilities of `nets` networks, summed: 19 for each residue.
+/// Makes a prediction from `sums`: the sums of the probabilities of `nets` networks, 19 for each residue.
 pub(super) fn prediction(
     rules: &Rules,
     sums: &[f32],
@@ -110,8 +111,8 @@ fn three_states(ss8: &[f32]) -> [f32; 3] {
     sums
 }
 
-/// The membrane classes that can be learnt, in the columns of TM8; its other two (`C`, `X`) stay at
-/// zero, because no public set labels them.
+/// Moves the six learnt membrane classes to their columns of TM8. The two other columns (`C`, `X`) are zero,
+/// because no public data set has these labels.
 fn spread(learnt: &[u16], columns: [usize; 6]) -> Vec<u16> {
     let mut row = vec![0; Property::Tm8.alphabet().len()];
     for (&p, column) in learnt.iter().zip(columns) {
@@ -120,7 +121,7 @@ fn spread(learnt: &[u16], columns: [usize; 6]) -> Vec<u16> {
     row
 }
 
-/// A track whose labels are the class with the most per mille, the first one where they tie.
+/// A track whose labels are the most probable classes; on a tie, the first of them.
 fn most_probable(property: Property, rows: &[Vec<u16>]) -> Track {
     let alphabet = property.alphabet();
     let labels = rows.iter().map(|row| alphabet[first_largest(row)].letter);
@@ -134,30 +135,30 @@ fn disorder(rules: &Rules, probabilities: impl Iterator<Item = f32>) -> Track {
     track(Property::Dis, labels.collect(), &rows)
 }
 
-/// Membrane or not: helices and strands alike.
+/// The track of membrane (helix or strand) against everything else.
 fn tm2_track(spans: &[u8], tm8: &[Vec<u16>]) -> Track {
     let labels = spans.iter().map(|&span| if span == b'_' { b'_' } else { b'H' });
     let rows: Vec<Vec<u16>> = tm8.iter().map(|row| vec![row[0] + row[1], 1000 - row[0] - row[1]]).collect();
     track(Property::Tm2, labels.collect(), &rows)
 }
 
-/// The segments as they are, and the most probable of the other classes everywhere else.
+/// The track with the segments, and elsewhere the most probable of the other classes.
 fn tm8_track(spans: &[u8], tm8: &[Vec<u16>]) -> Track {
     let alphabet = Property::Tm8.alphabet();
     let outside = |row: &[u16]| {
         // Columns 0 and 1 are helix and strand.
-        let calm = &row[2..];
-        match calm.iter().all(|&p| p == 0) {
-            // Wholly membrane, yet in no legal segment.
+        let others = &row[2..];
+        match others.iter().all(|&p| p == 0) {
+            // All probability is on helix and strand, but the residue is in no legal segment.
             true => b'_',
-            false => alphabet[2 + first_largest(calm)].letter,
+            false => alphabet[2 + first_largest(others)].letter,
         }
     };
     let labels = (spans.iter().zip(tm8)).map(|(&span, row)| if span == b'_' { outside(row) } else { span });
     track(Property::Tm8, labels.collect(), tm8)
 }
 
-/// Rows of classes to a track with one column a class.
+/// Turns rows (one for each residue) into a track with one column for each class.
 fn track(property: Property, labels: Vec<u8>, rows: &[Vec<u16>]) -> Track {
     let column = |class: usize| rows.iter().map(|row| row[class]).collect();
     Track { property, labels, columns: (0..property.alphabet().len()).map(column).collect() }

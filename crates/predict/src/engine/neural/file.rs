@@ -1,4 +1,4 @@
-//! The model file: half-precision tensors and the entries that describe them.
+//! The model file: half-precision tensors, and the metadata that describes them.
 
 use std::collections::HashMap;
 
@@ -48,7 +48,7 @@ impl<'a> File<'a> {
         self.text(key)?.parse().map_err(|_| metadata(key))
     }
 
-    /// The entry of network `n` in a list with `;` between them.
+    /// The part for network `n` of a metadata entry. The parts are separated by `;`.
     pub(super) fn entry(&self, n: usize, key: &str) -> Result<&str, WeightsError> {
         self.text(key)?.split(';').nth(n).ok_or_else(|| metadata(key))
     }
@@ -65,7 +65,8 @@ impl<'a> File<'a> {
         let halves: Vec<f16> =
             view.data().as_chunks::<2>().0.iter().map(|&half| f16::from_le_bytes(half)).collect();
         let mut values = vec![0.0; halves.len()];
-        // Exact, by instructions for it where the machine has them: a start is to take milliseconds.
+        // This conversion is exact. It uses special instructions of the processor, because a start should take
+        // only milliseconds.
         halves.convert_to_f32_slice(&mut values);
         Ok(values)
     }

@@ -1,16 +1,16 @@
 //! One pass of the network over one chain: residues in, raw outputs (logits) out.
 //!
-//! Two buffers of one row per residue hold everything, so memory grows linearly with length
-//! (10,000 residues at width 128 take 11 MB). Positions outside the chain are zero for every
-//! convolution, as in training, and each residue's sums have a fixed order: nothing depends on the
-//! length, except within reach of an end.
+//! There are only two buffers, with one row for each residue. So memory grows linearly with the length:
+//! 10,000 residues at width 128 take 11 MB. Positions outside the chain are zero for every convolution, as
+//! in training. The sums of each residue have a fixed order. So the output of a residue that is far from
+//! both ends does not depend on the length of the chain.
 
 use super::weights::{Block, Net};
 use crate::{Cancel, EngineError};
 
-/// Residues whose intermediate rows are computed together; they stay in the second-level cache.
-/// A multiple of the kernel's rows.
-const STRIP: usize = 96;
+/// Residues whose intermediate rows are computed together, so that the rows stay in the second-level cache.
+/// A multiple of the rows of a kernel tile.
+const STRIP_ROWS: usize = 96;
 
 /// Raw outputs, [`Net::outputs`] numbers for each of `residues` (letters, upper case).
 ///
@@ -20,7 +20,7 @@ pub(super) fn run(net: &Net, residues: &[u8], cancel: &Cancel) -> Result<Vec<f32
     let width = net.width;
     let mut h: Vec<f32> = residues.iter().flat_map(|&aa| net.embedding(aa)).copied().collect();
     let reach = net.reach();
-    // relu(h) between margins of zeros, which stand for what is outside the chain.
+    // relu(h) with margins of zeros for the positions outside the chain.
     let mut active = vec![0.0; (residues.len() + 2 * reach) * width];
     for block in &net.blocks {
         for (a, &value) in active[reach * width..].iter_mut().zip(&h) {
@@ -31,7 +31,7 @@ pub(super) fn run(net: &Net, residues: &[u8], cancel: &Cancel) -> Result<Vec<f32
     Ok(head(net, &h))
 }
 
-/// `h += B relu(A active + a) + b`, strip by strip.
+/// `h += B relu(A active + a) + b`, strip by strip: `A` is the dilated convolution, `B` mixes the channels.
 fn add_block(
     net: &Net,
     block: &Block,
@@ -40,8 +40,8 @@ fn add_block(
     cancel: &Cancel,
 ) -> Result<(), EngineError> {
     let (width, reach) = (net.width, net.reach());
-    let mut inner = Vec::with_capacity(STRIP * width);
-    for (strip, h) in h.chunks_mut(STRIP * width).enumerate() {
+    let mut inner = Vec::with_capacity(STRIP_ROWS * width);
+    for (strip, h) in h.chunks_mut(STRIP_ROWS * width).enumerate() {
         if cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
@@ -49,7 +49,7 @@ fn add_block(
         repeat(&block.wide_bias, rows, &mut inner);
         let centre = block.taps.len() / 2;
         for (tap, matrix) in block.taps.iter().enumerate() {
-            let first = strip * STRIP + reach + tap * block.dilation - centre * block.dilation;
+            let first = strip * STRIP_ROWS + reach + tap * block.dilation - centre * block.dilation;
             matrix.add_product(&active[first * width..(first + rows) * width], &mut inner);
         }
         inner.iter_mut().for_each(|value| *value = relu(*value));
@@ -66,7 +66,7 @@ fn head(net: &Net, h: &[f32]) -> Vec<f32> {
     let (width, outputs) = (net.width, net.outputs);
     let mut found = Vec::with_capacity(h.len() / width * outputs);
     let (mut hidden, mut out) = (Vec::new(), Vec::new());
-    for strip in h.chunks(STRIP * width) {
+    for strip in h.chunks(STRIP_ROWS * width) {
         let rows = strip.len() / width;
         let active: Vec<f32> = strip.iter().copied().map(relu).collect();
         repeat(&net.hidden_bias, rows, &mut hidden);
@@ -81,13 +81,13 @@ fn head(net: &Net, h: &[f32]) -> Vec<f32> {
     found
 }
 
-/// `max(x, 0)`, written so that -0 and NaN cannot differ between machines.
+/// `max(x, 0)`, written so that -0 and NaN have the same result on all machines.
 #[inline(always)]
 fn relu(x: f32) -> f32 {
     if x > 0.0 { x } else { 0.0 }
 }
 
-/// `row` as often as there are `rows`, into `out`.
+/// Fills `out` with `rows` copies of `row`.
 fn repeat(row: &[f32], rows: usize, out: &mut Vec<f32>) {
     out.clear();
     for _ in 0..rows {

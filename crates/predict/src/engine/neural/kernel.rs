@@ -1,17 +1,18 @@
-//! The one hot loop: rows times a matrix, added to rows, with the same bits on every machine.
+//! The inner loop of the network: rows times a matrix, added to other rows. The result is the same to the
+//! bit on every machine.
 //!
-//! Outputs are spread over vector lanes and inputs are summed one after the other, so each output
-//! is the same chain of fused multiply-adds whether a vector holds 1, 4, 8 or 16 numbers, and
-//! whatever number of rows is worked on at a time.
+//! Outputs are spread over the lanes of a vector, and inputs are summed one after the other. So each output
+//! is the same sequence of fused multiply-adds, whether a vector holds 1, 4, 8 or 16 numbers and however
+//! many rows are processed at a time.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Rows (residues) that are summed at a time: with two vectors of outputs they fill twelve of the
-/// sixteen registers that the smallest instruction sets have, enough to hide the latency.
-const ROWS: usize = 6;
+/// Rows (residues) of a tile. Their sums, two vectors of outputs for each row, fill twelve of the sixteen
+/// registers of the smallest instruction sets. That is enough to hide the latency of a multiply-add.
+const TILE_ROWS: usize = 6;
 
-/// A matrix of `inputs` x `outputs`, stored in panels of as many outputs as two vectors hold:
-/// `[panel][input][output in panel]`. Outputs are padded with zeros to a whole panel.
+/// A matrix of `inputs` x `outputs`. It is stored in panels, as `[panel][input][output in panel]`. A panel
+/// has as many outputs as two vectors hold. Outputs are padded with zeros to whole panels.
 #[derive(Debug)]
 pub(super) struct Matrix {
     inputs: usize,
@@ -21,7 +22,7 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    /// Packs `values`, `inputs` rows of `outputs` numbers, for this machine's vectors.
+    /// Packs `values` (`inputs` rows of `outputs` numbers) for the vectors of this machine.
     pub(super) fn pack(values: &[f32], inputs: usize, outputs: usize) -> Self {
         Self::pack_for(Arch::new().dispatch(Lanes), values, inputs, outputs)
     }
@@ -44,15 +45,15 @@ impl Matrix {
         self.outputs
     }
 
-    /// `out[r] += x[r] * self` for each row; `x` holds rows of `inputs` and `out` of
-    /// [`outputs`](Self::outputs) numbers, as many rows of both.
+    /// `out[r] += x[r] * self` for each row `r`. Both have the same number of rows. A row of `x` has `inputs`
+    /// numbers, a row of `out` has [`outputs`](Self::outputs) numbers.
     pub(super) fn add_product(&self, x: &[f32], out: &mut [f32]) {
         debug_assert_eq!(x.len() / self.inputs, out.len() / self.outputs);
         Arch::new().dispatch(AddProduct { matrix: self, x, out });
     }
 }
 
-/// How many f32 this machine's vectors hold.
+/// The number of f32 in a vector of this machine.
 struct Lanes;
 
 impl WithSimd for Lanes {
@@ -76,14 +77,14 @@ impl WithSimd for AddProduct<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Matrix { inputs, outputs, panel, .. } = *self.matrix;
-        // A panel of one tap stays in the first-level cache while all rows pass it.
+        // The panel of one tap stays in the first-level cache while all rows are multiplied by it.
         for (p, weights) in self.matrix.packed.chunks_exact(panel * inputs).enumerate() {
             let (weights, _) = S::as_simd_f32s(weights);
             let columns = p * panel..(p + 1) * panel;
-            let mut x = self.x.chunks_exact(inputs * ROWS);
-            let mut out = self.out.chunks_exact_mut(outputs * ROWS);
+            let mut x = self.x.chunks_exact(inputs * TILE_ROWS);
+            let mut out = self.out.chunks_exact_mut(outputs * TILE_ROWS);
             for (x, out) in (&mut x).zip(&mut out) {
-                tile::<S, ROWS>(simd, weights, x, out, inputs, outputs, columns.start);
+                tile::<S, TILE_ROWS>(simd, weights, x, out, inputs, outputs, columns.start);
             }
             let last = out.into_remainder().chunks_exact_mut(outputs);
             for (x, out) in x.remainder().chunks_exact(inputs).zip(last) {
@@ -93,7 +94,7 @@ impl WithSimd for AddProduct<'_> {
     }
 }
 
-/// `R` rows against one panel, sums held in registers.
+/// Multiplies `R` rows by one panel. The sums stay in registers.
 #[inline(always)]
 fn tile<S: Simd, const R: usize>(
     simd: S,
@@ -126,7 +127,7 @@ fn tile<S: Simd, const R: usize>(
 mod tests {
     use super::*;
 
-    /// 13 rows (two tiles and a rest) of 21 inputs to 19 outputs (a padded panel).
+    /// 13 rows (two tiles and one more row), 21 inputs and 19 outputs (the last panel is padded).
     const SHAPE: (usize, usize, usize) = (13, 21, 19);
 
     fn number(i: usize) -> f32 {
@@ -150,32 +151,32 @@ mod tests {
         }
     }
 
-    /// Compares one path of this machine with the plain order of sums.
-    fn check_path<S: Simd>(simd: S) -> usize {
+    /// Compares one instruction set with sums in plain order. Returns its lanes.
+    fn check_set<S: Simd>(simd: S) -> usize {
         let lanes = S::F32_LANES;
         check(lanes, |matrix, x, out| Simd::vectorize(simd, AddProduct { matrix, x, out }));
         lanes
     }
 
-    /// The lanes of the vector paths that this machine has and that were compared, by name.
+    /// Compares the vector instruction sets that this machine has. Returns their names and lanes.
     #[cfg(target_arch = "x86_64")]
-    fn check_vector_paths() -> Vec<(&'static str, usize)> {
-        let avx2 = pulp::x86::V3::try_new().map(|simd| ("avx2", check_path(simd)));
+    fn check_vector_sets() -> Vec<(&'static str, usize)> {
+        let avx2 = pulp::x86::V3::try_new().map(|simd| ("avx2", check_set(simd)));
         avx2.into_iter().collect()
     }
 
     #[cfg(target_arch = "aarch64")]
-    fn check_vector_paths() -> Vec<(&'static str, usize)> {
-        pulp::aarch64::Neon::try_new().map(|simd| ("neon", check_path(simd))).into_iter().collect()
+    fn check_vector_sets() -> Vec<(&'static str, usize)> {
+        pulp::aarch64::Neon::try_new().map(|simd| ("neon", check_set(simd))).into_iter().collect()
     }
 
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    fn check_vector_paths() -> Vec<(&'static str, usize)> {
+    fn check_vector_sets() -> Vec<(&'static str, usize)> {
         Vec::new()
     }
 
-    /// The paths that the standard library, which is asked besides `pulp`, finds on this machine.
-    fn paths_of_this_machine() -> Vec<&'static str> {
+    /// The vector instruction sets of this machine as the standard library reports them, independent of `pulp`.
+    fn sets_of_this_machine() -> Vec<&'static str> {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
             return vec!["avx2"];
@@ -188,18 +189,18 @@ mod tests {
     }
 
     #[test]
-    fn every_path_of_this_machine_sums_in_the_plain_order() {
-        let scalar = check_path(pulp::Scalar);
-        let compared = check_vector_paths();
+    fn every_instruction_set_of_this_machine_sums_in_the_plain_order() {
+        let scalar = check_set(pulp::Scalar);
+        let compared = check_vector_sets();
         let names: Vec<&str> = compared.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, paths_of_this_machine(), "a path that this machine has was not compared");
-        // The path that predictions take, which may have wider vectors.
-        let taken = Arch::new().dispatch(Lanes);
-        check(taken, Matrix::add_product);
+        assert_eq!(names, sets_of_this_machine(), "an instruction set of this machine was not compared");
+        // The instruction set that predictions use, which may have wider vectors.
+        let used = Arch::new().dispatch(Lanes);
+        check(used, Matrix::add_product);
         assert!(
-            names.is_empty() || taken > scalar,
+            names.is_empty() || used > scalar,
             "this machine has {names:?}, but predictions use no vectors"
         );
-        println!("compared: scalar ({scalar}), {compared:?}, and the one taken ({taken})");
+        println!("compared: scalar ({scalar}), {compared:?}, and the one in use ({used})");
     }
 }

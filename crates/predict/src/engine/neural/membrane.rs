@@ -1,23 +1,24 @@
-//! Membrane segments of a chain: a search for the cheapest legal sequence of segments (Viterbi with
-//! explicit durations).
+//! Finds the membrane segments of a chain: a search for the cheapest legal sequence of segments (Viterbi
+//! algorithm with explicit durations).
 //!
-//! A residue is outside, in a helix or in a strand. A segment costs a fixed amount and what its length
-//! is worth, has a least and a greatest length, and two never touch. Without these rules, the most
-//! probable class of each residue alone would give helices of two residues, helices cut in two, and two
-//! helices as one. All numbers are whole, so the answer cannot depend on rounding.
+//! A residue is outside, in a helix or in a strand. The cost of a segment is a fixed amount, plus an amount
+//! for its length, plus the costs of its residues. Its length has a minimum and a maximum. Two segments never
+//! touch. Without these rules, the most probable class of each residue would give helices of two residues,
+//! helices that are cut in two, and two helices joined to one. All numbers are integers, so the result does
+//! not depend on rounding.
 
-/// Cost of what is not allowed; far above any sum over 10,000 residues.
+/// The cost of something that is not allowed; far above any sum over 10,000 residues.
 const FORBIDDEN: i64 = 1 << 40;
 
-/// Longest segment that a model file may allow, residues: bounds the work for each residue.
-const LONGEST: usize = 100;
+/// The longest segment that a model file may allow, in residues. It bounds the work for each residue.
+const MAX_SEGMENT: usize = 100;
 
-/// The rules, and the costs they work with. Costs are in 1/1024 nats.
+/// The rules for segments, and costs in 1/1024 nats.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// Helix and strand, in the order of the columns of TM8.
+    /// The rules for helix and strand, in the order of the columns of TM8.
     kinds: [Kind; 2],
-    /// Cost of each per-mille value, see [`cost`].
+    /// The cost of each per-mille value from 0 to 1000, see [`cost`].
     cost: Vec<i64>,
 }
 
@@ -25,14 +26,14 @@ pub(super) struct Rules {
 #[derive(Debug)]
 struct Kind {
     letter: u8,
-    /// Least length, residues.
+    /// The minimum length, in residues.
     least: usize,
-    /// What a segment of each length costs, from the least one on.
+    /// The cost of a segment by its length, from the minimum length on.
     price: Vec<i64>,
 }
 
 impl Kind {
-    /// From `least:cost,cost,…` and the cost of any segment.
+    /// Parses `least:cost,cost,…` and adds `enter`, the fixed cost of a segment, to each cost.
     fn parse(letter: u8, text: &str, enter: i64) -> Option<Self> {
         let (least, costs) = text.split_once(':')?;
         let least: usize = least.parse().ok()?;
@@ -40,13 +41,13 @@ impl Kind {
             .split(',')
             .map(|cost| Some(i64::from(cost.parse::<i32>().ok()?) + enter))
             .collect::<Option<_>>()?;
-        (least >= 1 && least + price.len() <= LONGEST + 1).then_some(Self { letter, least, price })
+        (least >= 1 && least + price.len() <= MAX_SEGMENT + 1).then_some(Self { letter, least, price })
     }
 }
 
 impl Rules {
-    /// The cost of any segment, and for helices and strands their least length with the cost of each length
-    /// from there on, as `least:cost,cost,…`; nothing if that is not understood.
+    /// `enter` is the fixed cost of a segment. `helix` and `strand` are `least:cost,cost,…`: the minimum length
+    /// and the cost of each length from there on. `None` if they cannot be parsed.
     pub(super) fn new(enter: usize, helix: &str, strand: &str) -> Option<Self> {
         let enter = i32::try_from(enter).ok()?.into();
         let kinds = [Kind::parse(b'H', helix, enter)?, Kind::parse(b'E', strand, enter)?];
@@ -54,33 +55,33 @@ impl Rules {
     }
 }
 
-/// `-1024 ln((p + 1/2) / 1000.5)` of `p` per mille, rounded: finite even for 0.
+/// `-1024 ln((p + 1/2) / 1000.5)` for `p` per mille, rounded. It is finite even for `p` = 0.
 #[expect(clippy::cast_possible_truncation, reason = "at most 7784")]
 fn cost(permille: u16) -> i64 {
     libm::round(-1024.0 * libm::log((f64::from(permille) + 0.5) / 1000.5)) as i64
 }
 
-/// The cheapest ways to have the first residues done.
-struct Way {
-    /// The last residue is outside.
+/// The lowest costs of labelling the first `i` residues.
+struct Costs {
+    /// The lowest cost if the last of them is outside.
     out: i64,
-    /// The last residue ends a segment.
+    /// The lowest cost if the last of them ends a segment.
     end: i64,
-    /// That segment: which kind, and its length.
+    /// The kind and the length of that segment.
     last: (usize, usize),
 }
 
-impl Way {
+impl Costs {
     fn cheaper_in_segment(&self) -> bool {
         self.end < self.out
     }
 }
 
-/// `H` helix, `E` strand or `_` outside for each residue. `tm8` holds rows of per-mille values that
-/// begin with helix and strand.
+/// The label of each residue: `H` helix, `E` strand or `_` outside. Each row of `tm8` has per-mille values;
+/// the first two are helix and strand.
 pub(super) fn segments(rules: &Rules, tm8: &[Vec<u16>]) -> Vec<u8> {
     let cost_of = |permille: u16| rules.cost[usize::from(permille)];
-    // Costs of the first residues, all of them inside.
+    // For each kind: the costs of the first residues, if all of them are inside, by their number.
     let inside: [Vec<i64>; 2] = std::array::from_fn(|kind| {
         let mut sums = vec![0];
         sums.extend(tm8.iter().scan(0, |sum, row| {
@@ -89,23 +90,28 @@ pub(super) fn segments(rules: &Rules, tm8: &[Vec<u16>]) -> Vec<u8> {
         }));
         sums
     });
-    let mut ways = vec![Way { out: 0, end: FORBIDDEN, last: (0, 0) }];
+    let mut prefixes = vec![Costs { out: 0, end: FORBIDDEN, last: (0, 0) }];
     for (i, row) in (1..).zip(tm8) {
-        let before = &ways[i - 1];
+        let before = &prefixes[i - 1];
         let out = before.out.min(before.end) + cost_of(1000 - row[0] - row[1]);
-        let (end, last) = cheapest_end(rules, &inside, &ways, i);
-        ways.push(Way { out, end, last });
+        let (end, last) = cheapest_end(rules, &inside, &prefixes, i);
+        prefixes.push(Costs { out, end, last });
     }
-    trace_back(rules, &ways)
+    trace_back(rules, &prefixes)
 }
 
-/// The cheapest segment that ends with residue `i`, counted from 1; of equally cheap ones a helix before
-/// a strand, and the shortest.
-fn cheapest_end(rules: &Rules, inside: &[Vec<i64>; 2], ways: &[Way], i: usize) -> (i64, (usize, usize)) {
+/// The cheapest segment that ends with residue `i` (from 1): its total cost, kind and length. On a tie, a
+/// helix is preferred to a strand, and then the shortest segment.
+fn cheapest_end(
+    rules: &Rules,
+    inside: &[Vec<i64>; 2],
+    prefixes: &[Costs],
+    i: usize,
+) -> (i64, (usize, usize)) {
     let mut best = (FORBIDDEN, (0, 0));
     for (kind, (rule, sums)) in rules.kinds.iter().zip(inside).enumerate() {
         for (length, price) in (rule.least..=i).zip(&rule.price) {
-            let total = ways[i - length].out + price + sums[i] - sums[i - length];
+            let total = prefixes[i - length].out + price + sums[i] - sums[i - length];
             if total < best.0 {
                 best = (total, (kind, length));
             }
@@ -114,22 +120,22 @@ fn cheapest_end(rules: &Rules, inside: &[Vec<i64>; 2], ways: &[Way], i: usize) -
     best
 }
 
-/// Follows the cheapest complete way back from the last residue.
-fn trace_back(rules: &Rules, ways: &[Way]) -> Vec<u8> {
-    let mut i = ways.len() - 1;
-    let mut in_segment = ways[i].cheaper_in_segment();
+/// Follows the cheapest labelling back from the last residue to the first.
+fn trace_back(rules: &Rules, prefixes: &[Costs]) -> Vec<u8> {
+    let mut i = prefixes.len() - 1;
+    let mut in_segment = prefixes[i].cheaper_in_segment();
     let mut labels = vec![b'_'; i];
     while i > 0 {
         let length = if in_segment {
-            let (kind, length) = ways[i].last;
+            let (kind, length) = prefixes[i].last;
             labels[i - length..i].fill(rules.kinds[kind].letter);
             length
         } else {
             1
         };
         i -= length;
-        // Before a segment comes a residue outside; before one outside, whatever was cheaper.
-        in_segment = !in_segment && ways[i].cheaper_in_segment();
+        // The residue before a segment is outside. Before a residue outside comes the cheaper of both.
+        in_segment = !in_segment && prefixes[i].cheaper_in_segment();
     }
     labels
 }
@@ -157,27 +163,27 @@ mod tests {
     }
 
     #[test]
-    fn two_clear_helices_stay_two() {
+    fn two_clear_helices_stay_apart() {
         check(&[990, 990, 990, 990, 1, 1, 990, 990, 990, 990], "HHHH__HHHH");
     }
 
     #[test]
-    fn too_long_a_helix_is_two() {
+    fn too_long_a_helix_is_split() {
         let mut row = [990; 15];
         row[6] = 700;
         check(&row, "HHHHHH_HHHHHHHH");
     }
 
     #[test]
-    fn lengths_have_their_price() {
+    fn each_length_has_a_cost() {
         let rules = Rules::new(0, "3:9000,0,9000", "3:0").unwrap();
         let rows: Vec<Vec<u16>> = [1, 700, 999, 999, 700, 400, 1].iter().map(|&p| vec![p, 0]).collect();
         assert_eq!(segments(&rules, &rows), b"_HHHH__");
     }
 
-    /// Every way to label a short chain is no cheaper.
+    /// No labelling of a short chain is cheaper than the one found.
     #[test]
-    fn nothing_is_cheaper() {
+    fn no_other_labelling_is_cheaper() {
         let rules = Rules::new(300, "2:100,0,50", "1:0,200").unwrap();
         for seed in 0..40_u32 {
             let number = |i: u32| (seed * 7919 + i * 104_729 + i * i * 31) % 1001;
@@ -219,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn costs_are_those_of_the_training_code() {
+    fn costs_equal_those_of_the_training_code() {
         assert_eq!([0, 1, 500, 999, 1000].map(cost), [7784, 6659, 709, 1, 0]);
     }
 

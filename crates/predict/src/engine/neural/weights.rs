@@ -3,7 +3,7 @@
 use super::file::{File, OUTPUTS, WeightsError, metadata};
 use super::kernel::Matrix;
 
-/// One residual block: a dilated convolution as one matrix a tap, then a mix of channels.
+/// One residual block: a dilated convolution with one matrix for each tap, then a mix of channels.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) dilation: usize,
@@ -24,25 +24,25 @@ pub(super) struct Net {
     pub(super) out: Matrix,
     pub(super) out_bias: Vec<f32>,
     embed: Vec<f32>,
-    /// Embedding row of each byte; letters that the network does not know share that of `X`.
+    /// The row of the embedding for each byte. Letters that the network does not know have the row of `X`.
     row_of: [usize; 256],
 }
 
 impl Net {
-    /// Embedding (`width` numbers) of a residue's letter.
+    /// The embedding (`width` numbers) of a residue's letter.
     pub(super) fn embedding(&self, aa: u8) -> &[f32] {
         let row = self.row_of[usize::from(aa)];
         &self.embed[row * self.width..(row + 1) * self.width]
     }
 
-    /// How many residues to each side the widest convolution looks.
+    /// The number of residues on each side that the widest convolution covers.
     pub(super) fn reach(&self) -> usize {
         self.blocks.iter().map(|b| b.taps.len() / 2 * b.dilation).max().unwrap_or(0)
     }
 }
 
 impl File<'_> {
-    /// All networks, at least one; see `training/weights.py` for the layout.
+    /// All networks, at least one. `training/weights.py` describes the layout.
     pub(super) fn nets(&self) -> Result<Vec<Net>, WeightsError> {
         (0..self.text("width")?.split(';').count()).map(|n| self.net(n)).collect()
     }
@@ -50,7 +50,7 @@ impl File<'_> {
     fn net(&self, n: usize) -> Result<Net, WeightsError> {
         let number = |key: &str| self.entry(n, key)?.parse::<usize>().map_err(|_| metadata(key));
         let (width, kernel) = (number("width")?, number("kernel")?);
-        // The kernel's vectors fill whole panels only if the width is a multiple of them.
+        // A panel has at most 32 outputs (two vectors of 16). A width that is a multiple of 32 needs no padding.
         if !width.is_multiple_of(32) || width == 0 {
             return Err(metadata("width"));
         }

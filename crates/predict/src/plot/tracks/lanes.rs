@@ -1,20 +1,22 @@
-//! One row of the track plot, lane by lane.
+//! Draws one row of the track plot, lane by lane.
 
 use std::ops::Range;
 
-use super::layout::{BARS, CARTOON, CURVES, Edges, LEFT, Layout, MEMBRANE, as_f64};
-use super::{Anchor, FAINT, Path, Svg, runs, stroke};
+use super::layout::{
+    BARS_HEIGHT, CARTOON_HEIGHT, CURVES_HEIGHT, Edges, LEFT, Layout, MEMBRANE_HEIGHT, as_f64,
+};
+use super::{Anchor, FAINT_TEXT, Path, Svg, runs, stroke};
 use crate::{Prediction, Property, Sequence, Track};
 
-/// Residues in half a turn of an alpha helix.
+/// Residues in half a turn of an alpha helix (3.6 residues a turn).
 const HALF_TURN: f64 = 1.8;
 
-/// Below this width of half a turn a helix is drawn as a bar.
+/// A helix is drawn as a bar if half a turn is narrower than this.
 const MIN_HALF_TURN: f64 = 3.0;
 
-const SMALL: f64 = 10.0;
+const SMALL_TEXT: f64 = 10.0;
 
-/// The lanes of one row and what is drawn in them.
+/// The lanes of one row, and the data that is drawn in them.
 pub(super) struct Lanes<'a> {
     layout: &'a Layout,
     edges: Edges,
@@ -38,12 +40,12 @@ impl<'a> Lanes<'a> {
         if let Some(baseline) = edges.letters {
             self.letters(svg, baseline, residues.clone());
         }
-        lane_name(svg, edges.cartoon + CARTOON / 2.0, "structure");
+        lane_name(svg, edges.cartoon + CARTOON_HEIGHT / 2.0, "structure");
         self.cartoon(svg, residues.clone());
-        lane_name(svg, edges.bars + BARS / 2.0, "confidence");
+        lane_name(svg, edges.bars + BARS_HEIGHT / 2.0, "confidence");
         self.bars(svg, residues.clone());
         if let Some(top) = edges.membrane {
-            lane_name(svg, top + MEMBRANE / 2.0, "membrane");
+            lane_name(svg, top + MEMBRANE_HEIGHT / 2.0, "membrane");
             self.membrane(svg, top, residues.clone());
         }
         self.grid(svg, residues.len());
@@ -61,7 +63,7 @@ impl<'a> Lanes<'a> {
 
     fn cartoon(&self, svg: &mut Svg, residues: Range<usize>) {
         let track = self.prediction.track(Property::Ss3);
-        let y = self.edges.cartoon + CARTOON / 2.0;
+        let y = self.edges.cartoon + CARTOON_HEIGHT / 2.0;
         let next = track.labels.get(residues.end).copied();
         for (letter, run) in self.runs(track, residues.clone()) {
             let (x, width) = (self.x(run.start), self.width(run.len()));
@@ -71,7 +73,7 @@ impl<'a> Lanes<'a> {
                     helix(svg, x, y, width, half_turns(width / half_turn));
                 }
                 b'H' => svg.rect(x, y - 6.0, width, 12.0, super::HELIX),
-                // A strand that goes on in the next row has its head there.
+                // A strand that continues in the next row has its arrow head there.
                 b'E' => {
                     strand(svg, x, y, width, run.end < residues.len() || next != Some(b'E'));
                 }
@@ -82,11 +84,11 @@ impl<'a> Lanes<'a> {
 
     fn bars(&self, svg: &mut Svg, residues: Range<usize>) {
         let track = self.prediction.track(Property::Ss3);
-        let bottom = self.edges.bars + BARS;
+        let bottom = self.edges.bars + BARS_HEIGHT;
         let mut bars = Path::default();
         for bin in self.bins(residues) {
             let tenths = mean(bin.residues.clone().map(|i| f64::from(track.confidence(i)) + 1.0));
-            let height = tenths / 10.0 * BARS;
+            let height = tenths / 10.0 * BARS_HEIGHT;
             bars.bar(bin.x, bottom - height, bin.width, height);
         }
         svg.path(&bars, &format!("fill=\"{}\"", super::CONFIDENCE));
@@ -94,14 +96,14 @@ impl<'a> Lanes<'a> {
 
     fn membrane(&self, svg: &mut Svg, top: f64, residues: Range<usize>) {
         let mut line = Path::default();
-        let middle = top + MEMBRANE / 2.0;
+        let middle = top + MEMBRANE_HEIGHT / 2.0;
         line.move_to(self.x(0), middle).line_to(self.x(residues.len()), middle);
         svg.path(&line, &stroke(super::GRID, 1.0));
         let track = self.prediction.track(Property::Tm2);
         for (letter, run) in self.runs(track, residues) {
             if letter == b'H' {
                 let width = self.width(run.len());
-                svg.rect(self.x(run.start), top, width, MEMBRANE, super::MEMBRANE);
+                svg.rect(self.x(run.start), top, width, MEMBRANE_HEIGHT, super::MEMBRANE);
             }
         }
     }
@@ -113,7 +115,7 @@ impl<'a> Lanes<'a> {
             line.move_to(LEFT, y).line_to(self.x(count), y);
             let dashed = if value == 0.5 { " stroke-dasharray=\"4 3\"" } else { "" };
             svg.path(&line, &(stroke(super::GRID, 1.0) + dashed));
-            svg.styled_text(LEFT - 6.0, y + 3.5, SMALL, Anchor::End, FAINT, label);
+            svg.styled_text(LEFT - 6.0, y + 3.5, SMALL_TEXT, Anchor::End, FAINT_TEXT, label);
         }
     }
 
@@ -134,7 +136,7 @@ impl<'a> Lanes<'a> {
         svg.path(&line, &stroke(super::DISORDER, 1.8));
     }
 
-    /// A line through the middle of every bin, drawn out to both ends of the row.
+    /// A line through the middle of every bin, extended to both ends of the row.
     fn steps(&self, path: &mut Path, residues: Range<usize>, value: &dyn Fn(usize) -> f64) {
         let mut end = None;
         for bin in self.bins(residues) {
@@ -156,18 +158,19 @@ impl<'a> Lanes<'a> {
         let mut line = Path::default();
         line.move_to(LEFT, y).line_to(self.x(residues.len()), y);
         for position in residues.start + 1..=residues.end {
-            // The first residue of the chain is numbered too, where the next number leaves room.
+            // The first residue of the chain also has a number, if there is room before the next number.
             if position % step == 0 || (position == 1 && step > 2) {
                 let x = self.x(position - 1 - residues.start) + self.layout.cell / 2.0;
                 line.move_to(x, y).line_to(x, y + 4.0);
                 let label = position.to_string();
-                svg.styled_text(x, y + 15.0, SMALL, Anchor::Middle, FAINT, &label);
+                svg.styled_text(x, y + 15.0, SMALL_TEXT, Anchor::Middle, FAINT_TEXT, &label);
             }
         }
         svg.path(&line, &stroke("#555555", 1.0));
     }
 
-    /// Runs of the same label in the row, in residues from its start, bins by majority.
+    /// The runs of equal labels in the row, in residues from the start of the row. A bin has the label of its
+    /// majority.
     fn runs(&self, track: &Track, residues: Range<usize>) -> Vec<(u8, Range<usize>)> {
         let labels = &track.labels[residues];
         let smooth = labels.chunks(self.layout.bin).flat_map(|bin| {
@@ -186,7 +189,7 @@ impl<'a> Lanes<'a> {
         })
     }
 
-    /// Left edge of residue `k` (from 0) of the row.
+    /// The left edge of residue `k` (from 0) of the row.
     fn x(&self, k: usize) -> f64 {
         LEFT + self.width(k)
     }
@@ -196,7 +199,7 @@ impl<'a> Lanes<'a> {
     }
 
     fn curve_y(&self, value: f64) -> f64 {
-        self.edges.curves + (1.0 - value) * CURVES
+        self.edges.curves + (1.0 - value) * CURVES_HEIGHT
     }
 }
 
@@ -218,10 +221,10 @@ fn half_turns(turns: f64) -> usize {
 }
 
 fn lane_name(svg: &mut Svg, middle: f64, name: &str) {
-    svg.styled_text(LEFT - 6.0, middle + 3.5, SMALL, Anchor::End, FAINT, name);
+    svg.styled_text(LEFT - 6.0, middle + 3.5, SMALL_TEXT, Anchor::End, FAINT_TEXT, name);
 }
 
-/// A ribbon of `half_turns` waves around `y`.
+/// Draws a ribbon of `half_turns` waves around `y`.
 pub(super) fn helix(svg: &mut Svg, x: f64, y: f64, width: f64, half_turns: usize) {
     let mut wave = Path::default();
     wave.move_to(x, y);
@@ -231,7 +234,7 @@ pub(super) fn helix(svg: &mut Svg, x: f64, y: f64, width: f64, half_turns: usize
     svg.path(&wave, &stroke(super::HELIX, 3.5));
 }
 
-/// An arrow along the chain; without its head where the strand goes on.
+/// Draws an arrow along the chain. It has no head if the strand continues in the next row.
 pub(super) fn strand(svg: &mut Svg, x: f64, y: f64, width: f64, with_head: bool) {
     let head = if with_head { (width * 0.5).min(9.0) } else { 0.0 };
     let (neck, tip) = (x + width - head, x + width);
@@ -244,7 +247,7 @@ pub(super) fn strand(svg: &mut Svg, x: f64, y: f64, width: f64, with_head: bool)
     svg.path(&arrow, &format!("fill=\"{}\"", super::STRAND));
 }
 
-/// A thin line.
+/// Draws a thin line.
 pub(super) fn coil(svg: &mut Svg, x: f64, y: f64, width: f64) {
     svg.rect(x, y - 1.25, width, 2.5, super::COIL);
 }

@@ -1,62 +1,64 @@
-//! How a chain is broken into rows, and where the lanes of a row are.
+//! The division of a chain into rows, and the positions of the lanes in a row.
 
 use std::ops::Range;
 
-/// Width of the picture.
-pub(super) const WIDTH: f64 = 1040.0;
+// Lengths are in SVG units.
 
-/// Where residues begin.
+/// Width of the picture.
+pub(super) const PICTURE_WIDTH: f64 = 1040.0;
+
+/// Left edge of the first residue of a row.
 pub(super) const LEFT: f64 = 72.0;
 
-/// Room for residues.
-const ACROSS: f64 = 944.0;
+/// Width of the area of residues.
+const RESIDUES_WIDTH: f64 = 944.0;
 
-/// Height of title and legend.
-const HEAD: f64 = 104.0;
+/// Height of the title and the legend together.
+const HEAD_HEIGHT: f64 = 104.0;
 
 const MAX_ROWS: usize = 10;
 
-/// Residues a row while letters are shown.
-const LETTERS_A_ROW: usize = 100;
+/// Residues in a row, if letters are shown.
+const LETTERS_PER_ROW: usize = 100;
 
 const MAX_CELL: f64 = 16.0;
 
-/// Below this width of a residue its letter is left out.
+/// Letters are left out if a residue is narrower than this.
 const MIN_LETTER_CELL: f64 = 7.0;
 
-/// Below this width residues are summed up.
+/// Neighbouring residues are drawn as one bin if they are narrower than this.
 const MIN_BIN_WIDTH: f64 = 1.5;
 
-pub(super) const CARTOON: f64 = 20.0;
-pub(super) const BARS: f64 = 14.0;
-pub(super) const MEMBRANE: f64 = 8.0;
-pub(super) const CURVES: f64 = 56.0;
-const LETTERS: f64 = 16.0;
-const SPACE: f64 = 7.0;
-const AXIS: f64 = 18.0;
-const BETWEEN: f64 = 16.0;
+pub(super) const CARTOON_HEIGHT: f64 = 20.0;
+pub(super) const BARS_HEIGHT: f64 = 14.0;
+pub(super) const MEMBRANE_HEIGHT: f64 = 8.0;
+pub(super) const CURVES_HEIGHT: f64 = 56.0;
+const LETTERS_HEIGHT: f64 = 16.0;
+const LANE_GAP: f64 = 7.0;
+const AXIS_HEIGHT: f64 = 18.0;
+const ROW_GAP: f64 = 16.0;
 
 /// The layout of one chain.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// Residues in all.
+    /// The number of residues.
     n: usize,
-    /// Residues a row.
+    /// The number of residues in a row.
     per_row: usize,
-    /// Rows, at least 1.
+    /// The number of rows, at least 1.
     pub(super) rows: usize,
     /// Width of a residue.
     pub(super) cell: f64,
-    /// Residues that are summed up into one bin.
+    /// The number of residues that are drawn as one bin.
     pub(super) bin: usize,
     /// Whether there is a lane for membrane segments.
     has_membrane: bool,
 }
 
-/// Upper edges of the lanes of a row.
+/// The upper edges of the lanes of a row.
 #[derive(Debug)]
 pub(super) struct Edges {
-    /// Baseline of the letters; `None` where they do not fit.
+    /// The baseline of the letters; `None` if they do not fit.
     pub(super) letters: Option<f64>,
     pub(super) cartoon: f64,
     pub(super) bars: f64,
@@ -68,7 +70,7 @@ pub(super) struct Edges {
 impl Layout {
     pub(super) fn new(n: usize, has_membrane: bool) -> Self {
         let per_row = per_row(n);
-        let cell = (ACROSS / as_f64(per_row)).min(MAX_CELL);
+        let cell = (RESIDUES_WIDTH / as_f64(per_row)).min(MAX_CELL);
         let mut bin = 1;
         while as_f64(bin) * cell < MIN_BIN_WIDTH {
             bin += 1;
@@ -82,21 +84,22 @@ impl Layout {
     }
 
     pub(super) fn height(&self) -> f64 {
-        HEAD + as_f64(self.rows) * self.row_height() + 4.0
+        HEAD_HEIGHT + as_f64(self.rows) * self.row_height() + 4.0
     }
 
     pub(super) fn edges(&self, row: usize) -> Edges {
-        let top = HEAD + as_f64(row) * self.row_height();
+        let top = HEAD_HEIGHT + as_f64(row) * self.row_height();
         let letters = self.shows_letters().then_some(top + 11.0);
-        let cartoon = top + if self.shows_letters() { LETTERS } else { 0.0 };
-        let bars = cartoon + CARTOON + SPACE;
-        let below_bars = bars + BARS + SPACE;
+        let cartoon = top + if self.shows_letters() { LETTERS_HEIGHT } else { 0.0 };
+        let bars = cartoon + CARTOON_HEIGHT + LANE_GAP;
+        let below_bars = bars + BARS_HEIGHT + LANE_GAP;
         let membrane = self.has_membrane.then_some(below_bars);
-        let curves = below_bars + if self.has_membrane { MEMBRANE + SPACE } else { 0.0 } + 3.0;
-        Edges { letters, cartoon, bars, membrane, curves, axis: curves + CURVES }
+        let curves = below_bars + if self.has_membrane { MEMBRANE_HEIGHT + LANE_GAP } else { 0.0 } + 3.0;
+        Edges { letters, cartoon, bars, membrane, curves, axis: curves + CURVES_HEIGHT }
     }
 
-    /// Residues between two numbers of the axis: round, and not too dense to read.
+    /// The number of residues between two numbers of the axis: a round number, large enough that the numbers
+    /// do not overlap.
     pub(super) fn tick_step(&self) -> usize {
         let steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000];
         let wide = steps.into_iter().find(|&step| as_f64(step) * self.cell >= 44.0);
@@ -108,25 +111,35 @@ impl Layout {
     }
 
     fn row_height(&self) -> f64 {
-        let letters = if self.shows_letters() { LETTERS } else { 0.0 };
-        let membrane = if self.has_membrane { MEMBRANE + SPACE } else { 0.0 };
-        letters + CARTOON + SPACE + BARS + SPACE + membrane + 3.0 + CURVES + AXIS + BETWEEN
+        let letters = if self.shows_letters() { LETTERS_HEIGHT } else { 0.0 };
+        let membrane = if self.has_membrane { MEMBRANE_HEIGHT + LANE_GAP } else { 0.0 };
+        letters
+            + CARTOON_HEIGHT
+            + LANE_GAP
+            + BARS_HEIGHT
+            + LANE_GAP
+            + membrane
+            + 3.0
+            + CURVES_HEIGHT
+            + AXIS_HEIGHT
+            + ROW_GAP
     }
 }
 
-/// Rows of about the same length, a multiple of 10 or 50 unless there is only one.
+/// The number of residues in a row. It is a multiple of 10 or 50, unless there is only one row. All rows have
+/// about the same length.
 fn per_row(n: usize) -> usize {
-    if n <= LETTERS_A_ROW {
+    if n <= LETTERS_PER_ROW {
         return n.max(1);
     }
-    let rows = n.div_ceil(LETTERS_A_ROW);
+    let rows = n.div_ceil(LETTERS_PER_ROW);
     if rows <= MAX_ROWS {
         return n.div_ceil(rows).next_multiple_of(10);
     }
     n.div_ceil(MAX_ROWS).next_multiple_of(50)
 }
 
-/// Numbers of residues are far below where `f64` has gaps.
+/// The conversion is exact, because `f64` represents all integers up to 2^53.
 #[expect(clippy::cast_precision_loss, reason = "at most a million")]
 pub(super) fn as_f64(count: usize) -> f64 {
     count as f64

@@ -1,14 +1,14 @@
-//! Formats that are refused: each is known by its marks, and named with what to do instead.
+//! Formats that are refused. Each is recognized by its marks. The error names it and says what to do instead.
 
 use super::super::fault::InputError;
 use super::super::lines::Line;
 use super::foreign_format;
 
-/// A format, the marks by which it is known, and the remedy.
+/// A format, a check for its marks, and a hint.
 struct Format {
-    /// As in "this is …".
+    /// The name as used in "this is …".
     name: &'static str,
-    /// Gets at least one line.
+    /// Whether the lines (at least one) are in this format.
     is: fn(&[Line<'_>]) -> bool,
     remedy: &'static str,
 }
@@ -18,7 +18,7 @@ const ALIGNMENT: &str =
     "convert the alignment to FASTA, for instance with seqret of EMBOSS or Bio.AlignIO of Biopython";
 const PASTE: &str = "copy the sequence alone, as plain text";
 
-/// In the order in which they are tried.
+/// The formats in the order in which they are checked.
 const FORMATS: &[Format] = &[
     Format { name: "RTF", is: |l| starts(l, &["{\\rtf"]), remedy: "save the file as plain text" },
     Format { name: "PDF", is: |l| starts(l, &["%PDF"]), remedy: PASTE },
@@ -97,7 +97,8 @@ const FORMATS: &[Format] = &[
     Format { name: "PHYLIP", is: is_phylip, remedy: ALIGNMENT },
 ];
 
-/// The first format that the lines show, as an error at the line 1 or where it begins.
+/// The error for the first format that the lines are in. Its line is line 1 or the line where the format
+/// begins.
 pub(super) fn find(lines: &[Line<'_>]) -> Option<InputError> {
     let first = lines.first()?;
     let format = FORMATS.iter().find(|format| (format.is)(lines))?;
@@ -112,12 +113,13 @@ fn starts(lines: &[Line<'_>], marks: &[&str]) -> bool {
     marks.iter().any(|mark| starts_with(lines[0].text, mark))
 }
 
-/// Whether `text` starts with `mark` in any case.
+/// Whether `text` starts with `mark`, ignoring case.
 fn starts_with(text: &str, mark: &str) -> bool {
     text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark))
 }
 
-/// Whether an aligner whose name is made of residue letters stands there with its version: `KALIGN (2.04)`.
+/// Whether the text is the headline of an aligner whose name has only letters of residues, with its version:
+/// `KALIGN (2.04)`.
 fn is_aligner_headline(text: &str) -> bool {
     let after =
         ["KALIGN", "MAFFT"].iter().find(|name| starts_with(text, name)).map(|name| &text[name.len()..]);
@@ -137,7 +139,7 @@ fn is_msf(lines: &[Line<'_>]) -> bool {
     head || starts(lines, &["!!AA_", "!!NA_", "PileUp"])
 }
 
-/// The line between text and sequence: `name  Length: 21  Check: 1234 ..`.
+/// Whether this is the line between comments and sequence of GCG: `name  Length: 21  Check: 1234 ..`.
 fn is_gcg_divider(line: &Line<'_>) -> bool {
     line.text.ends_with("..") && line.text.contains("Length:")
 }
@@ -155,7 +157,7 @@ fn is_mmcif(lines: &[Line<'_>]) -> bool {
         })
 }
 
-/// Record names of PDB are six columns wide.
+/// Whether the lines are a PDB file. Its record names are six columns wide.
 fn is_pdb(lines: &[Line<'_>]) -> bool {
     let record = |line: &Line<'_>| {
         ["ATOM  ", "HETATM", "SEQRES "].iter().any(|name| line.text.starts_with(name))
@@ -164,7 +166,7 @@ fn is_pdb(lines: &[Line<'_>]) -> bool {
     starts(lines, &["HEADER    "]) || lines.iter().any(record)
 }
 
-/// An identifier of UniProt, PDB or RefSeq and nothing else.
+/// Whether `text` is an identifier of UniProt, PDB or RefSeq and nothing else.
 fn is_accession(text: &str) -> bool {
     let bytes = text.as_bytes();
     let digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
@@ -180,8 +182,8 @@ fn is_accession(text: &str) -> bool {
     upper && (uniprot || pdb || refseq || entry)
 }
 
-/// A first line of two numbers, rows and columns. A ruler (`10 20`) and numbering (`1 60` above 60
-/// residues) look alike and are not meant.
+/// Whether the lines are in PHYLIP format: the first line has two numbers, of rows and of columns. A ruler
+/// (`10 20`) and numbering (`1 60` above 60 residues) look similar and are not PHYLIP.
 fn is_phylip(lines: &[Line<'_>]) -> bool {
     let words: Vec<&str> = lines[0].words().collect();
     let [rows, columns] = words[..] else { return false };

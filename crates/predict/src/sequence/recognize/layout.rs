@@ -1,25 +1,26 @@
-//! Text without marks of a format: whether its layout and words are those of one sequence.
+//! Checks text without marks of a known format: are its layout and its words those of one sequence?
 //!
-//! A sequence is wrapped at one width, perhaps in blocks of one width, in one case or masked in
-//! stretches. A header that lost its `>`, rows of a table or an alignment, and sentences differ
-//! from that. What differs but shows no other sign is taken, with a warning.
+//! The lines of a sequence have one width. They may be divided into blocks of one width. Letters have one
+//! case, or some regions are masked (lower case). A header without `>`, rows of a table or an alignment,
+//! and sentences differ from this. Text with an unusual layout but without other signs is accepted, with a
+//! warning.
 
 use super::super::edit::{Warning, WarningCode};
 use super::super::fault::{ErrorCode, InputError};
 use super::super::lines::Line;
 use super::{foreign_format, words};
 
-/// Letters that names and English have and proteins have not, or hardly.
-const RARE: &[u8] = b"BJOUXZ";
+/// Letters that occur in names and English words, but rarely or never in proteins.
+const RARE_LETTERS: &[u8] = b"BJOUXZ";
 
-/// Longest line, in letters, that passes for a name by its case alone.
-const LONGEST_NAME: usize = 15;
+/// The longest line, in letters, that is recognized as a name only because of its case.
+const MAX_CASE_NAME: usize = 15;
 
-/// Shortest line of secondary-structure labels that is looked for.
-const LABELS: usize = 20;
+/// A shorter line is never recognized as secondary-structure labels.
+const MIN_LABELS: usize = 20;
 
-/// Shows what is wrong with the lines, or warns of an odd layout.
-pub(super) fn judge(lines: &[Line<'_>]) -> Result<Option<Warning>, InputError> {
+/// Returns an error if the lines are not a sequence, or a warning if their layout is unusual.
+pub(super) fn check(lines: &[Line<'_>]) -> Result<Option<Warning>, InputError> {
     for line in lines {
         if let Some(error) = flanks(line).or_else(|| other_mark(line)) {
             return Err(error);
@@ -27,7 +28,7 @@ pub(super) fn judge(lines: &[Line<'_>]) -> Result<Option<Warning>, InputError> {
     }
     let rows: Vec<Row<'_>> = lines.iter().map(Row::new).collect();
     if let Some(at) = rows.iter().position(|row| !row.is_plain) {
-        // The reader of residues names the character, unless the line is a header as a whole.
+        // The scan for residues will report the invalid character, unless the whole line is a header.
         return if is_header_line(&rows, at) { Err(lost_header(&rows[at].line)) } else { Ok(None) };
     }
     let rows: Vec<Row<'_>> = rows.into_iter().filter(|row| !row.blocks.is_empty()).collect();
@@ -61,11 +62,11 @@ pub(super) fn judge(lines: &[Line<'_>]) -> Result<Option<Warning>, InputError> {
 /// A line as a row of a sequence.
 struct Row<'a> {
     line: Line<'a>,
-    /// The words that hold letters; numbers and gaps alone are layout.
+    /// The words with letters. Words of numbers or gaps only are layout.
     blocks: Vec<&'a str>,
-    /// Whether all its characters may stand in a sequence.
+    /// Whether all its characters are allowed in a sequence.
     is_plain: bool,
-    /// Whether it begins or ends with a number, as lines of a sequence do.
+    /// Whether one of its words is a number, as in a numbered sequence.
     is_numbered: bool,
     letters: usize,
     lower: usize,
@@ -80,7 +81,7 @@ impl<'a> Row<'a> {
                 || word.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '.' | '*' | '\0'))
         };
         let is_plain = line.words().all(plain);
-        // The stop at the end is no part of the last block.
+        // The stop at the end is not part of the last block.
         let words = line.words().map(|word| word.trim_end_matches('*'));
         let blocks: Vec<&str> = words.filter(|word| word.bytes().any(letter)).collect();
         let count = |is: fn(u8) -> bool| blocks.iter().flat_map(|b| b.bytes()).filter(|&b| is(b)).count();
@@ -90,7 +91,7 @@ impl<'a> Row<'a> {
             is_numbered: line.words().any(|word| word.bytes().all(|b| b.is_ascii_digit())),
             letters: count(|b| b.is_ascii_alphabetic()),
             lower: count(|b| b.is_ascii_lowercase()),
-            rare: count(|b| RARE.contains(&b.to_ascii_uppercase())),
+            rare: count(|b| RARE_LETTERS.contains(&b.to_ascii_uppercase())),
             blocks,
         }
     }
@@ -103,7 +104,7 @@ impl<'a> Row<'a> {
         self.lower == self.letters
     }
 
-    /// Whether it could be a name by its length.
+    /// Whether it has the length of a name.
     fn is_short(&self) -> bool {
         (3..=60).contains(&self.letters)
     }
@@ -113,7 +114,7 @@ impl<'a> Row<'a> {
         has_keyword && self.blocks.iter().all(|word| words::is_keyword(word) || words::is_common(word))
     }
 
-    /// Several words of which most are English.
+    /// Whether it has several words and at least half of them are known English words.
     fn is_sentence(&self) -> bool {
         let known =
             self.blocks.iter().filter(|w| words::is_keyword(w) || (w.len() > 1 && words::is_common(w)));
@@ -122,7 +123,7 @@ impl<'a> Row<'a> {
         widths_differ && has_keyword && self.blocks.len() >= 3 && known.count() * 2 >= self.blocks.len()
     }
 
-    /// The first word in the case of a name (`Human`, `human`) and all others in upper case.
+    /// Whether the first word is written like a name (`Human`, `human`) and all others are in upper case.
     fn begins_with_name(&self) -> bool {
         let Some((first, others)) = self.blocks.split_first() else { return false };
         let upper = |word: &str| !word.bytes().any(|b| b.is_ascii_lowercase());
@@ -133,18 +134,18 @@ impl<'a> Row<'a> {
     }
 }
 
-/// How the rows are laid out.
+/// The layout of all rows.
 struct Layout {
-    /// All blocks have one width, except shorter ones that end a line.
+    /// Whether all blocks have one width, except shorter ones at the end of a line.
     in_blocks: bool,
-    /// All lines have one width, except the last, which may be shorter.
+    /// Whether all lines have one width, except the last line.
     wrapped: bool,
     width: usize,
-    /// Lines in upper case.
+    /// The number of lines in upper case.
     upper: usize,
-    /// Lines in lower case.
+    /// The number of lines in lower case.
     lower: usize,
-    /// Lines with rare letters.
+    /// The number of lines with rare letters.
     with_rare: usize,
 }
 
@@ -173,7 +174,7 @@ impl Layout {
         }
     }
 
-    /// What was joined though it does not look like one sequence.
+    /// The warning about parts of different lengths that were joined, if there are such parts.
     fn warning(&self, rows: &[Row<'_>]) -> Option<Warning> {
         let what = match (self.in_blocks, self.wrapped) {
             (true, true) => return None,
@@ -206,19 +207,19 @@ fn is_lost_header(rows: &[Row<'_>], at: usize, layout: &Layout) -> bool {
         return false;
     }
     let others = rows.len() - 1;
-    // `INSULIN` over lower case; `Human` or `human` over upper case, and not a masked stretch that
-    // goes on in the next line.
+    // `INSULIN` above lines in lower case, or `Human` or `human` above lines in upper case. A masked region that
+    // continues in the next line is no such case.
     let other_case = if row.is_upper() { layout.lower == others } else { layout.upper == others };
     let fills_a_line = row.letters == layout.width && (rows.len() > 2 || row.letters.is_multiple_of(10));
-    if other_case && !fills_a_line && row.letters <= LONGEST_NAME {
+    if other_case && !fills_a_line && row.letters <= MAX_CASE_NAME {
         return true;
     }
     let has_rare_letters = row.rare > 0 && row.rare * 10 >= row.letters && layout.with_rare == 1;
     has_rare_letters && row.letters < layout.width && rows[at + 1].letters > row.letters
 }
 
-/// Whether a line with characters that no sequence has is a header: it looks like one, and plain
-/// residues follow.
+/// Whether a line with characters that are not allowed in a sequence is a header: it looks like one, and a line
+/// of residues follows.
 fn is_header_line(rows: &[Row<'_>], at: usize) -> bool {
     let row = &rows[at];
     let may_be_name = |c: char| c.is_ascii_alphanumeric() || c == ' ' || "_|.:;,()[]=+/-#'\t".contains(c);
@@ -239,7 +240,7 @@ fn lost_header(line: &Line<'_>) -> InputError {
     InputError::new(ErrorCode::LostHeader, detail, hint).at(line.number, 1)
 }
 
-/// Signs that stand for `>` in other places: escaped for HTML, or of another width.
+/// The error for a line that begins with a sign that replaces `>`: escaped for HTML, or a similar character.
 fn other_mark(line: &Line<'_>) -> Option<InputError> {
     let mark =
         ["&gt;", "\u{ff1e}", "\u{203a}", "\u{226b}"].into_iter().find(|mark| line.text.starts_with(mark))?;
@@ -247,7 +248,7 @@ fn other_mark(line: &Line<'_>) -> Option<InputError> {
     Some(InputError::new(ErrorCode::LostHeader, detail, "write the sign > itself").at(line.number, 1))
 }
 
-// --- other things ------------------------------------------------------------------------------
+// --- other text --------------------------------------------------------------------------------
 
 fn words_only(line: &Line<'_>) -> InputError {
     foreign_format(
@@ -257,7 +258,7 @@ fn words_only(line: &Line<'_>) -> InputError {
     )
 }
 
-/// A peptide between the residues that stand beside it in the protein: `K.LVNEVTEFAK.S`.
+/// The error for a peptide with the residues beside it in the protein: `K.LVNEVTEFAK.S`.
 fn flanks(line: &Line<'_>) -> Option<InputError> {
     let parts: Vec<&str> = line.text.split('.').collect();
     let [before, peptide, after] = parts[..] else { return None };
@@ -274,7 +275,7 @@ fn flanks(line: &Line<'_>) -> Option<InputError> {
     Some(foreign_format(line, detail, format!("send the peptide alone: {short}")))
 }
 
-/// A line of labels as long as the line of residues above it.
+/// The error for a line of secondary-structure labels that is as long as the line of residues above it.
 fn labels(rows: &[Row<'_>]) -> Option<InputError> {
     let is_labels = |row: &Row<'_>| {
         let text = row.line.text.as_bytes();
@@ -283,7 +284,7 @@ fn labels(rows: &[Row<'_>]) -> Option<InputError> {
         kinds.sort_unstable();
         kinds.dedup();
         known
-            && text.len() >= LABELS
+            && text.len() >= MIN_LABELS
             && (2..=4).contains(&kinds.len())
             && kinds.iter().any(|b| b"CL-".contains(b))
     };
@@ -295,7 +296,8 @@ fn labels(rows: &[Row<'_>]) -> Option<InputError> {
     Some(foreign_format(&rows[at].line, "this looks like labels of secondary structure", hint))
 }
 
-/// Columns between tabs, of different widths: in several rows, or in one whose first column is short like a name.
+/// The error for words that are separated by tabs: in several rows, or in one row whose first word is short like
+/// a name.
 fn tabs(rows: &[Row<'_>]) -> Option<InputError> {
     let has_tab = |row: &&Row<'_>| {
         row.blocks.windows(2).any(|pair| {
@@ -314,7 +316,7 @@ fn tabs(rows: &[Row<'_>]) -> Option<InputError> {
     Some(foreign_format(&row.line, "this looks like a table with tabs", hint))
 }
 
-/// Rows of a name and residues.
+/// The error for rows that consist of a name and residues.
 fn named_rows(rows: &[Row<'_>]) -> Option<InputError> {
     let named = |row: &&Row<'_>| {
         let [name, first, ..] = row.blocks[..] else { return false };

@@ -1,5 +1,5 @@
-//! Formats that are read because they hold exactly one sequence: PIR, SEQRES of one chain, and the
-//! flat files of UniProt, EMBL and GenBank.
+//! Formats with exactly one sequence, which are read: PIR, SEQRES of one chain, and the flat files of UniProt,
+//! EMBL and GenBank.
 
 use super::super::amino;
 use super::super::edit::{Warning, WarningCode};
@@ -13,16 +13,16 @@ fn warning(message: impl Into<String>) -> Warning {
 
 // --- PIR ---------------------------------------------------------------------------------------
 
-/// The two-letter codes that begin a header of PIR (NBRF).
+/// The two-letter codes at the beginning of a header of PIR (NBRF).
 const PIR_CODES: [&str; 9] = ["P1", "F1", "DL", "DC", "RL", "RC", "N1", "N3", "XX"];
 
-/// The name in a header of PIR without its `>`: `INS` of `P1;INS`.
+/// The name in a header of PIR, given without its `>`: `INS` in `P1;INS`.
 pub(crate) fn pir_name(header: &str) -> Option<&str> {
     let (code, name) = header.trim().split_once(';')?;
     PIR_CODES.iter().any(|known| known.eq_ignore_ascii_case(code)).then(|| name.trim())
 }
 
-/// `text` is what follows the header: a title, then the residues.
+/// Reads a PIR entry. `text` is the text after the header: a title, then the residues.
 pub(super) fn pir(text: &str) -> Found {
     let title = lines::all(text).next().unwrap_or_default();
     let is_residues = title.trim().len() >= 10
@@ -42,7 +42,7 @@ pub(super) fn pir(text: &str) -> Found {
 
 // --- SEQRES ------------------------------------------------------------------------------------
 
-/// Reads SEQRES lines of a PDB file, if there is nothing else.
+/// Reads SEQRES lines of a PDB file, if there are no other lines.
 pub(super) fn seqres(text: &str, found: &[Line<'_>]) -> Option<Found> {
     let is_seqres = |line: &Line<'_>| line.words().next() == Some("SEQRES") && line.words().nth(1).is_some();
     if !found.iter().all(is_seqres) {
@@ -63,7 +63,7 @@ fn read_seqres(text: &str, found: &[Line<'_>]) -> Result<Found, InputError> {
             let hint = "send the lines of one chain alone";
             return Err(InputError::new(ErrorCode::SeveralChains, detail, hint).at(line.number, 1));
         }
-        // The codes come in the order of the line, so each place is counted on from the one before.
+        // The codes are in the order of the line, so each place is found by counting from the one before.
         let (mut byte, mut column) = (0, 0);
         for code in &row.codes {
             let letter = amino::letter(code).ok_or_else(|| not_an_amino_acid(line, code))?;
@@ -83,13 +83,13 @@ fn read_seqres(text: &str, found: &[Line<'_>]) -> Result<Found, InputError> {
     if first.1 != count {
         message += &format!(": {count} residues are here, though the lines announce {}", first.1);
     }
-    let residues = String::from_utf8_lossy(&rows.join(&b'\n')).into_owned(); // letters and blanks alone
+    let residues = String::from_utf8_lossy(&rows.join(&b'\n')).into_owned(); // only letters and blanks
     Ok(Found::Read { residues, warning: warning(message) })
 }
 
 /// One line: `SEQRES   1 A   21  GLY ILE VAL`.
 struct Seqres<'a> {
-    /// Empty where the chain has no name.
+    /// Empty if the chain has no name.
     chain: &'a str,
     announced: usize,
     codes: Vec<&'a str>,
@@ -131,12 +131,12 @@ fn not_an_amino_acid(line: &Line<'_>, code: &str) -> InputError {
 
 // --- flat files --------------------------------------------------------------------------------
 
-/// Where the residues of a flat file stand.
+/// A kind of flat file, and the place of its residues.
 struct FlatFile {
     name: &'static str,
-    /// Line types with which an entry, or what is left of it, may begin.
+    /// The line types with which an entry, or a part of an entry, may begin.
     begins: &'static [&'static str],
-    /// The line after which the residues stand.
+    /// The residues follow the line with this beginning.
     before: &'static str,
 }
 
@@ -216,7 +216,8 @@ fn read_flat_file(text: &str, format: &FlatFile, first: &Line<'_>) -> Result<Fou
     Ok(Found::Read { residues, warning: warning(message) })
 }
 
-/// `LOCUS  X  1859 bp` of GenBank and `SQ   Sequence 1859 BP;` of EMBL.
+/// Whether the line says that the entry is of nucleotides: `LOCUS  X  1859 bp` of GenBank, `SQ   Sequence 1859
+/// BP;` of EMBL.
 fn is_nucleotides(line: &str) -> bool {
     (line.starts_with("LOCUS ") || line.starts_with("SQ   "))
         && line.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word.eq_ignore_ascii_case("bp"))

@@ -6,12 +6,13 @@ use super::super::fault::{ErrorCode, InputError};
 use super::super::lines::{Line, is_blank};
 use super::{Found, foreign_format};
 
-/// Codes in a row without blanks, all in one case, that are too many for chance.
-const MANY: usize = 4;
-/// Different ones among them; fewer could be a repeat in a real protein (`SERSERSERSER`).
-const DIFFERENT: usize = 3;
+/// Text without blanks and in one case must have at least this many codes. Fewer may occur by chance.
+const MIN_CODES: usize = 4;
+/// At least this many of the codes must be different. Fewer may be a repeat of a real protein
+/// (`SERSERSERSER`).
+const MIN_DIFFERENT_CODES: usize = 3;
 
-/// Reads `text`, if it is made of three-letter codes; refuses it, if most but not all of it is.
+/// Reads `text` if it consists of three-letter codes. Refuses it if most but not all of its words are codes.
 pub(super) fn read(text: &str, lines: &[Line<'_>]) -> Option<Found> {
     let mut all = Words::default();
     for line in lines {
@@ -22,30 +23,30 @@ pub(super) fn read(text: &str, lines: &[Line<'_>]) -> Option<Found> {
     if all.other.is_none() && (all.are_separated() || all.are_in_title_case()) {
         return Some(convert(text));
     }
-    // Codes without blanks may be cut by the end of a line.
+    // A line end may divide a code if there are no blanks.
     let letters: String = lines.iter().flat_map(|l| l.text.chars()).filter(|&c| !is_separator(c)).collect();
     let tiles = tiles(&letters);
-    if tiles.len() >= MANY {
+    if tiles.len() >= MIN_CODES {
         let mut different = tiles.iter().map(|t| t.to_ascii_uppercase()).collect::<Vec<_>>();
         different.sort_unstable();
         different.dedup();
         let ambiguous = || Found::Refused(ambiguous(lines));
-        return Some(if different.len() >= DIFFERENT { convert(text) } else { ambiguous() });
+        return Some(if different.len() >= MIN_DIFFERENT_CODES { convert(text) } else { ambiguous() });
     }
     let (line, word) = all.other?;
-    // Three of five: `H-Gly-Ile-Val-OH`.
+    // At least three words and three of five are codes: `H-Gly-Ile-Val-OH`.
     (all.codes >= 3 && all.codes * 5 >= all.words * 3).then(|| Found::Refused(not_a_code(&line, word)))
 }
 
-/// What the words of a text are.
+/// The words of a text, counted by kind.
 #[derive(Default)]
 struct Words<'a> {
     words: usize,
-    /// Words that are one code.
+    /// The number of words that are one code.
     codes: usize,
-    /// Words that are several codes without blanks, each as `Gly`.
+    /// The number of codes written as `Gly` in words that consist only of such codes.
     in_title_case: usize,
-    /// The first word that is neither.
+    /// The first word that is neither of both.
     other: Option<(Line<'a>, &'a str)>,
 }
 
@@ -70,7 +71,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The codes that `word` is made of; none if anything else is in it.
+/// The codes of a word that consists only of codes; empty for any other word.
 fn tiles(word: &str) -> Vec<&str> {
     if !word.is_ascii() || !word.len().is_multiple_of(3) {
         return Vec::new();
@@ -89,7 +90,7 @@ fn is_separator(c: char) -> bool {
         || matches!(c, '-' | '\u{2010}'..='\u{2013}' | '.' | ',' | ';' | '\u{b7}' | '\u{2022}' | '*')
 }
 
-/// Writes each code's letter where the code begins, and blanks elsewhere.
+/// Replaces each code by its letter, at the place where the code begins, and everything else by blanks.
 fn convert(text: &str) -> Found {
     let mut residues = String::with_capacity(text.len());
     let mut code = String::new();
@@ -101,7 +102,7 @@ fn convert(text: &str) -> Found {
         }
         residues.push(if matches!(c, '\n' | '\r') { c } else { ' ' });
         if code.len() == 3 {
-            // The caller has seen that all letters are codes.
+            // The caller has checked that all letters belong to codes.
             let letter = amino::letter(&code).unwrap_or('X');
             residues.replace_range(places[0]..=places[0], letter.encode_utf8(&mut [0; 4]));
             code.clear();

@@ -1,6 +1,6 @@
-//! Words of English and of names of proteins: what headers and sentences are made of.
+//! Words of headers and sentences: English words, and words in names of proteins.
 
-/// Words that by themselves mark a line as a name or a sentence.
+/// One of these words in a line is a sign of a name or a sentence.
 const KEYWORDS: &[&str] = &[
     "albumin",
     "alpha",
@@ -114,7 +114,7 @@ const KEYWORDS: &[&str] = &[
     "your",
 ];
 
-/// Words that are found beside keywords.
+/// Words that occur together with keywords.
 const COMMON: &[&str] = &[
     "a", "all", "also", "an", "and", "are", "as", "at", "be", "by", "can", "cell", "do", "for", "get", "has",
     "have", "how", "i", "in", "is", "it", "its", "like", "me", "my", "no", "not", "of", "on", "one", "or",
@@ -122,17 +122,17 @@ const COMMON: &[&str] = &[
     "you",
 ];
 
-/// Words that names begin with: `sequenceB`, `proteinA`.
+/// Words to which names add one letter: `sequenceB`, `proteinA`.
 const STEMS: &[&str] = &["sequence", "protein", "peptide", "chain", "query"];
 
-/// Whether a word is a keyword; `chainA` and `sequenceb` are too.
+/// Whether a word is a keyword. `chainA` and `sequenceb` also count.
 pub(super) fn is_keyword(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     let stem = || STEMS.iter().any(|stem| word.strip_prefix(stem).is_some_and(|rest| rest.len() <= 1));
     KEYWORDS.contains(&word.as_str()) || stem()
 }
 
-/// Whether a word may stand beside keywords.
+/// Whether a word often occurs together with keywords.
 pub(super) fn is_common(word: &str) -> bool {
     word.len() <= 2 || COMMON.contains(&word.to_ascii_lowercase().as_str())
 }
