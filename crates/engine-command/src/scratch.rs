@@ -68,7 +68,8 @@ pub(crate) fn remove_left_behind(parent: &Path) {
 /// Whether `folder` is a job's folder whose lock is free. A folder without a lock file may be one that is
 /// being made now.
 fn is_left_behind(folder: &Path) -> bool {
-    // A pipe or a link of that name is none of ours, and opening a pipe would wait for ever.
+    // The lock must be a plain file. A pipe or a link of this name is not from this program, and opening a pipe
+    // would wait for ever.
     folder_of(&folder.join(LOCK)).is_some()
         && fs::symlink_metadata(folder).is_ok_and(|m| m.is_dir())
         && fs::symlink_metadata(folder.join(LOCK)).is_ok_and(|m| m.is_file())

@@ -1,4 +1,4 @@
-//! Prints `openapi.json` as the routes and types make it. `scripts/docs.sh` writes it to its place.
+//! Prints `openapi.json`, made from the routes and types. `scripts/docs.sh` writes it to its file.
 
 use std::io::{self, Write};
 

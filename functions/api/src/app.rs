@@ -1,4 +1,4 @@
-//! What the handlers need: the [`App`] that a program puts together, and the state around it.
+//! The data that handlers need: the [`App`] that a program makes, and the state derived from it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,23 +22,23 @@ pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 /// Everything that the handlers need.
 #[derive(Clone)]
 pub struct App {
-    /// The use cases, over some backend.
+    /// The use cases, with any backend.
     pub jobs: Jobs,
-    /// What an operator may set.
+    /// The settings of the operator.
     pub config: Config,
     /// The methods that the workers run; shown to callers.
     pub methods: Arc<[Method]>,
-    /// What `/metrics` answers.
+    /// Makes the answer of `/metrics`.
     pub metrics: RenderMetrics,
-    /// Cancelled when the process begins to shut down: `/readyz` says so, and waits and event
-    /// streams end, so that they do not hold it up.
+    /// Cancelled when the process begins to shut down. Then `/readyz` reports it, and waiting requests and event
+    /// streams end, so that they do not delay the shutdown.
     pub shutdown: CancellationToken,
     /// The version shown in `/v1/status`.
     pub version: String,
 }
 
 impl App {
-    /// An app over `jobs` with everything else as by default.
+    /// An app with these use cases and the defaults for everything else.
     #[must_use]
     pub fn new(jobs: Jobs) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl App {
     }
 }
 
-/// The state of the handlers: the app, and what is made of its configuration once.
+/// The state of the handlers: the app, and values that are derived from its configuration once.
 pub(crate) struct Shared {
     pub(crate) app: App,
     pub(crate) keys: Keys,
@@ -65,7 +65,7 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
 }
 
-/// The state as handlers take it.
+/// The shared state, an argument of the handlers.
 pub(crate) type Ctx = Arc<Shared>;
 
 impl Shared {
@@ -88,13 +88,13 @@ impl Shared {
         &self.app.jobs
     }
 
-    /// The use cases for a request that submits jobs: with reuse of results, unless its sender wants none.
+    /// The use cases for a request that submits jobs. They reuse results, unless the request asks for new ones.
     pub(crate) fn submitting(&self, headers: &HeaderMap) -> Jobs {
         let method = self.reused_method().filter(|_| !headers::wants_fresh(headers));
         self.app.jobs.reusing(method.cloned())
     }
 
-    /// Whose results are reused, if any are.
+    /// The method whose results are reused, if results are reused at all.
     pub(crate) fn reused_method(&self) -> Option<&Method> {
         match &*self.app.methods {
             [method] if self.app.config.reuse => Some(method),

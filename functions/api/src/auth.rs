@@ -1,4 +1,4 @@
-//! Who calls: known by `Authorization: Bearer` or `X-Api-Key` where keys are configured.
+//! Authentication: callers send a key as `Authorization: Bearer` or `X-Api-Key`, if keys are configured.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
@@ -13,15 +13,15 @@ use crate::problem::{Kind, Problem};
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody: it shows nothing of any owner.
+    /// Everybody. The route shows no data of any owner.
     Open,
-    /// Callers with a key, where keys are configured.
+    /// Callers with a key, if keys are configured.
     Keyed,
-    /// The operator, with the admin key; nobody where none is configured.
+    /// The operator, with the admin key. Nobody if no admin key is configured.
     Admin,
 }
 
-/// The caller of a request, put there by [`require`].
+/// The caller of a request; [`require`] adds it to the request.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller(pub(crate) Owner);
 
@@ -33,7 +33,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Lets callers with a key in (everybody where no keys are configured) and adds the [`Caller`] to the request.
+/// Accepts callers with a valid key (or all callers, if no keys are configured) and adds the [`Caller`] to the
+/// request.
 pub(crate) async fn require(
     State(ctx): State<Ctx>,
     mut request: Request,
@@ -49,7 +50,7 @@ pub(crate) async fn require(
     Ok(next.run(request).await)
 }
 
-/// Lets in the operator.
+/// Accepts only the operator.
 pub(crate) async fn require_admin(
     State(ctx): State<Ctx>,
     request: Request,

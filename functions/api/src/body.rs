@@ -1,4 +1,4 @@
-//! Bodies: read within limits, unpacked from gzip, with what their content type says.
+//! Request bodies: reads them within limits, unpacks gzip and interprets the content type.
 
 use std::io::{self, Read};
 
@@ -15,35 +15,35 @@ use crate::app::Ctx;
 use crate::buffers::Share;
 use crate::problem::{Kind, Problem, echo};
 
-/// What is sent, in error texts.
-const FORMS: &str = "application/json, text/x-fasta, text/plain, application/x-www-form-urlencoded, \
+/// The accepted media types, for error texts.
+const ACCEPTED_MEDIA: &str = "application/json, text/x-fasta, text/plain, application/x-www-form-urlencoded, \
                      multipart/form-data";
 
-/// The largest body that a route takes, with its name in `/v1/limits`.
+/// The largest body that a route accepts, and the name of this limit in `/v1/limits`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit {
     pub(crate) bytes: usize,
     pub(crate) name: &'static str,
 }
 
-/// What a body is.
+/// The form of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Media {
     Json,
-    /// FASTA or a bare sequence.
+    /// FASTA or a sequence without a header.
     Text,
     Form,
     Multipart,
 }
 
-/// A body within its limit, unpacked, and the rest of its request.
+/// An unpacked body within its limit, and other parts of its request.
 pub(crate) struct Payload {
     pub(crate) parts: Parts,
     pub(crate) media: Media,
     pub(crate) bytes: Bytes,
-    /// The limit that the body was read within.
+    /// The limit that was used to read the body.
     pub(crate) limit: Limit,
-    /// Its share of the memory for bodies.
+    /// The share of the body in the memory for bodies.
     held: Share,
 }
 
@@ -66,23 +66,23 @@ impl Payload {
         Ok(Self { parts, media: content.media, bytes, limit, held })
     }
 
-    /// The body with its share of the memory for bodies.
+    /// The body, with its share of the memory for bodies.
     pub(crate) fn into_bytes(self) -> (Bytes, Share) {
         (self.bytes, self.held)
     }
 }
 
-/// What `Content-Type` says.
+/// The header `Content-Type`.
 struct ContentType {
     media: Media,
-    /// Whether the type is that of a gzip file.
+    /// Whether it is the media type of a gzip file.
     gzip: bool,
-    /// An encoding other than UTF-8 in which ASCII text has the same bytes.
+    /// An encoding other than UTF-8. ASCII text has the same bytes in both.
     charset: Option<String>,
 }
 
 impl ContentType {
-    /// Without the header: a sequence or FASTA.
+    /// Without the header, the body is a sequence or FASTA.
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(value) = headers.get(header::CONTENT_TYPE) else {
             return Ok(Self { media: Media::Text, gzip: false, charset: None });
@@ -100,7 +100,7 @@ impl ContentType {
         Ok(Self { media, gzip, charset })
     }
 
-    /// Refuses text in another encoding than UTF-8, unless it has the same bytes in both.
+    /// Refuses text in an encoding other than UTF-8, unless the text has the same bytes in both.
     fn check(&self, bytes: &[u8]) -> Result<(), Problem> {
         match &self.charset {
             Some(charset) if !bytes.is_ascii() => {
@@ -111,7 +111,7 @@ impl ContentType {
     }
 }
 
-/// What a media type stands for, and whether it is that of a gzip file.
+/// The form of a body with this media type, and whether it is the media type of a gzip file.
 fn media(essence: &str) -> Result<(Media, bool), Problem> {
     let media = match essence {
         ""
@@ -154,7 +154,7 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
 }
 
 fn unsupported(what: &str) -> Problem {
-    let detail = format!("{what} is not read here; send {FORMS} in UTF-8, plain or gzip");
+    let detail = format!("{what} is not read here; send {ACCEPTED_MEDIA} in UTF-8, plain or gzip");
     Problem::new(Kind::UnsupportedMediaType, detail)
 }
 
@@ -162,7 +162,7 @@ fn too_large(limit: Limit) -> Problem {
     Problem::too_large("the body", limit.bytes, "bytes", limit.name)
 }
 
-/// Refuses by the announced length, before anything is read.
+/// Refuses a body by its `Content-Length`, before anything is read.
 fn declared_length(headers: &HeaderMap, limit: Limit) -> Result<(), Problem> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     match length {
@@ -197,7 +197,8 @@ async fn next_chunk(ctx: &Ctx, chunks: &mut axum::body::BodyDataStream) -> Resul
     }
 }
 
-/// Unpacks, but no more than `most` bytes of the limit: a small bomb makes no large buffer.
+/// Unpacks gzip. Stops at `most` bytes (a part of the limit), so that a small gzip bomb does not fill the
+/// memory.
 pub(crate) fn gunzip(packed: &[u8], limit: Limit, most: usize) -> Result<Bytes, Problem> {
     let mut unpacked = Vec::new();
     let mut reader = intake::gunzip(packed).take(most as u64 + 1);

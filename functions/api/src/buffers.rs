@@ -1,4 +1,4 @@
-//! Memory for bodies: a bound on what all requests together hold.
+//! Memory for bodies: limits the bytes that all requests together hold.
 
 use std::sync::Arc;
 
@@ -6,23 +6,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::problem::Problem;
 
-/// Bytes that one permit stands for.
-const UNIT: usize = 4096;
+/// The bytes of one permit of the semaphore.
+const BYTES_PER_PERMIT: usize = 4096;
 
-/// The memory for bodies that is left.
+/// The free memory for bodies.
 pub(crate) struct Buffers(Arc<Semaphore>);
 
-/// A share of the memory for bodies, given back when dropped.
+/// A share of the memory for bodies. It is released when dropped.
 pub(crate) struct Share(OwnedSemaphorePermit);
 
 impl Buffers {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes / UNIT)))
+        Self(Arc::new(Semaphore::new(bytes / BYTES_PER_PERMIT)))
     }
 
-    /// Takes a share. There is no waiting for one, as all requests might wait for each other.
+    /// Reserves a share, or returns an error if there is not enough memory. It does not wait, because all requests
+    /// might wait for each other.
     pub(crate) fn hold(&self, bytes: usize) -> Result<Share, Problem> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let units = u32::try_from(bytes.div_ceil(BYTES_PER_PERMIT)).unwrap_or(u32::MAX);
         let full = |_: TryAcquireError| Problem::overloaded("too much is being sent at the moment");
         self.0.clone().try_acquire_many_owned(units).map(Share).map_err(full)
     }
@@ -30,7 +31,7 @@ impl Buffers {
 
 impl Share {
     pub(crate) fn bytes(&self) -> usize {
-        self.0.num_permits() * UNIT
+        self.0.num_permits() * BYTES_PER_PERMIT
     }
 
     /// Adds `other` to this share.

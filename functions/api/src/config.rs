@@ -1,57 +1,57 @@
-//! What an operator may set.
+//! The settings that an operator may change.
 
 use std::time::Duration;
 
 use pssp_jobs::ApiKey;
 use pssp_jobs::intake::Rules;
 
-/// What an operator may set.
+/// The settings that an operator may change.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Longest sequence, in residues.
+    /// The longest sequence, in residues.
     pub max_residues: usize,
-    /// Most records of a batch.
+    /// The most records of a batch.
     pub max_batch_records: usize,
-    /// Largest body of a request that is no batch, in bytes, also after unpacking gzip.
+    /// The largest body of a request other than a batch, in bytes. The limit also applies after unpacking gzip.
     pub max_body_bytes: usize,
-    /// Largest body of a batch, in bytes, also after unpacking gzip.
+    /// The largest body of a batch, in bytes. The limit also applies after unpacking gzip.
     pub max_batch_bytes: usize,
-    /// The most bytes of bodies that all requests together hold in memory; beyond that new requests get a 503.
-    /// A batch counts twice, for its body and for its records.
+    /// The most bytes of bodies that all requests together hold in memory. Requests beyond this limit get status
+    /// 503. A batch counts twice: for its body and for its records.
     pub max_buffered_bytes: usize,
-    /// Requests in hand at the same time (not counting streams that have begun); beyond that new
-    /// ones get a 503.
+    /// The most requests that are handled at the same time, without streams that have begun. Requests beyond this
+    /// limit get status 503.
     pub max_in_flight: usize,
-    /// Requests that wait for a job, event streams and streams of results, at the same time.
+    /// The most waiting requests, event streams and streams of results at the same time.
     pub max_waits: usize,
-    /// Whether a stored result answers a job that asks the same of the same method, where there is one.
+    /// Whether a new job gets the stored result of an earlier job with the same sequence and the same method.
     pub reuse: bool,
-    /// Pause before a job of the classic `/run` may start: old clients expect to see it submitted.
+    /// The delay before a job of the classic `/run` may start. Old clients expect to see it as submitted first.
     pub classic_delay: Duration,
-    /// Most jobs that the classic list shows, newest first.
+    /// The most jobs that the classic list shows, newest first.
     pub classic_list: usize,
-    /// Whether the classic `jobid=ALL` may delete everything.
+    /// Whether the classic `jobid=ALL` may delete all jobs.
     pub allow_delete_all: bool,
-    /// The keys of callers. Without any, everybody may call, as the owner `public`.
+    /// The keys of callers. If there are none, everybody may call, as the owner `public`.
     pub api_keys: Vec<ApiKey>,
-    /// The key of the operator, for `/v1/admin`; without it nobody is let in there.
+    /// The key of the operator, for `/v1/admin`. Without it, every request there is refused.
     pub admin_key: Option<ApiKey>,
-    /// Origins whose pages may call (CORS); none by default, `*` for all.
+    /// The origins whose web pages may call (CORS). None by default; `*` means all.
     pub cors_origins: Vec<String>,
-    /// How long a request may take, without the time that it asked to wait.
+    /// The time limit of a request, without the time of `Prefer: wait`.
     pub request_timeout: Duration,
-    /// The same for the submission of a batch.
+    /// The time limit of a request that submits a batch.
     pub batch_timeout: Duration,
-    /// How long a sender may pause within a body.
+    /// The longest pause of a client while it sends a body.
     pub body_idle: Duration,
-    /// Longest time that `Prefer: wait` may ask for.
+    /// The longest time of `Prefer: wait`. Longer times are shortened to it.
     pub max_wait: Duration,
-    /// Whether answers go out in pieces. Where they do not (a gateway collects them), an event stream is
-    /// answered with what is new, if need be after a wait, and the client connects again.
+    /// Whether answers can be streams. If not (because a gateway collects answers), a request for an event stream
+    /// gets one new event, perhaps after a wait, and the client connects again.
     pub streaming: bool,
-    /// Largest answer, in bytes as sent; for a gateway that collects answers and has a limit.
+    /// The largest answer, in bytes as sent, for a gateway that collects answers and limits their size.
     pub max_answer_bytes: Option<usize>,
-    /// How often an event stream shows that it lives.
+    /// The interval of heartbeats in an event stream.
     pub sse_heartbeat: Duration,
 }
 
@@ -84,7 +84,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What is accepted as a job.
+    /// The rules for accepting jobs.
     pub(crate) const fn rules(&self) -> Rules {
         Rules { max_residues: self.max_residues, max_records: self.max_batch_records }
     }

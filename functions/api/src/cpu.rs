@@ -1,4 +1,4 @@
-//! Work that would hold up the async threads: it runs on other threads, a bounded number at a time.
+//! Runs CPU work on other threads, a limited number at a time, so that it does not block the async threads.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use tokio::sync::Semaphore;
 
 use crate::problem::Problem;
 
-/// Bytes of input below which cleaning is quicker than handing it over.
-const SMALL: usize = 16 << 10;
+/// Up to this input size, in bytes, cleaning is faster than a change of threads.
+const MAX_INLINE_BYTES: usize = 16 << 10;
 
-/// As many pieces of work at a time as there are cores; further ones wait their turn.
+/// Allows as many tasks at a time as there are cores. Other tasks wait.
 #[derive(Clone)]
 pub(crate) struct Cpu(Arc<Semaphore>);
 
@@ -27,18 +27,18 @@ impl Cpu {
     {
         let permit = Arc::clone(&self.0).acquire_owned().await.map_err(|e| Problem::internal(&e))?;
         let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit; // held to the end of the work, even if nobody waits for it any more
+            let _permit = permit; // held until the work ends, even if the request is dropped before
             work()
         });
         task.await.map_err(|e| Problem::internal(&e))
     }
 
-    /// The same, but small work runs on this thread.
+    /// Like [`run`](Self::run), but runs work on a small input on this thread.
     pub(crate) async fn run_if_large<T, F>(&self, bytes: usize, work: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        if bytes <= SMALL { Ok(work()) } else { self.run(work).await }
+        if bytes <= MAX_INLINE_BYTES { Ok(work()) } else { self.run(work).await }
     }
 }

@@ -1,5 +1,5 @@
-//! Makes `openapi.json`: from the list of routes, what each route's file says of it, and the types of
-//! `pssp-api-types`. Built with the feature `openapi` only; the program serves the file that is checked in.
+//! Makes `openapi.json` from the list of routes, the description in each route's file, and the types of
+//! `pssp-api-types`. Only built with the feature `openapi`. The program serves the file in the repository.
 
 use pssp_api_types as types;
 use utoipa::ToSchema;
@@ -62,7 +62,7 @@ pub fn openapi() -> String {
         .paths(paths)
         .components(Some(shared(components).build()))
         .build();
-    let mut text = document.to_pretty_json().unwrap_or_default(); // maps with text as keys: cannot fail
+    let mut text = document.to_pretty_json().unwrap_or_default(); // cannot fail, because all keys are text
     text.push('\n');
     text
 }
@@ -76,7 +76,7 @@ fn method(verb: Verb) -> HttpMethod {
     }
 }
 
-/// Parameters, headers, errors and keys that several operations have.
+/// Adds the parameters, headers, errors and keys that several operations share.
 fn shared(components: ComponentsBuilder) -> ComponentsBuilder {
     let with_parameter = |all: ComponentsBuilder, (name, parameter): (&str, ParameterBuilder)| {
         all.parameter(name, Parameter::from(parameter))

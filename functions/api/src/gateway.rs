@@ -1,4 +1,4 @@
-//! What a gateway in front of the service says of a request, and what it asks of the answers.
+//! A gateway in front of the service: its information about a request, and its limits on answers.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,17 +17,18 @@ use crate::headers;
 use crate::paths;
 use crate::problem::{Kind, Problem};
 
-/// What is kept of the time for reading a job and writing the answer, after a wait.
-const AFTER_WAIT: Duration = Duration::from_secs(1);
+/// The time that is reserved after a wait for reading the job and writing the answer.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// What the host says of a request, among its extensions. Behind `pssp-host`'s own server it says nothing.
+/// The gateway's information about a request. The host adds it to the extensions of the request. Behind the
+/// server of `pssp-host` there is no gateway, and the default applies.
 #[derive(Debug, Clone, Default)]
 pub struct Gateway {
-    /// What callers have to put before the paths of the API; every link begins with it.
+    /// The prefix that callers need before the paths of the API. Every link begins with it.
     pub prefix: String,
-    /// When the answer must be there.
+    /// The time when the answer must be complete.
     pub answer_by: Option<Instant>,
-    /// The gateway's id of the request, for a caller that brings none.
+    /// The gateway's id of the request, used if the caller sends none.
     pub request_id: Option<String>,
 }
 
@@ -44,30 +45,29 @@ impl Gateway {
         extensions.get().cloned().unwrap_or_default()
     }
 
-    /// A path of the API as the caller reaches it.
+    /// A path of the API as the caller has to write it.
     pub(crate) fn link(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
     }
 
-    /// How long the caller would wait, within what may be waited at all.
+    /// The time that the caller wants to wait (`Prefer: wait`), cut to `max` and to the time of the gateway.
     pub(crate) fn wait(&self, headers: &HeaderMap, max: Duration) -> Option<Duration> {
         headers::wait(headers, self.cap(max))
     }
 
-    /// `max`, or as much of it as there is time for.
+    /// `max`, or less if the gateway does not leave so much time.
     pub(crate) fn cap(&self, max: Duration) -> Duration {
-        self.left().map_or(max, |left| left.saturating_sub(AFTER_WAIT).min(max))
+        self.left().map_or(max, |left| left.saturating_sub(ANSWER_TIME).min(max))
     }
 
-    /// How long there is for the answer, where that is known.
+    /// The time that is left for the answer, if it is known.
     pub(crate) fn left(&self) -> Option<Duration> {
         self.answer_by.map(|by| by.saturating_duration_since(Instant::now()))
     }
 }
 
-/// Collects every answer, for a gateway that takes none in pieces. An answer that is too large, not whole in
-/// time or broken off becomes a problem. This is the outermost layer, so that compressed answers count as
-/// compressed.
+/// Collects every answer, for a gateway that does not accept streams. An answer that is too large, too slow or
+/// broken off becomes a problem. This is the outermost layer, so that it measures answers after compression.
 pub(crate) async fn collect(State(ctx): State<Ctx>, request: Request, next: Next) -> Response {
     let Some(most) = ctx.config().max_answer_bytes else { return next.run(request).await };
     let gateway = Gateway::of(request.extensions());

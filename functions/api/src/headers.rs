@@ -1,4 +1,4 @@
-//! Single headers: `Prefer`, `Idempotency-Key`, `If-None-Match`, `Retry-After`.
+//! Helpers for single headers: `Prefer`, `Idempotency-Key`, `If-None-Match`, `Retry-After`.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ pub(crate) const METHOD: HeaderName = HeaderName::from_static("x-pssp-method");
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The longest idempotency key, in bytes.
-const MAX_KEY: usize = 255;
+const MAX_KEY_BYTES: usize = 255;
 
-/// The longest `Retry-After` for a job that is not terminal.
-const MAX_POLL: Duration = Duration::from_secs(30);
+/// The longest `Retry-After` for a job that is not in a terminal state.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long the caller would wait (`Prefer: wait=N`, RFC 7240), cut to `max`; `None` if the header is missing
-/// or says something else: a preference is never an error.
+/// The time that the caller wants to wait (`Prefer: wait=N`, RFC 7240), at most `max`. `None` if the header is
+/// missing or has another value: a preference is never an error.
 pub(crate) fn wait(headers: &HeaderMap, max: Duration) -> Option<Duration> {
     let values = headers.get_all(PREFER).iter().filter_map(|v| v.to_str().ok());
     let mut preferences = values.flat_map(|v| v.split([',', ';']));
@@ -35,7 +35,7 @@ pub(crate) fn wait(headers: &HeaderMap, max: Duration) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(max)).filter(|wait| !wait.is_zero())
 }
 
-/// `wait=N`, for `Preference-Applied`.
+/// The value `wait=N` of `Preference-Applied`.
 pub(crate) fn applied(wait: Duration) -> HeaderValue {
     HeaderValue::try_from(format!("wait={}", wait.as_secs())).unwrap_or(HeaderValue::from_static("wait"))
 }
@@ -45,18 +45,20 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
-    let valid =
-        |key: &&str| (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| (0x21..=0x7e).contains(&b));
+    let valid = |key: &&str| {
+        (1..=MAX_KEY_BYTES).contains(&key.len()) && key.bytes().all(|b| (0x21..=0x7e).contains(&b))
+    };
     match value.to_str().ok().filter(valid) {
         Some(key) => Ok(Some(key.to_owned())),
         None => {
-            let detail = format!("an Idempotency-Key is 1 to {MAX_KEY} visible ASCII characters");
+            let detail = format!("an Idempotency-Key is 1 to {MAX_KEY_BYTES} visible ASCII characters");
             Err(Problem::new(Kind::Unparsable, detail))
         }
     }
 }
 
-/// Whether the caller wants no stored result (RFC 9111, 5.2.1): browsers say `max-age=0` for it as well.
+/// Whether the caller does not want a stored result (RFC 9111, 5.2.1): `no-cache`, `no-store`, or
+/// `max-age=0`, which browsers send for a reload.
 pub(crate) fn wants_fresh(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|v| v.to_str().ok());
     values.flat_map(|v| v.split(',')).any(|directive| {
@@ -65,19 +67,19 @@ pub(crate) fn wants_fresh(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether the caller has what `etag` names already.
+/// Whether `If-None-Match` shows that the caller already has the representation with this `etag`.
 pub(crate) fn none_match(headers: &HeaderMap, etag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
     let mut tags = values.flat_map(|v| v.split(',')).map(str::trim);
-    // The comparison for this header is the weak one (RFC 9110, 13.1.2).
+    // This header uses the weak comparison (RFC 9110, 13.1.2).
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-/// When to look again at a job that is not terminal.
+/// The time after which a client should read a job again that is not in a terminal state.
 pub(crate) fn poll_again(job: &Job, now: Timestamp) -> Duration {
     match job.status.phase {
-        // A job that may start only later: after back-off, or one of the classic `/run`.
-        Phase::Submitted { not_before, .. } => not_before.since(now).min(MAX_POLL),
+        // The start of the job is delayed: by a back-off, or by the classic `/run`.
+        Phase::Submitted { not_before, .. } => not_before.since(now).min(MAX_POLL_INTERVAL),
         _ => Duration::ZERO,
     }
 }

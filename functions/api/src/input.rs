@@ -1,5 +1,4 @@
-//! From a body to what is asked: one sequence, or a batch of records. What is accepted of it, and what is
-//! made of it, is up to [`pssp_jobs::intake`].
+//! Reads one sequence or a batch of records from a body. [`pssp_jobs::intake`] decides what is accepted.
 
 mod fields;
 mod json;
@@ -42,7 +41,7 @@ async fn draft(ctx: &Ctx, payload: Payload) -> Result<Draft, Problem> {
 pub(crate) async fn parse_batch(ctx: &Ctx, payload: Payload) -> Result<HeldBatch, Problem> {
     let force = query(&payload.parts)?.switch("force")?;
     let media = payload.media;
-    // For the records that are made of it, which live until all of them are stored.
+    // This share is for the records made from the body. They stay in memory until all of them are stored.
     let mut held = ctx.buffers.hold(payload.bytes.len())?;
     let rules = ctx.intake.rules;
     let batch = match media {

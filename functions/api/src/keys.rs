@@ -3,7 +3,7 @@
 use pssp_jobs::{ApiKey, Owner};
 use sha2::{Digest, Sha256};
 
-/// The keys that are accepted, as digests: the time that it takes to compare those says nothing about the keys.
+/// The digests of the accepted keys. Comparing digests instead of keys reveals nothing about a key by its time.
 pub(crate) struct Keys(Vec<([u8; 32], Owner)>);
 
 impl Keys {
@@ -11,12 +11,12 @@ impl Keys {
         Self(keys.iter().map(|k| (digest(&k.key), k.owner.clone())).collect())
     }
 
-    /// Whether there are none, so that no key is needed.
+    /// Whether there are no keys, so that callers need none.
     pub(crate) fn is_open(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The owner of `key`. Looks at every key and at every byte of its digest, whatever it finds.
+    /// The owner of `key`. Always compares every key and every byte of its digest, so that the time is constant.
     pub(crate) fn owner_of(&self, key: &str) -> Option<Owner> {
         let asked = digest(key);
         let differs = |known: &[u8; 32]| known.iter().zip(&asked).fold(0, |all, (a, b)| all | (a ^ b));

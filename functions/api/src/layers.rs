@@ -1,4 +1,4 @@
-//! What happens to every request: id, span and log line, metrics, limits, panics, and the writing of problems.
+//! Middleware for every request: request id, span and log line, metrics, limits, panics and error bodies.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -24,11 +24,11 @@ use crate::problem::{Kind, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The status in logs and metrics of a request whose caller left before the answer; never sent.
-const CALLER_LEFT: u16 = 499;
+/// The status in logs and metrics of a request whose client disconnected before the answer. It is never sent.
+const CLIENT_DISCONNECTED: u16 = 499;
 
-/// Statuses of refusals that may come before the body is read. The server then closes the connection and says
-/// so, or the rest of the body would be read as the next request.
+/// Statuses of refusals that may be sent before the body is read. In this case the server announces and closes
+/// the connection. Otherwise it would read the rest of the body as the next request.
 const REFUSED_EARLY: [StatusCode; 8] = [
     StatusCode::UNAUTHORIZED,
     StatusCode::FORBIDDEN,
@@ -41,9 +41,10 @@ const REFUSED_EARLY: [StatusCode; 8] = [
 ];
 
 /// The longest request id that is accepted from a caller, in bytes.
-const MAX_REQUEST_ID: usize = 128;
+const MAX_REQUEST_ID_BYTES: usize = 128;
 
-/// Around every route and fallback: span, log line, metrics, and the problem as the body of its response.
+/// Surrounds every route and fallback with a span, a log line and metrics, and writes a problem as the body of
+/// the response.
 pub(crate) async fn observe(State(ctx): State<Ctx>, request: Request, next: Next) -> Response {
     let info = RequestInfo::new(&request);
     let span = tracing::info_span!(
@@ -60,7 +61,7 @@ pub(crate) async fn observe(State(ctx): State<Ctx>, request: Request, next: Next
     response
 }
 
-/// Reports a request that is dropped before its answer, because its caller left.
+/// Reports a request that is dropped before its answer, because the client has disconnected.
 struct ReportOnDrop<'a> {
     info: Option<&'a RequestInfo>,
     span: tracing::Span,
@@ -68,19 +69,19 @@ struct ReportOnDrop<'a> {
 
 impl Drop for ReportOnDrop<'_> {
     fn drop(&mut self) {
-        if let (Some(info), Ok(left)) = (self.info, StatusCode::from_u16(CALLER_LEFT)) {
+        if let (Some(info), Ok(left)) = (self.info, StatusCode::from_u16(CLIENT_DISCONNECTED)) {
             self.span.in_scope(|| info.report(left));
         }
     }
 }
 
-/// What is known of a request before it is handled.
+/// Information about a request, collected before it is handled.
 struct RequestInfo {
     method: &'static str,
     route: String,
     request_id: String,
     is_v1: bool,
-    /// Whether a body follows the head, on a connection that could be used again after it.
+    /// Whether the request has a body and its connection could be used for another request (HTTP/1).
     sends_body: bool,
     since: Instant,
 }
@@ -99,7 +100,7 @@ impl RequestInfo {
         }
     }
 
-    /// Writes a problem as the body, and the headers that every response has.
+    /// Writes a problem as the body, and adds the headers that every response has.
     fn complete(&self, response: &mut Response) {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             problem.write(response, &self.request_id, self.is_v1);
@@ -124,7 +125,7 @@ impl RequestInfo {
         metrics::counter!("pssp_http_requests_total", &labels).increment(1);
         let (status, latency_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
         let (method, route) = (self.method, &self.route);
-        // Probes and scrapes come every few seconds; while they succeed they would only fill the log.
+        // Health checks and scrapes of metrics come every few seconds. Lines about successful ones only fill logs.
         if status < 400 && is_probe(route) {
             tracing::debug!(status, latency_ms, "{method} {route} {status}");
         } else {
@@ -137,9 +138,9 @@ fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
-/// Refuses a request when too many are in hand, bounds its time, and turns a panic into an answer.
+/// Refuses a request if too many are in progress, limits its time, and turns a panic into an answer.
 async fn guarded(ctx: &Ctx, request: Request, next: Next) -> Response {
-    // Probes are answered however many requests are in hand, or a busy process would be taken for a dead one.
+    // Health checks are answered even under full load. Otherwise a busy process would seem to be dead.
     let permit = (!is_probe(request.uri().path())).then(|| ctx.in_flight.try_acquire());
     if let Some(Err(_)) = permit {
         return Problem::overloaded("too many requests at the moment").into_response();
@@ -156,7 +157,7 @@ async fn guarded(ctx: &Ctx, request: Request, next: Next) -> Response {
     }
 }
 
-/// How long it may take until the answer begins.
+/// The time limit until the answer begins.
 fn deadline(config: &Config, request: &Request) -> Duration {
     let allowed = allowed_time(config, request);
     Gateway::of(request.extensions()).left().map_or(allowed, |left| left.min(allowed))
@@ -176,18 +177,18 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
     Problem::internal(&std::io::Error::other(format!("a handler panicked: {text}")))
 }
 
-/// The id that the caller gives if it is short and harmless, else that of the gateway or a new one.
+/// The caller's request id if it is short and harmless, else the gateway's id or a new one.
 fn request_id(request: &Request) -> String {
     let harmless = |id: &&str| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&b);
-        (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(allowed)
+        (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()) && id.bytes().all(allowed)
     };
     let given = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(harmless);
     let own = || Gateway::of(request.extensions()).request_id.unwrap_or_else(|| Uuid::new_v4().to_string());
     given.map_or_else(own, str::to_owned)
 }
 
-/// The method as a label. All unknown methods have one label, so that callers cannot make labels up.
+/// The method as a label of metrics. All unknown methods have one label, so that callers cannot create labels.
 fn verb(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -201,15 +202,15 @@ fn verb(method: &Method) -> &'static str {
     }
 }
 
-/// Compresses large answers. Not those with an `ETag`: a strong one names the exact bytes.
+/// Compresses large answers, except answers with an `ETag`: a strong `ETag` identifies the exact bytes.
 pub(crate) fn compression() -> CompressionLayer<impl Predicate> {
     let untagged =
         |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key(header::ETAG);
     CompressionLayer::new().compress_when(DefaultPredicate::new().and(untagged))
 }
 
-/// Headers of answers that pages of other origins may read.
-const EXPOSED: [&str; 10] = [
+/// Headers of answers that web pages of other origins may read (CORS).
+const EXPOSED_HEADERS: [&str; 10] = [
     "content-disposition",
     "etag",
     "idempotent-replayed",
@@ -222,7 +223,7 @@ const EXPOSED: [&str; 10] = [
     "x-request-id",
 ];
 
-/// Lets pages of `origins` call; `None` without any. `*` among them stands for all.
+/// Allows web pages of `origins` to call (CORS). `None` if there are no origins. `*` means all origins.
 pub(crate) fn cors(origins: &[String]) -> Option<CorsLayer> {
     let list = origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
     let allowed = match origins {
@@ -230,8 +231,8 @@ pub(crate) fn cors(origins: &[String]) -> Option<CorsLayer> {
         all if all.iter().any(|origin| origin == "*") => AllowOrigin::any(),
         _ => AllowOrigin::list(list),
     };
-    // Mirrored, since `*` does not cover Authorization.
+    // Mirrors the requested headers, because `*` does not include `Authorization`.
     let headers = AllowHeaders::mirror_request();
     let layer = CorsLayer::new().allow_origin(allowed).allow_methods(Any).allow_headers(headers);
-    Some(layer.expose_headers(EXPOSED.map(HeaderName::from_static)))
+    Some(layer.expose_headers(EXPOSED_HEADERS.map(HeaderName::from_static)))
 }

@@ -3,15 +3,15 @@
 //! Two APIs on one service: the classic API at the root, whose clients keep working, and the v1 API under
 //! `/v1`. `openapi.json` describes both.
 //!
-//! - [`app`]: what the handlers need ([`App`]); `config`: what an operator may set ([`Config`])
-//! - [`routes`]: one file a resource, and [`ROUTES`], the list of them
+//! - [`app`]: the data that handlers need ([`App`]); `config`: the settings of the operator ([`Config`])
+//! - [`routes`]: one file for each resource, and [`ROUTES`], the list of all routes
 //! - `problem`: every error, as RFC 9457 (v1 API) or as text (classic API)
-//! - `body`, `input`, `negotiate`, `headers`: from a request to what it asks for
-//! - [`Gateway`]: what a gateway in front of the service says of a request
+//! - `body`, `input`, `negotiate`, `headers`: read the parts of a request
+//! - [`Gateway`]: information from a gateway in front of the service
 //! - `describe` (feature `openapi`): makes `openapi.json` from the routes and the types of `pssp-api-types`
-//! - `layers`: what happens to every request: id, log line, metrics, limits, panics
+//! - `layers`: middleware for every request: request id, log line, metrics, limits, panics
 //!
-//! The handlers know no backend and no host; what only the program needs lies behind the feature
+//! The handlers do not depend on a backend or a host. Code that only the program needs is in the feature
 //! `standalone`.
 
 pub mod app;
@@ -47,8 +47,8 @@ pub use gateway::Gateway;
 pub use pssp_jobs::ApiKey;
 pub use routes::{ROUTES, router};
 
-/// The version of this program: that of its image and of its git tag.
+/// The version of this program, equal to the version of its image and its git tag.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The description of the HTTP interface, as served at `/openapi.json`. Made by the example `openapi`.
+/// The description of the HTTP interface, as served at `/openapi.json`. The example `openapi` makes it.
 pub const OPENAPI: &str = include_str!("../openapi.json");

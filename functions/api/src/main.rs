@@ -1,4 +1,4 @@
-//! `pssp-api`: answers the HTTP interface over the backend that `PSSP_BACKEND` names.
+//! `pssp-api`: serves the HTTP interface, with the backend in `PSSP_BACKEND`.
 
 use std::process::ExitCode;
 

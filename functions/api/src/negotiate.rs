@@ -1,4 +1,4 @@
-//! Which format the caller wants: by suffix, `?format=` or `Accept`.
+//! The format that the caller wants, from the suffix of the path, `?format=` or `Accept`.
 
 use http::{HeaderMap, header};
 use pssp_predict::format::{FORMATS, Format};
@@ -6,8 +6,8 @@ use pssp_predict::format::{FORMATS, Format};
 use crate::input::Fields;
 use crate::problem::{Kind, Problem};
 
-/// The format of an answer: `asked` by suffix or query, else by `Accept` among all formats, where
-/// `default` is what `*/*` gets.
+/// The format of an answer: `asked` (from suffix or query), else the best of all formats for `Accept`. For `*/*`
+/// it is `default`.
 pub(crate) fn format(headers: &HeaderMap, asked: Option<Format>, default: Format) -> Result<Format, Problem> {
     if let Some(format) = asked {
         return Ok(format);
@@ -19,7 +19,7 @@ pub(crate) fn format(headers: &HeaderMap, asked: Option<Format>, default: Format
     best(&ranges, default).ok_or_else(not_acceptable)
 }
 
-/// The format that a caller names: in the query (`?format=ss2`), else as the extension of the path.
+/// The format that the caller names: in the query (`?format=ss2`), else by the extension of the path.
 pub(crate) fn named(query: &Fields, extension: Option<&str>) -> Result<Option<Format>, Problem> {
     match query.text("format")? {
         Some(name) => Format::from_extension(&name).map(Some).ok_or_else(not_acceptable),
@@ -55,7 +55,7 @@ impl Range {
         Some(Self { kind, quality: (quality * 1000.0) as u16 })
     }
 
-    /// How exactly this range names `media`, if it does.
+    /// How specific this range is, if it matches `media`.
     fn fit(&self, media: &str) -> Option<u8> {
         let (main, _) = media.split_once('/')?;
         match self.kind.split_once('/')? {
@@ -67,8 +67,8 @@ impl Range {
     }
 }
 
-/// The format with the highest quality, where the most exact range decides on each; `default`, then
-/// the order of [`FORMATS`], where several are as good.
+/// The format with the highest quality. The most specific matching range decides about each format. On a tie,
+/// `default` comes first, then the order of [`FORMATS`].
 fn best(ranges: &[Range], default: Format) -> Option<Format> {
     let quality = |format: Format| {
         let media = essence(format.media_type());
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn accept_headers() {
+    fn the_best_format_for_accept_headers() {
         check("*/*", Some(Format::Json));
         check("", Some(Format::Json));
         check("application/json", Some(Format::Json));

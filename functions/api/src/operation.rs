@@ -1,4 +1,4 @@
-//! Builders with which the files of `routes/` describe their operations. Built with the feature `openapi` only.
+//! Builders for the descriptions of operations in the files of `routes/`. Only built with the feature `openapi`.
 
 use pssp_api_types as types;
 use pssp_predict::format::Format;
@@ -27,7 +27,7 @@ const FASTA: &str = ">demo\nTESTTESTTEST\n";
 
 pub(crate) type Schemas = BTreeMap<String, RefOr<Schema>>;
 
-/// What one verb on one path takes and answers.
+/// The description of one verb on one path: parameters, bodies and responses.
 pub struct Operation {
     path: String,
     pub(crate) builder: OperationBuilder,
@@ -35,7 +35,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// What every operation of a route with this `access` has in common: the id of its path, security, 401 and 503.
+    /// The common part of every operation with this `access`: the path parameter `id`, security, statuses 401 and
+    /// 503.
     pub(crate) fn new(access: Access, path: &str) -> Self {
         let (is_open, is_text) = (access == Access::Open, !path.starts_with("/v1/"));
         let mut new =
@@ -74,7 +75,7 @@ impl Operation {
         Format::from_extension(self.extension())
     }
 
-    /// One of the parameters that several operations have.
+    /// Adds a parameter that several operations share.
     pub(crate) fn shared_parameter(mut self, name: &str) -> Self {
         self.builder = self.builder.parameter_ref(Ref::new(format!("#/components/parameters/{name}")));
         self
@@ -84,7 +85,7 @@ impl Operation {
         self.parameter(parameter(ParameterIn::Query, name, description, schema))
     }
 
-    /// A switch in the query, off unless it is given.
+    /// Adds a boolean query parameter. Its default is false.
     pub(crate) fn switch(mut self, name: &str, description: &str) -> Self {
         add::<types::schema::Switch>(&mut self.schemas);
         self.query(name, description, Ref::from_schema_name("Switch"))
@@ -99,7 +100,7 @@ impl Operation {
         self
     }
 
-    /// A body in one of several media types.
+    /// Sets the request body.
     pub(crate) fn body(mut self, body: Body) -> Self {
         self.schemas.extend(body.schemas);
         self.builder = self.builder.request_body(Some(body.body));
@@ -112,14 +113,14 @@ impl Operation {
         self
     }
 
-    /// One of the errors that several operations have.
+    /// Adds an error that several operations share.
     pub(crate) fn problem(mut self, status: u16, name: &str) -> Self {
         let reference: RefOr<Response> = Ref::from_response_name(name).into();
         self.builder = self.builder.response(status.to_string(), reference);
         self
     }
 
-    /// Every error of `problems`: status and name.
+    /// Adds errors, each with status and name.
     pub(crate) fn problems<const N: usize>(self, problems: [(u16, &str); N]) -> Self {
         problems.into_iter().fold(self, |operation, (status, name)| operation.problem(status, name))
     }
@@ -139,20 +140,20 @@ impl Body {
         Self { body, schemas: Schemas::new() }
     }
 
-    /// As `media`, with the fields of `T`.
+    /// Adds the media type `media` with the fields of `T`.
     pub(crate) fn of<T: ToSchema>(mut self, media: &str) -> Self {
         add::<T>(&mut self.schemas);
         self.content(media, Content::new(Some(Ref::from_schema_name(T::name()))))
     }
 
-    /// As plain text: a sequence or FASTA.
+    /// Adds plain text: a sequence or FASTA.
     pub(crate) fn fasta(self) -> Self {
         let mut example = Content::new(Some(text()));
         example.example = Some(FASTA.into());
         self.content("text/x-fasta", example).content("text/plain", Content::new(Some(text())))
     }
 
-    /// As a form, in both encodings.
+    /// Adds a form, in both encodings.
     pub(crate) fn form<T: ToSchema>(self) -> Self {
         self.of::<T>("application/x-www-form-urlencoded").of::<T>("multipart/form-data")
     }
@@ -174,7 +175,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Without a body.
+    /// A response without a body.
     pub(crate) fn new(description: &str) -> Self {
         Self { response: ResponseBuilder::new().description(description), schemas: Schemas::new() }
     }
@@ -185,7 +186,7 @@ impl Answer {
         answer.content("application/json", Ref::from_schema_name(T::name()))
     }
 
-    /// A map with values of `T` as JSON.
+    /// A response with a JSON map whose values are `T`.
     pub(crate) fn map<T: ToSchema>(description: &str) -> Self {
         let mut answer = Self::new(description);
         add::<T>(&mut answer.schemas);
@@ -206,13 +207,13 @@ impl Answer {
         self
     }
 
-    /// Makes the schema of `T` known, where only the schema of a map's key refers to it.
-    pub(crate) fn knows<T: ToSchema>(mut self) -> Self {
+    /// Adds the schema of `T`. Needed if only the schema of a map's key refers to it.
+    pub(crate) fn with_schema<T: ToSchema>(mut self) -> Self {
         add::<T>(&mut self.schemas);
         self
     }
 
-    /// Headers that several operations have.
+    /// Adds headers that several operations share.
     pub(crate) fn headers<const N: usize>(mut self, names: [&str; N]) -> Self {
         for name in names {
             let reference = Ref::new(format!("#/components/headers/{name}"));
@@ -222,7 +223,7 @@ impl Answer {
     }
 }
 
-/// A list of `T`.
+/// The schema of a list of `T`.
 pub(crate) fn array<T: ToSchema>() -> RefOr<Schema> {
     Schema::from(utoipa::openapi::Array::new(Ref::from_schema_name(T::name()))).into()
 }
@@ -231,7 +232,7 @@ pub(crate) fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-/// A number from `least` on that fits 32 bits.
+/// The schema of a 32-bit number of at least `least`.
 pub(crate) fn number(least: u32) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(u32::MAX))
 }
@@ -269,7 +270,7 @@ pub(crate) fn key(scheme: &str) -> SecurityRequirement {
     SecurityRequirement::new(scheme, Vec::<String>::new())
 }
 
-/// Adds the schema of `T` and those that it refers to.
+/// Adds the schema of `T` and the schemas that it refers to.
 pub(crate) fn add<T: ToSchema>(schemas: &mut Schemas) {
     let mut found = Vec::new();
     T::schemas(&mut found);

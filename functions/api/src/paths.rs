@@ -1,15 +1,15 @@
-//! Paths: those of the v1 API, and those with slashes too many.
+//! Paths: recognizes those of the v1 API, and removes extra slashes.
 
 use axum::extract::Request;
 use http::Uri;
 
-/// Whether a path is one of the v1 API, whose errors are JSON.
+/// Whether a path belongs to the v1 API, whose errors are JSON.
 pub(crate) fn is_v1(path: &str) -> bool {
     path == "/v1" || path.starts_with("/v1/")
 }
 
-/// Takes slashes away that are doubled or at the end, so that such a path leads to its route. Clients that join
-/// an address and a path write them.
+/// Removes doubled slashes and slashes at the end, so that the path matches its route. Clients that join a base
+/// URL and a path often send such paths.
 pub(crate) fn without_extra_slashes(mut request: Request) -> Request {
     if let Some(uri) = shorter(request.uri()) {
         *request.uri_mut() = uri;
@@ -17,7 +17,7 @@ pub(crate) fn without_extra_slashes(mut request: Request) -> Request {
     request
 }
 
-/// The same address without those slashes, if it has any.
+/// The URI without extra slashes, if it has any.
 fn shorter(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     if !path.contains("//") && (path.len() < 2 || !path.ends_with('/')) {
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn extra_slashes_go() {
+    fn extra_slashes_are_removed() {
         for (given, expected) in [
             ("/", None),
             ("/v1/jobs", None),

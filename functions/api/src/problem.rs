@@ -1,7 +1,7 @@
 //! Every error that a caller can get: RFC 9457 in the v1 API, text in the classic API.
 //!
-//! A handler returns a [`Problem`]. It travels as an extension of the response until the outermost layer,
-//! which knows the id of the request and the API that it belongs to, writes it as the body.
+//! A handler returns a [`Problem`], which becomes an extension of the response. A layer around all routes knows
+//! the request id and the API (classic or v1), and writes the problem as the body.
 
 mod kind;
 
@@ -21,16 +21,16 @@ use pssp_predict::sequence::{ErrorCode, InputError, InputErrors};
 use crate::retry_after;
 pub(crate) use kind::Kind;
 
-/// When to try again where nothing better is known.
+/// The default of `Retry-After`.
 const RETRY_SOON: Duration = Duration::from_secs(1);
-/// When to try again after the store failed or was full.
+/// `Retry-After` if the store failed or was full.
 const RETRY_STORE: Duration = Duration::from_secs(5);
 
-/// When to try again where nobody knows how long a pause of intake lasts.
+/// `Retry-After` if intake is paused and the end of the pause is unknown.
 const RETRY_PAUSED: Duration = Duration::from_mins(5);
 
 /// The most characters of the caller's text that an error repeats.
-const MAX_ECHO: usize = 200;
+const MAX_ECHO_CHARS: usize = 200;
 
 /// An error on its way to the caller.
 #[derive(Debug, Clone)]
@@ -61,24 +61,24 @@ impl Problem {
         }))
     }
 
-    /// An error of the service: logged in full, not shown to the caller.
+    /// An error of the service. The log has its whole text, but the caller does not see it.
     pub(crate) fn internal(error: &dyn Error) -> Self {
         tracing::error!(error = %error_chain(error), "request failed: {}", error_chain(error));
         Self::new(Kind::Internal, "the fault is ours and has been logged; quote the request id")
     }
 
-    /// There is no job of this id, or it belongs to another owner.
+    /// There is no job with this id, or it belongs to another owner.
     pub(crate) fn no_job() -> Self {
         Self::new(Kind::NotFound, "no job of yours has this id; ids are UUIDs")
     }
 
-    /// Over the limit `name` (as in `/v1/limits`).
+    /// Something exceeds the limit `name` (as in `/v1/limits`).
     pub(crate) fn too_large(what: &str, limit: usize, unit: &str, name: &str) -> Self {
         Self::new(Kind::TooLarge, format!("{what} is over the limit of {limit} {unit} ({name})"))
             .with_limit(name, limit)
     }
 
-    /// Over a limit on load; the same request may succeed later.
+    /// A limit on load is reached. The same request may succeed later.
     pub(crate) fn overloaded(what: &str) -> Self {
         Self::new(Kind::Overloaded, what).with_retry_after(RETRY_SOON)
     }
@@ -98,19 +98,19 @@ impl Problem {
         self
     }
 
-    /// Names the limit that is exceeded, as in `/v1/limits`.
+    /// Adds the exceeded limit, with its name in `/v1/limits`.
     pub(crate) fn with_limit(mut self, name: &str, value: usize) -> Self {
         self.0.limit = Some(LimitExceeded { name: name.to_owned(), value });
         self
     }
 
-    /// Shows why the job failed.
+    /// Adds the failure of the job.
     pub(crate) fn with_error(mut self, error: Option<&Failure>) -> Self {
         self.0.error = error.map(JobError::from);
         self
     }
 
-    /// The same for the classic API, where what is no protein sequence is a plain 400.
+    /// The same problem for the classic API, which uses status 400 for input that is not a protein sequence.
     pub(crate) fn classic(mut self) -> Self {
         if self.0.kind == Kind::InvalidInput {
             self.0.kind = Kind::Unparsable;
@@ -150,11 +150,11 @@ impl Problem {
             error: error.clone(),
             limit: limit.clone(),
         };
-        serde_json::to_string(&body).unwrap_or_default() // text and numbers alone: cannot fail
+        serde_json::to_string(&body).unwrap_or_default() // cannot fail: the body has only text and numbers
     }
 
     fn text(&self) -> String {
-        // The detail holds the first fault with its place already.
+        // The detail already contains the first error with its place.
         let others = self.0.faults.iter().skip(1);
         let lines = others.map(|fault| format!("{}; {}\n", fault.detail, fault.hint));
         format!("{}\n{}", self.0.detail, lines.collect::<String>())
@@ -243,11 +243,11 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// Text of the caller as an error repeats it: on one line, and cut.
+/// The caller's text as repeated in an error: on one line, and cut.
 pub(crate) fn echo(text: &str) -> String {
     let mut shown: String =
-        text.chars().take(MAX_ECHO).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(MAX_ECHO).is_some() {
+        text.chars().take(MAX_ECHO_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(MAX_ECHO_CHARS).is_some() {
         shown.push('…');
     }
     shown

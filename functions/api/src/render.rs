@@ -1,4 +1,4 @@
-//! Results: read from the store, and written in the format asked for.
+//! Reads results from the store and writes them in a format.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::headers;
 use crate::problem::{Kind, Problem};
 use crate::view;
 
-/// A finished job with its input and its prediction.
+/// A finished job, with its input and its prediction.
 pub(crate) struct Finished {
     pub(crate) job: Job,
     pub(crate) request: Arc<Request>,
@@ -24,15 +24,15 @@ impl Finished {
     /// Reads a job of `owner` with its result.
     ///
     /// # Errors
-    /// Not found, not ready, without result, or unreadable.
+    /// If the job is not found, not ready, has no result, or its result is unreadable.
     pub(crate) async fn read(ctx: &Ctx, owner: &Owner, id: JobId) -> Result<Self, Problem> {
         Self::of(ctx, ctx.jobs().find_with(owner, id, Include::ALL).await?).await
     }
 
-    /// The same of a job that was read with all its parts.
+    /// Makes the same from a job that was read with all its parts.
     ///
     /// # Errors
-    /// Not ready, without result, deleted meanwhile, or unreadable.
+    /// If the job is not ready, has no result, was deleted meanwhile, or its result is unreadable.
     pub(crate) async fn of(ctx: &Ctx, record: Record) -> Result<Self, Problem> {
         finished(&record.job, ctx.jobs().now())?;
         let warnings = record.warnings().to_vec();
@@ -47,7 +47,7 @@ impl Finished {
         Ok(Self { job, request, prediction, warnings })
     }
 
-    /// What the formats write, under this id.
+    /// The input of the formats, with this id.
     pub(crate) fn entry<'a>(&'a self, id: &'a str) -> Entry<'a> {
         Entry {
             id,
@@ -60,7 +60,7 @@ impl Finished {
         }
     }
 
-    /// In one format, as a file of its own.
+    /// Writes the result in one format, as a complete file.
     pub(crate) fn write(&self, format: Format) -> Result<Vec<u8>, Problem> {
         let id = self.job.id().to_string();
         let header = classic_header(self.job.id());
@@ -76,10 +76,10 @@ pub(crate) fn classic_header(id: JobId) -> String {
     format!("JOBID = {id}")
 }
 
-/// That `job` is finished.
+/// Checks that `job` is finished.
 ///
 /// # Errors
-/// What is in the way: worth waiting for, or not.
+/// If it is not. The problem says whether the job may still finish.
 pub(crate) fn finished(job: &Job, now: Timestamp) -> Result<(), Problem> {
     let state = job.state();
     match state {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-/// Whole seconds, at least 1, for `Retry-After`.
+/// The time in whole seconds, rounded up, at least 1.
 pub(crate) fn seconds(after: Duration) -> HeaderValue {
     let whole = after.as_secs() + u64::from(after.subsec_nanos() > 0);
     HeaderValue::from(whole.max(1))

@@ -1,4 +1,4 @@
-//! One route: its method, path and access, and how its handler is put behind them.
+//! One route: its method, path, access and handler.
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter};
@@ -9,7 +9,7 @@ use crate::auth::{self, Access};
 #[cfg(feature = "openapi")]
 use crate::operation::Operation;
 
-/// The methods that routes have. `HEAD` works wherever `GET` does.
+/// The HTTP methods of routes. `HEAD` works for every route with `GET`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     /// `GET`
@@ -38,7 +38,7 @@ impl Verb {
 pub struct Route {
     /// The verb.
     pub verb: Verb,
-    /// The path. `{format}` and `{image}` stand for every file extension; see [`Route::paths`].
+    /// The path. `{format}` and `{image}` stand for several file extensions; see [`Route::paths`].
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
@@ -48,7 +48,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// The paths that it stands for.
+    /// The actual paths of the route: one for each file extension.
     #[must_use]
     pub fn paths(&self) -> Vec<String> {
         let fill = |parameter: &str, values: &[&str]| {
@@ -63,7 +63,7 @@ impl Route {
         }
     }
 
-    /// What the route takes and answers on `path`, one of its [`paths`](Self::paths).
+    /// The description of the route for `path`, which is one of its [`paths`](Self::paths).
     #[cfg(feature = "openapi")]
     #[must_use]
     pub fn describe(&self, path: &str) -> Operation {

@@ -1,4 +1,4 @@
-//! The list of routes. To add one, add its file, which also describes it, and its line here.
+//! The list of routes. To add a route, add its file, which also contains its description, and its line here.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -27,7 +27,7 @@ mod result;
 mod service;
 mod validate;
 
-/// A route with its handler, and what `mod describe` of the handler's file says of it.
+/// Makes a route from its handler and from the module `describe` in the handler's file.
 macro_rules! route {
     ($access:ident $verb:ident $path:literal $file:ident::$handler:ident) => {
         Route {
@@ -76,7 +76,7 @@ pub const ROUTES: &[Route] = &[
     route!(Open Get "/metrics" health::metrics),
 ];
 
-/// The whole API over `app`.
+/// The router of the whole API.
 pub fn router(app: App) -> Router {
     let cors = layers::cors(&app.config.cors_origins);
     let ctx = Shared::new(app);
@@ -89,7 +89,7 @@ pub fn router(app: App) -> Router {
     let service = router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(DefaultBodyLimit::disable()) // `body` has limits of its own
+        .layer(DefaultBodyLimit::disable()) // the module `body` has the limits
         .layer(from_fn_with_state(ctx.clone(), layers::observe))
         .layer(layers::compression())
         .layer(from_fn_with_state(ctx.clone(), gateway::collect))
@@ -98,7 +98,7 @@ pub fn router(app: App) -> Router {
         Some(cors) => service.layer(cors),
         None => service,
     };
-    // A layer of the router itself would come after its choice of a route.
+    // A layer inside the router would run too late: after the choice of a route.
     Router::new().fallback_service(MapRequest::new(service, paths::without_extra_slashes))
 }
 

@@ -1,5 +1,5 @@
-//! The API as a program: settings to configuration, and a server around the router. `pssp serve`
-//! runs the same next to a worker.
+//! The API as a program: makes the configuration from the settings and serves the router. `pssp serve` runs the
+//! same code together with a worker.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{App, Config};
 
-/// The configuration that the settings ask for. What has no setting is as by default.
+/// The configuration from the settings. Values without a setting have their default.
 #[must_use]
 pub fn config(settings: &Settings) -> Config {
     let api = settings.api.clone();
     let default = Config::default();
-    // Room for two of the largest bodies, each counted twice. With less, a large body would never be accepted.
+    // Memory for two of the largest bodies, each counted twice. With less, a large body would never be accepted.
     let largest = api.max_batch_body.max(api.max_body);
     Config {
         max_buffered_bytes: default.max_buffered_bytes.max(largest.saturating_mul(4)),
@@ -34,13 +34,13 @@ pub fn config(settings: &Settings) -> Config {
         admin_key: api.admin_key,
         cors_origins: api.cors_origins,
         api_keys: api.keys.0,
-        // A program of the operator may give another answer the next time.
+        // A program of the operator may return another result the next time.
         reuse: settings.reuse && settings.engine == EngineSettings::Neural,
         ..default
     }
 }
 
-/// An app as the settings say. `methods` are those that the workers run.
+/// Makes an app from the settings. `methods` are the methods that the workers run.
 #[must_use]
 pub fn app(settings: &Settings, jobs: Jobs, methods: Vec<Method>, shutdown: CancellationToken) -> App {
     let metrics = telemetry::metrics();
@@ -53,8 +53,8 @@ pub fn app(settings: &Settings, jobs: Jobs, methods: Vec<Method>, shutdown: Canc
     }
 }
 
-/// The methods of this build. A program of the operator is known where it runs, which is seldom here: none
-/// is named then.
+/// The methods of this build. The method of an operator's program is known only where the program runs, usually
+/// not in this process. So the list is empty for it.
 fn methods(engine: &EngineSettings) -> anyhow::Result<Vec<Method>> {
     match engine {
         EngineSettings::Neural => Ok(vec![Neural::built_in()?]),
@@ -62,10 +62,10 @@ fn methods(engine: &EngineSettings) -> anyhow::Result<Vec<Method>> {
     }
 }
 
-/// The whole program, wherever it runs.
+/// Runs the program on the current platform.
 ///
 /// # Errors
-/// If something that is needed at start is missing.
+/// If the program cannot start, for example because the backend cannot be opened.
 pub async fn main(settings: &Settings) -> anyhow::Result<()> {
     match platform() {
         Platform::Process => serve(settings).await,
@@ -73,7 +73,7 @@ pub async fn main(settings: &Settings) -> anyhow::Result<()> {
     }
 }
 
-/// On AWS Lambda: answers events until the platform ends the process.
+/// Runs on AWS Lambda: answers events until the platform ends the process.
 #[cfg(feature = "lambda")]
 async fn lambda(settings: &Settings) -> anyhow::Result<()> {
     use pssp_host::lambda::http::{self, GatewayContext};
@@ -105,7 +105,7 @@ async fn lambda(_: &Settings) -> anyhow::Result<()> {
     anyhow::bail!("this build cannot run on AWS Lambda (it lacks the feature lambda)")
 }
 
-/// Opens the backend, serves until a signal.
+/// Opens the backend and serves until a signal.
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
     let listener = server::bind(settings.addr).context("PSSP_ADDR")?;

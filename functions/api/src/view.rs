@@ -1,4 +1,4 @@
-//! What callers see of a job.
+//! The JSON of a job as callers see it.
 
 use pssp_api_types::{Job as JobBody, JobLinks};
 use pssp_jobs::job::Phase;
@@ -39,15 +39,15 @@ pub(crate) fn job(job: &Job, gateway: &Gateway) -> JobBody {
 
 /// A job's body as JSON.
 pub(crate) fn json(body: &JobBody) -> String {
-    serde_json::to_string(body).unwrap_or_default() // strings and numbers alone: cannot fail
+    serde_json::to_string(body).unwrap_or_default() // cannot fail: only strings and numbers
 }
 
-/// Where a job is found.
+/// The path of a job.
 pub(crate) fn path(id: JobId) -> String {
     format!("/v1/jobs/{id}")
 }
 
-/// Why a job failed, if it did.
+/// The error of a job, if it has failed.
 pub(crate) fn failure(status: &Status) -> Option<&Failure> {
     match &status.phase {
         Phase::Failed { error, .. } => Some(error),
@@ -55,13 +55,13 @@ pub(crate) fn failure(status: &Status) -> Option<&Failure> {
     }
 }
 
-/// A strong entity tag: of these very bytes.
+/// A strong entity tag of these bytes.
 pub(crate) fn etag(body: &str) -> String {
     let digest = Sha256::digest(body.as_bytes());
     format!("\"{}\"", base16ct::lower::encode_string(&digest[..12]))
 }
 
-/// Names one state of a job in its event stream.
+/// The id of an event in a job's event stream. Each state of a job has its own id.
 pub(crate) fn event_id(status: &Status) -> String {
     format!("{}-{}", status.state(), status.attempt)
 }

@@ -1,4 +1,4 @@
-//! Named fields: of a query, an urlencoded form or a multipart form.
+//! Named fields of a query, an urlencoded form or a multipart form.
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Request};
@@ -12,14 +12,14 @@ use crate::body::{Media, Payload, gunzip};
 use crate::buffers::Share;
 use crate::problem::{Kind, Problem, echo};
 
-/// The most fields of a form. A batch may be sent as one file a part.
+/// The most fields of a form. There may be many, because a batch may be sent with one file in each part.
 const MAX_FIELDS: usize = 1_000;
 
-/// Names under which forms send the sequence: that of the classic API and that of the v1 API.
-const SEQUENCE: [&str; 2] = ["seq", "sequence"];
+/// The names of the field with the sequence: in the classic API and in the v1 API.
+const SEQUENCE_FIELDS: [&str; 2] = ["seq", "sequence"];
 
-/// Fields in the order in which they came. Values are bytes: the cleaner says where a sequence is in a wrong
-/// encoding.
+/// Fields in the order in which they were sent. Values are bytes, because the cleaning code reports wrong
+/// encodings of a sequence.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fields(Vec<(String, Bytes)>);
 
@@ -35,7 +35,7 @@ impl Fields {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| &value[..])
     }
 
-    /// The same as text.
+    /// The first field of this name, as text.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
         let Some(value) = self.get(name) else {
             return Ok(None);
@@ -46,7 +46,7 @@ impl Fields {
         }
     }
 
-    /// A value that another type parses.
+    /// The first field of this name, parsed as a value of another type.
     pub(crate) fn parsed<T: std::str::FromStr>(
         &self,
         name: &str,
@@ -59,7 +59,7 @@ impl Fields {
         text.parse().map(Some).map_err(bad)
     }
 
-    /// Whether a switch is on; its name alone means that it is.
+    /// Whether a switch is on. A name without a value means on.
     pub(crate) fn switch(&self, name: &str) -> Result<bool, Problem> {
         match self.text(name)?.as_deref() {
             None | Some("false" | "0" | "no" | "off") => Ok(false),
@@ -70,7 +70,7 @@ impl Fields {
         }
     }
 
-    /// What a form asks for as one job.
+    /// Reads the form as one job.
     pub(crate) fn into_draft(self) -> Result<Draft, Problem> {
         let name = self.text("name")?;
         let (mut parts, force) = self.into_parts()?;
@@ -80,11 +80,11 @@ impl Fields {
         }
     }
 
-    /// The sequences of a form, in order, and whether what looks like nucleotides is accepted. Fields without
-    /// text do not count: a page sends its empty text field beside the file.
+    /// The sequences of a form, in order, and the option `force`. Empty fields do not count, because a web page
+    /// sends its empty text field together with the file.
     pub(crate) fn into_parts(self) -> Result<(Vec<Bytes>, bool), Problem> {
         let force = self.switch("force")?;
-        let is_sequence = |field: &(String, Bytes)| SEQUENCE.contains(&field.0.as_str());
+        let is_sequence = |field: &(String, Bytes)| SEQUENCE_FIELDS.contains(&field.0.as_str());
         if !self.0.iter().any(is_sequence) {
             return Err(no_sequence());
         }
@@ -108,12 +108,12 @@ fn several_sequences(count: usize) -> Problem {
     InputErrors::from(InputError::new(ErrorCode::SeveralRecords, detail, hint)).into()
 }
 
-/// The fields of the query.
+/// Reads the fields of the query.
 pub(crate) fn query(parts: &Parts) -> Result<Fields, Problem> {
     urlencoded(parts.uri.query().unwrap_or_default().as_bytes())
 }
 
-/// The fields of a form.
+/// Reads the fields of a form.
 pub(crate) async fn parse_form(ctx: &Ctx, payload: Payload) -> Result<Form, Problem> {
     match payload.media {
         Media::Multipart => multipart(ctx, payload).await,
@@ -155,7 +155,8 @@ fn too_many_fields() -> Problem {
     Problem::new(Kind::Unparsable, format!("the form has more than {MAX_FIELDS} fields"))
 }
 
-/// `a=1&b=2` with `+` for blanks and `%XX`. A `%` that begins no such escape stands for itself.
+/// Parses `a=1&b=2`, with `+` for blanks and `%XX` for bytes. A `%` without two hexadecimal digits after it is
+/// kept.
 fn urlencoded(bytes: &[u8]) -> Result<Fields, Problem> {
     let pairs: Vec<&[u8]> =
         bytes.split(|&b| b == b'&').filter(|p| !p.is_empty()).take(MAX_FIELDS + 1).collect();

@@ -13,12 +13,12 @@ use crate::problem::{Kind, Problem, echo};
 /// UTF-8's byte-order mark, which some programs write at the beginning of a file.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// The most entries that are read of a list, far above any limit that an operator would set: a small `{}` of
-/// the body is a much larger record in memory.
+/// The most entries of a list that are read. It is far above any limit that an operator would set. It is needed
+/// because a small `{}` in the body becomes a much larger record in memory.
 const MAX_LISTED: usize = 100_000;
 
-/// A batch with options; without any, the list alone will do. Reads what [`pssp_api_types::BatchRequest`]
-/// describes, but entry by entry: a bad one does not affect the others.
+/// A batch with options. (A batch without options may be just the list.) It has the form of
+/// [`pssp_api_types::BatchRequest`], but is read entry by entry: an invalid entry does not affect the others.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BatchForm {
@@ -27,10 +27,10 @@ struct BatchForm {
     options: Options,
 }
 
-/// The job that a body asks for.
+/// Reads a job from a body.
 pub(super) fn job(bytes: &[u8]) -> Result<Draft, Problem> {
     let text = utf8(bytes)?;
-    // The parser would also take a list of the values of the fields; a list is rather a batch.
+    // `serde_json` would accept a list of the values of the fields. But a list is probably a batch.
     if is_list(text) {
         let fault = InputError::new(
             ErrorCode::BadJson,
@@ -43,7 +43,7 @@ pub(super) fn job(bytes: &[u8]) -> Result<Draft, Problem> {
     Ok(Draft { name: form.name, input: form.sequence.into_bytes(), force: form.options.force })
 }
 
-/// The entries of a batch, and whether what looks like nucleotides is accepted.
+/// The entries of a batch, and the option `force`.
 pub(super) fn batch(bytes: &[u8]) -> Result<(Vec<Listed>, bool), Problem> {
     let text = utf8(bytes)?;
     if is_list(text) {
@@ -58,8 +58,8 @@ fn is_list(text: &[u8]) -> bool {
     text.trim_ascii_start().starts_with(b"[")
 }
 
-/// The text without a byte-order mark, unless it is in another encoding. JSON begins with two characters of
-/// ASCII, so that a NUL among the first two bytes tells UTF-16 or UTF-32 (RFC 4627, section 3).
+/// The text without a byte-order mark, or an error if it is not in UTF-8. JSON begins with two ASCII characters,
+/// so a NUL in the first two bytes shows UTF-16 or UTF-32 (RFC 4627, section 3).
 fn utf8(bytes: &[u8]) -> Result<&[u8], Problem> {
     let encoding = match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, _, ..] | [_, 0, 0, 0, ..] => "UTF-32",
@@ -71,7 +71,7 @@ fn utf8(bytes: &[u8]) -> Result<&[u8], Problem> {
     Err(not_expected(fault.at(1, 1)))
 }
 
-/// Parses JSON; the error says where it is wrong.
+/// Parses JSON. An error contains line and column.
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|error| {
         let detail = echo(&error.to_string());
@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for ListVisitor {
     }
 }
 
-/// An entry of a list: an object, or something else. What is wrong with one entry does not sink the others.
+/// An entry of a list: an object, or something else. An error in one entry does not affect the others.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Entry {
@@ -138,7 +138,7 @@ impl Entry {
     }
 }
 
-/// The fields of a record, with the first fault among them.
+/// The fields of a record, and the first error in them.
 #[derive(Default)]
 struct Object {
     name: Option<String>,
@@ -187,7 +187,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 }
 
-/// The value of a field that must be text, or null.
+/// The value of a field that must be text or null.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Value {
@@ -200,12 +200,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_are_told_apart() {
+    fn entries_are_records_or_errors() {
         let list = br#"[{"name": "a", "sequence": "MKV"}, {"name": null}, {"id": 1, "sequence": "MKV"},
             {"sequence": 5}, {"sequence": "A", "sequence": "C"}, null, "MKV", [], {"sequence": {"id": []}}]"#;
         let (entries, force) = batch(list).unwrap();
         assert!(!force);
-        let told: Vec<String> = entries
+        let outline: Vec<String> = entries
             .into_iter()
             .map(|entry| match entry {
                 Listed::Record { name, sequence } => format!("{name:?} {sequence}"),
@@ -223,6 +223,6 @@ mod tests {
             "this entry is no record",
             "the field \"sequence\" is not text",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(outline, expected);
     }
 }

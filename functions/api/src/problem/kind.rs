@@ -1,10 +1,10 @@
-//! The kinds of problem: the one list of types, titles and statuses.
+//! The list of the kinds of problem, with types, titles and statuses.
 
 use http::StatusCode;
 
 macro_rules! kinds {
     ($($name:ident = $status:ident, $slug:literal, $title:literal;)*) => {
-        /// What kind of problem: fixes type, title and status.
+        /// The kind of a problem. It determines type, title and status.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Kind { $($name),* }
 

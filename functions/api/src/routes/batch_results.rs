@@ -1,4 +1,4 @@
-//! `/v1/batches/{id}/results`: the results of a batch in the order of its input, one at a time.
+//! `/v1/batches/{id}/results`: streams the results of a batch in the order of its input.
 
 use std::io;
 
@@ -26,14 +26,14 @@ use crate::problem::{Kind, Problem};
 use crate::render::Finished;
 use crate::{input, negotiate, view};
 
-/// Results read ahead of the one being written; so many are in memory at a time.
-const AHEAD: usize = 4;
+/// The number of results that are read in advance and so are in memory at a time.
+const READ_AHEAD: usize = 4;
 
-/// How many records have no result in this answer (formats other than NDJSON have no place to say it).
+/// The number of records without a result in this answer. Formats other than NDJSON cannot contain it.
 const SKIPPED: HeaderName = HeaderName::from_static("pssp-skipped");
 
-/// NDJSON has every record with its status at any time. The other formats have finished records
-/// only, so they are refused while some are on their way, unless `partial` is asked for.
+/// NDJSON has a line for every record with its status, at any time. The other formats contain finished records
+/// only, so they are refused until all jobs have ended, unless the query has `partial`.
 pub(super) async fn read(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
@@ -64,20 +64,20 @@ fn not_ready() -> Problem {
     Problem::new(Kind::NotReady, detail).with_retry_after(std::time::Duration::from_secs(1))
 }
 
-/// One record with what became of it.
+/// One record of the batch with its outcome.
 struct Record {
-    /// Everything but the result.
+    /// The line in NDJSON, without the result.
     line: BatchLine,
     finished: Option<Box<Finished>>,
 }
 
-/// Writes records one by one.
+/// Writes the results, one after the other.
 struct Results {
     ctx: Ctx,
     records: BoxStream<'static, Result<Record, Problem>>,
-    /// None for NDJSON, which is written line by line, and at the end.
+    /// `None` for NDJSON, which is written line by line, and after the end.
     writer: Option<Writer<Vec<u8>>>,
-    /// A slow reader holds one of a bounded number.
+    /// The number of streams is limited, because a slow reader may keep a stream open for long.
     _permit: OwnedSemaphorePermit,
 }
 
@@ -96,7 +96,7 @@ impl Results {
         let reader = ctx.clone();
         let records = stream::iter(batch.items.into_iter().enumerate())
             .map(move |(index, item)| find(reader.clone(), owner.clone(), index, item))
-            .buffered(AHEAD)
+            .buffered(READ_AHEAD)
             .boxed();
         Ok(Self { ctx, records, writer, _permit: permit })
     }
@@ -109,18 +109,18 @@ impl Results {
                     Ok((state, bytes)) => (Ok(bytes), Some(state)),
                     Err(problem) => (Err(broken(&problem)), None),
                 }),
-                // The answer has begun: cutting it off is the only way left to say that it failed.
+                // The answer has begun, so the only way to report the error is to break the answer off.
                 Some(Err(problem)) => Some((Err(broken(&problem)), None)),
                 None => Some((state.end(), None)),
             }
         });
         pieces
             .filter(|piece| std::future::ready(!matches!(piece, Ok(bytes) if bytes.is_empty())))
-            .fuse() // packing asks once more after the end
+            .fuse() // the compression polls once more after the end
             .boxed()
     }
 
-    /// On another thread, which takes the writer along and brings it back.
+    /// Writes a record on another thread. The writer moves there and back.
     async fn write(mut self, record: Record) -> Result<(Self, Bytes), Problem> {
         let writer = self.writer.take();
         let large = record.residues() * 100;
@@ -161,17 +161,17 @@ impl Record {
         self.finished.as_ref().map_or(0, |finished| finished.prediction.len())
     }
 
-    /// Adds a finished record to a file, and takes out what is written so far.
+    /// Adds a finished record to a file, and returns the bytes written so far.
     fn write_to(&self, writer: &mut Writer<Vec<u8>>) -> Result<Vec<u8>, Problem> {
         if let Some(finished) = &self.finished {
-            // The caller's own ids, to join with what was sent.
+            // The ids of the caller, so that results can be matched with the input.
             let id = finished.job.head.name.clone().unwrap_or_else(|| finished.job.id().to_string());
             writer.entry(&finished.entry(&id)).map_err(|e| Problem::internal(&e))?;
         }
         Ok(std::mem::take(writer.get_mut()))
     }
 
-    /// As one line of NDJSON.
+    /// The record as one line of NDJSON.
     fn line(mut self) -> Result<Vec<u8>, Problem> {
         let internal = |error: serde_json::Error| Problem::internal(&error);
         if let Some(finished) = &self.finished {
@@ -257,9 +257,9 @@ pub(super) mod describe {
             }
         };
         let answer = Answer::new(description)
-            .knows::<JobResult>()
-            .knows::<TrackResult>()
-            .knows::<BatchLine>()
+            .with_schema::<JobResult>()
+            .with_schema::<TrackResult>()
+            .with_schema::<BatchLine>()
             .headers(["Content-Disposition", "Pssp-Skipped"]);
         let o = match o.format() {
             None => {

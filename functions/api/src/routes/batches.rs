@@ -1,4 +1,4 @@
-//! `/v1/batches`: many records at once, and how far they are.
+//! `/v1/batches`: submits many records at once, and shows their progress.
 
 use std::num::NonZeroU32;
 
@@ -21,11 +21,11 @@ use crate::headers;
 use crate::input::{self, HeldBatch};
 use crate::problem::Problem;
 
-/// Jobs asked for at a time while counting.
-const CHUNK: usize = 500;
-/// Rejected records on a page where the caller sets no limit.
+/// Jobs that are read from the store at a time to count them.
+const COUNT_CHUNK: usize = 500;
+/// Rejected records on a page, if the caller sets no limit.
 const DEFAULT_REJECTED: u32 = 100;
-/// Most rejected records on a page.
+/// The most rejected records on a page.
 const MAX_REJECTED: u32 = 1_000;
 
 pub(super) async fn create(
@@ -70,9 +70,9 @@ pub(super) async fn read(
     Ok(respond(&gateway, &batch, StatusCode::OK, counts, &window))
 }
 
-/// Which rejected records are shown.
+/// The range of rejected records to show.
 struct Window {
-    /// From this place in the input on.
+    /// The first position in the input.
     from: usize,
     limit: usize,
 }
@@ -95,7 +95,7 @@ impl Window {
     }
 }
 
-/// The counts of a batch that was made just now: nothing of it has changed yet.
+/// The counts of a new batch, whose jobs have not changed yet.
 fn count_new(batch: &Batch, reused: usize) -> Counts {
     let jobs = batch.jobs().count();
     Counts {
@@ -106,12 +106,12 @@ fn count_new(batch: &Batch, reused: usize) -> Counts {
     }
 }
 
-/// Asks the store for the state of every job.
+/// Counts the states of all jobs, as read from the store.
 pub(super) async fn count(ctx: &Ctx, batch: &Batch) -> Result<Counts, Problem> {
     let ids: Vec<JobId> = batch.jobs().collect();
     let mut counts = Counts { rejected: batch.items.len() - ids.len(), ..Counts::default() };
     let now = ctx.jobs().now();
-    for chunk in ids.chunks(CHUNK) {
+    for chunk in ids.chunks(COUNT_CHUNK) {
         for job in ctx.jobs().get_many(chunk).await? {
             let live = job.filter(|job| !job.status.is_expired(now));
             counts.add(live.map(|job| job.state()));
@@ -149,7 +149,7 @@ fn respond(
     response
 }
 
-/// The rejected records within the window, and where the next window begins.
+/// The rejected records within the window, and the first position of the next window.
 fn rejected(batch: &Batch, window: &Window) -> (Vec<RejectedRecord>, Option<usize>) {
     let mut all = batch.items.iter().enumerate().skip(window.from).filter_map(|(index, item)| match item {
         BatchItem::Rejected { name, errors } => {

@@ -1,4 +1,4 @@
-//! The classic API at the root: the texts and shapes that old clients know.
+//! The classic API at the root, with the texts and JSON fields that old clients know.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -22,8 +22,8 @@ use crate::problem::{Kind, Problem, echo};
 use crate::render::{Finished, classic_header};
 use crate::view;
 
-/// Jobs read from the store at a time.
-const PAGE: usize = 100;
+/// Jobs that are read from the store at a time.
+const PAGE_SIZE: usize = 100;
 
 const INDEX: &str = "\
 pssp: per-residue properties of proteins, predicted from the sequence
@@ -109,7 +109,7 @@ async fn newest(ctx: &Ctx, owner: &Owner, most: usize) -> Result<Vec<Job>, Probl
     let mut found = Vec::new();
     let mut before = None;
     while found.len() < most {
-        let limit = PAGE.min(most - found.len());
+        let limit = PAGE_SIZE.min(most - found.len());
         let page = ctx.jobs().list(&ListQuery { owner: owner.clone(), state: None, before, limit }).await?;
         found.extend(page.items);
         before = page.next;
@@ -156,11 +156,11 @@ fn result(finished: &Finished) -> ClassicResult {
     }
 }
 
-/// The id in a path, whatever it looks like: old clients know no error for it.
+/// The id in a path. Any text is accepted, because old clients do not expect an error for it.
 pub(super) struct ClassicId {
-    /// As an error repeats it.
+    /// The id as repeated in an error.
     shown: String,
-    /// `None` where it is no UUID, and so names no job.
+    /// `None` if the text is not a UUID, so that there is no such job.
     job: Option<JobId>,
 }
 
@@ -168,14 +168,14 @@ impl<S: Send + Sync> FromRequestParts<S> for ClassicId {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        // A path that is not UTF-8 once it is decoded is rejected.
+        // axum rejects a path that is not UTF-8 after decoding.
         let path = Path::<String>::from_request_parts(parts, state).await;
         let id = path.map_or_else(|_| String::new(), |Path(id)| id);
         Ok(Self { job: id.parse().ok(), shown: echo(&id) })
     }
 }
 
-/// The job with the parts in `include`, unless there is none of this id.
+/// The job with the parts in `include`, or `None` if there is no job with this id.
 async fn find(
     ctx: &Ctx,
     owner: &Owner,
@@ -229,7 +229,7 @@ pub(super) async fn delete(
     Ok(format!("Job {} deleted\n", echo(&id)))
 }
 
-/// From the form, or from the query: some clients send no body with DELETE.
+/// The job id from the form, else from the query, because some clients send no body with DELETE.
 async fn job_id(ctx: &Ctx, payload: Payload) -> Result<String, Problem> {
     let query: Fields = input::query(&payload.parts)?;
     let form = match payload.media {
@@ -248,7 +248,7 @@ async fn delete_all(ctx: &Ctx, owner: &Owner) -> Result<(), Problem> {
     }
     let mut before = None;
     loop {
-        let query = ListQuery { owner: owner.clone(), state: None, before, limit: PAGE };
+        let query = ListQuery { owner: owner.clone(), state: None, before, limit: PAGE_SIZE };
         let page = ctx.jobs().list(&query).await?;
         for job in page.items {
             ctx.jobs().delete(owner, job.id()).await?;

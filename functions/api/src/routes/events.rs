@@ -1,4 +1,4 @@
-//! `/v1/jobs/{id}/events`: every change of a job as server-sent events.
+//! `/v1/jobs/{id}/events`: sends every change of a job as a server-sent event.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -21,18 +21,18 @@ use crate::headers::LAST_EVENT_ID;
 use crate::problem::Problem;
 use crate::view;
 
-/// Whether a proxy (nginx, and others that follow it) may hold an answer back until more of it is there.
+/// Controls whether a proxy (nginx, and others with the same header) may buffer the answer.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// How long a client should wait before it connects again.
-const RECONNECT: Duration = Duration::from_secs(2);
+/// The time that a client should wait before it connects again.
+const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
-/// How long an answer is held for something new, where it cannot be a stream.
-const HOLD: Duration = Duration::from_secs(20);
+/// The longest wait for a new event, if the answer cannot be a stream.
+const LONG_POLL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The state now, then each later one, up to the last. What the client has seen (`Last-Event-ID`) is
-/// not sent again; if that was the last, 204 keeps it from connecting again. Where answers cannot be streams it is
-/// one event at a time.
+/// Sends the current state, then each later state up to the terminal one. A state that the client already has
+/// (`Last-Event-ID`) is not sent again. If it was the terminal one, the status is 204, so that the client does not
+/// connect again. If answers cannot be streams, each answer has one event.
 pub(super) async fn watch(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
@@ -49,12 +49,12 @@ pub(super) async fn watch(
     let permit = ctx.waits.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::overloaded("too many event streams at the moment"))?;
     let keep_alive = KeepAlive::new().interval(ctx.config().sse_heartbeat);
-    let (streaming, hold) = (ctx.config().streaming, gateway.cap(HOLD));
+    let (streaming, timeout) = (ctx.config().streaming, gateway.cap(LONG_POLL_TIMEOUT));
     let events = Events { ctx, gateway, owner, id, watcher, seen, first: true, done: false, _permit: permit };
     let mut response = if streaming {
         Sse::new(stream::unfold(events, Events::next).fuse()).keep_alive(keep_alive).into_response()
     } else {
-        events.held(hold).await
+        events.long_poll(timeout).await
     };
     response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     Ok(response)
@@ -66,7 +66,7 @@ struct Events {
     owner: Owner,
     id: JobId,
     watcher: Box<dyn Watcher>,
-    /// The event that the client knows.
+    /// The id of the last event that the client has.
     seen: Option<String>,
     first: bool,
     done: bool,
@@ -74,19 +74,19 @@ struct Events {
 }
 
 impl Events {
-    /// What is new as a whole answer: at once if something is, else after up to `hold`. The client then
-    /// connects again, with the id of the last event that it has seen.
-    async fn held(self, hold: Duration) -> Response {
-        let event = match tokio::time::timeout(hold, self.next()).await {
+    /// A complete answer with the next event. Waits at most `timeout` for it. Afterwards the client connects again
+    /// and sends the id of the last event that it has.
+    async fn long_poll(self, timeout: Duration) -> Response {
+        let event = match tokio::time::timeout(timeout, self.next()).await {
             Ok(Some((Ok(event), _))) => event,
-            Ok(None) | Err(_) => Event::default().comment("nothing new").retry(RECONNECT),
+            Ok(None) | Err(_) => Event::default().comment("nothing new").retry(RECONNECT_DELAY),
         };
         Sse::new(stream::iter([Ok::<_, Infallible>(event)])).into_response()
     }
 
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         while !self.done {
-            if let Some(event) = self.news().await {
+            if let Some(event) = self.new_event().await {
                 return Some((Ok(event), self));
             }
             if self.done {
@@ -101,8 +101,8 @@ impl Events {
         None
     }
 
-    /// What the client does not know yet, if anything.
-    async fn news(&mut self) -> Option<Event> {
+    /// The event for the current state, if the client does not have it yet.
+    async fn new_event(&mut self) -> Option<Event> {
         match self.ctx.jobs().find(&self.owner, self.id).await {
             Ok(job) => {
                 self.done = job.state().is_terminal();
@@ -115,7 +115,7 @@ impl Events {
             }
             Err(error) => {
                 tracing::warn!(job = %self.id, "event stream of job {} ends: {error}", self.id);
-                self.done = true; // the client connects again and goes on where it was
+                self.done = true; // the client connects again and continues after its last event
                 None
             }
         }
@@ -131,7 +131,7 @@ impl Events {
             .event(JobEventKind::Status.as_str())
             .id(id)
             .data(view::json(&view::job(job, &self.gateway)));
-        Some(if std::mem::take(&mut self.first) { event.retry(RECONNECT) } else { event })
+        Some(if std::mem::take(&mut self.first) { event.retry(RECONNECT_DELAY) } else { event })
     }
 }
 
@@ -154,8 +154,8 @@ pub(super) mod describe {
                 200,
                 Answer::new(description)
                     .content("text/event-stream", Ref::from_schema_name(JobEvent::name()))
-                    .knows::<JobEvent>()
-                    .knows::<Deleted>(),
+                    .with_schema::<JobEvent>()
+                    .with_schema::<Deleted>(),
             )
             .answer(204, Answer::new("`Last-Event-ID` was the last there is"))
             .problems([(404, "NotFound"), (410, "Expired")])

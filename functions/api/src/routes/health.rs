@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz`, `/metrics`: for whoever runs the service.
+//! `/healthz`, `/readyz`, `/metrics`: for the operator of the service.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use pssp_jobs::Depth;
 use crate::app::Ctx;
 use crate::problem::{Kind, Problem};
 
-/// A store that takes longer counts as not there.
+/// A store that needs more time counts as unavailable.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The process answers; whether its store does is `/readyz`.
+/// The process answers. `/readyz` says whether the store also answers.
 pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Requests can be dealt with: the store takes writes, and the process is not on its way out.
+/// The process can handle requests: the store accepts writes, and the process is not shutting down.
 pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Problem> {
     let not_ready = |why| Problem::new(Kind::Unavailable, why).with_retry_after(Duration::from_secs(5));
     if ctx.is_draining() {
@@ -33,12 +33,12 @@ pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Proble
     }
 }
 
-/// How much is waiting, if the store says so in time.
+/// The depth of the queue, if the store answers in time.
 pub(super) async fn depth(ctx: &Ctx) -> Option<Depth> {
     tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().depth()).await.ok()?.ok()
 }
 
-/// Prometheus text.
+/// The metrics as Prometheus text.
 pub(super) async fn metrics(State(ctx): State<Ctx>) -> ([(header::HeaderName, &'static str); 1], String) {
     if let Some(depth) = depth(&ctx).await {
         gauge("submitted", depth.submitted);

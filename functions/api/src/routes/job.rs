@@ -1,4 +1,4 @@
-//! `/v1/jobs/{id}`: read and wait, cancel, delete.
+//! `/v1/jobs/{id}`: reads a job (with an optional wait), cancels it, deletes it.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::input;
 use crate::problem::Problem;
 use crate::view;
 
-/// A job, after the time that the caller would wait for it.
+/// A job, read after the wait that the caller prefers.
 pub(super) struct Awaited {
     pub(super) job: Job,
-    /// The wait that was granted.
+    /// The wait that was applied.
     applied: Option<Duration>,
-    /// Whether the errors of all attempts are shown.
+    /// Whether to show the errors of all attempts.
     with_attempts: bool,
 }
 
-/// Waits as the caller prefers. Where too many wait already, or this process shuts down, it does
-/// not: a preference need not be followed.
+/// Waits as long as the caller prefers. It does not wait if too many requests wait already or this process shuts
+/// down: a preference need not be followed.
 pub(super) async fn awaited(
     ctx: &Ctx,
     owner: &Owner,
@@ -49,7 +49,7 @@ impl Awaited {
         Self { job, applied: None, with_attempts: false }
     }
 
-    /// The job's body with the headers that tell its age and when to ask again.
+    /// The job as the body, with the headers `ETag`, `Preference-Applied` and `Retry-After`.
     pub(super) fn into_response(self, ctx: &Ctx, gateway: &Gateway) -> Response {
         let mut body = view::job(&self.job, gateway);
         if self.with_attempts {
@@ -94,7 +94,7 @@ pub(super) async fn read(
     Ok(response)
 }
 
-/// 202 the first time, 200 again.
+/// The status is 202 the first time and 200 when repeated.
 pub(super) async fn cancel(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
@@ -106,7 +106,7 @@ pub(super) async fn cancel(
     Ok((status, Awaited::at_once(cancelled.value).into_response(&ctx, &gateway)).into_response())
 }
 
-/// 204 whether or not there was one: it may be repeated.
+/// The status is 204 whether or not there was a job, so that the request can be repeated.
 pub(super) async fn delete(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,

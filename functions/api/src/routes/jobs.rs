@@ -1,4 +1,4 @@
-//! `/v1/jobs`: submit one, list them.
+//! `/v1/jobs`: submits a job, lists jobs.
 
 use std::num::NonZeroU32;
 
@@ -22,12 +22,13 @@ use crate::input;
 use crate::problem::{Kind, Problem};
 use crate::view;
 
-/// Jobs on a page, unless the caller says.
+/// Jobs on a page, if the caller sets no limit.
 const DEFAULT_PAGE: u32 = 50;
-/// Most jobs on a page.
+/// The most jobs on a page.
 const MAX_PAGE: u32 = 200;
 
-/// 202, or 201 with a job that is finished already (a reused result, a replayed key, or `Prefer: wait`).
+/// The status is 202, or 201 for a job that is already finished (a reused result, a repeated idempotency key, or
+/// `Prefer: wait`).
 pub(super) async fn create(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
@@ -58,7 +59,7 @@ pub(super) async fn create(
     Ok(response)
 }
 
-/// A key whose job was deleted or has expired does not make another one.
+/// The error for an idempotency key whose job was deleted or has expired: it does not make a new job.
 pub(super) fn gone(error: JobsError) -> Problem {
     match error {
         JobsError::NotFound | JobsError::Expired(_) => Problem::new(
@@ -79,7 +80,7 @@ pub(super) fn location(path: &str) -> HeaderValue {
     HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static("/"))
 }
 
-/// One page, newest first.
+/// One page of jobs, newest first.
 pub(super) async fn list(
     State(ctx): State<Ctx>,
     Caller(owner): Caller,
@@ -120,7 +121,7 @@ pub(super) mod describe {
     use crate::operation::{Answer, Body, Operation, number, text, uuid};
     use utoipa::openapi::Ref;
 
-    /// A body with one sequence, in every form that is read.
+    /// The description of a body with one sequence, in every accepted form.
     pub(in crate::routes) fn one_sequence() -> Body {
         let description = "One sequence, also as a FASTA record; plain or with `Content-Encoding: gzip`. Without a \
                            Content-Type it is read as text.";
@@ -165,7 +166,7 @@ pub(super) mod describe {
             .query("status", "only jobs in this state", Ref::from_schema_name("State"))
             .query("limit", &limit, number(1).default(Some(DEFAULT_PAGE.into())))
             .query("cursor", "the `next` of an earlier page", uuid())
-            .answer(200, Answer::json::<JobPage>("one page").knows::<schema::State>().headers(["Link"]))
+            .answer(200, Answer::json::<JobPage>("one page").with_schema::<schema::State>().headers(["Link"]))
             .problem(400, "Unparsable")
     }
 }

@@ -1,4 +1,4 @@
-//! `/v1/admin/notice`: the operator posts the outage notice, or clears it.
+//! `/v1/admin/notice`: the operator posts or clears the outage notice.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -10,7 +10,7 @@ use crate::app::Ctx;
 use crate::body::Payload;
 use crate::problem::{Kind, Problem};
 
-/// Takes the place of any other notice.
+/// Replaces any other notice.
 pub(super) async fn post(State(ctx): State<Ctx>, request: Request) -> Result<Json<Notice>, Problem> {
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let bad = |what: String| Problem::new(Kind::Unparsable, what);
@@ -24,7 +24,7 @@ pub(super) async fn post(State(ctx): State<Ctx>, request: Request) -> Result<Jso
     Ok(Json(notice))
 }
 
-/// 204 whether or not there was one.
+/// The status is 204 whether or not there was a notice.
 pub(super) async fn clear(State(ctx): State<Ctx>) -> Result<StatusCode, Problem> {
     ctx.intake.notices.post(ctx.jobs(), None).await?;
     tracing::info!("notice cleared");

@@ -1,4 +1,4 @@
-//! What several routes read off a request: ids and extensions of the path, and the limit of a body.
+//! Shared parts of routes: ids and extensions in the path, and the limit on a body.
 
 use axum::extract::{FromRequestParts, Path};
 use http::Uri;
@@ -9,7 +9,7 @@ use crate::app::Ctx;
 use crate::body::Limit;
 use crate::problem::{Kind, Problem};
 
-/// The id of the job that a path names. What is no UUID names no job.
+/// The job id in a path. For an id that is not a UUID there is no job.
 pub(super) struct JobPath(pub(super) JobId);
 
 impl<S: Send + Sync> FromRequestParts<S> for JobPath {
@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     }
 }
 
-/// The id of the batch that a path names.
+/// The batch id in a path.
 pub(super) struct BatchPath(pub(super) BatchId);
 
 impl<S: Send + Sync> FromRequestParts<S> for BatchPath {
@@ -41,7 +41,7 @@ pub(super) fn extension(uri: &Uri) -> Option<&str> {
     file.split_once('.').map(|(_, extension)| extension)
 }
 
-/// The limit on the body of whatever is no batch.
+/// The limit on the body of a request other than a batch.
 pub(super) fn single_limit(ctx: &Ctx) -> Limit {
     Limit { bytes: ctx.config().max_body_bytes, name: "max_body_bytes" }
 }

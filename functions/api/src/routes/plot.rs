@@ -15,7 +15,7 @@ use crate::input;
 use crate::problem::Problem;
 use crate::render::Finished;
 
-/// What is drawn.
+/// The kind of plot.
 #[derive(Debug, Clone, Copy, Default)]
 enum Kind {
     /// Every property along the chain.
@@ -27,7 +27,7 @@ enum Kind {
 
 #[cfg(feature = "openapi")]
 impl Kind {
-    /// The names of all of them, the default first.
+    /// The names of all kinds, the default first.
     const NAMES: [&str; 2] = ["tracks", "composition"];
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn read(
         (header::CONTENT_TYPE, media.to_owned()),
         (header::CONTENT_DISPOSITION, format!("inline; filename=\"{id}.{suffix}\"")),
         (header::CACHE_CONTROL, "private, no-cache".to_owned()),
-        // An SVG opened on its own is a document: it may run nothing and load nothing.
+        // A browser opens an SVG as a document. This one must not run scripts or load anything.
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'unsafe-inline'; font-src data:".to_owned(),

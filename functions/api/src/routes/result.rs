@@ -1,4 +1,4 @@
-//! `/v1/jobs/{id}/result`: a result in any of the formats.
+//! `/v1/jobs/{id}/result`: the result of a job in any format.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -28,18 +28,18 @@ pub(super) async fn read(
     let length = finished.prediction.len();
     let mut headers = file_headers(format, &id.to_string());
     headers.extend(method_header(finished.prediction.method()));
-    // Some hundred bytes are written for each residue.
+    // A format writes about a hundred bytes for each residue.
     let body = ctx.cpu.run_if_large(length * 100, move || finished.write(format)).await??;
     Ok((headers, body).into_response())
 }
 
-/// Method, version and weights, beside every format: not all have room for them.
+/// A header with method, version and weights, because not every format contains them.
 fn method_header(method: &Method) -> Option<(HeaderName, HeaderValue)> {
     let text = format!("{} {} sha256:{}", method.name, method.version, method.sha256);
     Some((METHOD, HeaderValue::try_from(text).ok()?))
 }
 
-/// Shown by a browser, and saved under a name that says what it is.
+/// Headers with which a browser shows the file, and saves it under the name `stem` with the extension.
 pub(super) fn file_headers(format: Format, stem: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
@@ -71,8 +71,8 @@ pub(super) mod describe {
 
     pub(in crate::routes) fn read(o: Operation) -> Operation {
         let answer = Answer::new("the result")
-            .knows::<JobResult>()
-            .knows::<TrackResult>()
+            .with_schema::<JobResult>()
+            .with_schema::<TrackResult>()
             .headers(["Content-Disposition", "X-Pssp-Method"]);
         let problems = [(404, "NotFound"), (409, "NoResult"), (410, "Expired")];
         match o.format() {
@@ -89,7 +89,7 @@ pub(super) mod describe {
         .problems(problems)
     }
 
-    /// Id and summary of what reads `format` alone.
+    /// Operation id and summary of the route for one format.
     pub(in crate::routes) fn named(id: &str, summary: &str, format: Format) -> (String, String) {
         let mut name = format.extension().to_owned();
         name[..1].make_ascii_uppercase();

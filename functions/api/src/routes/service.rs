@@ -1,4 +1,4 @@
-//! `/v1/methods`, `/v1/limits`, `/v1/status`: what runs here, within which limits, and how it is.
+//! `/v1/methods`, `/v1/limits`, `/v1/status`: the methods, limits and state of the service.
 
 use axum::Json;
 use axum::extract::State;
@@ -35,7 +35,7 @@ pub(super) async fn limits(State(ctx): State<Ctx>) -> Json<Limits> {
     })
 }
 
-/// Answers even where the store does not: that is when one wants to know.
+/// Answers even if the store does not, because the status is most interesting then.
 pub(super) async fn status(State(ctx): State<Ctx>) -> Json<ServiceStatus> {
     let depth = health::depth(&ctx).await;
     Json(ServiceStatus {

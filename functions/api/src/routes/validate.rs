@@ -1,4 +1,4 @@
-//! `/v1/validate`: what would be made of a sequence, without making anything.
+//! `/v1/validate`: checks a sequence and shows its edits, without making a job.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -12,7 +12,7 @@ use crate::body::Payload;
 use crate::input;
 use crate::problem::Problem;
 
-/// What a job would be refused for is refused here in the same words.
+/// Refuses a sequence with the same error as the submission of a job.
 pub(super) async fn validate(
     State(ctx): State<Ctx>,
     Caller(_): Caller,

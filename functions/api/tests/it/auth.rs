@@ -1,4 +1,4 @@
-//! Keys: who gets in, and whose jobs are whose.
+//! Keys: which callers are accepted, and that they see only their own jobs.
 
 use pssp_api::{Access, ApiKey, Config};
 use pssp_jobs::Owner;
@@ -14,7 +14,7 @@ fn keyed() -> Service {
 }
 
 #[tokio::test]
-async fn without_a_valid_key_nobody_gets_in() {
+async fn requests_without_a_valid_key_are_refused() {
     let service = keyed();
     for (name, value) in [
         ("x-nothing", ""),
@@ -39,14 +39,14 @@ async fn exactly_the_routes_marked_open_are_open() {
         for path in route.paths() {
             let verb = format!("{:?}", route.verb).to_uppercase();
             let status =
-                service.ask(&verb, &path.replace("{id}", crate::support::NOBODY)).send().await.status;
+                service.ask(&verb, &path.replace("{id}", crate::support::UNKNOWN_ID)).send().await.status;
             assert_eq!(status == 401, route.access == Access::Keyed, "{verb} {path}: {status}");
         }
     }
 }
 
 #[tokio::test]
-async fn both_headers_work_and_owners_do_not_meet() {
+async fn both_headers_work_and_owners_are_separated() {
     let service = keyed();
     let job = service
         .ask("POST", "/v1/jobs")
@@ -78,7 +78,7 @@ async fn both_headers_work_and_owners_do_not_meet() {
 }
 
 #[test]
-fn a_key_is_not_shown_by_debug() {
+fn debug_output_does_not_contain_keys() {
     let key = ApiKey { owner: Owner::new("ann"), key: "secret".to_owned() };
     let shown = format!("{key:?} {:?}", Config { api_keys: vec![key.clone()], ..Config::default() });
     assert!(shown.contains("ann") && !shown.contains("secret"), "{shown}");

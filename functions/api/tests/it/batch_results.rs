@@ -8,7 +8,7 @@ use crate::support::{Service, service};
 
 const FASTA: &str = ">a\nMKVLT\n>bad\n?\n>b\nTESTTEST\n>c\nMKVLT\n>d\nAYGKL\n";
 
-/// A batch with records finished, rejected, failed, waiting, finished; and its path.
+/// Makes a batch with these records: finished, rejected, failed, waiting, finished. Returns its path.
 async fn mixed(service: &Service) -> String {
     let batch = service.post("/v1/batches", "text/x-fasta", FASTA).await.is(202).json();
     let list = service.get("/v1/jobs").await.json();
@@ -17,7 +17,7 @@ async fn mixed(service: &Service) -> String {
         job.unwrap()["id"].as_str().unwrap().to_owned()
     };
     service.work(&id("a")).await;
-    service.spoil(&id("b")).await;
+    service.fail(&id("b")).await;
     service.work(&id("d")).await;
     batch["links"]["results"].as_str().unwrap().to_owned()
 }
@@ -27,13 +27,13 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn ndjson_tells_every_record_in_the_order_of_the_input() {
+async fn ndjson_has_every_record_in_the_order_of_the_input() {
     let service = service();
     let path = mixed(&service).await;
     let answer = service.get(&path).await.is(200);
     assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
     let lines = lines(answer.text());
-    let told: Vec<Value> = lines.iter().map(|l| json!([l["index"], l["name"], l["status"]])).collect();
+    let found: Vec<Value> = lines.iter().map(|l| json!([l["index"], l["name"], l["status"]])).collect();
     let expected = json!([
         [0, "a", "finished"],
         [1, "bad", "rejected"],
@@ -41,7 +41,7 @@ async fn ndjson_tells_every_record_in_the_order_of_the_input() {
         [3, "c", "submitted"],
         [4, "d", "finished"]
     ]);
-    assert_eq!(json!(told), expected);
+    assert_eq!(json!(found), expected);
     assert_eq!(lines[0]["result"]["sequence"], "MKVLT");
     assert_eq!(lines[0]["result"]["id"], lines[0]["id"]);
     assert_eq!(lines[1]["errors"][0]["code"], "invalid_character");
@@ -84,7 +84,7 @@ async fn formats_by_accept_query_and_suffix() {
 }
 
 #[tokio::test]
-async fn packed_answers_come_to_their_end() {
+async fn compressed_answers_are_complete() {
     let service = service();
     let path = mixed(&service).await;
     service.work_all().await;
@@ -99,7 +99,7 @@ async fn packed_answers_come_to_their_end() {
 }
 
 #[tokio::test]
-async fn deleted_records_are_told_as_gone() {
+async fn deleted_records_have_the_status_gone() {
     let service = service();
     let path = mixed(&service).await;
     let id = lines(service.get(&path).await.text())[4]["id"].as_str().unwrap().to_owned();
@@ -121,7 +121,7 @@ async fn a_full_batch_streams_in_order() {
 }
 
 #[tokio::test]
-async fn a_result_that_cannot_be_read_breaks_the_answer_off() {
+async fn an_unreadable_result_breaks_the_answer_off() {
     use http_body_util::BodyExt;
     let service = service();
     let batch = service.post("/v1/batches", "text/x-fasta", ">a\nMKVLT\n").await.is(202).json();

@@ -3,35 +3,35 @@
 use pssp_api::Config;
 use serde_json::{Value, json};
 
-use crate::support::{NOBODY, gzip, service, service_with};
+use crate::support::{UNKNOWN_ID, gzip, service, service_with};
 
 const MIXED: &str = ">a first\nMKVLTAYG\n>b\nMK?LT\n>a again\nMKVLT\n>\nTESTTESTTEST\n";
 
 #[tokio::test]
-async fn a_bad_record_does_not_sink_the_batch() {
+async fn a_bad_record_does_not_refuse_the_batch() {
     let service = service();
     let answer = service.post("/v1/batches", "text/x-fasta", MIXED).await.is(202);
     let batch = answer.json();
     let id = batch["id"].as_str().unwrap();
     assert_eq!(answer.header("location"), Some(&*format!("/v1/batches/{id}")));
     assert_eq!(answer.header("retry-after"), Some("1"));
-    let told: Value = serde_json::from_str(&answer.text().replace(id, "[id]")).unwrap();
-    insta::assert_json_snapshot!(told);
+    let body: Value = serde_json::from_str(&answer.text().replace(id, "[id]")).unwrap();
+    insta::assert_json_snapshot!(body);
 }
 
 #[tokio::test]
-async fn odd_ids_are_kept_with_a_warning() {
+async fn duplicate_and_missing_ids_are_kept_with_a_warning() {
     let service = service();
     service.post("/v1/batches", "text/x-fasta", MIXED).await.is(202);
     let list = service.get("/v1/jobs").await.json();
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     for job in list["jobs"].as_array().unwrap().iter().rev() {
         let job = service.get(job["links"]["self"].as_str().unwrap()).await.is(200).json();
         let codes: Vec<Value> =
             job["warnings"].as_array().unwrap().iter().map(|w| w["code"].clone()).collect();
-        told.push(json!([job["name"], codes]));
+        found.push(json!([job["name"], codes]));
     }
-    assert_eq!(json!(told), json!([["a", []], ["a", ["duplicate_id"]], [null, ["missing_id"]]]));
+    assert_eq!(json!(found), json!([["a", []], ["a", ["duplicate_id"]], [null, ["missing_id"]]]));
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn gzip_of_several_members_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn without_any_good_record_it_is_refused_with_all_reasons() {
+async fn a_batch_without_a_valid_record_is_refused_with_all_errors() {
     let service = service();
     let problem =
         service.post("/v1/batches", "text/x-fasta", ">a\nMK?LT\n>b\n\n").await.problem(422, "invalid-input");
@@ -107,7 +107,7 @@ async fn counts_follow_the_jobs() {
     let list = service.get("/v1/jobs").await.json();
     let ids: Vec<&str> = list["jobs"].as_array().unwrap().iter().map(|j| j["id"].as_str().unwrap()).collect();
     service.work(ids[0]).await;
-    service.spoil(ids[1]).await;
+    service.fail(ids[1]).await;
     service.ask("POST", &format!("/v1/jobs/{}/cancel", ids[2])).send().await.is(202);
     service.ask("DELETE", &format!("/v1/jobs/{}", ids[3])).send().await.is(204);
     let running = service.claim(ids[4]).await;
@@ -139,14 +139,14 @@ async fn rejected_records_come_in_pages() {
 #[tokio::test]
 async fn unknown_batches() {
     let service = service();
-    for id in [NOBODY, "42"] {
+    for id in [UNKNOWN_ID, "42"] {
         service.get(&format!("/v1/batches/{id}")).await.problem(404, "not-found");
         service.get(&format!("/v1/batches/{id}/results")).await.problem(404, "not-found");
     }
 }
 
 #[tokio::test]
-async fn an_entry_of_a_list_that_is_no_record_is_refused_alone() {
+async fn an_entry_of_a_list_that_is_not_a_record_is_refused_alone() {
     let service = service();
     let list = json!([{ "sequence": "MKVLT" }, null, { "sequence": 5 }, "MKVLT", { "sequence": "MKVLW" }]);
     let batch = service.post("/v1/batches", "application/json", list.to_string()).await.is(202).json();

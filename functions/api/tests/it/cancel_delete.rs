@@ -1,9 +1,9 @@
 //! `POST /v1/jobs/{id}/cancel` and `DELETE /v1/jobs/{id}`.
 
-use crate::support::{NOBODY, service};
+use crate::support::{UNKNOWN_ID, service};
 
 #[tokio::test]
-async fn cancelled_stays_cancelled() {
+async fn a_cancelled_job_stays_cancelled() {
     let service = service();
     let id = service.submit("MKVLT").await;
     let job = service.claim(&id).await;
@@ -17,20 +17,20 @@ async fn cancelled_stays_cancelled() {
 }
 
 #[tokio::test]
-async fn what_is_over_cannot_be_cancelled() {
+async fn ended_jobs_cannot_be_cancelled() {
     let service = service();
     let (done, failed) = (service.submit("MKVLT").await, service.submit("MKVLT").await);
     service.work(&done).await;
-    service.spoil(&failed).await;
+    service.fail(&failed).await;
     for id in [done, failed] {
         let path = format!("/v1/jobs/{id}/cancel");
         assert_eq!(service.ask("POST", &path).send().await.problem(409, "conflict")["retryable"], false);
     }
-    service.ask("POST", &format!("/v1/jobs/{NOBODY}/cancel")).send().await.problem(404, "not-found");
+    service.ask("POST", &format!("/v1/jobs/{UNKNOWN_ID}/cancel")).send().await.problem(404, "not-found");
 }
 
 #[tokio::test]
-async fn deleted_is_gone_and_may_be_deleted_again() {
+async fn a_deleted_job_is_gone_and_may_be_deleted_again() {
     let service = service();
     let id = service.submit("MKVLT").await;
     service.work(&id).await;
@@ -40,6 +40,6 @@ async fn deleted_is_gone_and_may_be_deleted_again() {
     }
     service.get(&path).await.problem(404, "not-found");
     service.get(&format!("{path}/result")).await.problem(404, "not-found");
-    service.ask("DELETE", &format!("/v1/jobs/{NOBODY}")).send().await.is(204);
+    service.ask("DELETE", &format!("/v1/jobs/{UNKNOWN_ID}")).send().await.is(204);
     service.ask("DELETE", "/v1/jobs/42").send().await.problem(404, "not-found");
 }

@@ -1,10 +1,10 @@
-//! The classic API: what old clients rely on, to the letter.
+//! The classic API: the exact texts and fields that old clients rely on.
 
 use std::time::Duration;
 
 use pssp_api::Config;
 
-use crate::support::{NOBODY, Service, service, service_with};
+use crate::support::{Service, UNKNOWN_ID, service, service_with};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -66,7 +66,7 @@ fn one_row(list: &serde_json::Value, id: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn what_changes_the_prediction_is_a_warning_below_the_answer() {
+async fn warnings_about_changed_residues_are_below_the_answer() {
     let service = service();
     for (form, warns) in
         [("seq=TESTTESTTEST", false), ("seq=MK", false), ("seq=MKVU", true), ("seq=MKVLT-AYGKL", true)]
@@ -80,7 +80,7 @@ async fn what_changes_the_prediction_is_a_warning_below_the_answer() {
 }
 
 #[tokio::test]
-async fn the_job_waits_out_the_classic_delay() {
+async fn the_job_starts_after_the_classic_delay() {
     let service = service();
     let id = run(&service, "seq=TESTTESTTEST").await;
     service.clock.advance(Duration::from_millis(999));
@@ -102,7 +102,7 @@ async fn multipart_forms() {
 }
 
 #[tokio::test]
-async fn what_is_refused_says_why() {
+async fn refusals_name_the_reason() {
     let service = service();
     for (form, reason) in [
         ("", "no field seq"),
@@ -123,7 +123,7 @@ async fn what_is_refused_says_why() {
 #[tokio::test]
 async fn unknown_ids_are_empty() {
     let service = service();
-    for id in [NOBODY, "42", "%3Cscript%3E", "%FF", "a%2Fb"] {
+    for id in [UNKNOWN_ID, "42", "%3Cscript%3E", "%FF", "a%2Fb"] {
         assert_eq!(service.get(&format!("/jobs/{id}")).await.is(200).text(), "{}", "{id}");
         let image = service.get(&format!("/download/{id}")).await.is(404);
         assert!(image.text().contains("there is no job of yours with this id"), "{}", image.text());
@@ -135,7 +135,7 @@ async fn unknown_ids_are_empty() {
 async fn failed_and_cancelled_are_failed_with_a_reason() {
     let service = service();
     let (failed, cancelled) = (service.submit("MKVLT").await, service.submit("MKVLT").await);
-    service.spoil(&failed).await;
+    service.fail(&failed).await;
     service.ask("POST", &format!("/v1/jobs/{cancelled}/cancel")).send().await.is(202);
     for (id, reason) in [(failed, "the method gave up"), (cancelled, "cancelled")] {
         let job = service.get(&format!("/jobs/{id}")).await.json();
@@ -147,7 +147,7 @@ async fn failed_and_cancelled_are_failed_with_a_reason() {
 }
 
 #[tokio::test]
-async fn download_is_a_picture_once_finished() {
+async fn download_is_a_picture_of_a_finished_job() {
     let service = service();
     let id = service.submit("TESTTESTTEST").await;
     let path = format!("/download/{id}");
@@ -164,7 +164,7 @@ async fn download_is_a_picture_once_finished() {
 }
 
 #[tokio::test]
-async fn delete_says_the_same_for_every_id() {
+async fn delete_answers_the_same_for_every_id() {
     let service = service();
     let id = service.submit("TESTTESTTEST").await;
     for _ in 0..2 {
@@ -195,7 +195,7 @@ async fn delete_all_only_where_allowed() {
 }
 
 #[tokio::test]
-async fn the_list_is_bounded_to_the_newest() {
+async fn the_list_is_limited_to_the_newest_jobs() {
     let service = service_with(Config { classic_list: 150, ..Config::default() });
     let mut ids = Vec::new();
     for _ in 0..160 {

@@ -42,7 +42,7 @@ async fn json_in_another_encoding_is_named() {
 }
 
 #[tokio::test]
-async fn charsets_beyond_utf_8_are_fine_while_the_text_is_ascii() {
+async fn other_charsets_are_accepted_if_the_text_is_ascii() {
     let service = service();
     for charset in ["ISO-8859-1", "\"iso-8859-15\"", "windows-1252", "latin1", "US-ASCII"] {
         for (media, body) in [
@@ -67,7 +67,7 @@ async fn charsets_beyond_utf_8_are_fine_while_the_text_is_ascii() {
 }
 
 #[tokio::test]
-async fn zeros_after_gzip_are_padding() {
+async fn zeros_after_gzip_are_skipped_as_padding() {
     let service = service();
     let zeros = vec![0; 512];
     let (a, b) = (gzip(b">a\nMKVLT\n"), gzip(b">b\nMKVLT\n"));

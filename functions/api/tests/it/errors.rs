@@ -1,5 +1,5 @@
-//! Errors: problems on the modern face, text on the classic one, each with its request id; what
-//! the store does wrong; panics.
+//! Errors: problems in the v1 API, text in the classic API, each with its request id; a store that fails;
+//! panics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use pssp_jobs::{
     Page, Record, ResultKey, StoreError, Submission, Timestamp,
 };
 
-use crate::support::{NOBODY, Service, service, service_over, service_with};
+use crate::support::{Service, UNKNOWN_ID, service, service_over, service_with};
 
 #[tokio::test]
 async fn unknown_routes_and_verbs() {
@@ -32,7 +32,7 @@ async fn unknown_routes_and_verbs() {
 }
 
 #[tokio::test]
-async fn request_ids_are_taken_if_harmless() {
+async fn harmless_request_ids_are_accepted() {
     let service = service();
     let given = service.ask("GET", "/healthz").header("x-request-id", "abc-123").send().await;
     assert_eq!(given.header("x-request-id"), Some("abc-123"));
@@ -45,7 +45,7 @@ async fn request_ids_are_taken_if_harmless() {
 }
 
 #[tokio::test]
-async fn unparsable_bodies_say_where() {
+async fn errors_of_unparsable_bodies_name_the_place() {
     let service = service();
     for (body, line, column) in [
         ("{\"sequence\": \"MKVLT\",\n \"nam\": \"x\"}", 2, 6),
@@ -62,7 +62,7 @@ async fn unparsable_bodies_say_where() {
 }
 
 #[tokio::test]
-async fn unknown_forms_of_body() {
+async fn unknown_media_types_are_refused() {
     let service = service();
     for (media, encoding) in [
         ("image/png", ""),
@@ -103,7 +103,7 @@ async fn errors_do_not_repeat_much_of_the_input() {
 
 // --- a store that fails ------------------------------------------------------------------------
 
-/// How the store below fails on every call.
+/// How the store [`Failing`] fails on every call.
 #[derive(Clone, Copy)]
 enum Fault {
     Unavailable,
@@ -192,7 +192,7 @@ fn failing(fault: Fault) -> Service {
 
 async fn every_way_to_fail(fault: Fault, status: u16, kind: &str) {
     let service = failing(fault);
-    let job = format!("/v1/jobs/{NOBODY}");
+    let job = format!("/v1/jobs/{UNKNOWN_ID}");
     for (verb, path) in [
         ("POST", "/v1/jobs"),
         ("GET", "/v1/jobs"),
@@ -209,17 +209,17 @@ async fn every_way_to_fail(fault: Fault, status: u16, kind: &str) {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_worth_another_try() {
+async fn an_unavailable_store_is_a_retryable_error() {
     every_way_to_fail(Fault::Unavailable, 503, "unavailable").await;
 }
 
 #[tokio::test]
-async fn a_damaged_store_is_our_fault() {
+async fn a_damaged_store_is_an_internal_error() {
     every_way_to_fail(Fault::Corrupt, 500, "internal").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_holds_nobody_up() {
+async fn a_store_that_hangs_does_not_block_requests() {
     every_way_to_fail(Fault::Hangs, 503, "timeout").await;
 }
 
@@ -242,7 +242,7 @@ async fn health_readiness_and_status_without_a_store() {
 }
 
 #[tokio::test]
-async fn load_beyond_the_bound_is_shed() {
+async fn requests_beyond_the_load_limit_are_refused() {
     let service = service_with(Config { max_in_flight: 0, ..Config::default() });
     let problem = service.get("/v1/limits").await.problem(503, "overloaded");
     assert_eq!(problem["retryable"], true);
@@ -259,7 +259,11 @@ async fn a_refusal_before_the_body_is_read_announces_the_end_of_the_connection()
     assert_eq!(odd.header("connection"), Some("close"));
     let verb = service.ask("PUT", "/v1/jobs").body("text/plain", "MKVLT").send().await.is(405);
     assert_eq!(verb.header("connection"), Some("close"));
-    assert_eq!(service.get("/v1/nothing").await.is(404).header("connection"), None, "no body, no reason");
+    assert_eq!(
+        service.get("/v1/nothing").await.is(404).header("connection"),
+        None,
+        "the request has no body"
+    );
     let read = service.post("/v1/jobs", "text/plain", "MK?").await.is(422);
-    assert_eq!(read.header("connection"), None, "that body was read");
+    assert_eq!(read.header("connection"), None, "the body was read");
 }

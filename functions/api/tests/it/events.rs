@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::support::{Service, service};
 
-/// One event as it was sent: `(id, event, data)`, or a comment.
+/// One received event: `(id, event, data)`, or a comment.
 #[derive(Debug, PartialEq)]
-enum Got {
+enum Received {
     Event(String, String, Value),
     Comment,
 }
@@ -29,24 +29,24 @@ impl Listener {
         Self(response.into_body().into_data_stream())
     }
 
-    async fn next(&mut self) -> Option<Got> {
+    async fn next(&mut self) -> Option<Received> {
         let chunk = self.0.next().await?.unwrap();
         let text = std::str::from_utf8(&chunk).unwrap();
         assert!(text.ends_with("\n\n"), "{text:?}");
         if text.starts_with(':') {
-            return Some(Got::Comment);
+            return Some(Received::Comment);
         }
         let field = |name: &str| {
             text.lines().find_map(|l| Some(l.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
         };
         let data = serde_json::from_str(&field("data").unwrap()).unwrap();
-        Some(Got::Event(field("id").unwrap_or_default(), field("event").unwrap(), data))
+        Some(Received::Event(field("id").unwrap_or_default(), field("event").unwrap(), data))
     }
 
-    /// The next event's id and the status in its data.
+    /// The id of the next event and the status in its data.
     async fn status(&mut self) -> (String, String) {
         match self.next().await {
-            Some(Got::Event(id, event, data)) => {
+            Some(Received::Event(id, event, data)) => {
                 assert_eq!(event, "status");
                 (id, data["status"].as_str().unwrap().to_owned())
             }
@@ -60,7 +60,7 @@ fn event(id: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn every_state_once_and_then_the_end() {
+async fn every_state_is_sent_once_and_then_the_stream_ends() {
     let service = service();
     let id = service.submit("MKVLT").await;
     let mut listener = Listener::new(&service, &id, None).await;
@@ -78,7 +78,7 @@ async fn a_reconnection_gets_no_duplicates() {
     let id = service.submit("MKVLT").await;
     let job = service.claim(&id).await;
     let mut listener = Listener::new(&service, &id, Some("running-1")).await;
-    service.jobs.heartbeat(&job).await.unwrap(); // a change that is none for the listener
+    service.jobs.heartbeat(&job).await.unwrap(); // a change without an event
     service.finish(&job).await;
     assert_eq!(listener.status().await, event("finished-1"));
     assert_eq!(listener.next().await, None);
@@ -103,26 +103,26 @@ async fn the_first_event_says_when_to_reconnect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_stream_shows_that_it_lives() {
+async fn a_stream_without_events_sends_heartbeats() {
     let service = service();
     let id = service.submit("MKVLT").await;
     let mut listener = Listener::new(&service, &id, None).await;
     listener.status().await;
     for _ in 0..3 {
         let since = tokio::time::Instant::now();
-        assert_eq!(listener.next().await, Some(Got::Comment));
+        assert_eq!(listener.next().await, Some(Received::Comment));
         assert_eq!(since.elapsed(), Duration::from_secs(15));
     }
 }
 
 #[tokio::test]
-async fn deletion_and_shutdown_end_it() {
+async fn deletion_and_shutdown_end_the_stream() {
     let service = service();
     let id = service.submit("MKVLT").await;
     let mut listener = Listener::new(&service, &id, None).await;
     listener.status().await;
     service.ask("DELETE", &format!("/v1/jobs/{id}")).send().await.is(204);
-    assert!(matches!(listener.next().await, Some(Got::Event(_, event, _)) if event == "deleted"));
+    assert!(matches!(listener.next().await, Some(Received::Event(_, event, _)) if event == "deleted"));
     assert_eq!(listener.next().await, None);
 
     let id = service.submit("MKVLT").await;

@@ -1,10 +1,10 @@
-//! Forms: several parts, empty parts, packed parts.
+//! Forms: several parts, empty parts, compressed parts.
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Service, gzip, service, service_with};
 
-/// A multipart form of the fields, each with a file name where one is given.
+/// A multipart form with these fields.
 fn multipart(fields: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, value) in fields {
@@ -27,7 +27,7 @@ async fn urlencoded(service: &Service, path: &str, form: &str) -> Answer {
     service.post(path, "application/x-www-form-urlencoded", form.to_owned()).await
 }
 
-/// Name and input of all jobs, in the order of their submission.
+/// The name and the input of all jobs, in the order of submission.
 async fn jobs(service: &Service) -> Vec<(Option<String>, String)> {
     let list = service.get("/v1/jobs").await.is(200).json();
     let mut jobs = Vec::new();
@@ -44,7 +44,7 @@ fn named(jobs: &[(Option<String>, String)]) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn a_batch_takes_its_parts_in_order() {
+async fn the_records_of_a_batch_are_in_the_order_of_the_parts() {
     let (a, b, bare): (&[u8], &[u8], &[u8]) = (b">a\nMKVLT\n>b\nAYGKL", b">c\nTESTTEST\n", b"MKVLW");
     let packed = gzip(b);
     for (fields, expected) in [
@@ -66,7 +66,7 @@ async fn a_batch_takes_its_parts_in_order() {
 }
 
 #[tokio::test]
-async fn records_are_numbered_through_and_lines_by_part() {
+async fn records_are_counted_over_all_parts_and_lines_in_each_part() {
     let service = service();
     let fields: [(&str, &[u8]); 3] =
         [("seq", b">a\nMKVLT\n"), ("seq", b"\n>a\nMK?LT\n"), ("seq", b"MKVLW\n")];
@@ -119,7 +119,7 @@ async fn a_single_sequence_is_one_part() {
 }
 
 #[tokio::test]
-async fn packed_parts_stay_within_the_limit_together() {
+async fn all_compressed_parts_together_must_be_within_the_limit() {
     let config = pssp_api::Config { max_batch_bytes: 64 << 10, ..pssp_api::Config::default() };
     let service = service_with(config);
     let half = gzip(format!(">a\n{}\n", "M".repeat(40 << 10)).as_bytes());

@@ -1,4 +1,4 @@
-//! Behind a gateway: links that its callers can use, answers in one piece, within its time.
+//! Behind a gateway: links that its callers can use, and complete answers within the gateway's time limit.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn through(service: &Service, verb: &str, path: &str, body: &str) -> (http
 }
 
 #[tokio::test(start_paused = true)]
-async fn links_begin_with_its_prefix_and_waits_end_in_its_time() {
+async fn links_begin_with_the_prefix_and_waits_end_in_time() {
     let service = service();
     let since = Instant::now();
     let (parts, job) = through(&service, "POST", "/v1/jobs", "MKVLT").await;
@@ -52,7 +52,7 @@ async fn links_begin_with_its_prefix_and_waits_end_in_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_come_one_at_a_time_where_nothing_streams() {
+async fn events_come_one_at_a_time_without_streaming() {
     let service = buffered(1 << 20);
     let id = service.submit("MKVLT").await;
     let path = format!("/v1/jobs/{id}/events");
@@ -92,5 +92,5 @@ async fn an_answer_that_is_too_large_says_what_to_do() {
     assert_eq!(problem["limit"]["name"], "max_answer_bytes");
     assert!(problem["detail"].as_str().unwrap().contains("fewer"), "{problem}");
     let zipped = service.ask("GET", &path).header("accept-encoding", "gzip").send().await.is(200);
-    assert_eq!(zipped.header("content-encoding"), Some("gzip"), "packed it fits");
+    assert_eq!(zipped.header("content-encoding"), Some("gzip"), "the compressed answer is within the limit");
 }

@@ -1,4 +1,4 @@
-//! Input that nobody should send and somebody does; and very many at once.
+//! Malformed and hostile input, and very many requests at once.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use pssp_api::Config;
 use crate::support::{service, service_with};
 
 #[tokio::test]
-async fn odd_but_readable() {
+async fn unusual_input_that_is_accepted() {
     let service = service();
     for (body, residues) in [
         ("\u{feff}>a\nMKVLT\n", 5),
@@ -24,7 +24,7 @@ async fn odd_but_readable() {
 }
 
 #[tokio::test]
-async fn unreadable() {
+async fn input_that_is_refused() {
     let service = service();
     let binary: Vec<u8> = (0..=255).cycle().take(5000).collect();
     for body in [
@@ -50,7 +50,7 @@ async fn unreadable() {
     assert_eq!(service.get("/jobs").await.json().as_object().unwrap().len(), 2);
 }
 
-/// None is lost, none is made twice.
+/// No job is lost and no job is made twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_posts_at_once() {
     let service = service_with(Config::default());
@@ -65,9 +65,9 @@ async fn ten_thousand_posts_at_once() {
     assert_eq!(depth.submitted, 10_000);
 }
 
-/// Under a bound each gets a job or an honest refusal, and the jobs are exactly those promised.
+/// With a limit on load each request gets a job or a refusal, and exactly the confirmed jobs exist.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_a_bound_every_post_has_an_honest_answer() {
+async fn with_a_load_limit_every_post_gets_a_job_or_a_refusal() {
     let service = service_with(Config { max_in_flight: 8, ..Config::default() });
     let answers = futures::stream::iter(0..2_000)
         .map(|_| {

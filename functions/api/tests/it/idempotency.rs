@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same key, the same job.
+//! `Idempotency-Key`: requests with the same key get the same job.
 
 use crate::support::{Answer, Service, service};
 
@@ -25,7 +25,7 @@ async fn a_repeated_post_returns_the_first_job() {
 }
 
 #[tokio::test]
-async fn another_request_under_the_key_is_refused() {
+async fn another_request_with_the_same_key_is_refused() {
     let service = service();
     post(&service, "/v1/jobs", "k", "text/plain", "MKVLT").await.is(202);
     for (path, body) in [("/v1/jobs", "MKVLA"), ("/v1/jobs?name=x", "MKVLT"), ("/v1/jobs?force=1", "MKVLT")] {
@@ -36,7 +36,7 @@ async fn another_request_under_the_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_whose_job_is_gone_makes_no_other() {
+async fn a_key_whose_job_is_gone_makes_no_new_job() {
     let service = service();
     let job = post(&service, "/v1/jobs", "k", "text/plain", "MKVLT").await.json();
     service.ask("DELETE", job["links"]["self"].as_str().unwrap()).send().await.is(204);
@@ -54,7 +54,7 @@ async fn keys_are_checked() {
 }
 
 #[tokio::test]
-async fn batches_too() {
+async fn batches_have_keys_too() {
     let service = service();
     let fasta = ">a\nMKVLT\n>b\nAYGKL\n>c\n?\n";
     let first = post(&service, "/v1/batches", "k", "text/x-fasta", fasta).await.is(202);

@@ -1,4 +1,4 @@
-//! `POST /v1/jobs`: every form of body, and what comes of it.
+//! `POST /v1/jobs`: every form of body, and the job that is made from it.
 
 use serde_json::json;
 
@@ -38,8 +38,8 @@ async fn the_body_has_the_fields_of_the_contract() {
     assert!(answer.header("etag").is_some());
     let job = answer.json();
     let id = job["id"].as_str().unwrap().to_owned();
-    let told = answer.text().replace(&id, "[id]");
-    insta::assert_json_snapshot!(serde_json::from_str::<serde_json::Value>(&told).unwrap());
+    let text = answer.text().replace(&id, "[id]");
+    insta::assert_json_snapshot!(serde_json::from_str::<serde_json::Value>(&text).unwrap());
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn no_content_type_and_gzip() {
 }
 
 #[tokio::test]
-async fn force_takes_what_looks_like_nucleotides() {
+async fn force_accepts_text_that_looks_like_nucleotides() {
     let service = service();
     let dna = "ACGT".repeat(10);
     let refused = service.post("/v1/jobs", "text/plain", dna.clone()).await.problem(422, "invalid-input");

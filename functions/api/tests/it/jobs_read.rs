@@ -5,7 +5,7 @@ use std::time::Duration;
 use pssp_jobs::{Failure, FailureClass};
 use serde_json::{Value, json};
 
-use crate::support::{NOBODY, service};
+use crate::support::{UNKNOWN_ID, service};
 
 #[tokio::test]
 async fn etag_changes_with_the_state_and_saves_a_body() {
@@ -14,7 +14,7 @@ async fn etag_changes_with_the_state_and_saves_a_body() {
     let path = format!("/v1/jobs/{id}");
     let first = service.get(&path).await.is(200);
     let etag = first.header("etag").unwrap().to_owned();
-    assert!(etag.starts_with('"'), "a strong one: {etag}");
+    assert!(etag.starts_with('"'), "not a strong ETag: {etag}");
 
     let known = format!("W/\"other\", {etag}");
     let again = service.ask("GET", &path).header("if-none-match", &known).send().await.is(304);
@@ -30,7 +30,7 @@ async fn etag_changes_with_the_state_and_saves_a_body() {
 }
 
 #[tokio::test]
-async fn a_tagged_answer_is_never_packed() {
+async fn an_answer_with_an_etag_is_never_compressed() {
     let service = service();
     let id = service.submit(&format!(">{}\nMKVLT", "n".repeat(900))).await;
     let answer =
@@ -41,17 +41,17 @@ async fn a_tagged_answer_is_never_packed() {
 }
 
 #[tokio::test]
-async fn a_failed_job_says_why() {
+async fn a_failed_job_has_its_error() {
     let service = service();
     let id = service.submit("MKVLT").await;
-    service.spoil(&id).await;
+    service.fail(&id).await;
     let job = service.get(&format!("/v1/jobs/{id}")).await.is(200).json();
     assert_eq!(job["error"], serde_json::json!({ "class": "method", "detail": "the method gave up" }));
     assert_eq!((&job["attempts"], &job["status"]), (&1.into(), &"failed".into()));
 }
 
 #[tokio::test]
-async fn retry_after_knows_a_later_start() {
+async fn retry_after_respects_a_delayed_start() {
     let service = service();
     let answer = service.post("/run", "application/x-www-form-urlencoded", "seq=MKVLT").await;
     let id = answer.text().split(' ').nth(1).unwrap().to_owned();
@@ -60,9 +60,9 @@ async fn retry_after_knows_a_later_start() {
 }
 
 #[tokio::test]
-async fn unknown_foreign_and_expired() {
+async fn unknown_foreign_and_expired_jobs() {
     let service = service();
-    for id in [NOBODY, "42"] {
+    for id in [UNKNOWN_ID, "42"] {
         service.get(&format!("/v1/jobs/{id}")).await.problem(404, "not-found");
     }
     let id = service.submit("MKVLT").await;
@@ -128,7 +128,7 @@ async fn the_errors_of_attempts_are_shown() {
         service.clock.advance(Duration::from_hours(1));
     }
     let job = service.get(&path).await.json();
-    // It goes on: only attempts have failed.
+    // The job has not failed, only attempts have.
     assert_eq!((&job["status"], &job["error"]), (&json!("submitted"), &Value::Null));
     assert_eq!(job["last_error"]["attempt"], 2);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Limits on bodies: told by name, and kept before anything large is made of them.
+//! Limits on bodies: errors name the limit, and large bodies are refused before they need much memory.
 
 use axum::body::Body;
 use futures::stream;
@@ -28,21 +28,25 @@ async fn a_large_body_is_refused_by_its_announced_length() {
         ("/v1/batches", "max_batch_bytes", 32 << 20),
         ("/v1/validate", "max_body_bytes", 1 << 20),
     ] {
-        let ask = service.ask("POST", path).header("content-length", "67108864").body("text/plain", never());
+        let ask = service
+            .ask("POST", path)
+            .header("content-length", "67108864")
+            .body("text/plain", panicking_body());
         let problem = ask.send().await.problem(413, "too-large");
         assert_eq!(problem["limit"], json!({ "name": name, "value": value }));
     }
-    let ask = service.ask("POST", "/run").header("content-length", "67108864").body("text/plain", never());
+    let ask =
+        service.ask("POST", "/run").header("content-length", "67108864").body("text/plain", panicking_body());
     assert!(ask.send().await.is(413).text().contains("max_body_bytes"));
 }
 
 /// A body that panics when it is read.
-fn never() -> Body {
+fn panicking_body() -> Body {
     Body::from_stream(stream::once(async { panic!("the body was read") as Result<&str, std::io::Error> }))
 }
 
 #[tokio::test]
-async fn sixty_four_megabytes_in_pieces_are_refused_at_the_limit() {
+async fn a_streamed_body_is_refused_at_the_limit() {
     let service = service();
     let read = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counter = read.clone();
@@ -53,7 +57,7 @@ async fn sixty_four_megabytes_in_pieces_are_refused_at_the_limit() {
 }
 
 trait MapCounting: futures::Stream<Item = i32> + Sized + Send + 'static {
-    /// Pieces of 64 KiB, counted as they are asked for.
+    /// Pieces of 64 KiB, counted when they are read.
     fn map_counting(
         self,
         counter: std::sync::Arc<std::sync::atomic::AtomicUsize>,
@@ -101,7 +105,7 @@ async fn broken_gzip() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stops_coming_is_given_up() {
+async fn a_body_that_stalls_is_refused() {
     let service = service();
     let pieces = futures::StreamExt::chain(stream::iter([Ok::<_, std::io::Error>("MKV")]), stream::pending());
     service.post("/v1/jobs", "text/plain", Body::from_stream(pieces)).await.problem(408, "slow-body");

@@ -1,4 +1,4 @@
-//! What is logged of a request, and what never is.
+//! The log lines of a request, and that they never contain a sequence.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,10 +37,10 @@ impl<'a> MakeWriter<'a> for Captured {
 }
 
 #[tokio::test]
-async fn one_line_a_request_with_its_id_and_no_sequence() {
+async fn each_request_has_one_line_with_its_id_and_no_sequence() {
     let captured = Captured::default();
-    // Global, as loggers of one thread among many miss what other threads have met first. Other
-    // tests write into it too; the request id tells ours.
+    // The subscriber is global, because a subscriber of one thread misses events of call sites that another
+    // thread has reached first. Other tests write into it too, so the test selects lines by request id.
     let filter = tracing_subscriber::EnvFilter::new("pssp_api=trace,pssp_jobs=trace");
     let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter);
     tracing::subscriber::set_global_default(subscriber.with_writer(captured.clone()).finish()).unwrap();
@@ -59,14 +59,14 @@ async fn one_line_a_request_with_its_id_and_no_sequence() {
     let text = captured.text();
     assert!(!text.contains(secret), "{text}");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<(&Value, &Value)> = lines
+    let found: Vec<(&Value, &Value)> = lines
         .iter()
         .filter(|l| l["span"]["request_id"] == "the-id")
         .map(|l| (&l["status"], &l["span"]["route"]))
         .collect();
-    let statuses: Vec<&Value> = told.iter().map(|(status, _)| *status).collect();
+    let statuses: Vec<&Value> = found.iter().map(|(status, _)| *status).collect();
     assert_eq!(statuses, [202, 422, 400, 400]);
-    assert!(told.iter().all(|(_, route)| *route == "/v1/jobs"));
+    assert!(found.iter().all(|(_, route)| *route == "/v1/jobs"));
     assert!(lines.iter().filter(|l| l["level"] == "INFO").all(|l| l["latency_ms"].is_number()));
     assert!(lines.iter().any(|l| l["level"] == "DEBUG" && l["span"]["request_id"] == "probe"));
 }

@@ -1,4 +1,4 @@
-//! The HTTP interface, driven through the router over the in-memory backend.
+//! Tests of the HTTP interface: requests to the router, with the in-memory backend.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 

@@ -1,4 +1,4 @@
-//! `/metrics`, and what is recorded for each request.
+//! `/metrics`, and the metrics of each request.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use pssp_api::App;
 use crate::support::service;
 
 #[tokio::test]
-async fn metrics_are_what_the_process_says() {
+async fn metrics_are_rendered_by_the_process() {
     let service = service();
     let app = App { metrics: Arc::new(|| "pssp_up 1\n".to_owned()), ..App::new(service.jobs.clone()) };
     let with = crate::support::Service { router: pssp_api::router(app), ..service };
@@ -43,11 +43,11 @@ async fn requests_and_jobs_are_counted() {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     assert!(text.contains("pssp_http_request_seconds"));
-    assert!(!text.contains("made"), "callers cannot make labels up");
+    assert!(!text.contains("made"), "callers cannot create labels");
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_is_counted() {
+async fn a_disconnected_client_is_counted() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     let _guard = metrics::set_default_local_recorder(&recorder);

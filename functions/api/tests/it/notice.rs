@@ -1,4 +1,4 @@
-//! The outage notice: posting it, where it shows, and intake while it pauses.
+//! The outage notice: posting it, the places that show it, and the refusal of new jobs while intake is paused.
 
 use pssp_api::{ApiKey, Config};
 use pssp_jobs::{Notice, Owner};
@@ -31,8 +31,8 @@ async fn a_posted_notice_shows_and_is_cleared() {
     assert_eq!(service.get("/v1/status").await.is(200).json()["notices"], json!([]));
     let notice = json!({ "text": "new model on Monday", "until": "2023-11-15T00:00:00.000Z" });
     post(&service, &notice).await.is(200);
-    let told = service.get("/v1/status").await.is(200).json()["notices"][0].clone();
-    assert_eq!((&told["text"], &told["level"]), (&notice["text"], &json!("info")));
+    let shown = service.get("/v1/status").await.is(200).json()["notices"][0].clone();
+    assert_eq!((&shown["text"], &shown["level"]), (&notice["text"], &json!("info")));
     let index = service.get("/").await.is(200);
     assert!(index.text().starts_with("NOTICE (info until 2023-11-15T00:00:00.000Z): new model on Monday\n"));
     assert!(index.text().contains("Try these routes"));
@@ -43,7 +43,7 @@ async fn a_posted_notice_shows_and_is_cleared() {
 }
 
 #[tokio::test]
-async fn while_intake_is_paused_reads_go_on() {
+async fn reads_work_while_intake_is_paused() {
     let service = with_admin();
     let job = service.ask("POST", "/v1/jobs").body("text/plain", "MKVLT").send().await.is(202).json();
     let until = service.jobs.now().plus(std::time::Duration::from_secs(90));
@@ -59,11 +59,11 @@ async fn while_intake_is_paused_reads_go_on() {
     service.get("/jobs").await.is(200);
     service.ask("POST", "/v1/validate").body("text/plain", "MKVLT").send().await.is(200);
     service.clock.advance(std::time::Duration::from_secs(90));
-    assert_eq!(intake(&service).await, [202, 202, 200], "it is over");
+    assert_eq!(intake(&service).await, [202, 202, 200], "the notice is over");
 }
 
 #[tokio::test]
-async fn a_notice_for_later_pauses_nothing_yet() {
+async fn a_notice_for_a_later_time_does_not_pause_intake_yet() {
     let service = with_admin();
     let from = service.jobs.now().plus(std::time::Duration::from_secs(60));
     post(&service, &json!({ "text": "tonight", "from": from, "pause_intake": true })).await.is(200);
@@ -81,7 +81,7 @@ async fn a_notice_posted_elsewhere_is_found_in_the_store() {
 }
 
 #[tokio::test]
-async fn only_the_operator_posts_and_only_what_tells_something() {
+async fn only_the_operator_posts_and_a_notice_needs_text() {
     let service = with_admin();
     let body = json!({ "text": "hello" }).to_string();
     let ask = |key: &'static str| service.ask("PUT", ROUTE).header("x-api-key", key);

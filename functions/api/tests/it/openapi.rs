@@ -1,4 +1,4 @@
-//! `openapi.json` against the list of routes, and against itself.
+//! Compares `openapi.json` with the list of routes and with real responses, and checks its consistency.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use pssp_api::route::Route;
 use pssp_api::{Access, OPENAPI, ROUTES};
 use serde_json::{Value, json};
 
-use crate::support::{NOBODY, service};
+use crate::support::{UNKNOWN_ID, service};
 
 const VERBS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
@@ -14,7 +14,7 @@ fn document() -> Value {
     serde_json::from_str(OPENAPI).unwrap()
 }
 
-/// `(path, verb, operation)` of everything described.
+/// `(path, verb, operation)` of every described operation.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let paths = document["paths"].as_object().unwrap();
     let of_path = |(path, item): (&String, &Value)| {
@@ -58,7 +58,7 @@ fn open_routes_are_described_as_open() {
 }
 
 #[test]
-fn the_document_is_sound() {
+fn the_document_is_consistent() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
     assert_eq!(document["info"]["version"], pssp_api::VERSION);
@@ -99,12 +99,12 @@ fn check_references(document: &Value, value: &Value) {
     }
 }
 
-/// A schema by which a field that is not described is an error.
+/// Changes a schema so that a field that is not described is an error.
 fn strict(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             map.values_mut().for_each(strict);
-            // Not the map of an object's properties, where one of them is called so.
+            // `type` must be a keyword of the schema here, not the name of a property.
             if map.get("type") == Some(&json!("object")) && map.contains_key("properties") {
                 map.entry("additionalProperties").or_insert(json!(false));
             }
@@ -124,14 +124,14 @@ fn check(components: &Value, name: &str, body: &Value) {
     assert!(errors.is_empty(), "{name}: {errors:#?}\n{body}");
 }
 
-/// Every response, in every state, has the fields that are described: all of them and no other.
+/// Every response, in every state, has exactly the described fields.
 #[tokio::test]
 async fn responses_are_as_described() {
     let service = service();
     let finished = service.submit("mk-b").await;
     service.work(&finished).await;
     let failed = service.submit("MKV").await;
-    service.spoil(&failed).await;
+    service.fail(&failed).await;
     let waiting = service.submit("MKVL").await;
     let batch = service.post("/v1/batches", "text/plain", ">a\nMKVLT\n>b\n?\n>c\nMKVLTA").await.json();
     let of_batch = batch["links"]["self"].as_str().unwrap();
@@ -150,14 +150,14 @@ async fn responses_are_as_described() {
         ("/v1/methods".to_owned(), "Methods"),
         ("/v1/limits".to_owned(), "Limits"),
         ("/v1/status".to_owned(), "ServiceStatus"),
-        (format!("/v1/jobs/{NOBODY}"), "Problem"),
+        (format!("/v1/jobs/{UNKNOWN_ID}"), "Problem"),
         (format!("/v1/jobs/{waiting}/result"), "Problem"),
         (format!("/v1/jobs/{failed}/result"), "Problem"),
         ("/v1/jobs?limit=0".to_owned(), "Problem"),
         (format!("/jobs/{finished}"), "ClassicJob"),
         (format!("/jobs/{failed}"), "ClassicJob"),
         (format!("/jobs/{waiting}"), "ClassicJob"),
-        (format!("/jobs/{NOBODY}"), "ClassicJob"),
+        (format!("/jobs/{UNKNOWN_ID}"), "ClassicJob"),
     ] {
         let body = service.get(&path).await.json();
         assert!(body.is_object(), "{path}");
@@ -187,7 +187,7 @@ async fn responses_are_as_described() {
     list.as_array().unwrap().iter().for_each(|result| check(&components, "Result", result));
 }
 
-/// What the check above refuses: a check that takes everything finds nothing.
+/// The check of responses refuses wrong bodies. (A check that accepts everything would be useless.)
 #[test]
 fn the_check_of_responses_can_fail() {
     let mut components = document()["components"].clone();
@@ -197,24 +197,24 @@ fn the_check_of_responses_can_fail() {
         let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
         !validator.is_valid(&body)
     };
-    assert!(!refused("Deleted", json!({ "id": NOBODY })));
+    assert!(!refused("Deleted", json!({ "id": UNKNOWN_ID })));
     assert!(refused("Deleted", json!({ "id": "7" })), "the format of an id");
     assert!(refused("Deleted", json!({})), "a missing field");
-    assert!(refused("Deleted", json!({ "id": NOBODY, "more": 1 })), "a field that is not described");
+    assert!(refused("Deleted", json!({ "id": UNKNOWN_ID, "more": 1 })), "a field that is not described");
     let method = json!({ "name": "a", "version": "1", "sha256": "", "citation": "", "ss3_reduction": "" });
     assert!(!refused("ResultMethod", method));
     assert!(refused("ResultMethod", json!({ "name": "a", "version": "1", "sha256": "", "citation": "" })));
 }
 
 #[test]
-fn it_is_what_the_code_says() {
+fn the_file_equals_the_generated_document() {
     assert!(
         pssp_api::describe::openapi() == OPENAPI,
         "functions/api/openapi.json is not what routes and types make: run make docs"
     );
 }
 
-/// A client made from the description asks each path for one thing.
+/// Each path has one media type, so that clients can be generated from the description.
 #[test]
 fn every_format_has_a_path_with_one_media_type() {
     let document = document();
@@ -231,9 +231,9 @@ fn every_format_has_a_path_with_one_media_type() {
     assert_eq!(document.pointer(of_batch).unwrap()["type"], "array");
 }
 
-/// Outside /v1 an error is text, and is described as text.
+/// Errors outside `/v1` are text and described as text.
 #[test]
-fn errors_are_described_as_what_they_are() {
+fn errors_are_described_with_their_media_type() {
     let document = document();
     for (path, verb, operation) in operations(&document) {
         let expected = if path.starts_with("/v1/") { "application/problem+json" } else { "text/plain" };
@@ -248,7 +248,7 @@ fn errors_are_described_as_what_they_are() {
 }
 
 #[tokio::test]
-async fn it_is_served() {
+async fn the_document_is_served() {
     let answer = service().get("/openapi.json").await.is(200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.json(), document());

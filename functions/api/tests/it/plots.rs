@@ -23,7 +23,7 @@ async fn both_pictures_in_both_forms() {
 }
 
 #[tokio::test]
-async fn a_name_is_no_markup() {
+async fn a_name_is_escaped() {
     let service = service();
     let body = r#"{"sequence": "MKVLT", "name": "<script>alert(1)</script>"}"#;
     let job = service.post("/v1/jobs", "application/json", body).await.is(202).json();

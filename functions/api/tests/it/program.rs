@@ -1,4 +1,4 @@
-//! The program `pssp-api`: its arguments, and that its settings and our defaults are the same.
+//! The program `pssp-api`: its arguments, its start, and that the defaults of settings and [`Config`] agree.
 
 use std::process::{Command, Output};
 
@@ -11,7 +11,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn version_help_and_nothing_else() {
+fn only_version_and_help_are_accepted_arguments() {
     let version = run(&["--version"]);
     let expected = format!("pssp-api {}\n", pssp_api::VERSION);
     assert_eq!(String::from_utf8(version.stdout).unwrap(), expected);
@@ -21,7 +21,7 @@ fn version_help_and_nothing_else() {
 }
 
 #[test]
-fn a_wrong_setting_stops_the_start_and_is_named() {
+fn a_wrong_setting_stops_the_start_with_its_name() {
     let wrong =
         Command::new(env!("CARGO_BIN_EXE_pssp-api")).env("PSSP_MAX_RESIDUES", "many").output().unwrap();
     assert_eq!(wrong.status.code(), Some(1));
@@ -40,7 +40,7 @@ fn settings_and_defaults_agree() {
 }
 
 #[test]
-fn while_it_waits_for_its_store_it_is_alive_and_not_ready() {
+fn a_program_that_waits_for_its_store_is_alive_and_not_ready() {
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (addr, nobody) = (free().to_string(), free());
     let program = || {
@@ -49,11 +49,11 @@ fn while_it_waits_for_its_store_it_is_alive_and_not_ready() {
         command
     };
     let healthy = || program().arg("healthcheck").output().unwrap().status.code() == Some(0);
-    assert!(!healthy(), "nobody answers there");
+    assert!(!healthy(), "no process listens there yet");
     let mut server = program().stderr(std::process::Stdio::null()).spawn().unwrap();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while !healthy() {
-        assert!(std::time::Instant::now() < deadline, "it never answered");
+        assert!(std::time::Instant::now() < deadline, "the program did not answer");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let ready = std::net::TcpStream::connect(&addr).and_then(|mut stream| {
@@ -65,6 +65,6 @@ fn while_it_waits_for_its_store_it_is_alive_and_not_ready() {
     });
     let killed = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
     assert!(killed.success());
-    assert_eq!(server.wait().unwrap().code(), Some(0), "it ends in good order while it waits");
-    assert!(ready.unwrap().starts_with("HTTP/1.1 503"), "it is not ready");
+    assert_eq!(server.wait().unwrap().code(), Some(0), "the program ends cleanly while it waits");
+    assert!(ready.unwrap().starts_with("HTTP/1.1 503"), "the program is ready without its store");
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/jobs/{id}/result`: formats, negotiation, and when there is none.
+//! `GET /v1/jobs/{id}/result`: formats, content negotiation, and jobs without a result.
 
 use bytes::Bytes;
 use pssp_predict::format::FORMATS;
@@ -86,19 +86,19 @@ async fn json_has_everything() {
 }
 
 #[tokio::test]
-async fn not_ready_is_worth_another_try_and_failed_is_not() {
+async fn not_ready_is_retryable_and_failed_is_not() {
     let service = service();
     let id = service.submit("MKVLT").await;
     let path = format!("/v1/jobs/{id}/result");
     assert_eq!(service.get(&path).await.problem(409, "not-ready")["retryable"], true);
-    service.spoil(&id).await;
+    service.fail(&id).await;
     let problem = service.get(&path).await.problem(409, "no-result");
     assert_eq!(problem["retryable"], false);
     assert_eq!(problem["error"], serde_json::json!({ "class": "method", "detail": "the method gave up" }));
 }
 
 #[tokio::test]
-async fn a_damaged_result_is_our_fault_and_tells_nothing() {
+async fn a_damaged_result_is_an_internal_error_without_details() {
     let service = service();
     let id = service.submit("MKVLT").await;
     let job = service.claim(&id).await;

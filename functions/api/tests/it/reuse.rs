@@ -1,4 +1,4 @@
-//! A stored result answers the same sequence again.
+//! Reuse: a job with the same sequence gets the stored result of an earlier job.
 
 use pssp_api::Config;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::support::{Service, method, service, service_with};
 
 const SEQUENCE: &str = "MKTAYIAKQRQISF";
 
-/// The worker has done this sequence.
+/// Submits and finishes a job with [`SEQUENCE`].
 async fn done(service: &Service) -> String {
     let id = service.submit(SEQUENCE).await;
     let job = service.claim(&id).await;
@@ -17,7 +17,7 @@ async fn done(service: &Service) -> String {
 }
 
 #[tokio::test]
-async fn the_same_again_is_created_finished() {
+async fn a_job_with_a_stored_result_is_created_finished() {
     let service = service();
     let first = done(&service).await;
     let answer = service.post("/v1/jobs", "text/plain", "mktayi akqrqisf").await.is(201);
@@ -33,13 +33,13 @@ async fn the_same_again_is_created_finished() {
     assert_ne!(id, first);
     let result = service.get(&format!("/v1/jobs/{id}/result.json")).await.is(200).json();
     assert_eq!(result["method"]["name"], "pssp-test");
-    // Held answers have nothing to wait for.
+    // The answer comes at once although the request would wait.
     let held = service.ask("POST", "/v1/jobs").header("prefer", "wait=20").body("text/plain", SEQUENCE);
     assert_eq!(held.send().await.is(201).json()["reused"], true);
 }
 
 #[tokio::test]
-async fn no_cache_computes_anew() {
+async fn no_cache_makes_a_new_prediction() {
     let service = service();
     done(&service).await;
     for value in ["no-cache", "max-age=60, No-Cache", "max-age=0", "no-store"] {
@@ -49,7 +49,7 @@ async fn no_cache_computes_anew() {
 }
 
 #[tokio::test]
-async fn an_operator_may_do_without() {
+async fn an_operator_may_disable_reuse() {
     let service = service_with(Config { reuse: false, ..Config::default() });
     done(&service).await;
     service.post("/v1/jobs", "text/plain", SEQUENCE).await.is(202);
@@ -57,7 +57,7 @@ async fn an_operator_may_do_without() {
 }
 
 #[tokio::test]
-async fn classic_clients_see_their_job_wait() {
+async fn classic_clients_see_a_waiting_job_first() {
     let service = service_with(Config { classic_delay: std::time::Duration::ZERO, ..Config::default() });
     done(&service).await;
     let said =
@@ -67,7 +67,7 @@ async fn classic_clients_see_their_job_wait() {
 }
 
 #[tokio::test]
-async fn a_batch_is_answered_where_it_can_be() {
+async fn a_batch_reuses_the_results_that_exist() {
     let service = service();
     done(&service).await;
     let fasta = format!(">a\n{SEQUENCE}\n>b\nGGGGGGGG\n");

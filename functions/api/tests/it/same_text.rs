@@ -1,4 +1,4 @@
-//! The same text gets the same answer on every route and in every form of body.
+//! The same text has the same outcome on every route and in every form of body.
 
 use serde_json::{Value, json};
 
@@ -6,10 +6,10 @@ use crate::support::{Answer, Service, service};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What is made of a text: the residues with the codes of the warnings, or the code of the first error.
+/// The outcome for a text: the residues with the codes of the warnings, or the code of the first error.
 type Outcome = Result<(String, Vec<String>), String>;
 
-/// Text that people send: accepted, accepted with a warning, and refused.
+/// Texts that people send: some are accepted, some accepted with a warning, some refused.
 const TEXTS: &[&str] = &[
     "MKVLTAYGKL",
     "mkvlt aygkl*\n",
@@ -38,11 +38,11 @@ const TEXTS: &[&str] = &[
 
 fn codes(list: &Value) -> Vec<String> {
     let codes = list.as_array().unwrap().iter().map(|entry| entry["code"].as_str().unwrap().to_owned());
-    // Only a record of a batch can lack an id.
+    // Only a record of a batch gets this warning.
     codes.filter(|code| code != "missing_id").collect()
 }
 
-/// The job at `path`, as it is stored.
+/// The outcome, as stored in the job.
 async fn stored(service: &Service, id: &str) -> Outcome {
     let job = service.get(&format!("/v1/jobs/{id}")).await.is(200).json();
     service.work(id).await;
@@ -77,11 +77,11 @@ async fn validated(service: &Service, text: &str) -> Outcome {
     if answer.status != 200 {
         return refused(&answer);
     }
-    let told = answer.json();
-    Ok((told["sequence"].as_str().unwrap().to_owned(), codes(&told["warnings"])))
+    let body = answer.json();
+    Ok((body["sequence"].as_str().unwrap().to_owned(), codes(&body["warnings"])))
 }
 
-/// The classic API has no codes: whether it is refused is what can be compared.
+/// The classic API has no error codes, so only acceptance or refusal can be compared.
 async fn classic_accepts(service: &Service, text: &str) -> bool {
     let answer = service.post("/run", FORM, form(text)).await;
     assert!(matches!(answer.status.as_u16(), 200 | 400), "{}", answer.text());
@@ -94,11 +94,11 @@ fn form(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_route_says_the_same() {
+async fn every_route_has_the_same_outcome() {
     for text in TEXTS {
         let service = service();
         let expected = single(&service, "text/plain", (*text).to_owned()).await;
-        // A batch says of a record without residues what a single job says of the whole input.
+        // For a record without residues, a batch has the error that a single job has for an empty input.
         let empty = Err("empty_body".to_owned());
         for (route, found) in [
             (

@@ -25,7 +25,7 @@ async fn ready_until_the_shutdown_begins() {
     assert!(service.get("/readyz").await.is(503).text().contains("shutting down"));
     service.get("/healthz").await.is(200);
     assert_eq!(service.get("/v1/status").await.is(200).json()["status"], "draining");
-    service.submit("MKVLT").await; // load balancers learn late: what still comes is served
+    service.submit("MKVLT").await; // load balancers react late, so requests are still served
 }
 
 async fn preflight(service: &Service) -> Answer {
@@ -39,7 +39,7 @@ async fn preflight(service: &Service) -> Answer {
 }
 
 #[tokio::test]
-async fn other_origins_only_where_set() {
+async fn other_origins_are_allowed_only_if_set() {
     let closed = service();
     assert_eq!(preflight(&closed).await.header("access-control-allow-origin"), None);
     for origins in ["*", "https://lab.example"] {

@@ -1,8 +1,8 @@
-//! Paths with slashes too many lead to their routes.
+//! Paths with extra slashes match their routes.
 
 use pssp_api::{Access, ROUTES};
 
-use crate::support::{Answer, NOBODY, Service, service};
+use crate::support::{Answer, Service, UNKNOWN_ID, service};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -15,20 +15,25 @@ async fn every_route_is_served_with_extra_slashes() {
     let service = service();
     for route in ROUTES.iter().filter(|route| route.access != Access::Admin) {
         for path in route.paths() {
-            let path = path.replace("{id}", NOBODY);
+            let path = path.replace("{id}", UNKNOWN_ID);
             let verb = format!("{:?}", route.verb).to_uppercase();
             let expected = ask(&service, &verb, &path).await;
-            for odd in [format!("{path}/"), format!("/{path}"), format!("{}//", path.replace('/', "//"))] {
-                let answer = ask(&service, &verb, &odd).await;
-                assert_eq!(answer.status, expected.status, "{verb} {odd}: {}", answer.text());
-                assert_eq!(answer.header("content-type"), expected.header("content-type"), "{verb} {odd}");
+            for variant in [format!("{path}/"), format!("/{path}"), format!("{}//", path.replace('/', "//"))]
+            {
+                let answer = ask(&service, &verb, &variant).await;
+                assert_eq!(answer.status, expected.status, "{verb} {variant}: {}", answer.text());
+                assert_eq!(
+                    answer.header("content-type"),
+                    expected.header("content-type"),
+                    "{verb} {variant}"
+                );
             }
         }
     }
 }
 
 #[tokio::test]
-async fn the_query_and_the_body_come_along() {
+async fn the_query_and_the_body_are_kept() {
     let service = service();
     let job = service.post("//v1//jobs/?name=a//b/", "text/plain", "MKVLT").await.is(202).json();
     assert_eq!(job["name"], "a//b/");
@@ -38,7 +43,7 @@ async fn the_query_and_the_body_come_along() {
 }
 
 #[tokio::test]
-async fn keys_are_asked_for_as_on_the_plain_path() {
+async fn keys_are_required_as_on_the_plain_path() {
     let key = pssp_api::ApiKey { owner: pssp_jobs::Owner::new("lab"), key: "long-enough".to_owned() };
     let config = pssp_api::Config { api_keys: vec![key], ..pssp_api::Config::default() };
     let service = crate::support::service_with(config);

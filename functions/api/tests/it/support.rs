@@ -1,5 +1,4 @@
-//! A service to talk to: router, memory backend, a clock that stands still, and a worker to be
-//! told what to do.
+//! A service for tests: a router, the memory backend, a clock that only tests move, and the steps of a worker.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -43,7 +42,7 @@ pub(crate) fn service_over(backend: Backend, clock: Arc<ManualClock>, config: Co
     Service { router: pssp_api::router(app), jobs, clock, shutdown }
 }
 
-/// An answer, read to its end.
+/// A complete answer.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: http::HeaderMap,
@@ -69,7 +68,7 @@ impl Answer {
         self
     }
 
-    /// That it is a problem with all the fields that every problem has.
+    /// Checks that the answer is a problem with all required fields. Returns the body.
     #[track_caller]
     pub(crate) fn problem(self, status: u16, kind: &str) -> Value {
         let answer = self.is(status);
@@ -84,7 +83,7 @@ impl Answer {
     }
 }
 
-/// A request in the making.
+/// A builder of a request.
 pub(crate) struct ApiRequest<'a> {
     service: &'a Service,
     request: http::request::Builder,
@@ -161,13 +160,13 @@ impl Service {
     }
 
     /// Claims one job and fails it.
-    pub(crate) async fn spoil(&self, id: &str) {
+    pub(crate) async fn fail(&self, id: &str) {
         let job = self.claim(id).await;
         let failure = Failure::new(FailureClass::Method, "the method gave up");
         self.jobs.fail(&job, failure).await.unwrap();
     }
 
-    /// Finishes whatever can be claimed.
+    /// Claims and finishes all queued jobs.
     pub(crate) async fn work_all(&self) {
         let receiver = self.jobs.receiver().unwrap();
         loop {
@@ -200,7 +199,7 @@ pub(crate) fn method() -> Method {
     }
 }
 
-/// Coil, loop, exposed, ordered and soluble throughout.
+/// A prediction in which all residues are coil, loop, exposed, ordered and soluble.
 pub(crate) fn prediction(sequence: &Sequence) -> Prediction {
     let n = sequence.len();
     let letters = *b"CLE.__";
@@ -219,5 +218,5 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A valid id that names nothing.
-pub(crate) const NOBODY: &str = "0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de";
+/// A valid id without a job or batch.
+pub(crate) const UNKNOWN_ID: &str = "0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de";

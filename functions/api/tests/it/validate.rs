@@ -3,7 +3,7 @@
 use crate::support::service;
 
 #[tokio::test]
-async fn every_edit_is_told_and_nothing_is_made() {
+async fn every_edit_is_listed_and_no_job_is_made() {
     let service = service();
     let answer =
         service.post("/v1/validate", "text/plain", "\u{feff}>demo\n  1 mkvu-lt\n 61 aygk*\n").await.is(200);
@@ -12,11 +12,11 @@ async fn every_edit_is_told_and_nothing_is_made() {
 }
 
 #[tokio::test]
-async fn what_would_be_refused_is_refused_with_its_place() {
+async fn errors_have_their_place() {
     let service = service();
     let answer = service.post("/v1/validate", "text/x-fasta", ">a\nMKV\nLT?Y\n").await;
     let problem = answer.problem(422, "invalid-input");
-    let mut told = problem.clone();
-    told["request_id"] = "[id]".into();
-    insta::assert_json_snapshot!(told);
+    let mut body = problem.clone();
+    body["request_id"] = "[id]".into();
+    insta::assert_json_snapshot!(body);
 }

@@ -1,4 +1,4 @@
-//! `Prefer: wait`: the answer is held until the job is done, and never for longer than allowed.
+//! `Prefer: wait`: the answer comes when the job is done, at the latest after the allowed time.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn the_answer_comes_when_the_job_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_capped_and_then_tells_the_state() {
+async fn the_wait_is_limited_and_then_the_answer_has_the_state() {
     let service = service();
     let id = service.submit("MKVLT").await;
     let since = tokio::time::Instant::now();
@@ -80,7 +80,7 @@ async fn shutdown_ends_the_wait_with_the_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_waits_are_answered_at_once() {
+async fn with_too_many_waits_the_answer_comes_at_once() {
     let service = service_with(Config { max_waits: 0, ..Config::default() });
     let id = service.submit("MKVLT").await;
     let since = tokio::time::Instant::now();
