@@ -3,9 +3,9 @@
 
 usage: cold_start.py PROGRAM [RUNS]     such as target/release/pssp-api
 
-A stand-in of the Runtime API hands out one event, `GET /v1/limits` as a function URL makes it (pssp-api), or an
-event that is refused before the store is asked (pssp-worker). Its own share is well below a
-millisecond. Prints minimum, median and maximum in milliseconds, and the resident memory then.
+A local server acts as the Lambda Runtime API and returns one event: `GET /v1/limits` in the form of a function URL
+(for pssp-api), or an event that is refused before the store is used (for pssp-worker). The server itself takes well
+below a millisecond. Prints minimum, median and maximum in milliseconds, and the resident memory then.
 """
 
 import http.server
@@ -28,12 +28,12 @@ LIMITS = {
                  "userAgent": "cold_start"},
     },
 }
-# What the worker knows nothing of: refused before the store is asked.
-STRANGER = {"source": "cold.start"}
+# An event that the worker does not know. It is refused before the store is used.
+UNKNOWN_EVENT = {"source": "cold.start"}
 
 
 def once(program, event):
-    """One start. Returns milliseconds and resident KiB."""
+    """Starts the program once. Returns milliseconds, resident KiB and the answer."""
     answered = threading.Event()
     at = {}
 
@@ -74,7 +74,7 @@ def once(program, event):
         "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_REGION": "eu-central-1",
         "AWS_LAMBDA_LOG_GROUP_NAME": "g", "AWS_LAMBDA_LOG_STREAM_NAME": "s", "PATH": os.environ["PATH"],
         "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "PSSP_LOG": "error",
-        # Nobody listens there: a call to AWS would show as a failed start.
+        # No server listens on this port, so a call to AWS would fail the start.
         "PSSP_BACKEND": "aws://pssp-cold?queue=http%3A%2F%2F127.0.0.1%3A9%2F1%2Fq&region=eu-central-1"
                         "&endpoint=http%3A%2F%2F127.0.0.1%3A9",
     }
@@ -100,7 +100,7 @@ def main():
     is_worker = "worker" in os.path.basename(program)
     times, memory = [], []
     for _ in range(runs):
-        ms, resident, at = once(program, STRANGER if is_worker else LIMITS)
+        ms, resident, at = once(program, UNKNOWN_EVENT if is_worker else LIMITS)
         answer = at["path"] + at["body"].decode(errors="replace")
         if not is_worker and '"statusCode":200' not in answer:
             sys.exit(f"{program}: unexpected answer: {answer[:300]}")

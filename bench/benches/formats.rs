@@ -1,4 +1,4 @@
-//! Writing: one result of 350 residues in every format, and its compact stored form.
+//! Measures how fast one result of 350 residues is written in every format and in its stored form.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pssp_predict::engine::Neural;

@@ -1,4 +1,4 @@
-//! Reading: FASTA as it should be, and as people send it.
+//! Measures how fast sequences are cleaned and FASTA is read.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pssp_predict::fasta::{BatchOptions, read_all};
@@ -7,7 +7,7 @@ use pssp_predict::sequence::{CleanOptions, clean};
 fn cleaning(c: &mut Criterion) {
     let mut group = c.benchmark_group("clean");
     let tidy = pssp_bench::sequence(1_000, 1);
-    // GenBank's way: numbered lines of six groups of ten, lower case.
+    // As in GenBank: numbered lines of six groups of ten letters, lower case.
     let numbered: String = tidy
         .to_ascii_lowercase()
         .as_bytes()

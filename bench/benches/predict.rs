@@ -1,4 +1,4 @@
-//! Predicting on one thread: residues a second, and how long the model takes to be ready.
+//! Measures prediction on one thread, in residues per second, and the loading time of the model.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pssp_predict::engine::Neural;

@@ -1,15 +1,15 @@
-//! What the benchmarks and the load tool share: sequences to work on, and how times are summed up.
+//! Shared code of the benchmarks and the load tool: artificial sequences, and percentiles of times.
 
 use std::time::Duration;
 
 /// The 20 amino acids, each about as often as in proteins (Swiss-Prot, rounded to whole percents).
-const POOL: &[u8] =
+const RESIDUE_POOL: &[u8] =
     b"AAAAAAAALLLLLLLLLLGGGGGGGVVVVVVVEEEEEEESSSSSSSIIIIIIKKKKKKRRRRRDDDDDTTTTTPPPPPNNNNQQQQFFFFYYYMMHHCW";
 
-/// A sequence of `length` residues; the same for the same `seed`, on every machine.
+/// A random sequence of `length` residues. The same `seed` gives the same sequence on every machine.
 #[must_use]
 pub fn sequence(length: usize, seed: u64) -> String {
-    // SplitMix64 (Steele et al. 2014): enough for residues that do not repeat.
+    // SplitMix64 (Steele et al. 2014), a simple random number generator.
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -17,10 +17,10 @@ pub fn sequence(length: usize, seed: u64) -> String {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((z ^ (z >> 31)) >> 33).unwrap_or(0)
     };
-    (0..length).map(|_| char::from(POOL[next() % POOL.len()])).collect()
+    (0..length).map(|_| char::from(RESIDUE_POOL[next() % RESIDUE_POOL.len()])).collect()
 }
 
-/// A FASTA file of `records` sequences of `length` residues, 60 a line.
+/// A FASTA file with `records` sequences of `length` residues, 60 residues in each line.
 #[must_use]
 pub fn fasta(records: usize, length: usize) -> String {
     let mut text = String::new();
@@ -38,7 +38,7 @@ pub fn fasta(records: usize, length: usize) -> String {
     text
 }
 
-/// The value below which `percent` of `sorted` lie (nearest rank); zero if there are none.
+/// The percentile of `sorted` by nearest rank; zero if `sorted` is empty.
 #[must_use]
 pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);

@@ -1,7 +1,7 @@
-//! The load: clients that submit as fast as they get answers, then a look at when each job was done.
+//! The load: clients submit jobs, each as fast as it gets answers. Then the times of all jobs are read.
 //!
-//! Submits are timed by the clients. The time to the result is the service's own account of each job
-//! (`created_at` to `finished_at`), so that waiting for results does not disturb the measurement.
+//! The clients measure the time of a submit. The time to the result comes from the service: from `created_at`
+//! to `finished_at` of each job. So no requests that wait for results disturb the measurement.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,13 +13,13 @@ use pssp_bench::{percentile, sequence};
 use serde_json::Value;
 use ureq::Agent;
 
-/// No answer takes so long.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// Time limit of a request, far above the time of any answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The longest without any job getting done.
-const STALLED: Duration = Duration::from_secs(60);
+/// The measurement fails if no job finishes for this time.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What to do.
+/// What to measure.
 pub(crate) struct Plan {
     pub(crate) url: String,
     pub(crate) clients: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Plan {
     pub(crate) length: usize,
 }
 
-/// Two points of a distribution of times.
+/// Two percentiles of measured times.
 pub(crate) struct Times {
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
@@ -40,18 +40,18 @@ impl Times {
     }
 }
 
-/// What came of it.
+/// The results.
 pub(crate) struct Measured {
     pub(crate) submits_per_s: f64,
     pub(crate) finished_per_s: f64,
     pub(crate) submit: Times,
-    /// From submitted to finished.
+    /// The times from submitted to finished.
     pub(crate) total: Times,
-    /// Jobs that did not finish.
+    /// The number of jobs that did not finish.
     pub(crate) failed: usize,
 }
 
-/// Runs the plan to its end.
+/// Submits all jobs, waits until they have ended, and returns the results.
 pub(crate) fn run(plan: &Plan) -> Result<Measured> {
     let start = Instant::now();
     let submits = submit_all(plan)?;
@@ -76,7 +76,8 @@ fn rate(count: usize, span: Duration) -> f64 {
 }
 
 fn agent() -> Agent {
-    let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(true).proxy(None);
+    let config =
+        Agent::config_builder().timeout_global(Some(REQUEST_TIMEOUT)).http_status_as_error(true).proxy(None);
     config.build().new_agent()
 }
 
@@ -111,7 +112,7 @@ fn client(plan: &Plan, next: &AtomicUsize) -> Result<Vec<Duration>> {
         let start = Instant::now();
         let mut response =
             agent.post(&url).content_type("text/plain").send(&body).context("a submit failed")?;
-        response.body_mut().read_to_vec()?; // else the connection is not used again
+        response.body_mut().read_to_vec()?; // the connection is reused only after the body was read
         times.push(start.elapsed());
     }
 }
@@ -134,9 +135,9 @@ fn wait_until_idle(url: &str) -> Result<()> {
             (least, since) = (left, Instant::now());
         }
         ensure!(
-            since.elapsed() < STALLED,
+            since.elapsed() < STALL_TIMEOUT,
             "no job was finished for {} s, {left} are left",
-            STALLED.as_secs()
+            STALL_TIMEOUT.as_secs()
         );
         thread::sleep(Duration::from_millis(50));
     }
@@ -147,7 +148,7 @@ struct Span {
     finished_ms: u64,
 }
 
-/// When each of the last jobs was submitted and finished.
+/// The times at which the newest finished jobs were submitted and finished.
 fn spans(plan: &Plan) -> Result<Vec<Span>> {
     let agent = agent();
     let mut path = "/v1/jobs?status=finished&limit=100".to_owned();
@@ -165,7 +166,8 @@ fn spans(plan: &Plan) -> Result<Vec<Span>> {
     Ok(spans)
 }
 
-/// Milliseconds of an RFC 3339 time in UTC since the start of its month: spans of a run need no more.
+/// The milliseconds of an RFC 3339 time in UTC since the start of its month. The month is not needed for the
+/// differences of times within a run.
 fn millis(time: &str) -> Result<u64> {
     let part = |range: std::ops::Range<usize>| time.get(range).and_then(|text| text.parse::<u64>().ok());
     let (Some(day), Some(hour), Some(minute), Some(second), Some(ms)) =
@@ -181,7 +183,7 @@ mod tests {
     use super::millis;
 
     #[test]
-    fn times_apart() {
+    fn times_are_milliseconds() {
         let span = millis("2026-03-02T00:00:00.250Z").unwrap() - millis("2026-03-01T23:59:59.750Z").unwrap();
         assert_eq!(span, 500);
         assert!(millis("soon").is_err());

@@ -1,6 +1,7 @@
-//! `pssp-load`: how many jobs a second a service takes and finishes, and how long callers wait.
+//! `pssp-load`: measures how many jobs a service accepts and finishes in a second, and how long callers wait.
 //!
-//! Talks to a server on this machine only: one that it starts itself, with a store of its own, or one that runs.
+//! It only sends requests to a server on this machine. It starts a server with a temporary store, or uses one
+//! that runs already.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's output is its result")]
 
 use std::path::PathBuf;
@@ -70,13 +71,13 @@ fn show(args: &Args, measured: &Measured) {
     let ms = |d: std::time::Duration| (d.as_secs_f64() * 10_000.0).round() / 10.0;
     let (submit, total) = (&measured.submit, &measured.total);
     if args.json {
-        let told = json!({
+        let result = json!({
             "clients": args.clients, "jobs": args.jobs, "length": args.length,
             "submits_per_s": measured.submits_per_s.round(), "finished_per_s": measured.finished_per_s.round(),
             "submit_p50_ms": ms(submit.p50), "submit_p99_ms": ms(submit.p99),
             "finish_p50_ms": ms(total.p50), "finish_p99_ms": ms(total.p99),
         });
-        println!("{told}");
+        println!("{result}");
         return;
     }
     println!("{} jobs of {} residues from {} clients", args.jobs, args.length, args.clients);
@@ -91,7 +92,7 @@ mod tests {
     use super::is_loopback;
 
     #[test]
-    fn load_is_for_this_machine() {
+    fn load_is_only_sent_to_this_machine() {
         assert!(is_loopback("http://127.0.0.1:5000") && is_loopback("http://localhost:5000/"));
         assert!(!is_loopback("http://example.org") && !is_loopback("http://10.0.0.1:5000"));
     }

@@ -1,4 +1,4 @@
-//! A server process of our own: started on a free port, stopped at the end.
+//! A server process for the measurement: started on a free port, stopped at the end.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-/// A running `pssp serve`; killed when dropped.
+/// A running `pssp serve`. It is killed when dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
@@ -15,13 +15,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `binary` over `backend`, or over a SQLite file that goes with the server.
+    /// Starts `binary` with `backend`, or else with a temporary SQLite file.
     pub(crate) fn start(binary: &Path, backend: Option<&str>) -> Result<Self> {
         let scratch = tempfile::tempdir()?;
         let own = format!("sqlite:{}", scratch.path().join("load.db").display());
         let mut command = Command::new(binary);
         command.args(["serve", "--addr", "127.0.0.1:0", "--backend", backend.unwrap_or(&own)]);
-        // A line a request would measure the log.
+        // With a log line for each request, the log would dominate the measurement.
         command.env("PSSP_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
         let stderr = child.stderr.take().context("no stderr")?;
@@ -30,7 +30,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Stops it and makes sure that it ended well.
+    /// Stops the server and checks that it exits without an error.
     pub(crate) fn stop(mut self) -> Result<()> {
         let id = self.child.id().to_string();
         ensure!(Command::new("kill").args(["-TERM", &id]).status()?.success(), "cannot stop the server");
@@ -47,7 +47,7 @@ impl Drop for Server {
     }
 }
 
-/// Reads the address from the log, and passes on what comes later.
+/// Reads the address from the log, and forwards the later lines of the log.
 fn wait_for_address(stderr: impl std::io::Read + Send + 'static) -> Result<String> {
     let mut lines = BufReader::new(stderr).lines();
     let mut log = String::new();
