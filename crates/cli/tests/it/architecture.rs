@@ -169,8 +169,8 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether a file may read the environment: the mains, the CLI, the host, the modules that make a program of a function,
-/// and the bench tools.
+/// Whether a file may read the environment: the mains, the CLI, the host, the modules that make a program of a
+/// function, and the bench tools.
 fn may_read_environment(source: &Path) -> bool {
     // The last one starts programs, as a person would from a shell.
     let shells = ["crates/cli", "crates/host", "bench", "crates/e2e"];
