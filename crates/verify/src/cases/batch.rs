@@ -39,7 +39,7 @@ fn results(p: &Probe, id: &str) -> Result<Answer, String> {
 
 fn lines(answer: &Answer) -> Result<Vec<Value>, String> {
     let response = answer.text();
-    told.lines().map(|line| serde_json::from_str(line).map_err(|e| format!("NDJSON: {e}"))).collect()
+    response.lines().map(|line| serde_json::from_str(line).map_err(|e| format!("NDJSON: {e}"))).collect()
 }
 
 /// Notes the jobs of the batch, so that they are deleted at the end.
@@ -98,7 +98,7 @@ fn in_order(p: &Probe) -> Verdict {
     let classic = p.get(&format!("/v1/batches/{id}/results.txt"))?.expect(&[200])?;
     equal("PSSP-Skipped", &classic.needed("pssp-skipped")?, &"1")?;
     let response = classic.text();
-    let sequences: Vec<&str> = told.lines().skip(1).step_by(8).collect();
+    let sequences: Vec<&str> = response.lines().skip(1).step_by(8).collect();
     Ok(equal("sequences", &sequences, &vec!["MKVLAAGIVG", "MKVLAAGIVGLLLAQWKDE"])?)
 }
 

@@ -51,7 +51,7 @@ fn json(p: &Probe) -> Verdict {
 
 /// For each residue, the probabilities of the letters add up to one, apart from rounding.
 fn probabilities(code: &str, response: &Value) -> Result<(), String> {
-    let columns: Vec<Vec<f64>> = told
+    let columns: Vec<Vec<f64>> = response
         .as_object()
         .into_iter()
         .flatten()
@@ -66,7 +66,7 @@ fn probabilities(code: &str, response: &Value) -> Result<(), String> {
 
 fn classic(p: &Probe) -> Verdict {
     let response = fetch(p, "txt", "text/plain")?;
-    let lines: Vec<&str> = told.lines().collect();
+    let lines: Vec<&str> = response.lines().collect();
     equal("lines", &lines.len(), &8)?;
     equal("header", &lines[0], &format!(">JOBID = {}", p.finished()?).as_str())?;
     equal("sequence", &lines[1], &CHAIN)?;
@@ -75,8 +75,8 @@ fn classic(p: &Probe) -> Verdict {
 
 fn ss2(p: &Probe) -> Verdict {
     let response = fetch(p, "ss2", "text/plain")?;
-    let lines: Vec<&str> = told.lines().collect();
-    ensure(told.starts_with("# PSIPRED VFORMAT ("), || "the head is not PSIPRED's".to_owned())?;
+    let lines: Vec<&str> = response.lines().collect();
+    ensure(response.starts_with("# PSIPRED VFORMAT ("), || "the head is not PSIPRED's".to_owned())?;
     equal("lines", &lines.len(), &(CHAIN.len() + 2))?;
     for (at, (line, residue)) in lines[2..].iter().zip(CHAIN.chars()).enumerate() {
         let fields: Vec<&str> = line.split_whitespace().collect();
@@ -97,9 +97,9 @@ fn ss2(p: &Probe) -> Verdict {
 
 fn horiz(p: &Probe) -> Verdict {
     let response = fetch(p, "horiz", "text/plain")?;
-    ensure(told.starts_with("# PSIPRED HFORMAT ("), || "the head is not PSIPRED's".to_owned())?;
+    ensure(response.starts_with("# PSIPRED HFORMAT ("), || "the head is not PSIPRED's".to_owned())?;
     let row = |name: &str| -> String {
-        told.lines().filter_map(|line| line.trim_start().strip_prefix(name)).map(str::trim).collect()
+        response.lines().filter_map(|line| line.trim_start().strip_prefix(name)).map(str::trim).collect()
     };
     equal("AA", &row("AA:").as_str(), &CHAIN)?;
     labels::check("SS3", &row("Pred:"), CHAIN.len())?;
@@ -111,7 +111,7 @@ fn horiz(p: &Probe) -> Verdict {
 fn tables(p: &Probe) -> Verdict {
     for (extension, media, gap) in [("tsv", "text/tab-separated-values", '\t'), ("csv", "text/csv", ',')] {
         let response = fetch(p, extension, media)?;
-        let mut rows = told.lines().map(|line| line.split(gap).collect::<Vec<_>>());
+        let mut rows = response.lines().map(|line| line.split(gap).collect::<Vec<_>>());
         let head = rows.next().unwrap_or_default();
         equal(&format!("columns of {extension}"), &head.join(" ").as_str(), &COLUMNS)?;
         let rows: Vec<_> = rows.collect();
@@ -127,7 +127,7 @@ fn tables(p: &Probe) -> Verdict {
 fn fasta(p: &Probe) -> Verdict {
     let response = fetch(p, "fasta", "text/x-fasta")?;
     let records: Vec<String> =
-        told.split('>').skip(1).map(|record| record.lines().skip(1).collect()).collect();
+        response.split('>').skip(1).map(|record| record.lines().skip(1).collect()).collect();
     equal("sequence", &records.first().map(String::as_str), &Some(CHAIN))?;
     let labels: Vec<&str> = records[1..].iter().map(String::as_str).collect();
     Ok(labels::check_all(&labels, CHAIN.len())?)
