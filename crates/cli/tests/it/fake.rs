@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 /// An answer of the real service, which a test may change.
-pub(crate) struct Passing {
+pub(crate) struct ProxiedAnswer {
     /// The request line without the version, such as `GET /jobs`.
     pub(crate) asked: String,
     pub(crate) status: u16,
@@ -15,7 +15,7 @@ pub(crate) struct Passing {
     pub(crate) body: Vec<u8>,
 }
 
-impl Passing {
+impl ProxiedAnswer {
     pub(crate) fn drop_header(&mut self, name: &str) {
         self.headers.retain(|line| !line.to_ascii_lowercase().starts_with(&format!("{name}:")));
     }
@@ -26,7 +26,7 @@ impl Passing {
 }
 
 /// Starts a proxy for the service at `url`, and returns its own URL. It runs until the process ends.
-pub(crate) fn start(url: &str, spoil: impl Fn(&mut Passing) + Send + Sync + 'static) -> String {
+pub(crate) fn start(url: &str, spoil: impl Fn(&mut ProxiedAnswer) + Send + Sync + 'static) -> String {
     let behind = url.strip_prefix("http://").unwrap().to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -41,7 +41,7 @@ pub(crate) fn start(url: &str, spoil: impl Fn(&mut Passing) + Send + Sync + 'sta
     format!("http://{address}")
 }
 
-fn pass(mut client: TcpStream, behind: &str, spoil: &dyn Fn(&mut Passing)) -> std::io::Result<()> {
+fn pass(mut client: TcpStream, behind: &str, spoil: &dyn Fn(&mut ProxiedAnswer)) -> std::io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let head = head(&mut reader)?;
     let mut body = vec![0; length(&head)];
@@ -64,7 +64,7 @@ fn pass(mut client: TcpStream, behind: &str, spoil: &dyn Fn(&mut Passing)) -> st
     answer.read_to_end(&mut body)?;
     let status = headers.remove(0).split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
     let asked = request.trim_end_matches(" HTTP/1.0").to_owned();
-    let mut passing = Passing { asked, status, headers, body };
+    let mut passing = ProxiedAnswer { asked, status, headers, body };
     spoil(&mut passing);
     for name in ["content-length", "connection", "transfer-encoding"] {
         passing.drop_header(name);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::fake::{self, Passing};
+use crate::fake::{self, ProxiedAnswer};
 use crate::support::{CommandOutput, Server, run};
 
 /// Names of the checks in `output` with this outcome.
@@ -118,7 +118,7 @@ fn while_intake_is_paused_only_reads_are_checked() {
 }
 
 /// Asserts that a service changed by `spoil` fails these checks, each with a reason, and no others.
-fn check(spoil: impl Fn(&mut Passing) + Send + Sync + 'static, expected: &[&str]) {
+fn check(spoil: impl Fn(&mut ProxiedAnswer) + Send + Sync + 'static, expected: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let url = fake::start(&server.url, spoil);
