@@ -140,7 +140,8 @@ fn is_healthy(addr: SocketAddr) -> std::io::Result<bool> {
     Ok(head.ends_with(b" 200"))
 }
 
-/// Logs a warning for each variable that begins like a setting and is not one. `also` lists further names that are known.
+/// Logs a warning for each variable that begins like a setting and is not one. `also` lists further names that are
+/// known.
 pub fn warn_of_unknown_settings(also: &[&str]) {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     for warning in settings::unknown(names, also) {

@@ -37,7 +37,11 @@ fn no_files_import_each_other_in_a_cycle() {
     }
     assert!(files > 200, "only {files} files found: the search is broken");
     let cycles: Vec<String> = found.iter().map(|(key, arrows)| format!("\n  {key}{arrows}")).collect();
-    assert!(cycles.is_empty(), "import cycles; move the shared items into a file of their own:{}", cycles.concat());
+    assert!(
+        cycles.is_empty(),
+        "import cycles; move the shared items into a file of their own:{}",
+        cycles.concat()
+    );
 }
 
 /// Folders of all packages with sources, relative to the repository.
