@@ -150,7 +150,7 @@ fn percent_encode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::percent;
+    use super::percent_encode;
 
     #[test]
     fn reserved_characters_are_encoded() {
