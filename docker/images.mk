@@ -1,9 +1,9 @@
 # Images and the composition of them. docs/containers.md
 
-# docker where its engine answers, else podman.
+# docker if its engine answers, else podman.
 ENGINE ?= $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,podman)
 REGISTRY ?= ghcr.io/pssp
-# `make images BUILD_FLAGS=--pull=never` where there is no registry.
+# Use `make images BUILD_FLAGS=--pull=never` if no registry is reachable.
 BUILD_FLAGS ?=
 
 IMAGES := api wrk cli db

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Copies from the working tree to $1 what decides which dependencies are compiled, and how: the manifests
-# and the lock file. Each target gets an empty program, since cargo wants to see one.
+# Copies the files of the working tree that determine the dependencies to $1: the manifests and the lock file. Each
+# target gets an empty program, since cargo requires one.
 set -eu
 
 to=$1

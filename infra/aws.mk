@@ -16,7 +16,7 @@ $(AWS_TOOLS)/installed: infra/requirements.txt
 check-aws: $(AWS_TOOLS)/installed ## Lint the AWS templates in every way they can be filled in
 	@scripts/aws/check-templates.sh $(AWS_TOOLS)/bin
 
-# The stand-in is the one that the tests use: setup-test brings it.
+# setup-test installs the stand-in, which the tests use too.
 aws-local-stack: setup-test $(AWS_TOOLS)/installed ## Create the AWS stack in a stand-in, verify it, delete it
 	$(CARGO) build --locked -p pssp -p pssp-api -p pssp-worker
 	@scripts/aws/try-stack.sh $(AWS_TOOLS)/bin target/tools/ministack/bin

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts the stand-ins for AWS that tests use under target/tools: dynoxide (DynamoDB) and ministack (DynamoDB and SQS).
-# Does nothing where they are already there. Needs cargo and python3 with venv.
+# Installs the stand-ins for AWS that tests use in target/tools: dynoxide (DynamoDB) and ministack (DynamoDB and SQS).
+# Skips those that are installed already. Needs cargo and python3 with venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,13 +8,13 @@ dynoxide=3.2.0
 ministack=1.5.33
 tools=target/tools
 
-# done_as NAME VERSION: whether that version was installed to its end.
+# done_as NAME VERSION: whether that version was installed completely.
 done_as() { [[ -f $tools/$1.version && $(<"$tools/$1.version") == "$2" ]]; }
 
 mkdir -p "$tools"
 if ! done_as dynoxide "$dynoxide" || [[ ! -x $tools/bin/dynoxide ]]; then
     echo "setup: building dynoxide $dynoxide, a stand-in for DynamoDB (once; some minutes)"
-    # A process of its own and no dependency of ours: it links another SQLite than the embedded backend.
+    # It is a separate program and not a dependency, since it links another SQLite than the embedded backend.
     "${CARGO:-cargo}" install --quiet --locked --force --root "$tools" dynoxide-rs --version "$dynoxide" \
         --no-default-features --features native-sqlite,http-server,cli
     echo "$dynoxide" >"$tools/dynoxide.version"

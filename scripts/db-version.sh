@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The Redis image has a version of its own, `<Redis>-<our revision>`, so that it changes only when the image
-# does. docker/db-version holds it with the checksum of what it is made of.
-# Without arguments: if that changed, takes the next revision and writes it to test. --check: only looks.
+# The Redis image has its own version, `<Redis version>-<revision>`, which changes only when the image changes.
+# docker/db-version contains the version and the checksum of the files that the image is made of. Without arguments: if
+# these files have changed, writes the next revision to the manifests of test. --check: only checks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/deploy/common.sh
 
-# Comments and blank lines make no other image.
+# Comments and blank lines do not change the image.
 sum=$(cat docker/Dockerfile.db docker/rootfs.sh data/redis.conf | grep -vE '^ *(#|$)' | sha256sum | cut -c1-16)
 redis=$(sed -nE 's/.*redis-server=[0-9]+:([0-9.]+)-.*/\1/p' docker/Dockerfile.db)
 old='' old_sum=''

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The service from start to stop: starts it on a free port with a store of its own, sends examples/ to it,
-# shows each result beside what is known of the protein, and leaves nothing behind.
+# Demonstrates the service: starts it on a free port with its own store, sends examples/ to it, shows each result beside
+# the known structure of the protein, stops the service, and leaves no files behind.
 #   scripts/demo.sh path/to/pssp
 set -euo pipefail
 
@@ -31,7 +31,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 if [[ ! -t 1 || -n ${NO_COLOR:-} ]]; then say() { printf '\n%s\n' "$*"; }; fi
 
 say "1. Start the service"
-# Not ours to inherit: the demo has its own address, store and callers.
+# The demo has its own address, store and callers, so it must not inherit these settings.
 unset "${!PSSP_@}"
 "$pssp" serve --addr 127.0.0.1:0 --backend "sqlite:$scratch/demo.db" 2>"$scratch/log" &
 server=$!

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes the pages of docs/ and openapi.json, which are made from code; with --check only tells whether they are current.
+# Writes openapi.json and the pages of docs/ that are generated from code. With --check it only checks whether they are
+# up to date.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -8,7 +9,7 @@ cargo build --locked --quiet -p pssp-api --no-default-features --features openap
 pssp=target/debug/pssp
 stale=0
 
-page() { # file, command that prints it
+page() { # file, command that prints its content
     local file=$1
     shift
     if [[ $check == yes ]]; then

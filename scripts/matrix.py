@@ -16,7 +16,7 @@ BEGIN, END = "<!-- matrix: made by `make matrix` -->", "<!-- end of matrix -->"
 
 
 def cases():
-    """Every case with its group, in the order of the suite's own list."""
+    """Returns every case with its group, in the order of the suite's list."""
     listed = re.search(r"^cases! \{(.*?)^\}", CASES.read_text(), re.S | re.M).group(1)
     for group, names in re.findall(r"(\w+):([^;]+);", listed):
         for name in re.findall(r"\w+", names):
@@ -24,7 +24,7 @@ def cases():
 
 
 def run(command):
-    """Outcome of each test by platform and case."""
+    """Returns the outcome of each test by platform and case."""
     output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     outcomes = re.findall(r"^test (\w+)::(\w+) \.\.\. (\w+)", output.stdout, re.M)
     if output.returncode != 0 or not outcomes:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a release: release.sh 1.2.3. Checks, writes the version everywhere, commits, tags. Pushes nothing.
+# Makes a release: release.sh 1.2.3. Checks, writes the version to all files, commits and tags. Does not push.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/deploy/common.sh
@@ -14,12 +14,12 @@ now=$(scripts/version.sh)
 notes=$(sed -n '/^## \[Unreleased\]/,/^## \[[0-9]/p' CHANGELOG.md | grep -v '^## ' | grep -c '[^ ]' || true)
 ((notes > 0)) || die "CHANGELOG.md says nothing under [Unreleased]"
 
-# A tag is for ever: all that can be known before it is.
+# A tag is never changed, so everything that can be checked is checked before.
 ${RELEASE_CHECKS:-make lint test lint-deploy}
 
 sed -i '/^\[workspace\.package\]/,/^\[/ s/^version = ".*"$/version = "'"$version"'"/' Cargo.toml
 sed -i '0,/"version": ".*"/ s//"version": "'"$version"'"/' functions/api/openapi.json
-# Only our own entries of Cargo.lock change.
+# In Cargo.lock only the entries of this workspace change.
 cargo update --workspace --offline --quiet
 sed -i "s/^## \[Unreleased\].*/&\n\n## [$version] - $(date -u +%F)/" CHANGELOG.md
 scripts/deploy/set-tag.sh test "$version"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the build's tools are there, with `test` or `lint` also those of the tests or lints. What is missing is
-# installed where that needs no question: on a Debian system, as root.
+# Checks that the tools of the build are installed; with `test` or `lint` also the tools of the tests or lints. On a
+# Debian system, as root, it installs missing tools without asking.
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -39,11 +39,11 @@ if [[ ${1:-} == lint ]]; then
     done
 fi
 if [[ ${1:-} == test ]]; then
-    # Tests start servers of their own on free ports, and run the Python example.
+    # Tests start their own servers on free ports, and run the Python example.
     need redis-server "Redis" redis-server
     need openssl "OpenSSL's command" openssl
     need python3 "Python" python3 python3-venv
-    # Debian ships venv apart; the checks of the manifests need it.
+    # On Debian venv is a separate package. The checks of the manifests need it.
     python3 -c 'import ensurepip' 2>/dev/null || need no-python3-venv "Python's venv" python3-venv
     scripts/aws-stand-ins.sh
 fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one version: Cargo's, which is also the git tag's, the images' and what /v1/status says.
+# Prints the version in Cargo.toml, which is also that of the git tag, of the images and in /v1/status.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks a running service against openapi.json: requests made from the description (schemathesis), and a typed client
-# made from it (openapi-python-client) that submits, waits and reads. Starts the service on a free port with a store
-# of its own and leaves nothing behind.
+# Checks a running service against openapi.json: with requests generated from the description (schemathesis), and with a
+# generated typed client (openapi-python-client) that submits, waits and reads. Starts the service on a free port with
+# its own store, and leaves no files behind.
 #   scripts/api/check.sh path/to/pssp folder/of/the/tools/bin [SECONDS]
 set -euo pipefail
 
@@ -30,9 +30,9 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The service has its own address, store and callers, whatever the environment says.
+# The service has its own address, store and callers, and ignores these settings of the environment.
 unset "${!PSSP_@}"
-# A proxy's loopback is another machine's.
+# For a proxy, loopback would be its own machine.
 export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 PSSP_ADMIN_KEY=admin-key-of-this-check PSSP_CLASSIC_DELAY=0s \
     "$pssp" serve --addr 127.0.0.1:0 --backend "sqlite:$scratch/check.db" 2>"$scratch/log" &
@@ -54,7 +54,7 @@ PYTHONPATH=$scratch PYTHONDONTWRITEBYTECODE=1 "$tools/python" scripts/api/typed_
 
 echo "check-api: requests made from the description, for $max_time s"
 root=$PWD
-cd "$scratch" # it leaves files where it runs
+cd "$scratch" # schemathesis writes files to its working directory
 PYTHONPATH=$root/scripts/api SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONDONTWRITEBYTECODE=1 \
     "$tools/schemathesis" --config-file "$root/scripts/api/schemathesis.toml" run "$root/functions/api/openapi.json" \
     --url "$url" --max-time "$max_time"

@@ -1,4 +1,4 @@
-"""Uses the typed client made from openapi.json against a running service: submits, waits, and reads results.
+"""Uses the typed client generated from openapi.json against a running service: submits, waits, and reads results.
 
     PYTHONPATH=FOLDER_OF_pssp_client typed_client.py URL
 """
@@ -39,7 +39,7 @@ DEADLINE_S = 60
 
 
 def check_job(client: Client) -> None:
-    """One sequence: submit, wait, read."""
+    """Submits one sequence, waits, and reads the result."""
     job = create_job.sync(client=client, body=JobRequest(sequence=SEQUENCE, name="typed"), prefer="wait=20")
     assert isinstance(job, Job), job
     deadline = time.monotonic() + DEADLINE_S
@@ -64,7 +64,7 @@ def check_job(client: Client) -> None:
 
 
 def check_batch(client: Client) -> None:
-    """Records: submit, wait, read the results as a list and line by line."""
+    """Submits a batch, waits, and reads the results as a list and line by line."""
     records = [
         BatchRecord(sequence=SEQUENCE, name="good"),
         BatchRecord(sequence="MK?LA", name="bad"),
@@ -93,7 +93,7 @@ def check_batch(client: Client) -> None:
 
 
 def check_errors(client: Client) -> None:
-    """What is no protein is a typed problem with its place."""
+    """Checks that invalid input is returned as a typed problem with its place."""
     problem = create_job.sync(client=client, body=JobRequest(sequence="MK?LA"))
     assert isinstance(problem, Problem) and problem.status == 422, problem
     assert (problem.errors[0].line, problem.errors[0].column) == (1, 3), problem
@@ -102,7 +102,7 @@ def check_errors(client: Client) -> None:
 
 
 def check_others(client: Client) -> None:
-    """Validation, the classic API, and what the service says of itself."""
+    """Checks validation, the classic API, and the routes about the service itself."""
     validated = validate.sync(client=client, body=JobRequest(sequence="mkvla"))
     assert (validated.sequence, validated.edits[0].kind) == ("MKVLA", "upper_cased"), validated
     text = run.sync(client=client, body=Form(seq=SEQUENCE))
@@ -116,8 +116,8 @@ def check_others(client: Client) -> None:
 
 
 def main() -> None:
-    """Every check, against the service at the address of the command line."""
-    # Not through a proxy: its loopback is another machine's.
+    """Runs every check against the service whose address is the argument."""
+    # No proxy is used, since for a proxy loopback would be its own machine.
     client = Client(base_url=sys.argv[1], timeout=DEADLINE_S, httpx_args={"trust_env": False})
     for check in (check_job, check_batch, check_errors, check_others):
         check(client)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints the templates for each way they can be filled in: both stages, architectures, packages and ways in.
+# Lints the templates with each combination of parameters: stages, architectures, packages, and gateway or function URL.
 # check-templates.sh FOLDER-OF-THE-TOOLS
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,7 +9,7 @@ PATH=$(cd "${1:?}" && pwd):$PATH
 export PATH SAM_CLI_TELEMETRY=0 AWS_REGION=us-east-1
 cases=0
 
-# Once without values: then every condition is tried both ways.
+# Lints once without values, so that every condition is checked as true and as false.
 cfn-lint infra/*.yaml
 for stage in test prod; do
     mapfile -t parameters < <(grep -v '^#' "infra/$stage.params")

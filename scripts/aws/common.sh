@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What the scripts here share. Sourced, with the repository as working directory.
-# Account and region are those of the `aws` command: AWS_PROFILE, AWS_REGION and so on choose others.
+# Shared functions of these scripts. They source this file, with the repository as working directory.
+# Account and region are those of the `aws` command: set AWS_PROFILE, AWS_REGION and so on to choose others.
 
-# docker, or ENGINE=podman.
+# The container engine: docker, or ENGINE=podman.
 read -ra ENGINE <<< "${ENGINE:-docker}"
 
 say() {
@@ -36,7 +36,8 @@ need_account() {
     [[ -n $region ]] || die "which region? export AWS_REGION=eu-central-1, for example"
 }
 
-# A value of a stage: what ONLY_HERE="Name=Value …" says, else infra/<stage>.params, else the default. setting test Package
+# A parameter of a stage, from ONLY_HERE="Name=Value …", else infra/<stage>.params, else its default: setting test
+# Package
 setting() {
     local pair value
     for pair in ${ONLY_HERE:-}; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Takes a stage away, after asking: delete.sh test. SURE=pssp-test answers the question.
-# The table of test goes, too; that of prod stays, and says how to be deleted.
+# Deletes a stage after a confirmation: delete.sh test. SURE=pssp-test confirms without a question.
+# Deletes the table of test too. The table of prod stays; the script shows the command that deletes it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/aws/common.sh
@@ -26,7 +26,7 @@ for each in "$stack-alarms" "$stack"; do
     aws cloudformation wait stack-delete-complete --stack-name "$each" ||
         die "$each does not go: aws cloudformation describe-stack-events --stack-name $each"
 done
-# CloudFormation keeps the table of either stage: a stack deleted by mistake must not take the jobs with it.
+# CloudFormation keeps the table of each stage, so that deleting a stack by mistake does not delete the jobs.
 if [[ $stage == test ]]; then
     aws dynamodb delete-table --table-name "$table" > /dev/null
     say "$stack is gone. What stays: images in ECR (pssp-api, pssp-wrk), zips in your bucket"

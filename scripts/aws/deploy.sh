@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Deploys a version to a stage, and its alarms: deploy.sh test [1.2.3]; without a version, that of the code.
-#   API_KEYS_FILE    a file with what PSSP_API_KEYS shall be from now on; ADMIN_KEY_FILE likewise. Without them
-#                    the keys stay; a new stage gets a random admin key, shown once, and is open to everybody.
-#   ALARM_EMAIL      who gets the alarms from now on
-#   TEMPLATE         another template than infra/template.yaml
+# Deploys a version and its alarms to a stage: deploy.sh test [1.2.3]. The default is the version of the code.
+#   API_KEYS_FILE    a file with the new value of PSSP_API_KEYS; ADMIN_KEY_FILE likewise. Without them the keys stay.
+#                    A new stage gets a random admin key, which is shown once, and is open to everybody.
+#   ALARM_EMAIL      the new recipient of the alarms
+#   TEMPLATE         a template instead of infra/template.yaml
 #   ONLY_HERE        parameters other than those of infra/<stage>.params: "Package=Zip CodeBucket=mine"
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -53,7 +53,7 @@ elif [[ -z $now ]]; then
     parameter AdminKey "$admin_key"
 fi
 
-# In a file that only we can read: arguments can be read by everybody on this machine.
+# The keys are passed in a file that only this user can read, since other users can read the arguments of a process.
 file=$(mktemp)
 trap 'rm -f "$file"' EXIT
 (IFS=, && printf '[%s]\n' "${parameters[*]}") > "$file"

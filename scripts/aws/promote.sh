@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings to prod exactly the version that test runs, if that passes its verification now.
-# PSSP_API_KEY is a key of test, PROD_API_KEY one of prod; without the latter, the same.
+# Deploys to prod exactly the version that test runs, if test passes its verification now.
+# PSSP_API_KEY is a key of test, PROD_API_KEY a key of prod. Without PROD_API_KEY, both stages use the same key.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/aws/common.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings the images of a version to ECR, for one architecture: push.sh 1.2.3 arm64
-# They are the images of docker/, unchanged: those on this machine, else those of REGISTRY. What ECR has stays.
+# Pushes the images of a version to ECR, for one architecture: push.sh 1.2.3 arm64
+# They are the unchanged images of docker/, from this machine, else from REGISTRY. Images that ECR has are not replaced.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/aws/common.sh
@@ -9,7 +9,7 @@ version=${1:-} architecture=${2:-}
 need_version "$version"
 [[ $architecture == arm64 || $architecture == x86_64 ]] || die "which architecture? arm64 or x86_64"
 need_account
-# Docker's name of it.
+# Docker's name of the architecture.
 suffix=${architecture/x86_64/amd64}
 from=${REGISTRY:-ghcr.io/pssp}
 to=$account.dkr.ecr.$region.amazonaws.com
@@ -18,7 +18,7 @@ fits() {
     [[ $("${ENGINE[@]}" image inspect --format '{{.Architecture}}' "$1" 2> /dev/null) == "$suffix" ]]
 }
 
-# Lambda runs images of one architecture, not lists of them, and those that some builders wrap in a list, neither.
+# Lambda runs images of one architecture, and no image lists. Some builders wrap even a single image in a list.
 push() {
     local image=$1 source=$from/$1:$version target=$to/$1:$version-$suffix media
     if ! fits "$source"; then

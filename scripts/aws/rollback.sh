@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings prod back to the version that ran before, or to the one given: rollback.sh [1.2.3]
+# Returns prod to the previous version, or to a given one: rollback.sh [1.2.3]
 # Table and queue stay. A second rollback undoes the first.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole way in a stand-in for AWS (ministack), without an account: creates the stack with the operator's own
-# scripts and zips of the programs in target/debug, verifies it through its function URL, deletes it.
+# Tests a deployment in a stand-in for AWS (ministack), without an account: creates the stack with the operator's
+# scripts and zips of the programs in target/debug, verifies it through its function URL, and deletes it.
 # try-stack.sh FOLDER-OF-THE-TOOLS FOLDER-OF-THE-STAND-IN
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -10,9 +10,9 @@ PATH=$(cd "${1:?}" && pwd):$PATH
 export PATH
 ministack=$(cd "${2:?}" && pwd)/ministack
 
-# Checks of `pssp verify` that the stand-in makes fail, by the end of their line, each with what it must say. One
-# that passes is as wrong as another that fails: then this list is out of date.
-# ministack 1.5.33 reads every body of a text or JSON type as UTF-8 before it hands it on, which breaks gzip.
+# Checks of `pssp verify` that fail because of the stand-in, by the end of their line, each with its expected message.
+# If one of them passes, or another check fails, this list is out of date.
+# ministack 1.5.33 decodes every body of a text or JSON type as UTF-8 before it forwards it, which breaks gzip.
 expected='
 batch: a gzip batch is taken, as is a JSON list: the body is said to be gzip and cannot be unpacked
 problems: a body over the limit is 413 with the limit, also when packed small: the body is said to be gzip and cannot be unpacked
@@ -20,7 +20,7 @@ problems: a body over the limit is 413 with the limit, also when packed small: t
 work=$(mktemp -d)
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 architecture=$(uname -m | sed 's/aarch64/arm64/')
-# No configuration and no credentials of yours are used.
+# The script does not use your configuration or credentials.
 unset AWS_PROFILE
 export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
@@ -45,10 +45,10 @@ done
 
 mkdir "$work/programs"
 for program in pssp-api pssp-worker; do
-    # With all their symbols they are larger than Lambda takes.
+    # With all symbols the programs are larger than Lambda allows.
     strip -o "$work/programs/$program" "target/debug/$program"
 done
-# The stand-in keeps text that a parameter gives as text, where AWS makes it a number or a truth value.
+# AWS converts the text of a parameter to a number or a boolean where a property needs one. The stand-in does not.
 sed -e 's/MaximumConcurrency: !Ref WorkerConcurrency/MaximumConcurrency: 5/' \
     -e 's/DeletionProtectionEnabled: !Ref TableProtection/DeletionProtectionEnabled: false/' \
     infra/template.yaml > "$work/template.yaml"
@@ -58,10 +58,10 @@ aws s3 mb s3://code > /dev/null
 export PROGRAMS=$work/programs TEMPLATE=$work/template.yaml PSSP=target/debug/pssp
 export ONLY_HERE="Package=Zip CodeBucket=code Architecture=$architecture Entry=FunctionUrl JobEvents=on"
 scripts/aws/deploy.sh test
-# In the stand-in a function URL is reached by its id: <id>.lambda-url.<region>.on.aws
+# The stand-in finds a function URL by its id: <id>.lambda-url.<region>.on.aws
 id=$(output test Url | sed -E 's#https?://([^.]+)\..*#\1#')
 URL=http://127.0.0.1:$port/_aws/lambda-url/$id scripts/aws/verify.sh test --json > "$work/verified.json" 2> "$work/verify.log" ||
-    true # some checks fail: whether the right ones, this tells
+    true # some checks fail; the code below checks that these are the expected ones
 EXPECTED=$expected python3 - "$work/verified.json" << 'PYTHON' || die "the stack failed its verification: $(< "$work/verify.log")"
 import json, os, sys
 text = open(sys.argv[1]).read()
@@ -86,9 +86,9 @@ print(f"verified: {told['passed']} passed, {told['failed']} failed as the stand-
 sys.exit(bool(wrong))
 PYTHON
 
-# Deletes the stacks, then the table, which the stacks must have left: without it that step fails.
+# Deletes the stacks, then the table. The stacks must keep the table; otherwise the second step fails.
 SURE=pssp-test scripts/aws/delete.sh test
-# The endpoint is given once more: this version of the command does not take that of SQS from the environment.
+# The option repeats the endpoint, since this version of the command does not read that of SQS from the environment.
 nothing() {
     local left
     left=$(aws --endpoint-url "$AWS_ENDPOINT_URL" "${@:2}" --output text)

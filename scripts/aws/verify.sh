@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs `pssp verify` against a stage: verify.sh test; what follows the stage, such as --json, is given to it.
-# PSSP_API_KEY is needed where the stage has keys; URL names another address of it, such as a domain of your own.
+# Runs `pssp verify` against a stage: verify.sh test. Further arguments, such as --json, are passed to it.
+# PSSP_API_KEY is needed if the stage has keys. URL is another address of the stage, such as a custom domain.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/aws/common.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings the programs of a version to a bucket, as zips of one `bootstrap` each: zip.sh 1.2.3 arm64 BUCKET
-# The programs come from the images (Linux, static), or from the folder PROGRAMS. What the bucket has stays.
+# Uploads the programs of a version to a bucket, each as a zip with one file `bootstrap`: zip.sh 1.2.3 arm64 BUCKET
+# The programs come from the images (Linux, static), or from the folder PROGRAMS. Existing objects are not replaced.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/aws/common.sh
@@ -16,7 +16,7 @@ from=${REGISTRY:-ghcr.io/pssp}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# program NAME IMAGE: puts it where it becomes the zip.
+# program NAME IMAGE: copies the program to the place where it is zipped.
 program() {
     local container
     if [[ -n ${PROGRAMS:-} ]]; then

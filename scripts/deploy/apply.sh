@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deploys an environment as its manifests say, and waits until it runs: apply.sh test
+# Applies the manifests of an environment, and waits until it runs: apply.sh test
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/deploy/common.sh

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the scripts here share. Sourced, with the repository as working directory.
+# Shared functions of these scripts. They source this file, with the repository as working directory.
 
-# KUBECTL="kubectl -n mine --context class" chooses another place than the current one.
+# KUBECTL="kubectl -n mine --context class" chooses another cluster or namespace than the current one.
 read -ra KUBECTL <<< "${KUBECTL:-kubectl}"
 
 say() {
@@ -26,7 +26,7 @@ written_image() {
     sed -n 's/^ *image: *//p' "kubernetes/$1/$2-deployment.yml"
 }
 
-# The image that the cluster was told to run.
+# The image of a deployment in the cluster.
 running_image() {
     kubectl get deployment "$1-$2" -o "jsonpath={.spec.template.spec.containers[0].image}"
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Refuses images without a fixed tag: `latest` is another image tomorrow, and nobody can go back to it.
+# Refuses images without a fixed tag. The image of `latest` changes, so a rollback to it is not possible.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/deploy/common.sh
 
 images() {
     grep -rhoE --include='*.yml' '^ *image: *[^ #]+' kubernetes docker | sed -E 's/^ *image: *//; s/\$\{[A-Z_]+:-([^}]*)\}/\1/g'
-    # A stage may be built from another one: those names have neither slash nor colon.
+    # A build stage may be based on another stage. Such a name has neither slash nor colon.
     sed -nE 's/^FROM +([^ ]+).*/\1/p' docker/Dockerfile.* | grep '[/:]'
 }
 

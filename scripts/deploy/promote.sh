@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings to prod exactly what runs on test, if that passes its verification now.
+# Deploys to prod exactly the version that test runs, if test passes its verification now.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/deploy/common.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings prod back to the version before, or to the one given: rollback.sh [1.2.3]. Redis stays as it is.
+# Returns prod to the previous version, or to a given one: rollback.sh [1.2.3]. Redis is not changed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/deploy/common.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes the Secrets of an environment, once, with a random password for Redis and a random admin key:
+# Creates the Secrets of an environment once, with a random password for Redis and a random admin key:
 # secret.sh test
-# What is there stays as it is. To change it: delete both and run this again.
+# Existing Secrets are kept. To change them, delete both and run this again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/deploy/common.sh
@@ -15,12 +15,12 @@ case $(grep -c . <<< "$there" || true) in
     1) die "only $there exists, and the two share a password: delete it, or make the other by hand" ;;
 esac
 
-# Hexadecimal: nothing in it needs quoting, neither in a URL nor in redis.conf.
+# Hexadecimal digits need no quotes, neither in a URL nor in redis.conf.
 random() {
     od -An -N24 -tx1 /dev/urandom | tr -d ' \n'
 }
 password=$(random)
-# From standard input: arguments can be read by everybody on this machine.
+# The Secrets are passed on standard input, since other users can read the arguments of a process.
 kubectl create -f - << END
 apiVersion: v1
 kind: Secret
@@ -40,6 +40,6 @@ stringData:
   password.conf: requirepass $password
 END
 
-# What ran without a password learns of it only by a restart.
+# Pods that run without the password get it only by a restart.
 deployments=$(kubectl get deployment "$env-db" "$env-api" "$env-wrk" --ignore-not-found -o name)
 [[ -z $deployments ]] || xargs -n1 "${KUBECTL[@]}" rollout restart <<< "$deployments"

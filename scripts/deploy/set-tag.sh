@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the version that an environment shall run into its manifests: set-tag.sh test 1.2.3
+# Writes a version into the manifests of an environment: set-tag.sh test 1.2.3
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/deploy/common.sh
@@ -10,7 +10,7 @@ need_environment "$env"
 
 sed -i -E "s#^( *image: .*/pssp-(api|wrk)):.*#\1:$version#" "kubernetes/$env/"{api,wrk}-deployment.yml
 if [[ $env == test ]]; then
-    # What tests it, and the composition for one machine, are of the same version.
+    # The verification job and the composition have the same version as test.
     sed -i -E "s#^( *image: .*/pssp):.*#\1:$version#; s#(--expect-version, ).*]#\1\"$version\"]#" kubernetes/debug/verify-job.yml
     sed -i -E "s#\\$\{PSSP_VERSION:-[^}]*\}#\${PSSP_VERSION:-$version}#" docker/docker-compose.yml
 fi

@@ -13,7 +13,7 @@ kubectl delete job "$env-verify" --ignore-not-found
 sed -E "s/\btest-/$env-/g; s#^( *image: .*/pssp):.*#\1:$version#; s#(--expect-version, ).*]#\1\"$version\"]#" \
     kubernetes/debug/verify-job.yml | kubectl apply -f -
 
-# `kubectl wait` waits for one condition only; a job ends with one of two.
+# `kubectl wait` waits for one condition only, and a job ends with one of two conditions.
 for ((second = 0; second < 300; second += 2)); do
     outcome=$(kubectl get job "$env-verify" -o "jsonpath={.status.conditions[*].type}")
     case " $outcome " in

@@ -1,4 +1,4 @@
-//! A small client of the JSON protocols of SQS and DynamoDB, for loopback only: it signs nothing.
+//! A small client for the JSON protocols of SQS and DynamoDB. It signs nothing and is for loopback only.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -7,17 +7,17 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// A signature's form, which some stand-ins ask for without checking it.
-const UNCHECKED: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/local/aws4_request, \
+/// A header in the form of a signature. Some stand-ins require one and do not check it.
+const DUMMY_SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/local/aws4_request, \
                          SignedHeaders=host, Signature=0";
 
-/// Why a request failed.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// There was no answer.
+    /// No answer arrived.
     #[error("no answer from {endpoint}: {reason}")]
     Unreachable { endpoint: String, reason: String },
-    /// The service refused. Holds the name of the error and its message.
+    /// The service refused the request, with the name of the error and its message.
     #[error("{kind}: {message}")]
     Refused { kind: String, message: String },
 }
@@ -42,7 +42,7 @@ impl JsonClient {
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", target)
             .header("x-amz-date", "20260101T000000Z")
-            .header("authorization", UNCHECKED)
+            .header("authorization", DUMMY_SIGNATURE)
             .body(Full::from(input.to_string()))
             .map_err(|error| unreachable(error.to_string()))?;
         let response = self.http.request(request).await.map_err(|error| unreachable(error.to_string()))?;

@@ -1,6 +1,7 @@
-//! DynamoDB on loopback: the program `dynoxide` as a child, and the table of `docs/adr/0007-one-table-on-aws.md`.
+//! DynamoDB on loopback: the program `dynoxide` as a child process, and the table of
+//! `docs/adr/0007-one-table-on-aws.md`.
 //!
-//! dynoxide wants the headers of a signature and does not check it. It is a program of its own and no dependency,
+//! dynoxide requires the headers of a signature and does not check them. It is a separate program and not a dependency,
 //! because it links another SQLite than this workspace.
 
 use std::io;
@@ -15,10 +16,10 @@ use tokio::process::{Child, Command};
 
 use crate::client::{CallError, JsonClient};
 
-/// How long it may take to start.
-const LONGEST_START: Duration = Duration::from_secs(20);
+/// How long the program may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running stand-in; the process is killed when it is dropped.
+/// A running stand-in. Dropping it kills the process.
 #[derive(Debug)]
 pub struct DynamoDb {
     program: PathBuf,
@@ -30,10 +31,10 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts `program` on a free port, with what it holds in memory or in the file `database`.
+    /// Starts `program` on a free port. The data is in the file `database`, or in memory if that is `None`.
     ///
     /// # Errors
-    /// When the program is missing, ends, or does not answer in time.
+    /// If the program is missing, ends, or does not answer in time.
     pub async fn start(program: &Path, database: Option<&Path>) -> io::Result<Self> {
         let port = free_port().await?;
         let endpoint = format!("http://127.0.0.1:{port}");
@@ -62,7 +63,7 @@ impl DynamoDb {
     /// Creates the table `name` with its keys, indexes and TTL, unless it exists.
     ///
     /// # Errors
-    /// When the stand-in refuses or is gone.
+    /// If the stand-in refuses or does not answer.
     pub async fn create_table(&self, name: &str) -> io::Result<()> {
         match self.client.call("DynamoDB_20120810.CreateTable", &table(name)).await {
             Ok(_) => {}
@@ -90,18 +91,18 @@ async fn serve(program: &Path, database: Option<&Path>, port: u16, client: &Json
         child.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", program.display())))?;
     tokio::select! {
         status = child.wait() => return Err(io::Error::other(format!("dynoxide ended: {}", status?))),
-        ready = tokio::time::timeout(LONGEST_START, ready(client)) => ready?,
+        ready = tokio::time::timeout(START_TIMEOUT, ready(client)) => ready?,
     }
     Ok(child)
 }
 
-/// Where the program is: `configured`, else where `scripts/` installs tools below the working directory.
+/// The path of the program: `configured`, else the folder below the working directory where `scripts/` installs tools.
 #[must_use]
 pub fn program(configured: Option<PathBuf>) -> PathBuf {
     configured.unwrap_or_else(|| PathBuf::from("target/tools/bin/dynoxide"))
 }
 
-/// Waits until it answers anything at all.
+/// Waits until the stand-in sends any answer.
 async fn ready(client: &JsonClient) {
     while let Err(CallError::Unreachable { .. }) =
         client.call("DynamoDB_20120810.ListTables", &json!({})).await
@@ -110,7 +111,7 @@ async fn ready(client: &JsonClient) {
     }
 }
 
-/// A port that was free a moment ago. The program cannot choose one itself: it does not report which.
+/// A free port. The program cannot choose one itself, since it does not report its port.
 async fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?.port())
 }

@@ -1,9 +1,9 @@
 //! The SQS event source of a function: receives batches, invokes, and deletes what succeeded.
 //!
-//! As on AWS with `ReportBatchItemFailures` and a batching window of zero: what an invocation does not report as
-//! failed is deleted, what it reports stays hidden until its visibility ends, and a failed invocation leaves its
-//! whole batch so. Departure from AWS: as many pollers as the maximum concurrency from the start, where AWS begins
-//! with few and adds more while messages wait.
+//! It behaves as on AWS with `ReportBatchItemFailures` and a batching window of zero. Messages that an invocation does
+//! not report as failed are deleted. Reported messages stay hidden until their visibility timeout ends. After a failed
+//! invocation the whole batch stays hidden. Difference from AWS: the number of pollers is always the maximum
+//! concurrency; AWS starts with a few and adds more while messages wait.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,41 +15,40 @@ use tokio::task::JoinSet;
 use crate::client::JsonClient;
 use crate::runtime::{Function, InvokeError};
 
-/// Events of more bytes are split, as Lambda cannot take them.
+/// Largest event in bytes. Larger ones are split, since Lambda does not accept them.
 const LARGEST_EVENT: usize = crate::runtime::LARGEST_REQUEST;
-/// What a record has beside its body, at most, in bytes.
-const RECORD_FRAME: usize = 2048;
+/// Upper bound on the size of a record without its body, in bytes.
+const RECORD_OVERHEAD: usize = 2048;
 /// Pause after a failed receive.
-const PAUSE: Duration = Duration::from_millis(500);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// What to read, and how.
+/// Options of an event source.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Endpoint of SQS.
     pub endpoint: String,
-    /// The queue.
+    /// URL of the queue.
     pub queue_url: String,
-    /// ARN of the queue, as events name it.
+    /// ARN of the queue, for the events.
     pub queue_arn: String,
-    /// Region, as events name it.
+    /// Region, for the events.
     pub region: String,
-    /// Messages in an event, 1 to 10.
+    /// Limit of messages in an event, 1 to 10.
     pub batch_size: usize,
-    /// Invocations at a time, 2 to 1000.
+    /// Limit of invocations at the same time, 2 to 1000.
     pub maximum_concurrency: usize,
 }
 
-/// A running event source; it ends when it is dropped.
+/// A running event source. Dropping it stops it.
 #[derive(Debug)]
 pub struct EventSource {
     _pollers: JoinSet<()>,
 }
 
 impl EventSource {
-    /// Starts to feed `function`.
+    /// Starts to invoke `function`.
     ///
     /// # Errors
-    /// When a figure is outside of what AWS takes.
+    /// If an option is outside the range of AWS.
     pub fn start(options: Options, function: &Function) -> Result<Self, String> {
         if !(1..=10).contains(&options.batch_size) {
             return Err(format!("batch size must be 1 to 10, not {}", options.batch_size));
@@ -81,7 +80,7 @@ async fn poll(options: Options, sqs: JsonClient, function: Function) {
             Ok(received) => received,
             Err(error) => {
                 tracing::warn!(%error, "event source: cannot receive");
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(RETRY_PAUSE).await;
                 continue;
             }
         };
@@ -92,9 +91,9 @@ async fn poll(options: Options, sqs: JsonClient, function: Function) {
     }
 }
 
-/// Batches whose events are small enough.
+/// Splits messages into batches whose events are small enough.
 fn split(messages: &[Value]) -> Vec<&[Value]> {
-    let size = |message: &Value| message["Body"].to_string().len() + RECORD_FRAME;
+    let size = |message: &Value| message["Body"].to_string().len() + RECORD_OVERHEAD;
     let (mut batches, mut start, mut total) = (Vec::new(), 0, 0);
     for (index, message) in messages.iter().enumerate() {
         if total + size(message) > LARGEST_EVENT && index > start {
@@ -123,7 +122,7 @@ async fn handle(options: &Options, sqs: &JsonClient, function: &Function, batch:
     delete(options, sqs, batch, &done).await;
 }
 
-/// The event for `batch`, received messages as SQS writes them.
+/// The event for `batch`. The messages have the format of SQS.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 #[must_use]
 pub fn event(options: &Options, batch: &[Value]) -> Value {
@@ -146,7 +145,7 @@ pub fn event(options: &Options, batch: &[Value]) -> Value {
     json!({ "Records": records })
 }
 
-/// Attributes in an event begin in lower case and have two lists that are never used.
+/// The message attributes in the format of an event: names in lower camel case, and two lists that are always empty.
 fn message_attributes(attributes: &Value) -> Value {
     let attributes = attributes.as_object().into_iter().flatten();
     let shown = attributes.map(|(name, value)| {
@@ -163,7 +162,7 @@ fn message_attributes(attributes: &Value) -> Value {
     Value::Object(shown.collect())
 }
 
-/// Which of the batch's messages are done with, or why none is.
+/// The messages of the batch that succeeded.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html> lists the cases.
 ///
 /// # Errors
@@ -190,7 +189,7 @@ pub fn succeeded<'a>(ids: &[&'a str], answer: &Result<Bytes, InvokeError>) -> Re
     Ok(ids.iter().copied().filter(|id| !failed.contains(id)).collect())
 }
 
-/// Deletes what is done. A message that could not be deleted comes again: delivery is at least once.
+/// Deletes messages that succeeded. One that cannot be deleted is delivered again, since delivery is at least once.
 async fn delete(options: &Options, sqs: &JsonClient, batch: &[Value], done: &[&str]) {
     let done =
         batch.iter().filter(|message| message["MessageId"].as_str().is_some_and(|id| done.contains(&id)));

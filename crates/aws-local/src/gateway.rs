@@ -1,8 +1,9 @@
-//! The gateway: HTTP requests become events of the API function, and its responses HTTP responses.
+//! The gateway. It converts HTTP requests to events of the API function, and the function's responses to HTTP
+//! responses.
 //!
-//! It imitates four gateways, each with its event format, limits and errors: an HTTP API (payload 2.0), a REST API
-//! with a stage, an Application Load Balancer and a function URL. Departures from AWS: no TLS, no authorizers, no
-//! throttling, no CORS of the gateway's own, and a REST API maps no header names.
+//! It imitates four gateways, each with its event format, limits and errors: an HTTP API (payload 2.0), a REST API with
+//! a stage, an Application Load Balancer and a function URL. Differences from AWS: no TLS, no authorizers, no
+//! throttling, the gateway itself adds no CORS headers, and a REST API maps no header names.
 
 mod answer;
 mod event;
@@ -22,12 +23,12 @@ use axum::response::{IntoResponse, Response};
 use crate::http::Server;
 use crate::runtime::{Function, InvokeError};
 
-/// The kind of gateway.
+/// A kind of gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GatewayKind {
     /// API Gateway HTTP API, payload format 2.0, stage `$default`.
     HttpApi,
-    /// API Gateway REST API; paths begin with the name of the stage. Every body is binary (`*/*`).
+    /// API Gateway REST API. Paths begin with the name of the stage, and every body is binary (`*/*`).
     Rest {
         /// Name of the stage.
         stage: String,
@@ -41,7 +42,7 @@ pub enum GatewayKind {
 impl FromStr for GatewayKind {
     type Err = String;
 
-    /// `http-api`, `rest` (stage `local`), `rest:<stage>`, `alb` or `function-url`.
+    /// Parses `http-api`, `rest` (stage `local`), `rest:<stage>`, `alb` or `function-url`.
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':').unwrap_or((text, "local")) {
             ("http-api", _) => Ok(Self::HttpApi),
@@ -59,9 +60,9 @@ impl FromStr for GatewayKind {
 struct Limits {
     /// Largest body of a request and of a response, in bytes.
     body: (usize, usize),
-    /// How long the gateway waits for the function, and its answer after that: status and message.
+    /// How long the gateway waits for the function, and status and message of its answer after that.
     wait: (Duration, StatusCode, &'static str),
-    /// Its answers when the function fails, and when all environments are busy.
+    /// The answers if the function fails, and if all environments are busy.
     failed: (StatusCode, &'static str),
     busy: (StatusCode, &'static str),
 }
@@ -102,7 +103,7 @@ impl GatewayKind {
     }
 }
 
-/// A running gateway; it ends when it is dropped.
+/// A running gateway. Dropping it stops it.
 #[derive(Debug)]
 pub struct Gateway {
     front: GatewayKind,
@@ -113,15 +114,15 @@ impl Gateway {
     /// Listens on `address` and invokes `function`.
     ///
     /// # Errors
-    /// When it cannot listen there.
+    /// If the gateway cannot listen there.
     pub async fn start(address: SocketAddr, front: GatewayKind, function: Function) -> io::Result<Self> {
         Self::start_with_wait(address, front, function, None).await
     }
 
-    /// As [`Gateway::start`], with another longest wait than that of its kind, for tests.
+    /// Like [`Gateway::start`], with another time limit for the function than that of its kind. For tests.
     ///
     /// # Errors
-    /// When it cannot listen there.
+    /// If the gateway cannot listen there.
     pub async fn start_with_wait(
         address: SocketAddr,
         front: GatewayKind,
@@ -135,7 +136,7 @@ impl Gateway {
         Ok(Self { front, server: Server::start(address, router).await? })
     }
 
-    /// Its URL, with the stage if it has one, without a slash at its end.
+    /// The URL, with the stage if there is one, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
         let address = self.server.address();
@@ -163,7 +164,7 @@ async fn pass(State(forwarder): State<Arc<Forwarder>>, request: Request<Body>) -
     let invocation = forwarder.function.invoke(event.to_string().into());
     let answer = match tokio::time::timeout(forwarder.limits.wait.0, invocation).await {
         Ok(answer) => answer,
-        Err(_) => return say(forwarder.limits.wait.1, forwarder.limits.wait.2),
+        Err(_) => return respond(forwarder.limits.wait.1, forwarder.limits.wait.2),
     };
     forwarder.back(answer)
 }
@@ -172,7 +173,7 @@ impl Forwarder {
     fn back(&self, answer: Result<Bytes, InvokeError>) -> Response {
         let failed = |reason: &str| {
             tracing::warn!("gateway: {reason}");
-            say(self.limits.failed.0, self.limits.failed.1)
+            respond(self.limits.failed.0, self.limits.failed.1)
         };
         match answer {
             Ok(answer) => match answer::read(&self.front, &answer) {
@@ -181,17 +182,17 @@ impl Forwarder {
                 Err(reason) => failed(&reason),
             },
             Err(InvokeError::RequestTooLarge(_)) => too_large(),
-            Err(InvokeError::Throttled(_)) => say(self.limits.busy.0, self.limits.busy.1),
+            Err(InvokeError::Throttled(_)) => respond(self.limits.busy.0, self.limits.busy.1),
             Err(error) => failed(&error.to_string()),
         }
     }
 }
 
 fn too_large() -> Response {
-    say(StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"Request Entity Too Large"}"#)
+    respond(StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"Request Entity Too Large"}"#)
 }
 
-fn say(status: StatusCode, text: &'static str) -> Response {
+fn respond(status: StatusCode, text: &'static str) -> Response {
     let kind = if text.starts_with('{') { "application/json" } else { "text/plain" };
     (status, [("content-type", kind)], text).into_response()
 }

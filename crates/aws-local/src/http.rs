@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server that can be stopped at once and can cut a connection instead of answering.
+//! A small HTTP/1.1 server that can be stopped at once, and can close a connection instead of answering.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,11 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
-/// As an extension of a response: close the connection instead of sending it.
+/// An extension of a response: the server closes the connection instead of sending the response.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cut;
+pub(crate) struct CloseConnection;
 
-/// A server that runs until it is dropped; its connections end with it.
+/// A server that runs until it is dropped. Its connections are closed then too.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
@@ -39,7 +39,7 @@ impl Server {
         Ok(Self { address, _stop: stop.drop_guard() })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -53,7 +53,7 @@ async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) 
         };
         match accepted {
             Ok((stream, _)) => drop(tokio::spawn(serve(stream, router.clone(), stop.clone()))),
-            // Out of file descriptors, mostly: a pause lets some of them close.
+            // Most often there are no free file descriptors. After a pause some may be closed.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
         }
     }
@@ -68,14 +68,14 @@ async fn serve(stream: TcpStream, router: Router, stop: CancellationToken) {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            let cut = response.extensions().get::<Cut>().is_some();
+            let cut = response.extensions().get::<CloseConnection>().is_some();
             if cut { Err(io::Error::from(io::ErrorKind::ConnectionAborted)) } else { Ok(response) }
         }
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         () = stop.cancelled() => {}
-        // How a connection ended is of no interest here: the client knows.
+        // Errors of a connection are ignored, since the client sees them.
         _ = connection => {}
     }
 }

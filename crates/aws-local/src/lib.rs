@@ -1,7 +1,9 @@
-//! Local AWS: what AWS does around the two functions, on one machine and with AWS's limits.
+//! Local AWS: imitates on one machine the AWS services around the two functions, with the limits of AWS.
 //!
-//! It is a tool of development and tests and never part of what is deployed. Where it departs from AWS, the
-//! head of the module says so.
+//! It is a tool for development and tests and is never deployed. The head of each module lists the differences from
+//! AWS.
+
+#![allow(missing_docs, reason = "a test tool; names such as `url` and `sqs` explain themselves")]
 
 mod client;
 pub mod dynamodb;

@@ -1,4 +1,4 @@
-//! Everything together: stores, both functions, event source, schedule and gateway.
+//! Local AWS as a whole: stores, both functions, event source, schedule and gateway.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,50 +14,49 @@ use crate::runtime::{self, Function};
 use crate::schedule::Schedule;
 use crate::sqs::{self, Sqs};
 
-/// Names of table, queue and dead letter queue.
+/// Name of the table.
 pub const TABLE: &str = "pssp-local";
-/// The queue.
+/// Name of the queue.
 pub const QUEUE: &str = "pssp-local";
-/// Where messages go that were received too often.
+/// Name of the dead letter queue.
 pub const DEAD_LETTERS: &str = "pssp-local-dead";
 
-/// AWS's advice for the visibility: this many times the timeout of the function.
+/// The visibility timeout as a multiple of the function's timeout, as AWS recommends.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 const VISIBILITY_FACTOR: u32 = 6;
 
-/// How local AWS is set up.
+/// Options of local AWS.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The program of the API function.
     pub api: PathBuf,
     /// The program of the worker function.
     pub worker: PathBuf,
-    /// The program `dynoxide`.
+    /// The program `dynoxide`, which stands in for DynamoDB.
     pub dynoxide: PathBuf,
-    /// A file for the table; else it is in memory.
+    /// The file of the table. If `None`, the table is in memory.
     pub database: Option<PathBuf>,
-    /// Where the gateway listens; port 0 is a free one.
+    /// The address of the gateway. Port 0 chooses a free port.
     pub address: SocketAddr,
-    /// The kind of gateway.
     pub front: GatewayKind,
-    /// Interval of the schedule, none without one.
+    /// Interval of the scheduled sweep. If `None`, there is no schedule.
     pub schedule: Option<Duration>,
-    /// Receives of a message before it becomes a dead letter.
+    /// How often a message is received before it becomes a dead letter.
     pub max_receive_count: u32,
-    /// Timeout of the worker function; visibility follows from it unless given.
+    /// Timeout of the worker function. It determines the visibility timeout if that is not given.
     pub worker_timeout: Duration,
-    /// Visibility of received messages.
+    /// Visibility timeout of the queue.
     pub visibility: Option<Duration>,
-    /// Processes of each function at most.
+    /// Limit of processes for each function.
     pub concurrency: usize,
-    /// Messages in an event.
+    /// Limit of messages in an event.
     pub batch_size: usize,
-    /// More variables for both functions.
+    /// Further environment variables of both functions.
     pub env: Vec<(String, String)>,
 }
 
 impl Options {
-    /// Both programs with the figures that `infra/` would use for a test stage.
+    /// Both programs, with the values that `infra/` has for a test stage.
     #[must_use]
     pub fn new(api: PathBuf, worker: PathBuf) -> Self {
         Self {
@@ -78,7 +77,7 @@ impl Options {
     }
 }
 
-/// A running local AWS. It ends, with its processes, when it is dropped.
+/// A running local AWS. Dropping it stops it with its processes.
 #[derive(Debug)]
 pub struct LocalAws {
     options: Options,
@@ -91,7 +90,7 @@ pub struct LocalAws {
     backend: String,
 }
 
-/// What invokes the worker; it stops when it is dropped.
+/// The parts that invoke the worker. Dropping them stops them.
 #[derive(Debug)]
 struct Feeds {
     _source: EventSource,
@@ -107,10 +106,10 @@ impl Feeds {
 }
 
 impl LocalAws {
-    /// Starts everything, stores first.
+    /// Starts all parts, the stores first.
     ///
     /// # Errors
-    /// What could not be started, and why.
+    /// If a part cannot be started; the text names it and the reason.
     pub async fn start(options: Options) -> io::Result<Self> {
         let dynamodb = DynamoDb::start(&options.dynoxide, options.database.as_deref()).await?;
         dynamodb.create_table(TABLE).await?;
@@ -120,7 +119,7 @@ impl LocalAws {
         let api = Function::new(function("pssp-api", &options.api, &backend, &options));
         let worker = runtime::Options {
             timeout: options.worker_timeout,
-            // One more than the event source uses, for the schedule.
+            // The schedule needs one process more than the event source uses.
             concurrency: options.concurrency.saturating_add(1),
             ..function("pssp-worker", &options.worker, &backend, &options)
         };
@@ -130,19 +129,19 @@ impl LocalAws {
         Ok(Self { options, gateway, feeds, api, worker, sqs, dynamodb, backend })
     }
 
-    /// URL of the service, without a slash at its end.
+    /// URL of the service, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
         self.gateway.url()
     }
 
-    /// The stand-in of SQS, with its faults and counts.
+    /// The stand-in for SQS, with its faults and counts.
     #[must_use]
     pub fn sqs(&self) -> &Sqs {
         &self.sqs
     }
 
-    /// The stand-in of DynamoDB.
+    /// The stand-in for DynamoDB.
     #[must_use]
     pub fn dynamodb(&self) -> &DynamoDb {
         &self.dynamodb
@@ -160,13 +159,13 @@ impl LocalAws {
         &self.worker
     }
 
-    /// What `PSSP_BACKEND` is set to; `pssp` itself can use it too.
+    /// The value of `PSSP_BACKEND` in the functions. `pssp` can use it too.
     #[must_use]
     pub fn backend(&self) -> &str {
         &self.backend
     }
 
-    /// Disables event source and schedule and kills the worker's processes: nothing is computed until
+    /// Disables event source and schedule, and kills the worker's processes. No job is computed until
     /// [`LocalAws::resume_worker`].
     pub fn stop_worker(&mut self) {
         self.feeds = None;
@@ -176,17 +175,17 @@ impl LocalAws {
     /// Enables event source and schedule again.
     ///
     /// # Errors
-    /// None once they could be started before.
+    /// If they cannot be started. This does not happen after a successful [`LocalAws::start`].
     pub fn resume_worker(&mut self) -> io::Result<()> {
         self.feeds = Some(Feeds::start(&self.sqs, &self.options, &self.worker)?);
         Ok(())
     }
 
-    /// Kills the stand-in of DynamoDB and starts it again on its port and file: an outage. What was in memory
-    /// only is gone.
+    /// Simulates an outage: kills the stand-in for DynamoDB and starts it again on its port and file. A table in memory
+    /// is lost.
     ///
     /// # Errors
-    /// If it does not come back.
+    /// If the stand-in does not start again.
     pub async fn restart_dynamodb(&mut self) -> io::Result<()> {
         self.dynamodb.restart().await
     }

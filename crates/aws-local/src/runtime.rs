@@ -1,12 +1,12 @@
 //! Lambda on this machine: a function is a program that asks the Runtime API for invocations.
 //!
-//! Each execution environment is one process with a Runtime API of its own, as on AWS, with one invocation at a
-//! time. More are started while fewer than the concurrency limit run and none is idle; idle ones are kept until
-//! the function is dropped. Processes get Lambda's environment and nothing of this process's, and are stopped (`SIGSTOP`)
-//! while they wait for an invocation, as Lambda freezes them.
+//! As on AWS, each execution environment is one process with its own Runtime API, and handles one invocation at a time.
+//! If no environment is idle, another one is started, up to the concurrency limit. Idle environments are kept until the
+//! function is dropped. The processes have Lambda's environment variables and none of this process. They are stopped
+//! (`SIGSTOP`) while they wait for an invocation, as Lambda freezes them.
 //!
-//! Departures from AWS: no memory or CPU limit, no read-only file system, no extensions, layers or response
-//! streaming; environments are not retired; nothing is retried for asynchronous callers.
+//! Differences from AWS: no memory or CPU limit, no read-only file system, no extensions, layers or response streaming;
+//! environments are not retired; nothing is retried for asynchronous callers.
 
 mod api;
 mod environment;
@@ -25,34 +25,31 @@ use self::environment::Environment;
 /// Largest event of a synchronous invocation in bytes.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const LARGEST_REQUEST: usize = 6 << 20;
-/// Largest response in bytes: a little above 6 MiB, as Lambda's own message states it.
+/// Largest response in bytes: a little above 6 MiB, as stated in Lambda's error message.
 pub const LARGEST_RESPONSE: usize = (6 << 20) + 100;
 /// Largest event of an asynchronous invocation in bytes: 1 MiB since October 2025 (256 KiB before).
 pub const LARGEST_ASYNC_REQUEST: usize = 1 << 20;
 
-/// What to run, and within which limits.
+/// The program of a function, and its limits.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Name of the function.
     pub name: String,
-    /// The program and its arguments.
     pub program: PathBuf,
-    /// Arguments of the program.
     pub args: Vec<OsString>,
-    /// The function's own variables.
+    /// Environment variables besides those that Lambda sets.
     pub env: Vec<(String, String)>,
-    /// Memory size in the environment of the function, MB.
+    /// Memory size in MB, as the function's environment shows it. It is not enforced.
     pub memory_mb: u32,
-    /// Longest invocation (on AWS up to 900 s).
+    /// Time limit of an invocation (on AWS up to 900 s).
     pub timeout: Duration,
-    /// Reserved concurrency: processes at most.
+    /// Reserved concurrency: the limit of processes.
     pub concurrency: usize,
-    /// Region in the environment of the function.
+    /// Region, as the function's environment shows it.
     pub region: String,
 }
 
 impl Options {
-    /// `program` as the function `name`, with Lambda's usual figures.
+    /// `program` as the function `name`, with typical limits of Lambda.
     #[must_use]
     pub fn new(name: &str, program: impl Into<PathBuf>) -> Self {
         Self {
@@ -68,16 +65,16 @@ impl Options {
     }
 }
 
-/// Why there is no response.
+/// The reason why an invocation has no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvokeError {
     /// All environments are busy; Lambda answers 429.
     #[error("all {0} execution environments of the function are busy")]
     Throttled(usize),
-    /// The event is larger than Lambda takes; it answers 413.
+    /// The event is larger than Lambda accepts; Lambda answers 413.
     #[error("the event has {0} bytes, more than Lambda takes")]
     RequestTooLarge(usize),
-    /// The function reported an error, or Lambda does in its place. Holds error type and message.
+    /// The function reported an error, or Lambda reports one for it.
     #[error("{kind}: {message}")]
     Function {
         /// `errorType`.
@@ -114,16 +111,16 @@ impl Function {
         Self(Arc::new(Inner { options, free, idle, running }))
     }
 
-    /// What it runs.
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.0.options
     }
 
-    /// Invokes it with `event` and waits for the response. The invocation goes on when the caller gives up.
+    /// Invokes the function with `event` and waits for the response. If the caller stops waiting, the invocation goes
+    /// on.
     ///
     /// # Errors
-    /// [`InvokeError`]; after a time-out or an exit the process is replaced at the next invocation.
+    /// [`InvokeError`]. After a time-out or an exit, the next invocation starts a new process.
     pub async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
         if event.len() > LARGEST_REQUEST {
             return Err(InvokeError::RequestTooLarge(event.len()));
@@ -141,7 +138,7 @@ impl Function {
             .unwrap_or_else(|error| Err(InvokeError::function("Runtime.Unknown", error.to_string())))
     }
 
-    /// As [`Function::invoke`] with the smaller limit of asynchronous invocations.
+    /// Like [`Function::invoke`], with the smaller event limit of asynchronous invocations.
     ///
     /// # Errors
     /// As [`Function::invoke`].
@@ -152,13 +149,13 @@ impl Function {
         self.invoke(event).await.map(drop)
     }
 
-    /// Process ids of its environments.
+    /// Process ids of the environments.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Kills all its processes at once, with whatever they are doing. Returns how many there were.
+    /// Kills all processes of the function at once, also during an invocation. Returns how many there were.
     pub fn kill(&self) -> usize {
         let processes = self.processes();
         for process in &processes {
@@ -179,7 +176,7 @@ impl Function {
         outcome
     }
 
-    /// The environment used last, of those whose process still runs.
+    /// The idle environment that was used last and whose process still runs.
     fn idle(&self) -> Option<Environment> {
         let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain_mut(Environment::is_alive);

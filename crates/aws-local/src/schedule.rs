@@ -9,15 +9,15 @@ use tokio::time::MissedTickBehavior;
 use crate::runtime::Function;
 use crate::sqs::ACCOUNT;
 
-/// A running schedule; it ends when it is dropped.
+/// A running schedule. Dropping it stops it.
 #[derive(Debug)]
 pub struct Schedule {
     _task: JoinSet<()>,
 }
 
 impl Schedule {
-    /// Sends an event to `function` every `interval` (on AWS whole minutes), the first after one interval. Lambda
-    /// tries a failed event twice more within minutes; here the next one does.
+    /// Sends an event to `function` every `interval` (on AWS: whole minutes), the first one after one interval. Lambda
+    /// retries a failed event twice within minutes. This schedule does not retry, since the next event follows soon.
     #[must_use]
     pub fn start(interval: Duration, function: Function) -> Self {
         let mut task = JoinSet::new();
@@ -37,7 +37,7 @@ impl Schedule {
     }
 }
 
-/// The event of `time` (whole seconds).
+/// The event for `time`, in whole seconds.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>
 #[must_use]
 pub fn event(region: &str, time: jiff::Timestamp) -> Value {

@@ -1,9 +1,9 @@
-//! SQS on loopback: standard queues in memory behind the JSON protocol that today's SDKs speak, with AWS's limits.
+//! SQS on loopback: standard queues in memory, with the JSON protocol of current SDKs and the limits of AWS.
 //!
-//! Departures from AWS: nothing is signed or allowed by policy; queues are not partitioned, so that messages come
-//! nearly in order and no delivery is doubled unless a test asks ([`Faults::double`]); counts are exact; what was
-//! deleted never comes back; `PurgeQueue` works at once and as often as asked; there are no FIFO queues, no tags and
-//! no message move tasks. Everything is gone when it stops.
+//! Differences from AWS: signatures and policies are not checked; queues are not partitioned, so messages come nearly
+//! in order, and no delivery is doubled unless a test asks for it ([`Faults::double`]); counts are exact; deleted
+//! messages never come back; `PurgeQueue` works at once and may be called at any time; there are no FIFO queues, no
+//! tags and no message move tasks. All messages are lost when the stand-in stops.
 
 mod actions;
 mod error;
@@ -30,20 +30,20 @@ pub use self::faults::{Fault, Faults};
 
 use self::error::SqsError;
 use self::state::Shared;
-use crate::http::{Cut, Server};
+use crate::http::{CloseConnection, Server};
 
 /// The account that owns the resources of local AWS.
 pub const ACCOUNT: &str = "000000000000";
 
-/// A request cannot be larger than this: a batch of 1 MiB whose every character is escaped (`\u0001` is six).
+/// Limit on a request in bytes. It fits a batch of 1 MiB in which every character is escaped (`\u0001` is six bytes).
 const LARGEST_REQUEST: usize = 8 << 20;
 
-/// How a stand-in is set up.
+/// Options of the stand-in.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The region in its ARNs.
+    /// The region in the ARNs.
     pub region: String,
-    /// Where it listens; port 0 is a free one.
+    /// The address to listen on. Port 0 chooses a free port.
     pub address: SocketAddr,
 }
 
@@ -53,18 +53,18 @@ impl Default for Options {
     }
 }
 
-/// How many messages a queue holds.
+/// Numbers of messages in a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// May be received.
+    /// Visible messages.
     pub visible: usize,
-    /// Received, neither deleted nor visible again.
+    /// Messages in flight: received, and neither deleted nor visible again.
     pub in_flight: usize,
-    /// Sent with a delay that has not passed.
+    /// Messages whose delay has not passed.
     pub delayed: usize,
 }
 
-/// A running stand-in. It ends, and cuts its connections, when it is dropped.
+/// A running stand-in. Dropping it stops it and closes its connections.
 #[derive(Debug)]
 pub struct Sqs {
     shared: Arc<Shared>,
@@ -72,10 +72,10 @@ pub struct Sqs {
 }
 
 impl Sqs {
-    /// Starts one without queues.
+    /// Starts a stand-in without queues.
     ///
     /// # Errors
-    /// When it cannot listen where it should.
+    /// If it cannot listen on the address.
     pub async fn start(options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(options.address).await?;
         let shared = Arc::new(Shared::new(options.region, listener.local_addr()?));
@@ -107,14 +107,14 @@ impl Sqs {
     /// Creates the queue `name` with `attributes` (names to strings, as `CreateQueue` takes them). Returns its URL.
     ///
     /// # Errors
-    /// The message of the service, when it would refuse.
+    /// The error message of SQS, if it refuses the queue.
     pub async fn create_queue(&self, name: &str, attributes: Value) -> io::Result<String> {
         let input = json!({ "QueueName": name, "Attributes": attributes });
         let created = actions::perform(&self.shared, "CreateQueue", &input).await;
         created.map(|_| self.queue_url(name)).map_err(|error| io::Error::other(error.message))
     }
 
-    /// What the queue `name` holds now; nothing for a queue that does not exist.
+    /// The numbers of messages in the queue `name`; all zero if the queue does not exist.
     #[must_use]
     pub fn counts(&self, name: &str) -> Counts {
         let (at, at_ms) = state::now();
@@ -138,13 +138,13 @@ impl Sqs {
         }
     }
 
-    /// The faults that it still has to make.
+    /// The faults that are still to happen; tests add faults here.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
     }
 
-    /// How many requests of each action arrived so far: what AWS would charge for.
+    /// The number of requests so far, by action. AWS charges by it.
     #[must_use]
     pub fn requests(&self) -> BTreeMap<String, u64> {
         self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -163,7 +163,7 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
         tokio::time::sleep(latency).await;
     }
     match fault {
-        Some(Fault::CutBefore) => return cut(),
+        Some(Fault::CutBefore) => return close_connection(),
         Some(Fault::CutAfter) | None => {}
         Some(fault) => {
             return fault.error().unwrap_or_else(SqsError::no_queue).into_response();
@@ -174,7 +174,7 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
     };
     let answer = actions::perform(&shared, action, &input).await;
     match (fault, answer) {
-        (Some(_), _) => cut(),
+        (Some(_), _) => close_connection(),
         (None, Ok(answer)) => json_response(&answer),
         (None, Err(error)) => error.into_response(),
     }
@@ -188,8 +188,8 @@ fn json_response(answer: &Value) -> Response {
     (headers, Body::from(answer.to_string())).into_response()
 }
 
-fn cut() -> Response {
+fn close_connection() -> Response {
     let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(Cut);
+    response.extensions_mut().insert(CloseConnection);
     response
 }

@@ -12,7 +12,7 @@ pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, Op
     Ok(Backend::of(AwsBackend::open(url, clock, Options::default()).await?))
 }
 
-/// The same without a call to the table and the queue.
+/// Like [`open`], without a call to the table or the queue.
 pub(crate) async fn connect(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     Ok(Backend::of(pssp_backend_aws::connect(url, clock, Options::default()).await?))
 }

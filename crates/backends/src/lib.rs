@@ -5,7 +5,7 @@
 //! | `sqlite:pssp.db`, `sqlite:///var/lib/pssp/pssp.db?max_bytes=10000000000` | one SQLite file |
 //! | `redis://user:password@host:6379/0?prefix=pssp`, `rediss://…` (with TLS) | one Redis |
 //! | `aws://<table>?queue=<queue URL>&region=eu-central-1` | one DynamoDB table and one SQS queue |
-//! | `memory:` | this process' memory: for trying things out, gone at exit |
+//! | `memory:` | the memory of this process: for trials, gone at exit |
 //!
 //! Cargo features decide which backends are built in; [`SCHEMES`] lists them.
 
@@ -23,7 +23,7 @@ use pssp_common::Backoff;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::{Backend, Clock, StoreError};
 
-/// A URL scheme that this build knows.
+/// A URL scheme that is built in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scheme {
     /// The text before the colon.
@@ -45,10 +45,10 @@ pub const SCHEMES: &[Scheme] = &[
     Scheme { name: "memory", example: "memory:" },
 ];
 
-/// Schemes of pssp that may be missing in a build.
-const ELSEWHERE: &[&str] = &["sqlite", "redis", "rediss", "aws"];
+/// Schemes that a build may leave out.
+const OPTIONAL_SCHEMES: &[&str] = &["sqlite", "redis", "rediss", "aws"];
 
-/// Why a backend could not be opened. The text never holds the URL itself: it may carry a password.
+/// The reason why a backend could not be opened. The text never contains the URL, since that may contain a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -58,7 +58,7 @@ pub enum OpenError {
     /// A backend that this build does not include.
     #[error("{0}: is not in this build, which has {known}", known = known())]
     NotBuilt(String),
-    /// The scheme is known, but the rest of the URL is not valid. Says what is expected.
+    /// The scheme is known, but the rest of the URL is not valid. The text names what is expected.
     #[error("{0}")]
     Malformed(String),
     /// An error of the backend.
@@ -91,8 +91,8 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError
             Ok(Backend::of(Arc::new(MemoryBackend::new(clock))))
         }
         "memory" => Err(OpenError::Malformed("memory: takes nothing after the colon".to_owned())),
-        _ if ELSEWHERE.contains(&scheme) => Err(OpenError::NotBuilt(scheme.to_owned())),
-        // A short name only: the rest of the text may contain a password.
+        _ if OPTIONAL_SCHEMES.contains(&scheme) => Err(OpenError::NotBuilt(scheme.to_owned())),
+        // The error shows only a short scheme, since the rest of the text may contain a password.
         _ if scheme.len() <= 16 && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
             Err(OpenError::Unknown(format!("{scheme}:")))
         }
@@ -100,8 +100,8 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError
     }
 }
 
-/// Opens the backend without any call where possible. On Lambda the time to the first response matters, and
-/// errors show at the first call as well. Other backends are opened as by [`open`].
+/// Opens the backend without a call to it, if possible. On Lambda the time to the first response matters, and an error
+/// shows at the first call anyway. Other backends are opened as by [`open`].
 ///
 /// # Errors
 /// [`OpenError`]; its text contains the remedy.
@@ -114,15 +114,15 @@ pub async fn open_lazily(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, Op
 }
 
 /// First and longest wait between two tries of [`open_when_there`].
-const WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
-/// Opens the backend, and waits for one that cannot be reached yet: a server that starts before its
-/// store need not be restarted. Waits without limit; drop the future to stop.
+/// Opens the backend, and retries while it cannot be reached. So a server that starts before its store need not be
+/// restarted. There is no time limit; drop the future to stop.
 ///
 /// # Errors
-/// [`OpenError`], if waiting does not help.
+/// [`OpenError`], if a retry does not help.
 pub async fn open_when_there(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
-    let mut waits = Backoff::new(WAIT.0, WAIT.1);
+    let mut waits = Backoff::new(RETRY_WAIT.0, RETRY_WAIT.1);
     let mut waited = false;
     loop {
         match open(url, clock.clone()).await {
@@ -143,8 +143,8 @@ pub async fn open_when_there(url: &str, clock: Arc<dyn Clock>) -> Result<Backend
     }
 }
 
-/// Opens a backend that exists already. A store that would have to be created is refused: most often its name has a typing
-/// error.
+/// Opens a backend that exists already. Refuses a store that would have to be created, since most often its name has a
+/// typing error.
 ///
 /// # Errors
 /// [`OpenError`]; its text contains the remedy.

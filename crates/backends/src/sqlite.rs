@@ -9,7 +9,7 @@ use crate::OpenError;
 
 pub(crate) async fn open(rest: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     let (path, options) = parse(rest)?;
-    // Opening may wait for the disk or for another process.
+    // Opening may block on the disk or on another process.
     let opening = tokio::task::spawn_blocking(move || SqliteBackend::open(path, clock, options));
     let sqlite = opening.await.map_err(|error| StoreError::Unavailable(error.into()))??;
     Ok(Backend::of(sqlite))

@@ -1,4 +1,4 @@
-//! Options that several commands share, and how their values are read.
+//! Options that several commands share, and the parsers of their values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,18 +43,18 @@ pub(crate) struct OutputArgs {
 
 /// Reads a span of time: `500ms`, `30s`, `5m`, `2h`, or a number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no span of time; write for instance 500ms, 30s, 5m or 2h");
+    let invalid = || format!("{text:?} is no span of time; write for instance 500ms, 30s, 5m or 2h");
     let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let number: u64 = number.parse().map_err(|_| invalid())?;
     let scale_ms = match unit {
         "ms" => 1,
         "" | "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
-        _ => return Err(wrong()),
+        _ => return Err(invalid()),
     };
-    number.checked_mul(scale_ms).map(Duration::from_millis).ok_or_else(wrong)
+    number.checked_mul(scale_ms).map(Duration::from_millis).ok_or_else(invalid)
 }
 
 #[cfg(test)]
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_of_time() {
+    fn durations_are_parsed() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
         assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));

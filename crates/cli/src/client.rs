@@ -1,7 +1,7 @@
-//! The service over HTTP, with retries that cannot do anything twice.
+//! Calls the service over HTTP, with retries.
 //!
-//! Every request may be repeated: reads and deletes by nature, submissions since they carry an `Idempotency-Key`. So a
-//! request is sent again after 429, after 503 and where there was no connection.
+//! Every request can be sent again without doing anything twice: reads and deletes are idempotent, and submissions have
+//! an `Idempotency-Key`. So a request is retried after 429, after 503, and if there is no connection.
 
 use std::io::Read;
 use std::thread::sleep;
@@ -17,16 +17,16 @@ use crate::exit::Failure;
 pub(crate) mod jobs;
 mod problem;
 
-/// Connections that are kept for the next request: requests are sent one after the other.
+/// Idle connections that are kept open. A few are enough, since requests are sent one after the other.
 const IDLE_CONNECTIONS: usize = 3;
 
-/// Waits between tries. Together about three seconds, as long as a restart takes.
+/// Waits between tries, in milliseconds. Together about three seconds, as long as a restart of the service takes.
 const WAITS_MS: [u64; 4] = [100, 300, 800, 2_000];
 
-/// The longest `Retry-After` that is waited out.
+/// A longer `Retry-After` is an error at once, without another try.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Largest JSON answer, in bytes. The largest is a batch of many records.
+/// Largest JSON answer, in bytes. A batch of many records has the largest answers.
 const MAX_JSON: u64 = 256 << 20;
 
 /// One service.
@@ -34,7 +34,7 @@ pub(crate) struct Client {
     http: HttpClient,
 }
 
-/// A client that connects anew for each request, and sends none twice.
+/// A client that opens a new connection for each request, and does not retry.
 pub(crate) fn connect_each_time(global: &Global) -> Result<HttpClient, Failure> {
     http_client(global, 0)
 }
@@ -54,13 +54,12 @@ impl Client {
         Ok(Self { http: http_client(global, IDLE_CONNECTIONS)? })
     }
 
-    /// The same service, shown another key or none.
+    /// A client of the same service with another key, or without one.
     pub(crate) fn with_key(&self, key: Option<String>) -> Self {
         Self { http: self.http.with_key(key) }
     }
 
-    /// Sends the request, more than once if need be, and returns the answer of success. Any other answer becomes the
-    /// failure that it means.
+    /// Sends the request, again if necessary, and returns a successful answer. Any other answer becomes a [`Failure`].
     pub(crate) fn send(&self, request: &ApiRequest<'_>) -> Result<Response<Body>, Failure> {
         let mut waits = waits();
         loop {
@@ -85,7 +84,7 @@ impl Client {
         }
     }
 
-    /// As [`Client::send`], and reads a JSON answer.
+    /// Like [`Client::send`], and reads the answer as JSON.
     pub(crate) fn json(&self, request: &ApiRequest<'_>) -> Result<serde_json::Value, Failure> {
         let mut response = self.send(request)?;
         let json = response.body_mut().with_config().limit(MAX_JSON).read_json();
@@ -96,13 +95,13 @@ impl Client {
         })
     }
 
-    /// The body of an answer as a reader, for what may be long.
+    /// The body of an answer as a reader, for bodies that may be large.
     pub(crate) fn body(&self, request: &ApiRequest<'_>) -> Result<impl Read + use<>, Failure> {
         Ok(self.send(request)?.into_body().into_with_config().limit(u64::MAX).reader())
     }
 }
 
-/// The failure that a request without an answer means: `Ok` if another try may help, `Err` if not.
+/// The failure for a request without an answer: `Ok` if another try may help, `Err` if not.
 pub(crate) fn unreachable(client: &HttpClient, error: &ureq::Error) -> Result<Failure, Failure> {
     let failure = Failure::server(format!("cannot reach {}: {error}", client.base()))
         .hint("check the address (--url or PSSP_URL), or start one with `pssp serve`");

@@ -1,4 +1,4 @@
-//! How a run ends: exit codes, and the errors that lead to them.
+//! Exit codes, and the errors that lead to them.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -49,11 +49,11 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
-    /// The places in the input that are at fault.
+    /// The errors in the input, with their places.
     pub(crate) faults: Vec<Fault>,
-    /// The server's problem details, as they came.
+    /// The server's problem details, unchanged.
     pub(crate) problem: Option<serde_json::Value>,
-    /// The reader of the output closed it: nothing is shown.
+    /// Whether the reader of the output has closed it. Nothing is shown then.
     pub(crate) quiet: bool,
 }
 
@@ -79,7 +79,7 @@ impl Failure {
         Self { quiet: true, ..Self::new(Exit::Ok, "the output was closed") }
     }
 
-    /// Writing `what` failed.
+    /// The failure when `what` cannot be written.
     pub(crate) fn writing(what: impl fmt::Display, error: &std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Self::broken_pipe();
@@ -90,7 +90,7 @@ impl Failure {
     /// The error as one JSON line.
     pub(crate) fn json(&self) -> serde_json::Value {
         #[derive(Serialize)]
-        struct Shown<'a> {
+        struct ErrorJson<'a> {
             exit: u8,
             detail: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +100,7 @@ impl Failure {
             #[serde(skip_serializing_if = "Option::is_none")]
             problem: Option<&'a serde_json::Value>,
         }
-        let shown = Shown {
+        let shown = ErrorJson {
             exit: self.exit as u8,
             detail: &self.message,
             hint: self.hint.as_deref(),
@@ -111,7 +111,7 @@ impl Failure {
     }
 }
 
-/// One line that names the thing and the remedy, then one for each place at fault.
+/// One line with the problem and the remedy, then one line for each error in the input.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
@@ -129,14 +129,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_with_the_remedy() {
+    fn a_failure_is_one_line_with_the_remedy() {
         let failure = Failure::usage("no input", "give a FASTA file");
         assert_eq!(failure.to_string(), "no input; give a FASTA file");
         assert_eq!(failure.json()["error"]["exit"], 2);
     }
 
     #[test]
-    fn every_code_is_in_the_help() {
+    fn the_help_lists_every_exit_code() {
         use Exit::{Auth, Input, JobFailed, NotFound, Ok, Server, TimedOut};
         for exit in [Ok, JobFailed, Input, Server, Auth, TimedOut, NotFound] {
             assert!(EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)), "{exit:?}");

@@ -1,4 +1,4 @@
-//! Where sequences come from: files, stdin, or the command line itself; gzip is unpacked on the way.
+//! Reads sequences from files, from stdin, or from the command line itself. Unpacks gzip.
 
 use std::fmt;
 use std::fs::File;
@@ -10,7 +10,7 @@ use pssp_jobs::intake::{Gunzip, gunzip};
 use crate::args::InputArgs;
 use crate::exit::Failure;
 
-/// What to do where there is nothing to read.
+/// The hint of the error if there is no input.
 const NO_INPUT: &str = "give a FASTA file, a sequence, or - to read stdin";
 
 /// One source of sequences.
@@ -33,8 +33,8 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// The source that an argument names: `-` is stdin, then a file that exists, then letters only, which are a
-    /// sequence.
+    /// The source that an argument names, by the first rule that fits: `-` is stdin; the path of a file that exists is
+    /// that file; letters only are a sequence.
     fn parse(text: &str) -> Result<Self, Failure> {
         let path = Path::new(text);
         if text == "-" {
@@ -50,7 +50,7 @@ impl Source {
         Err(Failure::usage(format!("no such file: {text}"), NO_INPUT))
     }
 
-    /// Opens it, unpacking gzip.
+    /// Opens the source, and unpacks gzip.
     pub(crate) fn open(&self) -> Result<Box<dyn BufRead + Send>, Failure> {
         let raw: Box<dyn BufRead + Send> = match self {
             Self::Stdin if io::stdin().is_terminal() => return Err(Failure::usage("no input", NO_INPUT)),
@@ -64,7 +64,7 @@ impl Source {
         unpack(raw).map_err(|e| self.unreadable(&e))
     }
 
-    /// All of it, for a body to be sent; at most `limit` bytes.
+    /// Reads the whole source, for the body of a request. More than `limit` bytes are an error.
     pub(crate) fn read(&self, limit: u64) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         let taken = self.open()?.take(limit + 1).read_to_end(&mut bytes);
@@ -81,7 +81,7 @@ impl Source {
     }
 }
 
-/// The sources that the arguments name; stdin if they name none.
+/// The sources that the arguments name. Without arguments: stdin.
 pub(crate) fn sources(args: &InputArgs) -> Result<Vec<Source>, Failure> {
     if args.input.is_empty() {
         return Ok(vec![Source::Stdin]);
@@ -102,7 +102,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn arguments_are_told_apart() {
+    fn the_kind_of_each_argument_is_recognised() {
         assert_eq!(Source::parse("-").unwrap(), Source::Stdin);
         assert_eq!(Source::parse("Cargo.toml").unwrap(), Source::File("Cargo.toml".into()));
         assert_eq!(Source::parse("MKV*").unwrap(), Source::Literal("MKV*".into()));

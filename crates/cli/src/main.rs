@@ -1,4 +1,4 @@
-//! The `pssp` command: predict here, serve, or talk to a service.
+//! The `pssp` command: predicts on this machine, runs a service, or calls one.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's output is its result")]
 
 use std::process::ExitCode;

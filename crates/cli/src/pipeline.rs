@@ -1,7 +1,7 @@
-//! Predicts the records of FASTA inputs on several threads, in bounded memory, in the order of the input.
+//! Predicts the records of FASTA inputs on several threads. Memory is bounded. Outcomes keep the order of the input.
 //!
-//! Each record gets a ticket: a channel of one on which its outcome arrives. Records go to whichever
-//! thread is free, tickets go to the writer in order; a bound on open tickets bounds the memory.
+//! Each record gets a ticket: a channel for one message, on which its outcome arrives. Any free thread takes the next
+//! record. The writer takes the tickets in order. The number of open tickets is limited, and this limits the memory.
 
 use std::io::{self, BufRead};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,15 +16,16 @@ use pssp_predict::{Cancel, Engine, EngineError, Prediction};
 use crate::exit::Failure;
 use crate::input::Source;
 
-/// Open tickets for each thread: enough that a long chain at the front does not stop the others.
+/// Limit of open tickets for each thread. It is high enough that the other threads have work while one long chain is
+/// computed.
 const TICKETS_PER_THREAD: usize = 8;
 
-/// What became of one record.
+/// The outcome of one record.
 pub(crate) enum Outcome {
     Predicted(Box<Predicted>),
-    /// It is no protein.
+    /// The record is not a valid protein sequence.
     Refused(InputErrors),
-    /// The method failed on it.
+    /// The method failed on the record.
     Failed(String),
 }
 
@@ -34,21 +35,20 @@ pub(crate) struct Predicted {
     pub(crate) prediction: Prediction,
 }
 
-/// Where an outcome belongs.
+/// The record that an outcome belongs to.
 pub(crate) struct Place {
     /// The record's number in its source, from 1.
     pub(crate) number: usize,
     /// The id of its header.
     pub(crate) id: Option<String>,
-    /// What follows the id.
+    /// The rest of its header.
     pub(crate) description: Option<String>,
 }
 
-/// How to predict.
 pub(crate) struct Options {
     pub(crate) threads: usize,
     pub(crate) rules: Rules,
-    /// Accept what looks like nucleotides.
+    /// Accept sequences that look like nucleotides.
     pub(crate) force: bool,
 }
 
@@ -60,10 +60,10 @@ struct Ticket {
 
 type Work = (NumberedRecord, SyncSender<Outcome>);
 
-/// Predicts every record of `sources` and hands the outcomes to `take` in order.
+/// Predicts every record of `sources` and passes the outcomes to `take` in order.
 ///
 /// # Errors
-/// If a source cannot be read, or the error of `take`; nothing further is predicted then.
+/// If a source cannot be read, or the error of `take`. The run stops at the first error.
 pub(crate) fn run(
     sources: &[Source],
     engine: &dyn Engine,
@@ -103,14 +103,14 @@ fn read(
             Ok(true) => {}
             Ok(false) => return,
             Err(failure) => {
-                let _ = tickets.send(Err(failure)); // an error means that the writer has stopped
+                let _ = tickets.send(Err(failure)); // fails only if the writer has stopped
                 return;
             }
         }
     }
 }
 
-/// Returns whether the writer still takes records.
+/// Returns whether the writer still accepts tickets.
 fn read_one(
     index: usize,
     source: &Source,
@@ -140,7 +140,7 @@ fn predict_all(work: &Mutex<Receiver<Work>>, engine: &dyn Engine, options: &Opti
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((record, sender)) = next else { return };
-        // A panic on one chain is that chain's failure and not the end of the others.
+        // A panic fails one chain only; the others go on.
         let outcome = catch_unwind(AssertUnwindSafe(|| predict(&record, engine, options, cancel)))
             .unwrap_or_else(|_| Outcome::Failed("the method crashed on it".to_owned()));
         let _ = sender.send(outcome); // the writer may have stopped

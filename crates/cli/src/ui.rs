@@ -1,4 +1,4 @@
-//! What people and programs see: results on stdout, everything else on stderr.
+//! Output of the commands: results on stdout, everything else on stderr.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -20,33 +20,33 @@ pub(crate) struct Ui {
 }
 
 impl Ui {
-    /// A line of the result.
+    /// Writes a line of the result.
     pub(crate) fn line(self, text: impl Display) -> Result<(), Failure> {
         writeln!(io::stdout(), "{text}").map_err(|e| Failure::writing("to stdout", &e))
     }
 
-    /// The result as one line of JSON.
+    /// Writes the result as one line of JSON.
     pub(crate) fn json(self, value: &impl Serialize) -> Result<(), Failure> {
         let text =
             serde_json::to_string(value).map_err(|e| Failure::server(format!("writing JSON failed: {e}")))?;
         self.line(text)
     }
 
-    /// A remark on stderr, not shown with `--quiet`.
+    /// Writes a remark to stderr, unless `--quiet` is given.
     pub(crate) fn note(self, text: impl Display) {
         if !self.quiet {
             self.warn(text);
         }
     }
 
-    /// A warning on stderr, shown with `--quiet` too.
+    /// Writes a warning to stderr, with `--quiet` too.
     #[expect(clippy::unused_self, reason = "used like the other ways to write")]
     pub(crate) fn warn(self, text: impl Display) {
         // Nothing can be done about a closed stderr.
         let _ = writeln!(io::stderr(), "pssp: {text}");
     }
 
-    /// What ended the command.
+    /// Writes the failure that ended the command.
     pub(crate) fn failure(self, failure: &Failure) {
         if failure.quiet {
             return;
@@ -58,7 +58,7 @@ impl Ui {
         }
     }
 
-    /// A counter on stderr, where a person can see it and it does not mix with the results.
+    /// A counter on stderr. It is shown only on a terminal, and only if the results go elsewhere.
     pub(crate) fn progress(self, results_on_stdout: bool) -> ProgressBar {
         let mixed = results_on_stdout && io::stdout().is_terminal();
         if self.quiet || mixed || !io::stderr().is_terminal() {
@@ -74,12 +74,12 @@ impl Ui {
     }
 }
 
-/// Whether the terminal wants colour (<https://no-color.org>).
+/// Whether output may have colour (<https://no-color.org>).
 fn colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
-/// Where bulk output goes: stdout, or a file with `-o`.
+/// Opens the output of results: stdout, or the file given with `-o`.
 pub(crate) fn output(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
     Ok(match path {
         None => Box::new(io::BufWriter::new(io::stdout().lock())),

@@ -1,4 +1,4 @@
-//! Warnings about the input, on stderr: results on stdout must not look sounder than they are.
+//! Writes warnings about the input to stderr, so that nobody trusts the results on stdout more than they deserve.
 
 use pssp_api_types::Job;
 use pssp_common::plain;
@@ -6,8 +6,8 @@ use pssp_common::plain;
 use crate::client::jobs::JobOrBatch;
 use crate::ui::Ui;
 
-/// Shows the warnings of a job that change what is predicted, a line each. With `--json` they are part of the output
-/// already; a batch has those of its records in its results.
+/// Shows each warning of a job that concerns the prediction on a line of its own. Does nothing with `--json`, where the
+/// output contains the warnings already, nor for a batch, whose results contain the warnings of its records.
 pub(crate) fn show(ui: Ui, found: &JobOrBatch) {
     if let (false, JobOrBatch::Job(job)) = (ui.json, found) {
         lines(job).for_each(|line| ui.note(line));

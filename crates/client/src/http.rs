@@ -1,4 +1,4 @@
-//! The connection to one service.
+//! The HTTP client of one service.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use ureq::{Agent, Body};
 
 use crate::request::ApiRequest;
 
-/// Time to connect.
+/// Limit on the time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Silence after which the connection counts as broken. It is above the longest `Prefer: wait` (20 s) and above two
-/// heartbeats of an event stream (15 s each).
+/// If no data arrives for this time, the connection counts as broken. The time is longer than the longest `Prefer:
+/// wait` (20 s) and than two heartbeats of an event stream (15 s each).
 const READ_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// The text is no address of a service.
+/// The text is not an address of a service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no address of a service")]
 pub struct BadUrl(pub String);
 
-/// One service, and the API key that it is shown.
+/// A client of one service, with the API key that it sends.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     agent: Agent,
@@ -29,10 +29,11 @@ pub struct HttpClient {
 
 impl HttpClient {
     /// A client of the service at `url` that sends `key` with each request, and keeps up to `idle_connections` open
-    /// between requests. With 0 each request connects anew; behind a load balancer each server then has its turn.
+    /// between requests. With 0, each request opens a new connection, so that a load balancer can pass it to another
+    /// server.
     ///
     /// # Errors
-    /// If `url` is no `http` or `https` URL with a host.
+    /// If `url` is not an `http` or `https` URL with a host.
     pub fn new(url: &str, key: Option<String>, idle_connections: usize) -> Result<Self, BadUrl> {
         let base = url.trim_end_matches('/').to_owned();
         let wrong = || BadUrl(base.clone());
@@ -49,18 +50,18 @@ impl HttpClient {
             .timeout_per_write(Some(READ_TIMEOUT))
             .user_agent(concat!("pssp/", env!("CARGO_PKG_VERSION")));
         if is_loopback(host) {
-            config = config.proxy(None); // a proxy would look for the service on its own machine
+            config = config.proxy(None); // for a proxy, loopback would be its own machine
         }
         Ok(Self { agent: config.build().new_agent(), base, key })
     }
 
-    /// The same service, with another key or with none.
+    /// A client of the same service with another key, or without one.
     #[must_use]
     pub fn with_key(&self, key: Option<String>) -> Self {
         Self { key, ..self.clone() }
     }
 
-    /// The address of the service, without a slash at its end.
+    /// The URL of the service, without a slash at its end.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
@@ -69,7 +70,7 @@ impl HttpClient {
     /// Sends the request once, and returns the answer, whatever its status.
     ///
     /// # Errors
-    /// If there is no answer.
+    /// If no answer arrives.
     pub fn send(&self, request: &ApiRequest<'_>) -> Result<Response<Body>, ureq::Error> {
         let url = format!("{}{}", self.base, request.path);
         let mut http = Request::builder().method(&request.method).uri(url);
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn valid_and_invalid_addresses() {
         for good in ["http://localhost:5000/", "https://example.org/base/", "http://[::1]:5000"] {
             let client = HttpClient::new(good, None, 0).unwrap();
             assert_eq!(client.base(), good.trim_end_matches('/'));
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_hosts() {
+    fn loopback_hosts_are_recognised() {
         for (host, expected) in [
             ("localhost", true),
             ("127.0.0.1", true),

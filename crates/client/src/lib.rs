@@ -1,5 +1,5 @@
-//! HTTP requests to a pssp service: one try each, answers of any status as they come. Whoever wants retries, or errors
-//! instead of answers that say no, builds them on top.
+//! HTTP requests to a pssp service. Each request is sent once, and its answer is returned whatever its status. Callers
+//! add retries, and turn error responses into errors, themselves.
 
 mod http;
 mod request;

@@ -2,17 +2,17 @@
 
 use std::io::{self, BufRead};
 
-/// Longest line that is read, in bytes. The events of the service are far shorter.
+/// Limit on the length of a line, in bytes. The events of the service are far shorter.
 const MAX_LINE: u64 = 1 << 20;
 
 /// One event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Event {
-    /// Sent back as `Last-Event-ID` to go on after this event.
+    /// The field `id`. A client sends it back as `Last-Event-ID` to continue after this event.
     pub id: Option<String>,
     /// The field `event`.
     pub name: String,
-    /// The lines of the field `data`, joined by line ends.
+    /// The lines of the field `data`, joined with line breaks.
     pub data: String,
 }
 
@@ -23,7 +23,7 @@ pub struct Events<R> {
 }
 
 impl<R: BufRead> Events<R> {
-    /// Reads from the body of an answer.
+    /// Reads events from the body of an answer.
     pub fn new(lines: R) -> Self {
         Self { lines }
     }
@@ -40,7 +40,7 @@ impl<R: BufRead> Events<R> {
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end_matches(['\n', '\r']);
             if text.is_empty() && !event.data.is_empty() {
-                event.data.pop(); // the last line end is not part of the data
+                event.data.pop(); // the last line break is not part of the data
                 return Ok(Some(event));
             }
             field(&mut event, text);
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_comments_and_a_cut_end() {
+    fn comments_and_an_incomplete_last_event_are_skipped() {
         let text = ": hello\n\nid: 7\nevent: status\r\ndata: {\"a\":\ndata: 1}\n\n:\n\ndata: cut off\n";
         let events: Vec<Event> = Events::new(text.as_bytes()).map(Result::unwrap).collect();
         let event = Event { id: Some("7".into()), name: "status".into(), data: "{\"a\":\n1}".into() };

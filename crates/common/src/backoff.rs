@@ -1,8 +1,8 @@
-//! Waits between the tries of a loop.
+//! Waits between the tries of a retry loop.
 
 use std::time::Duration;
 
-/// Waits that double from a first one up to a cap.
+/// Exponential backoff: the wait doubles after each failure, up to a cap.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,14 +28,15 @@ impl Backoff {
         Self { first, cap, lowest: 1.0, failures: 0 }
     }
 
-    /// Each wait is a random one between half of the full wait and the full wait, so that processes that fail
-    /// together do not try again together.
+    /// Makes each wait a random duration between half of the full wait and the full wait. So processes that fail at the
+    /// same time do not retry at the same time.
     #[must_use]
     pub const fn with_jitter(self) -> Self {
         Self { lowest: 0.5, ..self }
     }
 
-    /// Each wait is a random one between zero and the full wait. This spreads writers that met at one item best.
+    /// Makes each wait a random duration between zero and the full wait. This is the best choice for writers that
+    /// conflict on one item.
     #[must_use]
     pub const fn with_full_jitter(self) -> Self {
         Self { lowest: 0.0, ..self }
@@ -60,7 +61,7 @@ impl Backoff {
         self.failures == 0
     }
 
-    /// Starts over after a success. Returns whether there were failures before.
+    /// Starts again from the first wait, after a success. Returns whether there were failures before.
     pub const fn reset(&mut self) -> bool {
         std::mem::replace(&mut self.failures, 0) > 0
     }
@@ -68,7 +69,7 @@ impl Backoff {
     /// The full wait after `failures` earlier failures: `first` doubled that many times, at most `cap`.
     #[must_use]
     pub fn full(first: Duration, cap: Duration, failures: u32) -> Duration {
-        // More doublings than this exceed every cap in use, and would overflow the factor.
+        // More doublings would overflow the factor, and the wait is above every cap in use anyway.
         first.saturating_mul(1 << failures.min(20)).min(cap)
     }
 }
@@ -107,7 +108,7 @@ mod tests {
         ] {
             let waits: Vec<Duration> = (0..200).map(|_| backoff.next_wait()).collect();
             assert!(waits.iter().all(|wait| (lowest..=FIRST).contains(wait)), "{waits:?}");
-            // 200 draws all in one half of the range have a chance of 2 to the power of -199.
+            // The probability that all 200 waits are in one half of the range is 2 to the power of -199.
             let middle = (lowest + FIRST) / 2;
             assert!(waits.iter().any(|w| *w < middle) && waits.iter().any(|w| *w > middle), "{waits:?}");
         }

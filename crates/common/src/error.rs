@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-/// The text of an error and of its causes, joined by `": "`. A cause whose text is already part of an outer
-/// message is left out. An `anyhow::Error` is passed as `error.as_ref()`.
+/// The text of an error and of its causes, joined by `": "`. Skips a cause whose text is already part of an outer
+/// message. Pass an `anyhow::Error` as `error.as_ref()`.
 #[must_use]
 pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -1,5 +1,5 @@
-//! Small helpers that several crates share. Depends on no other crate of the workspace, and on no async runtime:
-//! callers sleep the waits themselves.
+//! Small helpers that several crates share. This crate depends on no other crate of the workspace and on no async
+//! runtime, so callers of [`Backoff`] sleep themselves.
 
 mod backoff;
 mod error;

@@ -1,6 +1,6 @@
-//! Texts that others wrote, made safe to show.
+//! Makes texts from other sources safe to show.
 
-/// The text with each control character replaced by a space. This disarms terminal escapes and keeps it on one line.
+/// The text with each control character replaced by a space. So it has no terminal escapes and stays on one line.
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")

@@ -1,4 +1,4 @@
-//! CloudFormation templates: read with their short forms (`!Ref`), and worked out for given parameters.
+//! Reads CloudFormation templates, also with short forms (`!Ref`), and evaluates them for given parameters.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ pub struct Template {
     parameters: BTreeMap<String, String>,
 }
 
-/// The value of a property that is to be left out.
+/// The pseudo parameter that removes a property.
 const NO_VALUE: &str = "AWS::NoValue";
 
 impl Template {
@@ -23,7 +23,7 @@ impl Template {
     /// defaults.
     ///
     /// # Panics
-    /// If it cannot be read.
+    /// If the template cannot be read, or has no parameter with a given name.
     #[must_use]
     pub fn of(path: &str, given: &[(&str, &str)]) -> Self {
         let node: Node =
@@ -39,20 +39,20 @@ impl Template {
         Self { doc: node.0, parameters }
     }
 
-    /// The template as it is written, in long forms (`{"Ref": …}`).
+    /// The template without evaluation, in long forms (`{"Ref": …}`).
     #[must_use]
     pub fn written(&self) -> &Value {
         &self.doc
     }
 
-    /// A resource as it would be created: references to others become `${Name}` or `${Name.Attribute}`. Nothing if
-    /// its condition does not hold.
+    /// A resource as it would be created. References to other resources become `${Name}` or `${Name.Attribute}`. `None`
+    /// if the condition of the resource is false.
     #[must_use]
     pub fn resource(&self, name: &str) -> Option<Value> {
         let resource = &self.doc["Resources"][name];
         assert!(resource.is_object(), "no resource {name}");
         let holds = resource["Condition"].as_str().is_none_or(|condition| self.condition(condition));
-        holds.then(|| self.work_out(resource).unwrap_or(Value::Null))
+        holds.then(|| self.evaluate(resource).unwrap_or(Value::Null))
     }
 
     /// Every resource as it would be created, by name.
@@ -62,7 +62,7 @@ impl Template {
         names.filter_map(|name| Some((name.clone(), self.resource(name)?))).collect()
     }
 
-    /// Whether a condition holds.
+    /// Whether a condition is true.
     #[must_use]
     pub fn condition(&self, name: &str) -> bool {
         let written = &self.doc["Conditions"][name];
@@ -75,7 +75,7 @@ impl Template {
         let arguments = || argument.as_array().into_iter().flatten();
         match function {
             "Fn::Equals" => {
-                let sides: Vec<_> = arguments().map(|side| self.work_out(side).map(|v| plain(&v))).collect();
+                let sides: Vec<_> = arguments().map(|side| self.evaluate(side).map(|v| plain(&v))).collect();
                 sides[0] == sides[1]
             }
             "Fn::Not" => !arguments().any(|one| self.holds(one)),
@@ -86,15 +86,15 @@ impl Template {
         }
     }
 
-    /// A value with its functions worked out; nothing where it is to be left out.
-    fn work_out(&self, value: &Value) -> Option<Value> {
+    /// Evaluates the functions in a value. `None` if the value is removed.
+    fn evaluate(&self, value: &Value) -> Option<Value> {
         if let Some((function, argument)) = call(value) {
             return self.function(function, argument);
         }
         Some(match value {
-            Value::Array(list) => list.iter().filter_map(|one| self.work_out(one)).collect(),
+            Value::Array(list) => list.iter().filter_map(|one| self.evaluate(one)).collect(),
             Value::Object(map) => {
-                let pairs = map.iter().filter_map(|(k, v)| Some((k.clone(), self.work_out(v)?)));
+                let pairs = map.iter().filter_map(|(k, v)| Some((k.clone(), self.evaluate(v)?)));
                 Value::Object(pairs.collect())
             }
             other => other.clone(),
@@ -102,10 +102,10 @@ impl Template {
     }
 
     fn function(&self, function: &str, argument: &Value) -> Option<Value> {
-        let part = |index: usize| self.work_out(&argument[index]).map(|v| plain(&v)).unwrap_or_default();
+        let part = |index: usize| self.evaluate(&argument[index]).map(|v| plain(&v)).unwrap_or_default();
         match function {
             "Ref" => self.reference(argument.as_str().unwrap_or_default()),
-            "Fn::If" => self.work_out(&argument[if self.condition(&part(0)) { 1 } else { 2 }]),
+            "Fn::If" => self.evaluate(&argument[if self.condition(&part(0)) { 1 } else { 2 }]),
             "Fn::GetAtt" => Some(format!("${{{}}}", attribute(argument)).into()),
             "Fn::FindInMap" => {
                 let found = &self.doc["Mappings"][part(0)][part(1)][part(2)];
@@ -127,7 +127,7 @@ impl Template {
     fn substitute(&self, argument: &Value) -> String {
         let mut text = plain(argument.get(0).unwrap_or(argument));
         for (name, value) in argument.get(1).and_then(Value::as_object).into_iter().flatten() {
-            let value = self.work_out(value).unwrap_or_default();
+            let value = self.evaluate(value).unwrap_or_default();
             text = text.replace(&format!("${{{name}}}"), &plain(&value));
         }
         for (name, value) in &self.parameters {
@@ -137,7 +137,7 @@ impl Template {
     }
 }
 
-/// The function that a value calls, with its argument.
+/// The function that a value calls, and its argument.
 fn call(value: &Value) -> Option<(&str, &Value)> {
     let map = value.as_object().filter(|map| map.len() == 1)?;
     let (name, argument) = map.iter().next()?;
@@ -152,7 +152,7 @@ fn attribute(argument: &Value) -> String {
     }
 }
 
-/// A scalar as its text: CloudFormation hands on numbers as texts, too.
+/// A scalar as text. CloudFormation also converts numbers to texts.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -161,7 +161,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// A YAML value whose tags have become the long forms of functions.
+/// A YAML value whose tags are converted to the long forms of functions.
 struct Node(Value);
 
 impl<'de> Deserialize<'de> for Node {

@@ -1,8 +1,8 @@
-//! The parts of a Dockerfile that the tests look at.
+//! Reads the parts of a Dockerfile that the tests check.
 
 use crate::text;
 
-/// One Dockerfile: its instructions, with continued lines joined and comments gone.
+/// The instructions of a Dockerfile, with continued lines joined and without comments.
 #[derive(Debug, Clone)]
 pub struct Dockerfile {
     instructions: Vec<(String, String)>,
@@ -24,13 +24,13 @@ impl Dockerfile {
         Self { instructions }
     }
 
-    /// The instructions before the last `FROM`: what is built.
+    /// The instructions before the last `FROM`, which build the program.
     #[must_use]
     pub fn build(&self) -> &[(String, String)] {
         &self.instructions[..self.last_from()]
     }
 
-    /// The instructions from the last `FROM` on: what is shipped.
+    /// The instructions from the last `FROM` on, which make the shipped image.
     #[must_use]
     pub fn image(&self) -> &[(String, String)] {
         &self.instructions[self.last_from()..]

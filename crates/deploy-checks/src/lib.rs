@@ -1,5 +1,6 @@
-//! Reads what deploys pssp, for the tests of this crate: manifests, Dockerfiles and templates of the
-//! repository.
+//! Reads the manifests, Dockerfiles and templates that deploy pssp, for the tests of this crate.
+
+#![allow(missing_docs, reason = "support of the tests of this crate; no other crate uses it")]
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -30,20 +31,18 @@ pub fn text(path: &str) -> String {
 /// One Kubernetes object.
 #[derive(Debug, Clone)]
 pub struct Object {
-    /// The file it is in, without folders.
+    /// The name of its file, without folders.
     pub file: String,
-    /// What it says.
+    /// The whole document.
     pub doc: Value,
 }
 
 impl Object {
-    /// `kind`.
     #[must_use]
     pub fn kind(&self) -> &str {
         self.str("/kind")
     }
 
-    /// `metadata.name`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.str("/metadata/name")
@@ -61,7 +60,7 @@ impl Object {
         self.at(pointer).as_str().unwrap_or_default()
     }
 
-    /// The pod that it is or makes.
+    /// The pod itself, or the pod template of a deployment or job.
     #[must_use]
     pub fn pod(&self) -> Option<&Value> {
         match self.kind() {
@@ -74,7 +73,7 @@ impl Object {
     /// The first container of its pod.
     ///
     /// # Panics
-    /// If it has none.
+    /// If there is no container.
     #[must_use]
     pub fn container(&self) -> &Value {
         self.pod()
@@ -83,10 +82,10 @@ impl Object {
     }
 }
 
-/// Every object in the `.yml` files of a folder such as `kubernetes/test`, by file name.
+/// Every object in the `.yml` files of a folder such as `kubernetes/test`, sorted by file name.
 ///
 /// # Panics
-/// If one cannot be read.
+/// If a file cannot be read.
 #[must_use]
 pub fn objects(folder: &str) -> Vec<Object> {
     let list = || -> io::Result<Vec<PathBuf>> {
@@ -117,10 +116,10 @@ pub fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A quantity of Kubernetes or Redis, in bytes: `400Mi`, `1Gi`, `200mb`, `1gb`.
+/// Converts a quantity of Kubernetes or Redis to bytes: `400Mi`, `1Gi`, `200mb`, `1gb`.
 ///
 /// # Panics
-/// If it is none.
+/// If the text is not a quantity.
 #[must_use]
 pub fn bytes(quantity: &str) -> u64 {
     let digits = quantity.trim_end_matches(|c: char| c.is_ascii_alphabetic());

@@ -1,6 +1,6 @@
-//! As on AWS: `pssp-api` and `pssp-worker` as Lambda functions, over stand-ins of SQS and DynamoDB.
+//! The service as on AWS: `pssp-api` and `pssp-worker` as Lambda functions, with stand-ins for SQS and DynamoDB.
 //!
-//! The stand-ins and their deviations: docs/aws.md.
+//! docs/aws.md describes the stand-ins and their differences from AWS.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::{Client, Platform, SETTINGS, program};
 
-/// The platform of functions.
+/// The service on local AWS.
 pub struct Aws {
     local: LocalAws,
     _folder: TempDir,
@@ -18,7 +18,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Starts one over an empty table and an empty queue.
+    /// Starts the service with an empty table and an empty queue.
     #[must_use]
     pub fn start() -> Self {
         let runtime = Runtime::new().unwrap();
@@ -27,7 +27,7 @@ impl Aws {
         let options = Options {
             dynoxide: program::tool("PSSP_DYNOXIDE", "bin/dynoxide"),
             database: Some(folder.path().join("table.db")),
-            // Each minute on AWS.
+            // On AWS the interval is one minute.
             schedule: Some(Duration::from_secs(1)),
             max_receive_count: 100,
             worker_timeout: Duration::from_secs(20),
@@ -65,7 +65,7 @@ impl Platform for Aws {
     }
 
     fn restart_api(&mut self) {
-        // The next request starts another process.
+        // The next request starts a new process.
         self.local.api().kill();
     }
 

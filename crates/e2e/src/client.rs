@@ -1,4 +1,4 @@
-//! A caller: HTTP over loopback, answers of any status as they come.
+//! An HTTP client for the tests. It returns answers of any status.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,17 +7,15 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Request;
 
-/// A header for submissions that a stored result may answer.
+/// A header that allows a stored result as the answer to a submission.
 pub const REUSE: (&str, &str) = ("cache-control", "max-age=604800");
 
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The HTTP status.
     pub status: u16,
-    /// The headers, names in lower case.
+    /// Names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -31,22 +29,22 @@ impl Answer {
     /// The body as JSON.
     ///
     /// # Panics
-    /// If it is none.
+    /// If the body is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
 
-    /// A header, empty if it is not there.
+    /// A header; empty if it is missing.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// That the status is this one.
+    /// Returns the answer.
     ///
     /// # Panics
-    /// If it is another.
+    /// If the status is not `status`.
     #[must_use]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
@@ -54,7 +52,7 @@ impl Answer {
     }
 }
 
-/// Talks to one service.
+/// A client of one service.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
@@ -62,7 +60,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Of the service at `url`.
+    /// A client of the service at `url`.
     #[must_use]
     pub fn new(url: &str) -> Self {
         let agent = Agent::config_builder()
@@ -74,14 +72,13 @@ impl Client {
         Self { agent, url: url.trim_end_matches('/').to_owned() }
     }
 
-    /// Where the service is.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// One request; `None` if there was no answer. What is submitted is computed, even where a stored result
-    /// would answer, unless `headers` say otherwise.
+    /// Sends a request; returns `None` if no answer arrives. Submissions are computed even if there is a stored result,
+    /// unless `headers` contain another `Cache-Control`.
     #[must_use]
     pub fn try_send(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
         let mut request = Request::builder().method(verb).uri(format!("{}{path}", self.url));
@@ -107,16 +104,16 @@ impl Client {
         Some(Answer { status, headers, body })
     }
 
-    /// One request.
+    /// Sends a request.
     ///
     /// # Panics
-    /// If there is no answer.
+    /// If no answer arrives.
     #[must_use]
     pub fn send(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         self.try_send(verb, path, headers, body).unwrap_or_else(|| panic!("no answer to {verb} {path}"))
     }
 
-    /// `GET`.
+    /// Sends a `GET` request.
     #[must_use]
     pub fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], b"")

@@ -1,4 +1,4 @@
-//! One machine: `pssp serve` over a SQLite file.
+//! The service on one machine: `pssp serve` with a SQLite file.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::program::{Running, command, free_port};
 use crate::{Client, Platform, SETTINGS};
 
-/// The default platform.
+/// The service with SQLite.
 pub struct Embedded {
     folder: TempDir,
     port: u16,
@@ -15,7 +15,7 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts one over a new file.
+    /// Starts the service with a new file.
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -24,12 +24,12 @@ impl Embedded {
         Self { folder, port, program }
     }
 
-    fn again(&mut self, with_worker: bool) {
+    fn restart(&mut self, with_worker: bool) {
         self.program.kill();
         self.program = serve(&self.folder, self.port, with_worker);
     }
 
-    /// By Python's module: the shell of SQLite is not on every machine.
+    /// Uses Python's module, since not every machine has the shell of SQLite.
     fn sql(&self, statement: &str) {
         let program =
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], 30); c.execute(sys.argv[2]); c.commit()";
@@ -49,7 +49,7 @@ fn url_of(folder: &TempDir) -> String {
 
 fn serve(folder: &TempDir, port: u16, with_worker: bool) -> Running {
     let addr = format!("127.0.0.1:{port}");
-    // The API alone is the same program that other platforms run.
+    // Without a worker, the API is the same program as on other platforms.
     let mut program = command(if with_worker { "pssp" } else { "pssp-api" });
     if with_worker {
         program.arg("serve");
@@ -73,20 +73,20 @@ impl Platform for Embedded {
     }
 
     fn kill_workers(&mut self) {
-        self.again(false);
+        self.restart(false);
     }
 
     fn start_workers(&mut self) {
-        self.again(true);
+        self.restart(true);
     }
 
     fn restart_api(&mut self) {
-        self.again(true);
+        self.restart(true);
     }
 
     fn restart_store(&mut self) {
         // The store is part of the process.
-        self.again(true);
+        self.restart(true);
     }
 
     fn lose_messages(&mut self) {

@@ -1,13 +1,14 @@
-//! The service, started on each of its platforms. The end-to-end suite (`tests/it`) runs against it.
+//! Starts the service on each of its platforms, for the end-to-end suite (`tests/it`).
 //!
-//! A [`Platform`] runs the programs that are deployed, as they are deployed: `pssp serve` over a file;
-//! `pssp-api` and `pssp-worker` over a Redis of their own; the same two as Lambda functions over
-//! stand-ins of SQS and DynamoDB. Everything listens on loopback and ends with the test.
+//! A [`Platform`] runs the deployed programs as they are deployed: `pssp serve` with a SQLite file; `pssp-api` and
+//! `pssp-worker` with a Redis; the same two programs as Lambda functions with stand-ins for SQS and DynamoDB. All
+//! servers listen on loopback and are stopped when the test ends.
 
 #![allow(
+    missing_docs,
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "test support: failing loudly is what it is for"
+    reason = "test support: it may panic, and no other crate reads its documentation"
 )]
 
 mod aws;
@@ -22,8 +23,8 @@ pub use embedded::Embedded;
 pub use program::until;
 pub use redis::Redis;
 
-/// Settings on every platform: one thread, so that jobs wait for each other, and a short lease, so that a lost worker is
-/// noticed soon.
+/// Settings on every platform: one thread, so that jobs wait for each other, and a short lease, so that a lost worker
+/// is noticed soon.
 pub const SETTINGS: &[(&str, &str)] = &[
     ("PSSP_WORKERS", "1"),
     ("PSSP_LEASE", "3s"),
@@ -35,39 +36,39 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("PSSP_ALLOW_DELETE_ALL", "true"),
 ];
 
-/// A running service, and what can be done to it.
+/// A running service, with the faults that a test can cause.
 pub trait Platform {
-    /// A client of it.
+    /// A client of the service.
     fn client(&self) -> Client;
 
-    /// What `PSSP_BACKEND` is there, for an operator's commands.
+    /// The value of `PSSP_BACKEND`, for an operator's commands.
     fn backend(&self) -> String;
 
-    /// Variables that an operator's commands need beside it.
+    /// Further variables that an operator's commands need.
     fn operator_env(&self) -> Vec<(String, String)> {
         Vec::new()
     }
 
-    /// `kill -9` of every process that works on jobs.
+    /// Kills every process that works on jobs, as `kill -9` does.
     fn kill_workers(&mut self);
 
-    /// Workers are started again.
+    /// Starts workers again.
     fn start_workers(&mut self);
 
-    /// `kill -9` of the API, and a new start of it. Where the worker is part of the same process, it is restarted too.
+    /// Kills the API as `kill -9` does, and starts it again. A worker in the same process is restarted too.
     fn restart_api(&mut self);
 
-    /// The store and the queue crash, and come back with the data that they had acknowledged.
+    /// Crashes the store and the queue, and starts them again with all data that they had acknowledged.
     fn restart_store(&mut self);
 
-    /// All messages of the queue are lost. The records stay.
+    /// Deletes all messages of the queue. The records stay.
     fn lose_messages(&mut self);
 }
 
 /// Runs an operator's command, `pssp ARGS… --backend …`, and returns its output.
 ///
 /// # Panics
-/// If it fails.
+/// If the command fails.
 #[must_use]
 pub fn operate(platform: &dyn Platform, args: &[&str]) -> String {
     let command = args.iter().position(|arg| !arg.starts_with('-')).unwrap() + 1;
@@ -78,7 +79,7 @@ pub fn operate(platform: &dyn Platform, args: &[&str]) -> String {
 /// Runs `pssp` as a user of the service, and returns its output.
 ///
 /// # Panics
-/// If it fails.
+/// If the command fails.
 #[must_use]
 pub fn pssp(platform: &dyn Platform, args: &[&str]) -> String {
     let mut command = program::command("pssp");

@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest that anything here may take. It is far above what it usually takes, since a test machine may be busy.
+/// Time limit of every wait. It is far above the usual time, since a test machine may be busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Last lines of a program's log that a failed test shows.
-const LOG: usize = 60;
+/// How many of the last lines of a program's log a failed test shows.
+const SHOWN_LOG_LINES: usize = 60;
 
-/// A program of the workspace, built with this test.
+/// The path of a program of the workspace, built in the same profile as this test.
 ///
 /// # Panics
-/// If it was not built: `make test` and `make e2e` build all of them.
+/// If the program was not built. `make test` and `make e2e` build all programs.
 pub(crate) fn path(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     // target/<profile>/deps/<test>
@@ -26,7 +26,7 @@ pub(crate) fn path(name: &str) -> PathBuf {
     program
 }
 
-/// A tool that `make setup-test` puts below target/tools, or that the variable names.
+/// The path of a tool: the value of `variable`, else the tool that `make setup-test` installs below target/tools.
 pub(crate) fn tool(variable: &str, name: &str) -> PathBuf {
     let tool = std::env::var_os(variable)
         .map_or_else(|| repository().join("target/tools").join(name), PathBuf::from);
@@ -46,12 +46,12 @@ pub(crate) fn command(name: &str) -> Command {
     command
 }
 
-/// A port that nobody listens on now.
+/// A port that no program listens on now.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Waits until `probe` gives something.
+/// Waits until `probe` returns a value.
 ///
 /// # Panics
 /// After two minutes.
@@ -66,7 +66,7 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A running program; killed when dropped, its log shown when the test fails.
+/// A running program. Dropping it kills the program and, if the test fails, shows its log.
 pub(crate) struct Running {
     child: Child,
     name: String,
@@ -81,7 +81,7 @@ impl Running {
         Self { child, name: name.to_owned(), log }
     }
 
-    /// Waits until `probe` is right about the running program.
+    /// Waits until `probe` returns true. Panics if the program ends before.
     pub(crate) fn until(&mut self, what: &str, mut probe: impl FnMut() -> bool) {
         until(what, || {
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -91,7 +91,7 @@ impl Running {
         });
     }
 
-    /// As `kill -9`.
+    /// Kills the program as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -107,7 +107,7 @@ impl Drop for Running {
             eprintln!(
                 "--- end of the log of {}\n{}",
                 self.name,
-                lines[lines.len().saturating_sub(LOG)..].join("\n")
+                lines[lines.len().saturating_sub(SHOWN_LOG_LINES)..].join("\n")
             );
         }
     }
@@ -123,7 +123,7 @@ fn collect(stderr: impl Read + Send + 'static, log: Arc<Mutex<String>>) {
     });
 }
 
-/// Where the repository is.
+/// The root of the repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }

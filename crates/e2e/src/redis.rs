@@ -1,4 +1,4 @@
-//! As on Kubernetes: `pssp-api` and `pssp-worker` over a Redis.
+//! The service as on Kubernetes: `pssp-api` and `pssp-worker` with a Redis.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::program::{Running, command, free_port};
 use crate::{Client, Platform, SETTINGS};
 
-/// The networked platform.
+/// The service with Redis.
 pub struct Redis {
     folder: TempDir,
     store_port: u16,
@@ -18,14 +18,14 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one over an empty Redis.
+    /// Starts the service with an empty Redis.
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (store_port, api_port) = (free_port(), free_port());
         let store = serve_store(&folder, store_port);
         let backend = url_of(store_port);
-        let (api, worker) = (serve_api(&backend, api_port), Some(work(&backend)));
+        let (api, worker) = (serve_api(&backend, api_port), Some(start_worker(&backend)));
         Self { folder, store_port, api_port, store, api, worker }
     }
 
@@ -68,7 +68,7 @@ fn serve_api(backend: &str, port: u16) -> Running {
     running
 }
 
-fn work(backend: &str) -> Running {
+fn start_worker(backend: &str) -> Running {
     let mut worker = command("pssp-worker");
     worker.envs(SETTINGS.iter().copied()).env("PSSP_BACKEND", backend);
     Running::start("pssp-worker", worker)
@@ -90,7 +90,7 @@ impl Platform for Redis {
     }
 
     fn start_workers(&mut self) {
-        self.worker = Some(work(&self.backend()));
+        self.worker = Some(start_worker(&self.backend()));
     }
 
     fn restart_api(&mut self) {

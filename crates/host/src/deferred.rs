@@ -1,4 +1,4 @@
-//! A router that is set after the server starts: a server that waits for its store answers probes meanwhile.
+//! A router that is set after the server starts. A server that still waits for its store can so answer probes.
 
 use axum::Router;
 use axum::extract::Request;
@@ -11,14 +11,14 @@ use tower::ServiceExt;
 pub struct DeferredRouter(watch::Sender<Option<Router>>);
 
 impl DeferredRouter {
-    /// From now on requests go to `router`.
+    /// Passes all further requests to `router`.
     pub fn set(&self, router: Router) {
         self.0.send_replace(Some(router));
     }
 }
 
-/// A router to serve at once, and the handle that sets the real one. Until that is set, `/healthz` is 200, since the
-/// process lives, and everything else is 503 with `Retry-After`.
+/// A router to serve at once, and the handle that sets the real router. Until then, `/healthz` answers 200, since the
+/// process is alive, and every other path answers 503 with `Retry-After`.
 pub fn router() -> (Router, DeferredRouter) {
     let (sender, receiver) = watch::channel(None::<Router>);
     let router = Router::new().fallback(move |request: Request| {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn probes_are_answered_before_the_router_is_there() {
+    async fn probes_are_answered_before_the_router_is_set() {
         let (router, deferred) = router();
         assert_eq!((status(&router, "/healthz").await, status(&router, "/readyz").await), (200, 503));
         assert_eq!(status(&router, "/v1/jobs").await, 503);

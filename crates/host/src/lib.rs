@@ -1,16 +1,16 @@
-//! The adapter between handlers and the platform that they run on. Depends on no backend and no function.
+//! The adapter between handlers and the platform that they run on. It depends on no backend and on no function.
 //!
 //! - [`settings`]: one list of environment variables, validated at start
 //! - [`telemetry`]: logs and metrics
 //! - [`shutdown`]: signals as a cancellation token
-//! - [`server`]: an HTTP server with bounds and a graceful end
-//! - [`poll`]: the loop that takes messages and runs a [`Handler`](pssp_jobs::Handler) for each
-//! - [`sweep`]: the loop that repairs what is overdue
-//! - [`liveness`]: whether the poll loop is doing well
-//! - [`probes`]: what a worker process answers about itself
-//! - `lambda` (feature `lambda`): the same on AWS Lambda, from which requests and messages come as events
+//! - [`server`]: an HTTP server with limits and a graceful shutdown
+//! - [`poll`]: the loop that receives messages and runs a [`Handler`](pssp_jobs::Handler) for each
+//! - [`sweep`]: the loop that repairs overdue jobs and removes expired records
+//! - [`liveness`]: whether the poll loop is alive and ready
+//! - [`probes`]: health checks and metrics of a worker process
+//! - `lambda` (feature `lambda`): the host on AWS Lambda, where requests and messages come as events
 //! - [`deferred`]: a router that is set after the server starts
-//! - [`program`]: what the mains share
+//! - [`program`]: code that the main functions share
 
 pub mod deferred;
 #[cfg(feature = "lambda")]

@@ -1,4 +1,4 @@
-//! Whether a loop is alive ("has polled lately") and whether what it polls answers.
+//! Whether a poll loop is alive (it has polled lately) and ready (the queue answers).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +18,9 @@ struct Shared {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Times {
-    /// Last time round the loop, whatever came of it.
+    /// When the loop polled last, with or without success.
     turned: Option<Instant>,
-    /// Last poll that was answered.
+    /// When a poll was answered last.
     polled: Option<Instant>,
 }
 
@@ -31,15 +31,14 @@ impl Liveness {
         self.lock().polled.map(|at| at.elapsed())
     }
 
-    /// Whether the loop turns: it has polled, with or without success, within `limit`, or all its
-    /// slots are taken. A loop that does not turn is cured by a restart of its process; a backend
-    /// that does not answer is not.
+    /// Whether the loop is alive: it has polled within `limit`, with or without success, or all its slots are taken. A
+    /// restart of the process helps a loop that hangs. It does not help against a backend that does not answer.
     #[must_use]
     pub fn is_alive(&self, limit: Duration) -> bool {
         self.is_waiting() || self.lock().turned.is_none_or(|at| at.elapsed() <= limit)
     }
 
-    /// Whether work gets done: the last poll that was answered is within `limit`, or all slots are taken.
+    /// Whether the loop can work: a poll was answered within `limit`, or all slots are taken.
     #[must_use]
     pub fn is_ready(&self, limit: Duration) -> bool {
         let polled = self.since_poll();
@@ -61,7 +60,7 @@ impl Liveness {
         self.lock().turned = Some(Instant::now());
     }
 
-    /// The loop waits for a free slot until the guard is dropped.
+    /// Marks the loop as waiting for a free slot until the guard is dropped.
     pub(crate) fn busy(&self) -> Busy<'_> {
         self.0.waiting.fetch_add(1, Ordering::Relaxed);
         Busy(&self.0)

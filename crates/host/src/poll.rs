@@ -1,10 +1,10 @@
-//! The poll loop: takes messages from a receiver, runs the handler for each, settles each.
+//! The poll loop: receives messages, runs the handler for each, and settles each.
 //!
 //! - A message is received only when the handler has room for it ([`Handler::reserve`]) and a slot is free.
-//! - A message stays hidden from others as long as its handler runs.
-//! - A body that cannot be decoded goes to the dead letters; a handler that panics is retried.
-//! - After an error of the receiver the loop waits and goes on; only shutdown ends it.
-//! - On shutdown receiving stops at once. Handlers get the grace time to finish, then to release their jobs.
+//! - A message stays hidden from other workers as long as its handler runs.
+//! - A message that cannot be decoded goes to the dead letters. If a handler panics, its message is retried.
+//! - After an error of the receiver the loop waits and goes on. Only shutdown ends it.
+//! - On shutdown the loop receives no more messages. Within the grace time handlers finish or release their jobs.
 
 use std::convert::Infallible;
 use std::iter;
@@ -22,42 +22,42 @@ use tokio_util::task::TaskTracker;
 use crate::liveness::Liveness;
 use crate::processor::{self, MessageProcessor};
 
-/// How long a receive may take beyond its own wait before it counts as failed.
+/// How long a receive may take beyond its own wait. After that it counts as failed.
 const HANG_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a receive waits for messages at the start, and after an error.
+/// How long a receive waits for messages at the start and after an error.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a receive that is under way at shutdown may take to return the messages it has taken already.
+/// How long the last receive may take after shutdown began. The messages that it has taken are returned to the queue.
 const LAST_RECEIVE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The bounds of a poll loop.
 #[derive(Debug, Clone)]
 pub struct PollOptions {
-    /// Messages in hand at the same time: computed, or being settled. 1 to 1,000.
+    /// Limit of messages that are computed or settled at the same time. 1 to 1,000.
     pub slots: usize,
-    /// How long a receive waits for the first message.
+    /// How long a receive waits for its first message.
     pub wait: Duration,
     /// How long shutdown may take.
     pub grace: Duration,
 }
 
 impl PollOptions {
-    /// As the settings say.
+    /// The options from the settings.
     #[must_use]
     pub fn of(settings: &crate::Settings) -> Self {
         Self { slots: settings.worker.slots, wait: Duration::from_secs(20), grace: settings.grace }
     }
 
-    /// The times, counted from the start of shutdown, at which handlers are asked to release their jobs, and
-    /// at which the loop stops waiting for those that did not.
+    /// Two times, counted from the start of shutdown: when handlers are asked to release their jobs, and when the loop
+    /// stops waiting for handlers.
     fn phases(&self) -> (Duration, Duration) {
         let margin = Duration::from_secs(5).min(self.grace / 3);
         (self.grace.saturating_sub(margin), self.grace.saturating_sub(margin / 2))
     }
 }
 
-/// Room for one message: a slot of the handler, and one of the messages that may be in hand.
+/// Room for one message: a slot of the handler, and a permit of the loop's own limit.
 struct Room {
     slot: Slot,
     in_hand: OwnedSemaphorePermit,
@@ -69,13 +69,13 @@ pub struct Poller {
     receiver: Arc<dyn JobReceiver>,
     options: PollOptions,
     release: CancellationToken,
-    /// Handlers that still run are dropped.
+    /// Cancelled when the loop stops waiting: handlers that still run are dropped.
     abandon: CancellationToken,
     liveness: Liveness,
 }
 
 impl Poller {
-    /// `release` is cancelled when the handler shall release the jobs that it works on.
+    /// The loop cancels `release` when the handler shall release its jobs.
     #[must_use]
     pub fn new(
         jobs: Jobs,
@@ -89,13 +89,13 @@ impl Poller {
         Self { processor, receiver, options, release, abandon, liveness }
     }
 
-    /// Shows how the loop is doing.
+    /// The state of the loop, for probes.
     #[must_use]
     pub fn liveness(&self) -> Liveness {
         self.liveness.clone()
     }
 
-    /// Runs until `shutdown` is cancelled and every message in hand is settled.
+    /// Runs until `shutdown` is cancelled and every received message is settled.
     pub async fn run(self, shutdown: CancellationToken) {
         let this = Arc::new(self);
         let slots = Arc::new(Semaphore::new(this.options.slots));
@@ -120,11 +120,11 @@ impl Poller {
         this.drain(&tasks).await;
     }
 
-    /// Room for as many messages as can be taken now, at least one; `None` on shutdown.
+    /// Waits until there is room for at least one message, and returns all free room. `None` on shutdown.
     async fn room(&self, slots: &Arc<Semaphore>, shutdown: &CancellationToken) -> Option<Vec<Room>> {
         let _waiting = self.liveness.busy();
         let reserve = async {
-            // Only this loop takes permits, so what is free stays free until they are taken below.
+            // Only this loop takes permits, so free ones stay free until they are taken below.
             let first = Arc::clone(slots).acquire_owned().await.ok()?;
             let reserved = self.processor.handler.reserve(slots.available_permits() + 1).await;
             let permits =
@@ -139,7 +139,8 @@ impl Poller {
     }
 
     async fn fetch(&self, max: usize, shutdown: &CancellationToken) -> Result<Vec<Delivery>, StoreError> {
-        // Until the queue has answered once (again after errors), ask for a quick answer: it shows readiness.
+        // Until the queue has answered once (again after errors), the receive waits only briefly, to show readiness
+        // soon.
         let wait =
             if self.liveness.answers() { self.options.wait } else { self.options.wait.min(FIRST_WAIT) };
         let receive = self.receiver.receive(max, wait, self.processor.jobs.policy().lease);
@@ -147,7 +148,7 @@ impl Poller {
         let received = tokio::select! {
             biased;
             () = shutdown.cancelled() => {
-                // Messages that it has taken would stay hidden for a whole lease if it were dropped now.
+                // If the receive were dropped now, the messages that it has taken would stay hidden for a whole lease.
                 if let Ok(Ok(Ok(taken))) = tokio::time::timeout(LAST_RECEIVE_TIMEOUT, &mut receive).await {
                     self.return_all(taken).await;
                 }
@@ -179,11 +180,11 @@ impl Poller {
         }
     }
 
-    /// One task a delivery, each with room of its own. Room that is left over is free again.
+    /// Starts one task for each delivery, each with its own room. Unused room becomes free again.
     fn start(self: &Arc<Self>, deliveries: Vec<Delivery>, room: Vec<Room>, tasks: &TaskTracker) {
         let mut room = room.into_iter();
         for delivery in deliveries {
-            // A backend that brought more than was asked for breaks its contract. The surplus is handled anyway.
+            // A backend that returns more messages than requested breaks its contract. They are handled anyway.
             let (slot, in_hand) =
                 room.next().map_or((Slot::unlimited(), None), |r| (r.slot, Some(r.in_hand)));
             let this = Arc::clone(self);
@@ -224,7 +225,7 @@ impl Poller {
         self.settle(receipt, disposition).await;
     }
 
-    /// Hides the message from others for another lease, every heartbeat.
+    /// At every heartbeat: hides the message from other workers for another lease.
     async fn keep_hidden(&self, receipt: &Receipt) -> Infallible {
         let policy = self.processor.jobs.policy();
         loop {
@@ -241,7 +242,7 @@ impl Poller {
         }
     }
 
-    /// A message that cannot be settled comes again, and then finds its job settled.
+    /// Settles the message. If this fails, the message is delivered again, and its job is then found settled.
     async fn settle(&self, receipt: Receipt, disposition: Disposition) {
         let name = processor::count(disposition);
         let settled = match disposition {

@@ -1,4 +1,4 @@
-//! What a process without an API answers about itself: `/healthz`, `/readyz` and `/metrics`.
+//! The routes of a process without an API: `/healthz`, `/readyz` and `/metrics`.
 
 use std::time::Duration;
 
@@ -11,22 +11,23 @@ use tokio_util::sync::CancellationToken;
 use crate::liveness::Liveness;
 use crate::telemetry::Metrics;
 
-/// Longer than a poll may last, with its own time-out and the longest pause after an error.
-const ALIVE: Duration = Duration::from_secs(90);
+/// The process is alive if the loop has polled within this time. It is longer than a poll with its time-out and the
+/// longest pause after an error.
+const ALIVE_LIMIT: Duration = Duration::from_secs(90);
 
-/// Three polls of an idle queue.
-const READY: Duration = Duration::from_mins(1);
+/// The process is ready if a poll was answered within this time. It is as long as three polls of an idle queue.
+const READY_LIMIT: Duration = Duration::from_mins(1);
 
-/// The routes. Not ready from the moment that `shutdown` is cancelled.
+/// The routes. Once `shutdown` is cancelled, the process is not ready.
 pub fn router(liveness: Liveness, metrics: Metrics, shutdown: CancellationToken) -> Router {
     let alive = liveness.clone();
     Router::new()
-        .route("/healthz", get(async move || verdict(alive.is_alive(ALIVE), "the poll loop hangs\n")))
+        .route("/healthz", get(async move || verdict(alive.is_alive(ALIVE_LIMIT), "the poll loop hangs\n")))
         .route(
             "/readyz",
             get(async move || match shutdown.is_cancelled() {
                 true => verdict(false, "shutting down\n"),
-                false => verdict(liveness.is_ready(READY), "the queue does not answer\n"),
+                false => verdict(liveness.is_ready(READY_LIMIT), "the queue does not answer\n"),
             }),
         )
         .route(

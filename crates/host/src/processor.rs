@@ -1,4 +1,5 @@
-//! What happens to one message, whichever host received it: decode, handle, contain a panic, bury.
+//! Processes one message, whichever host received it: decodes it, runs its handler, catches a panic, and moves
+//! undecodable messages to the dead letters.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -7,8 +8,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use pssp_jobs::{Disposition, Handler, Jobs, Message, Record, Slot};
 
-/// When a message is tried again after its handler panicked, or after it could not be buried.
-const AFTER_PANIC: Duration = Duration::from_secs(10);
+/// The delay before a message is delivered again after its handler panicked, or after it could not be moved to the dead
+/// letters.
+const RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// Processes messages, one at a time or many at once.
 #[derive(Clone)]
@@ -18,7 +20,7 @@ pub(crate) struct MessageProcessor {
 }
 
 impl MessageProcessor {
-    /// Processes one message to the end. Never panics, whatever the handler does. May be dropped.
+    /// Processes one message to the end. Does not panic, even if the handler does. May be dropped.
     pub(crate) async fn process(
         &self,
         body: String,
@@ -29,7 +31,7 @@ impl MessageProcessor {
         let _in_hand = InHand::new();
         match Message::decode(&body) {
             Ok(message) => self.handle(message, receives, record, slot).await,
-            Err(error) => self.bury(body, &error.to_string()).await,
+            Err(error) => self.move_to_dead_letters(body, &error.to_string()).await,
         }
     }
 
@@ -41,16 +43,16 @@ impl MessageProcessor {
         slot: Slot,
     ) -> Disposition {
         let job = message.job;
-        // After a panic only shared state of the handler is used again, and that is behind the backend.
+        // After a panic only the handler's shared state is used again, and the backend keeps that consistent.
         AssertUnwindSafe(self.handler.handle(message, record, slot)).catch_unwind().await.unwrap_or_else(|_| {
             metrics::counter!("pssp_worker_handler_panics_total").increment(1);
             tracing::error!(%job, receives, "the handler panicked on job {job}, delivery {receives}: will be retried");
-            Disposition::Retry { after: AFTER_PANIC }
+            Disposition::Retry { after: RETRY_DELAY }
         })
     }
 
-    /// Moves what cannot be decoded to the dead letters.
-    async fn bury(&self, body: String, reason: &str) -> Disposition {
+    /// Moves an undecodable message to the dead letters.
+    async fn move_to_dead_letters(&self, body: String, reason: &str) -> Disposition {
         match self.jobs.bury(body, reason.to_owned()).await {
             Ok(()) => {
                 tracing::warn!(reason, "a message went to the dead letters: {reason}");
@@ -58,13 +60,13 @@ impl MessageProcessor {
             }
             Err(error) => {
                 tracing::warn!(%error, reason, "cannot move a message to the dead letters, will retry: {error}");
-                Disposition::Retry { after: AFTER_PANIC }
+                Disposition::Retry { after: RETRY_DELAY }
             }
         }
     }
 }
 
-/// Counts what becomes of a message; returns its name.
+/// Counts the disposition of a message, and returns its name.
 pub(crate) fn count(disposition: Disposition) -> &'static str {
     let name = match disposition {
         Disposition::Ack | Disposition::Settled { again: false } => "ack",
@@ -75,7 +77,7 @@ pub(crate) fn count(disposition: Disposition) -> &'static str {
     name
 }
 
-/// Counts a message as in hand, also when it is dropped half-way.
+/// Counts a message as in progress until the value is dropped, so also if processing is dropped half-way.
 struct InHand;
 
 impl InHand {

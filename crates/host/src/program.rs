@@ -1,4 +1,4 @@
-//! What the mains of the functions share: `--help` and `--version`, the runtime, the exit status.
+//! Code that the main functions share: `--help` and `--version`, the runtime, the exit status.
 
 use std::future::Future;
 use std::io::{Read, Write};
@@ -10,28 +10,28 @@ use pssp_common::error_chain;
 
 use crate::settings::{self, LogFormat, Settings};
 
-/// A program that has no arguments but these two.
+/// A program whose only arguments are `--help`, `--version` and `healthcheck`.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
     /// Its name.
     pub name: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// What it does, in a sentence.
+    /// Its description in a sentence.
     pub about: &'static str,
-    /// Where a running one answers `/healthz`, if it does.
+    /// The address where a running program with these settings answers `/healthz`, if it does.
     pub probe: fn(&Settings) -> Option<SocketAddr>,
 }
 
 /// How long a health check waits for an answer.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long threads that still compute may keep the process from ending.
-const LAST_THREADS: Duration = Duration::from_millis(200);
+/// How long the process waits at its end for threads that still compute.
+const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
 impl Program {
-    /// Answers `--help` and `--version`; else resolves the settings from the environment, sets up
-    /// telemetry and runs `serve` on a runtime of its own. Errors go to standard error, as text.
+    /// Handles the arguments, if there are any. Otherwise reads the settings from the environment, sets up telemetry
+    /// and runs `serve` on a new runtime. Errors go to standard error as text.
     pub fn run<F>(self, serve: impl FnOnce(Settings) -> F) -> ExitCode
     where
         F: Future<Output = anyhow::Result<()>>,
@@ -39,18 +39,18 @@ impl Program {
         let mut args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
         match args.next().as_deref() {
             None => {}
-            Some("--version" | "-V") => return say(&format!("{} {}\n", self.name, self.version)),
-            Some("--help" | "-h") => return say(&self.help()),
+            Some("--version" | "-V") => return print(&format!("{} {}\n", self.name, self.version)),
+            Some("--help" | "-h") => return print(&self.help()),
             Some("healthcheck") => return self.healthcheck(),
             Some(other) => {
-                complain(&format!("{}: unknown argument {other:?}; see {} --help", self.name, self.name));
+                print_error(&format!("{}: unknown argument {other:?}; see {} --help", self.name, self.name));
                 return ExitCode::from(2);
             }
         }
         match self.start(serve) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(&format!("{}: {}", self.name, error_chain(error.as_ref())));
+                print_error(&format!("{}: {}", self.name, error_chain(error.as_ref())));
                 ExitCode::FAILURE
             }
         }
@@ -69,29 +69,29 @@ impl Program {
         tracing::info!(version = self.version, "{} {} on {}", self.name, self.version, settings.backend);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(serve(settings));
-        // To drop the runtime would wait for ever for an engine that ignores its cancellation.
-        runtime.shutdown_timeout(LAST_THREADS);
+        // Dropping the runtime would wait forever for an engine that ignores its cancellation.
+        runtime.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
         outcome
     }
 
-    /// Asks the program that runs beside this one with the same settings. For containers, which have no curl.
+    /// Checks the health of the running program with the same settings. For containers, which have no curl.
     fn healthcheck(self) -> ExitCode {
         let settings = match Settings::from_env() {
             Ok(settings) => settings,
             Err(error) => {
-                complain(&format!("{}: {error}", self.name));
+                print_error(&format!("{}: {error}", self.name));
                 return ExitCode::from(2);
             }
         };
         let Some(addr) = (self.probe)(&settings) else {
-            complain(&format!("{}: the settings give it no address to answer on", self.name));
+            print_error(&format!("{}: the settings give it no address to answer on", self.name));
             return ExitCode::FAILURE;
         };
         match is_healthy(addr) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {
-                complain(&format!("{}: no answer from {addr}: {error}", self.name));
+                print_error(&format!("{}: no answer from {addr}: {error}", self.name));
                 ExitCode::FAILURE
             }
         }
@@ -110,16 +110,16 @@ impl Program {
     }
 }
 
-/// Where a program runs, and so where its work comes from.
+/// The platform that a program runs on, and so the source of its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
-    /// A process of its own: a server, or a loop that polls the queue.
+    /// A normal process: a server, or a loop that polls the queue.
     Process,
     /// AWS Lambda: events come from its Runtime API.
     Lambda,
 }
 
-/// Where this program runs. Lambda names its Runtime API in the environment.
+/// The platform of this program. Lambda sets the address of its Runtime API in the environment.
 #[must_use]
 pub fn platform() -> Platform {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() { Platform::Lambda } else { Platform::Process }
@@ -140,7 +140,8 @@ fn is_healthy(addr: SocketAddr) -> std::io::Result<bool> {
     Ok(head.ends_with(b" 200"))
 }
 
-/// Logs a warning for each variable that begins like a setting and is none. `also` lists further names that are known.
+/// Logs a warning for each variable that begins like a setting and is not one. `also` lists further names that are
+/// known.
 pub fn warn_of_unknown_settings(also: &[&str]) {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     for warning in settings::unknown(names, also) {
@@ -148,13 +149,13 @@ pub fn warn_of_unknown_settings(also: &[&str]) {
     }
 }
 
-fn say(text: &str) -> ExitCode {
+fn print(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn complain(text: &str) {
+fn print_error(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

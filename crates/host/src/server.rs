@@ -1,8 +1,8 @@
-//! The HTTP server: a router on a listener, with bounds on what a peer may hold open, and a shutdown that loses no
-//! request.
+//! The HTTP server: it serves a router on a listener, limits how long a peer may hold a connection, and loses no
+//! request at shutdown.
 //!
-//! On shutdown the server goes on accepting for the drain delay, since load balancers learn late that an instance ends.
-//! Then it stops accepting, lets requests in flight finish within the grace time, and closes what is left.
+//! At shutdown the server still accepts connections for the drain delay, since load balancers notice late that an
+//! instance ends. Then it accepts no more, lets requests in flight finish within the grace time, and closes the rest.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,18 +22,18 @@ use pssp_common::Backoff;
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
-/// How long a connection without a request may take to send its first bytes once the server stops.
+/// How long a new connection may take to send its first bytes once the server no longer accepts.
 const STOPPING_FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What an HTTP/2 connection begins with.
+/// The first bytes of an HTTP/2 connection.
 const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The bounds of a server.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// How long to go on accepting after shutdown began.
+    /// How long the server still accepts connections after shutdown began.
     pub drain_delay: Duration,
-    /// How long requests in flight may then take.
+    /// How long requests in flight may take after the drain delay.
     pub grace: Duration,
     /// How long a new connection may take to send its first bytes.
     pub first_byte: Duration,
@@ -54,7 +54,7 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
-    /// As the settings say.
+    /// The options from the settings.
     #[must_use]
     pub fn of(settings: &crate::Settings) -> Self {
         Self { drain_delay: settings.drain_delay, grace: settings.grace, ..Self::default() }
@@ -87,7 +87,7 @@ fn remedy(error: &io::Error) -> &'static str {
 /// Listens on `addr`. Must be called within a Tokio runtime.
 ///
 /// # Errors
-/// [`BindError`], with the address and what to do.
+/// [`BindError`], whose text names the address and the remedy.
 pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
     raise_file_limit();
     listen(addr).map_err(|cause| BindError { addr, cause })
@@ -95,15 +95,16 @@ pub fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
 
 fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Allows a restart while connections of the last run linger. Unlike SO_REUSEPORT, it does not let two servers share a
-    // port, except on Windows, where a restart does not need it.
+    // SO_REUSEADDR allows a restart while old connections are still closing. Unlike SO_REUSEPORT, it does not let two
+    // servers share a port. On Windows it would, and a restart does not need it there.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
 }
 
-/// Each connection is an open file, and the usual soft limit of 1,024 is soon reached.
+/// Raises the soft limit of open files to the hard limit. Each connection is an open file, and the usual soft limit of
+/// 1,024 is soon reached.
 fn raise_file_limit() {
     #[cfg(unix)]
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
@@ -111,7 +112,7 @@ fn raise_file_limit() {
     }
 }
 
-/// Serves `router` on `listener` until `shutdown` is cancelled and what was in flight is done or cut.
+/// Serves `router` on `listener` until `shutdown` is cancelled and all requests in flight are finished or cut off.
 /// Handlers find the peer's address as `ConnectInfo<SocketAddr>`.
 pub async fn serve(
     listener: TcpListener,
@@ -152,7 +153,7 @@ pub async fn serve(
 
 fn builder(options: &ServerOptions) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    // A client that closes its side after the request (`nc -N`) still wants the answer.
+    // A client that closes its sending side after the request (`nc -N`) still expects the answer.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(options.header).half_close(true);
     builder
         .http2()
@@ -167,7 +168,7 @@ struct Server {
     router: Router,
     builder: Builder<TokioExecutor>,
     first_byte: Duration,
-    /// Cancelled when no more connections are accepted. Those without a request are closed soon then.
+    /// Cancelled when no more connections are accepted. Connections without a request are then closed soon.
     stopping: CancellationToken,
     cut: CancellationToken,
 }
@@ -194,7 +195,7 @@ async fn accept_all(listener: &TcpListener, server: &Server, connections: &Grace
     }
 }
 
-/// Whether the peer gave up before its connection was accepted.
+/// Whether the error means that the peer closed its connection before it was accepted.
 fn is_of_the_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -203,7 +204,8 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 impl Server {
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         let (router, builder, cut) = (self.router.clone(), self.builder.clone(), self.cut.clone());
-        // The builder would wait for ever for the bytes that tell HTTP/1 from HTTP/2, so they are awaited here.
+        // The builder needs the first bytes to distinguish HTTP/1 from HTTP/2, and waits for them without a limit. So
+        // they are awaited here.
         let silent = silent_for_too_long(self.first_byte, self.stopping.clone());
         let connection = async move {
             let has_begun = tokio::select! {
@@ -257,15 +259,15 @@ async fn serve_connection(
 
 /// Sets options of a connection. One that cannot be set is ignored: the connection works without it.
 fn tune(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true); // the second small segment of an answer must not wait for an ACK
-    // A peer that stops reading, or vanishes, does not hold its connection for ever.
+    let _ = stream.set_nodelay(true); // a small second segment of an answer must not wait for an ACK
+    // A peer that stops reading or disappears must not hold its connection forever.
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_TIMEOUT));
     let probes = socket2::TcpKeepalive::new().with_time(UNREAD_TIMEOUT).with_interval(UNREAD_TIMEOUT / 4);
     let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes);
 }
 
-/// Returns once the peer has sent enough to tell its protocol.
+/// Waits until the peer has sent enough bytes to determine its protocol.
 async fn wait_for_first_bytes(stream: &TcpStream) -> io::Result<()> {
     let mut first = [0; H2_PREFACE.len()];
     let mut seen = 0;
@@ -278,7 +280,7 @@ async fn wait_for_first_bytes(stream: &TcpStream) -> io::Result<()> {
             return Ok(());
         }
         if n == seen {
-            // Peeking does not wait for more than is there.
+            // A peek returns the bytes that are there and does not wait for more.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         seen = n;

@@ -1,8 +1,8 @@
-//! Settings: one list ([`SETTINGS`]), read from the environment, validated once at start.
+//! Settings: one list ([`SETTINGS`]), read from the environment and validated once at start.
 //!
-//! Two stages: text as given, then typed and checked together. Settings that cannot be used stop the start: all of them
-//! are reported at once, each with the variable, its value and the remedy. The reference page of the documentation and
-//! `--help` are made from the same list ([`render_markdown`], [`render_help`]).
+//! Each text is parsed to its type, then rules between settings are checked. If a setting cannot be used, the program
+//! does not start. It reports all such settings at once, each with the variable, its value and the remedy. The
+//! reference page of the documentation and `--help` are made from the same list ([`render_markdown`], [`render_help`]).
 
 mod fault;
 mod list;
@@ -30,17 +30,17 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Resolves and validates; `get` looks a variable up. An empty value counts as not set.
+    /// Reads and validates all settings. `get` looks a variable up. An empty value counts as not set.
     ///
     /// # Errors
-    /// All faults at once.
+    /// [`BadSettings`] with all faults.
     pub fn resolve(get: impl Fn(&str) -> Option<String>) -> Result<Self, BadSettings> {
         let mut reader = Reader::new(&get);
         let settings = Self::resolve_with(&mut reader);
         if reader.faults.is_empty() { Ok(settings) } else { Err(BadSettings(reader.faults)) }
     }
 
-    /// Resolves from this process' environment.
+    /// Reads and validates all settings from the environment of this process.
     ///
     /// # Errors
     /// As for [`Settings::resolve`].
@@ -49,7 +49,7 @@ impl Settings {
     }
 }
 
-/// A sentence for the log for each of `names` that begins like a setting and is none, which most often is a typing
+/// A sentence for the log for each of `names` that begins like a setting and is not one. Most often it is a typing
 /// error. `also` lists further names that the program knows.
 pub fn unknown(names: impl IntoIterator<Item = String>, also: &[&str]) -> Vec<String> {
     let known = |name: &str| also.contains(&name) || SETTINGS.iter().any(|s| s.name == name);
@@ -65,7 +65,7 @@ pub fn unknown(names: impl IntoIterator<Item = String>, also: &[&str]) -> Vec<St
     unknown
 }
 
-/// The setting that differs from `name` in at most two letters.
+/// The setting whose name differs from `name` in at most two letters.
 fn nearest(name: &str) -> Option<&'static str> {
     let distances = SETTINGS.iter().map(|s| (value::distance(name, s.name), s.name));
     distances.min().filter(|(distance, _)| *distance <= 2).map(|(_, name)| name)

@@ -1,4 +1,4 @@
-//! From signals to a [`CancellationToken`].
+//! Turns signals into a [`CancellationToken`].
 
 use std::io;
 
@@ -37,7 +37,7 @@ impl Signals {
         Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
     }
 
-    /// The next signal: its name, and 128 plus its number.
+    /// Waits for the next signal. Returns its name, and 128 plus its number.
     async fn next(&mut self) -> (&'static str, i32) {
         tokio::select! {
             _ = self.term.recv() => ("SIGTERM", 143),

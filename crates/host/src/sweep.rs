@@ -1,4 +1,4 @@
-//! The sweep loop: repairs what is overdue and removes what has expired, all the time, in every worker.
+//! The sweep loop. Every worker runs it all the time: it repairs overdue jobs and removes expired records.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use pssp_common::jittered;
 
-/// The pause between sweeps while there is more to do than one sweep takes. It leaves time for jobs.
+/// The pause between sweeps while there is a backlog. It leaves the store time for jobs.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
 
-/// Sweeps about every `every` until `shutdown` is cancelled, the first time soon after the start
-/// (what the last run left is repaired then), and at once again while a sweep hits its limit.
+/// Sweeps about every `every` until `shutdown` is cancelled. The first sweep comes soon after the start, to repair what
+/// an earlier process left. A sweep that hits its limit is followed by another after a short pause.
 pub async fn run(jobs: Jobs, every: Duration, shutdown: CancellationToken) {
     let mut failing = false;
     let mut pause = jittered(every.min(Duration::from_secs(1)), 0.0, 1.0);
@@ -21,12 +21,12 @@ pub async fn run(jobs: Jobs, every: Duration, shutdown: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
             () = shutdown.cancelled() => return,
         }
-        // A sweep may be dropped at any point: each repair is complete in itself.
+        // A sweep may be dropped at any point, since each repair is complete in itself.
         let swept = tokio::select! {
             swept = sweep_and_measure(&jobs) => swept,
             () = shutdown.cancelled() => return,
         };
-        note_change(&mut failing, &swept);
+        log_change(&mut failing, &swept);
         pause = match swept {
             Ok(swept) if is_backlog(&swept) => BACKLOG_PAUSE,
             _ => jittered(every, 0.75, 1.25),
@@ -34,8 +34,7 @@ pub async fn run(jobs: Jobs, every: Duration, shutdown: CancellationToken) {
     }
 }
 
-/// Sweeps until there is nothing more to do at once; may be dropped at any point. Returns what all of
-/// it did.
+/// Sweeps until there is no backlog. Returns the sum of all sweeps. May be dropped at any point.
 #[cfg(feature = "lambda")]
 pub(crate) async fn until_done(jobs: &Jobs) -> Result<Swept, StoreError> {
     let mut total = Swept::default();
@@ -54,7 +53,7 @@ pub(crate) async fn until_done(jobs: &Jobs) -> Result<Swept, StoreError> {
     }
 }
 
-/// Also sets the gauge of the queue depth, which is scraped from processes and not from Lambda functions.
+/// Sweeps, and sets the gauge of the queue depth. Lambda functions do not need the gauge, since nothing scrapes them.
 async fn sweep_and_measure(jobs: &Jobs) -> Result<Swept, StoreError> {
     let swept = sweep(jobs).await?;
     measure_depth(jobs).await?;
@@ -96,8 +95,8 @@ async fn measure_depth(jobs: &Jobs) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Logs errors when they begin and when they end, not at every sweep between.
-fn note_change(failing: &mut bool, swept: &Result<Swept, StoreError>) {
+/// Logs when errors begin and when they end, not at every sweep in between.
+fn log_change(failing: &mut bool, swept: &Result<Swept, StoreError>) {
     match swept {
         Err(error) if !*failing => {
             tracing::warn!(%error, "cannot sweep, will go on trying: {error}")

@@ -1,7 +1,7 @@
-//! Logs and metrics of a process. They are set up once, however often that is requested.
+//! Logs and metrics of a process. They are set up once, even if that is requested several times.
 //!
-//! Logs go to standard error. Metrics are recorded through the `metrics` facade and rendered as
-//! Prometheus text on request; there is no server here, a route of the program answers with it.
+//! Logs go to standard error. Metrics are recorded through the `metrics` facade and rendered as Prometheus text on
+//! request. There is no server here: a route of the program answers with the text.
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -17,12 +17,12 @@ mod list;
 
 pub use list::{METRICS, Metric, MetricKind, render_markdown};
 
-/// Bounds of every histogram of seconds: a prediction takes milliseconds to a minute.
-const SECONDS: [f64; 14] =
+/// Bucket bounds of every histogram in seconds. A prediction takes from milliseconds to a minute.
+const SECONDS_BUCKETS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0];
 
-/// How often recorded samples are folded into their histograms, also when they are not read.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often recorded samples are added to their histograms, even if nobody reads the metrics.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The process' metrics. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ fn init_log(log: &LogSettings) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(is_coloured());
-    // Fails if there is a subscriber already, which then stays.
+    // This fails if a subscriber is set already. It then stays in use.
     let installed = match log.format {
         LogFormat::Text => builder.finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
@@ -72,7 +72,7 @@ fn init_log(log: &LogSettings) {
     }
 }
 
-/// Panics go to the log in its format, not past it to standard error.
+/// Writes a panic to the log, in the format of the log.
 fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current();
@@ -83,23 +83,23 @@ fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
 
 fn install_metrics() -> Metrics {
     let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
-        .unwrap_or_else(|_| PrometheusBuilder::new()) // only for an empty list of buckets
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)
+        .unwrap_or_else(|_| PrometheusBuilder::new()) // an error is possible only for an empty list of buckets
         .build_recorder();
     let handle = recorder.handle();
     if metrics::set_global_recorder(recorder).is_err() {
         tracing::warn!("another metrics recorder is installed: /metrics will be empty");
     }
     METRICS.iter().for_each(Metric::describe);
-    keep_up(handle.clone());
+    start_upkeep(handle.clone());
     Metrics(handle)
 }
 
-/// Without upkeep samples pile up until they are read, which may be never.
-fn keep_up(handle: PrometheusHandle) {
+/// Starts the upkeep. Without it, samples use more and more memory if nobody reads the metrics.
+fn start_upkeep(handle: PrometheusHandle) {
     let upkeep = move || {
         loop {
-            std::thread::sleep(UPKEEP_EVERY);
+            std::thread::sleep(UPKEEP_INTERVAL);
             handle.run_upkeep();
         }
     };

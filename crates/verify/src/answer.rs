@@ -1,4 +1,4 @@
-//! An answer of the service, and what cases expect of it.
+//! An answer of the service, with the assertions of the cases.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use ureq::http::{HeaderMap, Method, Response};
 use crate::text::{brief, text};
 use crate::verdict::ensure;
 
-/// Largest body that is read, in bytes. All answers to the cases are smaller.
+/// Limit on a body, in bytes. All answers in the cases are smaller.
 const MAX_BODY: u64 = 64 << 20;
 
-/// An answer, read to its end.
+/// A complete answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Method and path of the request, for messages.
@@ -33,10 +33,10 @@ impl Answer {
         Ok(Self { what, status, headers, body })
     }
 
-    /// The id of the job that the request made, also where none should have been made, so that it can be deleted.
-    pub(crate) fn made(&self, ask: &ApiRequest<'_>) -> Option<String> {
-        let route = ask.path.split('?').next()?;
-        if ask.method != Method::POST || !(200..300).contains(&self.status) {
+    /// The id of the job that the request created, even if it should not have created one, so that it can be deleted.
+    pub(crate) fn made(&self, api_request: &ApiRequest<'_>) -> Option<String> {
+        let route = api_request.path.split('?').next()?;
+        if api_request.method != Method::POST || !(200..300).contains(&self.status) {
             return None;
         }
         match route {
@@ -46,21 +46,21 @@ impl Answer {
         }
     }
 
-    /// The answer, if its status is one of these.
+    /// Returns the answer if its status is one of these.
     ///
     /// # Errors
-    /// If it is another.
+    /// If the answer has another status.
     pub fn expect(self, statuses: &[u16]) -> Result<Self, String> {
         if statuses.contains(&self.status) {
             return Ok(self);
         }
         let expected: Vec<String> = statuses.iter().map(u16::to_string).collect();
-        let (what, expected, said) = (&self.what, expected.join(" or "), self.said());
+        let (what, expected, said) = (&self.what, expected.join(" or "), self.explanation());
         Err(format!("{what}: {expected} expected, got {}{said}", self.status))
     }
 
-    /// The explanation in an answer of error.
-    fn said(&self) -> String {
+    /// The explanation in an error response.
+    fn explanation(&self) -> String {
         let problem = serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
         let detail = text(&problem, "detail");
         let said = if detail.is_empty() { brief(&self.text()) } else { brief(detail) };
@@ -76,7 +76,7 @@ impl Answer {
     /// The body as JSON.
     ///
     /// # Errors
-    /// If it is none.
+    /// If the body is not JSON.
     pub fn json(&self) -> Result<Value, String> {
         serde_json::from_slice(&self.body)
             .map_err(|e| format!("{}: not JSON ({e}): {}", self.what, brief(&self.text())))
@@ -86,12 +86,12 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// A header that must be there.
+    /// A header that must be present.
     pub(crate) fn needed(&self, name: &str) -> Result<&str, String> {
         self.header(name).ok_or_else(|| format!("{}: the answer has no header {name}", self.what))
     }
 
-    /// The content type without its parameters.
+    /// Checks the content type, without its parameters.
     pub(crate) fn media(self, expected: &str) -> Result<Self, String> {
         let media = self.header("content-type").unwrap_or_default();
         let media = media.split(';').next().unwrap_or_default().trim();
@@ -101,14 +101,14 @@ impl Answer {
         Ok(self)
     }
 
-    /// A part of the text.
+    /// Checks that the text contains `part`.
     pub(crate) fn contains(&self, part: &str) -> Result<(), String> {
         ensure(self.text().contains(part), || {
             format!("{}: {part:?} is not in the answer: {}", self.what, brief(&self.text()))
         })
     }
 
-    /// `Retry-After` of at least a second.
+    /// The value of `Retry-After`, which must be at least one second.
     pub(crate) fn retry_after(&self) -> Result<Duration, String> {
         let value = self.needed("retry-after")?;
         let seconds = value.parse().ok().filter(|seconds| *seconds >= 1);
@@ -117,7 +117,8 @@ impl Answer {
         Ok(Duration::from_secs(seconds))
     }
 
-    /// RFC 9457 problem details of this status, complete, with the request's id.
+    /// The problem details (RFC 9457) of a response with this status. They must be complete and contain the request's
+    /// id.
     pub(crate) fn problem(self, status: u16) -> Result<Value, String> {
         let answer = self.expect(&[status])?.media("application/problem+json")?;
         let problem = answer.json()?;

@@ -29,10 +29,10 @@ pub const GROUPS: &[Group] = &[
     Group { name: "problems", checks: problems::CHECKS },
 ];
 
-/// The case for a service whose intake is paused: submissions are answered with 503 and `Retry-After`, reads work.
+/// The case for a service whose intake is paused: it answers submissions with 503 and `Retry-After`, and reads work.
 ///
 /// # Errors
-/// If the service does otherwise.
+/// If the service behaves differently.
 pub fn intake_is_paused(probe: &Probe) -> Verdict {
     problems::paused(probe)
 }

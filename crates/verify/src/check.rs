@@ -1,12 +1,12 @@
-//! What a case is.
+//! The types of cases and groups.
 
 use crate::probe::Probe;
 use crate::verdict::Verdict;
 
-/// One case.
+/// An acceptance case.
 #[derive(Debug, Clone, Copy)]
 pub struct Check {
-    /// What must hold, as a sentence.
+    /// The expected behaviour, as a sentence.
     pub name: &'static str,
     /// Whether the case submits jobs, and so cannot run while intake is paused.
     pub submits: bool,
@@ -14,16 +14,16 @@ pub struct Check {
     pub run: fn(&Probe) -> Verdict,
 }
 
-/// Cases about one part of the service.
+/// The cases for one part of the service.
 #[derive(Debug, Clone, Copy)]
 pub struct Group {
-    /// The part, in one word.
+    /// The name of the part, in one word.
     pub name: &'static str,
     /// Its cases, in the order in which they run.
     pub checks: &'static [Check],
 }
 
-/// A case that submits nothing.
+/// A case that submits no jobs.
 pub(crate) const fn reads(name: &'static str, run: fn(&Probe) -> Verdict) -> Check {
     Check { name, submits: false, run }
 }

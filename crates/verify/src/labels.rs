@@ -1,13 +1,13 @@
-//! Label strings: their alphabets and lengths.
+//! Checks label strings: their alphabets and lengths.
 
 use crate::verdict::ensure;
 
-/// The classic codes with their alphabets: written out here and not taken from the library, since it
-/// is the library's answer that is looked at.
+/// The classic codes with their alphabets. They are written out here and not taken from the library, since the cases
+/// check the library's output.
 pub(crate) const ALPHABETS: [(&str, &str); 6] =
     [("SS3", "HEC"), ("SS8", "HGIEBTSL"), ("ACC", "BME"), ("DIS", "*."), ("TM2", "H_"), ("TM8", "HECILFX_")];
 
-/// That `labels` of the property `code` has one letter of its alphabet for each residue.
+/// Checks that `labels` of the property `code` has one letter of its alphabet for each residue.
 pub(crate) fn check(code: &str, labels: &str, residues: usize) -> Result<(), String> {
     let alphabet = ALPHABETS.iter().find(|(known, _)| *known == code).map_or("", |(_, letters)| letters);
     let length = labels.chars().count();
@@ -16,7 +16,7 @@ pub(crate) fn check(code: &str, labels: &str, residues: usize) -> Result<(), Str
     ensure(strange.is_none(), || format!("{code} has {strange:?}, which is not one of {alphabet}"))
 }
 
-/// That all six are so, in the order of the classic text.
+/// Checks all six label strings, in the order of the classic text.
 pub(crate) fn check_all(lines: &[&str], residues: usize) -> Result<(), String> {
     ensure(lines.len() == ALPHABETS.len(), || format!("{} label strings, not six", lines.len()))?;
     ALPHABETS.iter().zip(lines).try_for_each(|((code, _), labels)| check(code, labels, residues))
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_of_their_alphabet_and_length() {
+    fn labels_have_the_right_alphabet_and_length() {
         assert_eq!(check("SS3", "HEC", 3), Ok(()));
         assert!(check("SS3", "HEC", 4).unwrap_err().contains("3 letters for 4"));
         assert!(check("DIS", "*.-", 3).unwrap_err().contains("'-'"));
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn the_alphabets_are_those_of_the_properties() {
+    fn the_alphabets_contain_those_of_the_properties() {
         for (property, (code, letters)) in pssp_predict::PROPERTIES.iter().zip(ALPHABETS) {
             let known: String = property.alphabet().iter().map(|class| char::from(class.letter)).collect();
             assert_eq!((property.code(), known.len()), (code, letters.len()));
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_tells_its_size() {
+    fn the_size_of_a_png_is_read() {
         let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
         png.extend([0, 0, 2, 128, 0, 0, 1, 224]);
         assert_eq!(png_size(&png), Ok((640, 480)));

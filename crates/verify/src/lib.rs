@@ -1,8 +1,8 @@
-//! Acceptance cases: what a live pssp service must do, seen from outside over HTTP.
+//! Acceptance cases: how a live pssp service must behave over HTTP.
 //!
 //! `pssp verify` and the end-to-end suite (`crates/e2e`) run the same cases ([`GROUPS`]). To add one, write it in the
-//! file of its group below `cases/` and add its line to the group's `CHECKS`. Others may use the service at the same
-//! time, so a case looks only at jobs of its own.
+//! file of its group below `cases/` and add its line to the group's `CHECKS`. Other clients may use the service
+//! at the same time, so a case checks only its own jobs.
 
 mod answer;
 mod cases;

@@ -1,10 +1,10 @@
-//! Waits between looks at something that changes on its own.
+//! Waits between the steps of a polling loop.
 
 use std::time::{Duration, Instant};
 
 use pssp_common::Backoff;
 
-/// Sleeps longer each time, up to a second.
+/// A growing wait, up to one second.
 pub(crate) struct Pace {
     since: Instant,
     waits: Backoff,
@@ -16,7 +16,7 @@ impl Pace {
         Self { since: Instant::now(), waits }
     }
 
-    /// Sleeps. Returns `false` instead once `limit` is over.
+    /// Sleeps and returns `true`, or returns `false` at once if `limit` is over.
     pub(crate) fn wait(&mut self, limit: Duration) -> bool {
         if self.since.elapsed() >= limit {
             return false;

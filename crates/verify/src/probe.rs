@@ -1,4 +1,4 @@
-//! The service under test, and what has been made on it so far.
+//! The service under test, and the jobs that the cases have created.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -15,20 +15,20 @@ use crate::pace::Pace;
 use crate::text::text;
 use crate::verdict::{Verdict, ensure};
 
-/// The sequence of most jobs; it has helix, strand and coil.
+/// The sequence of most jobs. It has helix, strand and coil.
 pub const CHAIN: &str = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKV";
 
-/// The name of every job made here, by which an operator knows one that was left behind.
-pub(crate) const NAME: &str = "pssp verify";
+/// The name of every job of the cases. By it an operator recognises a job that was left behind.
+pub(crate) const JOB_NAME: &str = "pssp verify";
 
-/// How long a job may take once another was stuck, so that the report of a broken service comes soon.
-const AFTER_STUCK: Duration = Duration::from_secs(3);
+/// The job timeout after one job was stuck, so that a broken service is reported soon.
+const TIMEOUT_AFTER_STUCK_JOB: Duration = Duration::from_secs(3);
 
-/// Form bodies.
+/// Content type of form bodies.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
-/// FASTA bodies.
+/// Content type of FASTA bodies.
 pub(crate) const FASTA: &str = "text/x-fasta";
-/// JSON bodies.
+/// Content type of JSON bodies.
 pub(crate) const JSON: &str = "application/json";
 
 /// The service under test.
@@ -52,8 +52,8 @@ pub(crate) struct ClassicJob {
 }
 
 impl Probe {
-    /// Tests the service that `client` talks to. A job counts as stuck after `timeout`. The service must be of
-    /// `expected_version`, if that is given.
+    /// A probe for the service of `client`. A job counts as stuck after `timeout`. If `expected_version` is given, the
+    /// service must have that version.
     #[must_use]
     pub fn new(client: HttpClient, timeout: Duration, expected_version: Option<String>) -> Self {
         Self {
@@ -67,8 +67,8 @@ impl Probe {
         }
     }
 
-    /// Sends a request. Jobs that it makes are deleted by [`Probe::clean_up`].
-    pub(crate) fn ask(&self, request: &ApiRequest<'_>) -> Result<Answer, String> {
+    /// Sends a request. [`Probe::clean_up`] deletes the jobs that it creates.
+    pub(crate) fn send(&self, request: &ApiRequest<'_>) -> Result<Answer, String> {
         let what = format!("{} {}", request.method, request.path);
         let request = &computed_anew(request);
         let response = self.client.send(request).map_err(|error| self.no_answer(&what, &error))?;
@@ -83,8 +83,12 @@ impl Probe {
         format!("{what}: cannot reach {}: {error}", self.client.base())
     }
 
-    /// Sends a request with another key, or with none.
-    pub(crate) fn ask_as(&self, key: Option<&str>, request: &ApiRequest<'_>) -> Result<Answer, String> {
+    /// Sends a request with another key, or without a key.
+    pub(crate) fn send_with_key(
+        &self,
+        key: Option<&str>,
+        request: &ApiRequest<'_>,
+    ) -> Result<Answer, String> {
         let what = format!("{} {} as a stranger", request.method, request.path);
         let client = self.client.with_key(key.map(str::to_owned));
         let response = client.send(request).map_err(|error| self.no_answer(&what, &error))?;
@@ -104,20 +108,20 @@ impl Probe {
     /// # Errors
     /// If there is no complete answer.
     pub fn get(&self, path: &str) -> Result<Answer, String> {
-        self.ask(&ApiRequest::get(path))
+        self.send(&ApiRequest::get(path))
     }
 
     pub(crate) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Answer, String> {
-        self.ask(&ApiRequest::post(path, content_type, body))
+        self.send(&ApiRequest::post(path, content_type, body))
     }
 
     pub(crate) fn delete(&self, path: &str) -> Result<Answer, String> {
-        self.ask(&ApiRequest::new(Method::DELETE, path))
+        self.send(&ApiRequest::new(Method::DELETE, path))
     }
 
-    /// How long a job may take now: less once a job was stuck.
+    /// How long a job may take. The time is shorter after a job was stuck.
     pub(crate) fn job_timeout(&self) -> Duration {
-        if self.was_stuck.get() { self.timeout.min(AFTER_STUCK) } else { self.timeout }
+        if self.was_stuck.get() { self.timeout.min(TIMEOUT_AFTER_STUCK_JOB) } else { self.timeout }
     }
 
     /// Notes that a job took longer than [`Probe::job_timeout`].
@@ -125,28 +129,28 @@ impl Probe {
         self.was_stuck.set(true);
     }
 
-    /// Has this job deleted by [`Probe::clean_up`].
+    /// Notes a job that [`Probe::clean_up`] shall delete.
     pub fn note_made(&self, id: &str) {
         self.made.borrow_mut().insert(id.to_owned());
     }
 
-    /// Has this job left alone by [`Probe::clean_up`].
+    /// Keeps this job: [`Probe::clean_up`] does not delete it.
     pub fn keep(&self, id: &str) {
         self.made.borrow_mut().remove(id);
     }
 
     /// Submits a job that must be accepted, and returns it.
     pub(crate) fn submit(&self, request: &ApiRequest<'_>) -> Result<(Answer, Value), String> {
-        let answer = self.ask(request)?.expect(&[201, 202])?;
+        let answer = self.send(request)?.expect(&[201, 202])?;
         let job = answer.json()?;
         let has_id = !text(&job, "id").is_empty();
         ensure(has_id, || format!("{} {}: the answer has no id", request.method, request.path))?;
         Ok((answer, job))
     }
 
-    /// A new job of `sequence`; returns its id.
+    /// Submits a job with `sequence`, and returns its id.
     pub(crate) fn new_job(&self, sequence: &str) -> Result<String, String> {
-        let body = serde_json::json!({ "sequence": sequence, "name": NAME }).to_string();
+        let body = serde_json::json!({ "sequence": sequence, "name": JOB_NAME }).to_string();
         let (_, job) = self.submit(&ApiRequest::post("/v1/jobs", JSON, body.as_bytes()))?;
         Ok(text(&job, "id").to_owned())
     }
@@ -154,14 +158,14 @@ impl Probe {
     /// Waits until the job is finished, and returns it.
     ///
     /// # Errors
-    /// If it becomes something else, or is not finished in time.
+    /// If the job ends in another state, or is not finished in time.
     pub fn wait_for(&self, id: &str) -> Result<Value, String> {
         let path = format!("/v1/jobs/{id}");
         let limit = self.job_timeout();
         let wait = limit.as_secs().clamp(1, 20);
         let mut pace = Pace::start();
         loop {
-            let job = self.ask(&ApiRequest::get(&path).header("prefer", format!("wait={wait}")))?;
+            let job = self.send(&ApiRequest::get(&path).header("prefer", format!("wait={wait}")))?;
             let job = job.expect(&[200])?.json()?;
             match text(&job, "status") {
                 "finished" => return Ok(job),
@@ -176,7 +180,7 @@ impl Probe {
         }
     }
 
-    /// The id of a finished job of [`CHAIN`], made once.
+    /// The id of a finished job with [`CHAIN`]. The first call creates the job.
     pub(crate) fn finished(&self) -> Result<&str, String> {
         let made = self.finished.get_or_init(|| {
             let id = self.new_job(CHAIN)?;
@@ -185,30 +189,30 @@ impl Probe {
         made.as_deref().map_err(|why| format!("there is no finished job to look at: {why}"))
     }
 
-    /// A number of `/v1/limits`.
+    /// A number in `/v1/limits`.
     ///
     /// # Errors
-    /// If it is not there.
+    /// If the number is missing.
     pub fn limit(&self, name: &str) -> Result<u64, String> {
         let limits = self.get("/v1/limits")?.expect(&[200])?.json()?;
         limits[name].as_u64().ok_or_else(|| format!("GET /v1/limits: {name} is no number"))
     }
 
-    /// Whether the service refuses the client's key, or the lack of one.
+    /// Whether the service refuses the client, because its key is wrong or missing.
     #[must_use]
     pub fn is_locked_out(&self) -> bool {
         self.get("/v1/jobs?limit=1").is_ok_and(|answer| answer.status == 401)
     }
 
-    /// Submits [`CHAIN`] under an idempotency key.
+    /// Submits [`CHAIN`] with an idempotency key.
     ///
     /// # Errors
-    /// If it is not accepted.
+    /// If the service does not accept the job.
     pub fn submit_with_key(&self, key: &str) -> Result<(Answer, Value), String> {
         self.submit(&ApiRequest::post("/v1/jobs", FASTA, CHAIN.as_bytes()).header("idempotency-key", key))
     }
 
-    /// The text of the notice that pauses intake now, if one does.
+    /// The text of the notice that pauses intake now, if there is one.
     pub fn pause(&self) -> Option<String> {
         #[derive(Deserialize)]
         struct Status {
@@ -221,10 +225,10 @@ impl Probe {
         Some(notice.text)
     }
 
-    /// Deletes the jobs that were made.
+    /// Deletes the jobs of the cases.
     ///
     /// # Errors
-    /// If one is still there.
+    /// If a job still exists afterwards.
     pub fn clean_up(&self) -> Verdict {
         let made = self.made.take();
         let mut left = Vec::new();
@@ -239,8 +243,8 @@ impl Probe {
     }
 }
 
-/// The request with `Cache-Control: no-cache`, unless it sets that header itself: cases look at jobs that are computed,
-/// not at those that an earlier result answers.
+/// The request with `Cache-Control: no-cache`, unless it sets that header itself. So the jobs of the cases are computed
+/// and not answered with a stored result.
 fn computed_anew<'a>(request: &ApiRequest<'a>) -> ApiRequest<'a> {
     let chosen = request.headers.iter().any(|(name, _)| *name == "cache-control");
     if chosen || request.method != Method::POST {

@@ -1,23 +1,23 @@
-//! Texts from the service.
+//! Reads and shortens texts from the service.
 
 use pssp_common::plain;
 use serde_json::Value;
 
-/// Longest text that [`brief`] returns, in characters.
-const BRIEF: usize = 160;
+/// Limit on the text that [`brief`] returns, in characters, without the mark of the cut.
+const BRIEF_LENGTH: usize = 160;
 
-/// The string in `field`, empty if there is none.
+/// The string in `field`; empty if there is none.
 #[must_use]
 pub fn text<'a>(json: &'a Value, field: &str) -> &'a str {
     json[field].as_str().unwrap_or_default()
 }
 
-/// A text of the service on one line, cut to 160 characters.
+/// The text on one line, cut to 160 characters.
 #[must_use]
 pub fn brief(text: &str) -> String {
     let text = text.trim();
-    let mut shown: String = plain(text).chars().take(BRIEF).collect();
-    if text.chars().nth(BRIEF).is_some() {
+    let mut shown: String = plain(text).chars().take(BRIEF_LENGTH).collect();
+    if text.chars().nth(BRIEF_LENGTH).is_some() {
         shown.push('…');
     }
     shown

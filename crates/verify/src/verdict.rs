@@ -1,4 +1,4 @@
-//! How a case ends.
+//! The outcome of a case, and assertions that return it.
 
 use std::fmt::Debug;
 
@@ -17,18 +17,18 @@ impl From<String> for Why {
     }
 }
 
-/// How a case ends.
+/// The outcome of a case.
 pub type Verdict = Result<(), Why>;
 
-/// Fails with the text of `why` unless `holds`.
+/// Fails unless `holds`.
 ///
 /// # Errors
-/// That text.
+/// The text of `why`.
 pub fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
 }
 
-/// Fails unless `got` is `expected`.
+/// Fails unless `got` equals `expected`.
 ///
 /// # Errors
 /// A text with `what` and both values.

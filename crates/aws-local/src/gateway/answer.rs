@@ -1,4 +1,4 @@
-//! The response of the function as an HTTP response.
+//! Converts the response of the function to an HTTP response.
 
 use axum::http::response::Parts;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -9,16 +9,16 @@ use serde_json::Value;
 use super::GatewayKind;
 use super::event::HOP_BY_HOP;
 
-/// Head and body of the response that `answer` describes.
+/// Head and body of the HTTP response that `answer` describes.
 ///
 /// # Errors
-/// Why the gateway rejects the response of the function as malformed.
+/// The reason why the gateway rejects the response of the function as malformed.
 pub(super) fn read(front: &GatewayKind, answer: &[u8]) -> Result<(Parts, Vec<u8>), String> {
     let answer: Value =
         serde_json::from_slice(answer).map_err(|error| format!("the response is not JSON: {error}"))?;
     let inferred = matches!(front, GatewayKind::HttpApi | GatewayKind::FunctionUrl);
     let Some(status) = answer.get("statusCode") else {
-        // These gateways take JSON without a status for the body of a 200.
+        // These gateways treat JSON without a status as the body of a 200 response.
         return if inferred { plain(&answer) } else { Err("the response has no statusCode".to_owned()) };
     };
     let number = status.as_u64().or_else(|| status.as_str()?.parse().ok());
@@ -39,8 +39,8 @@ fn plain(answer: &Value) -> Result<(Parts, Vec<u8>), String> {
     Ok((parts, body.into_bytes()))
 }
 
-/// HTTP APIs and function URLs know `headers` and `cookies`, a load balancer with multi-value headers only those, a
-/// REST API both kinds of headers, of which the multi-value one wins.
+/// Adds the headers. HTTP APIs and function URLs read `headers` and `cookies`. A load balancer with multi-value headers
+/// reads only `multiValueHeaders`. A REST API reads both kinds, and prefers the multi-value one.
 fn add_headers(front: &GatewayKind, answer: &Value, parts: &mut Parts) -> Result<(), String> {
     let multi = if matches!(front, GatewayKind::Rest { .. } | GatewayKind::Alb) {
         &answer["multiValueHeaders"]
@@ -72,7 +72,7 @@ fn add(parts: &mut Parts, name: &str, value: &Value) -> Result<(), String> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let wrong = || format!("the response has a malformed header {name:?}");
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-    // The gateway sets the length of the body itself.
+    // The gateway computes the content length itself.
     if !HOP_BY_HOP.contains(&name.as_str()) && name != header::CONTENT_LENGTH {
         parts.headers.append(name, HeaderValue::from_str(&text).map_err(|_| wrong())?);
     }

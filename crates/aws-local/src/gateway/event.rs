@@ -1,4 +1,4 @@
-//! A request as the event of each kind of gateway.
+//! Converts a request to the event of each kind of gateway.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::GatewayKind;
 use crate::sqs::ACCOUNT;
 
-/// Headers that concern one connection and are not passed on.
+/// Headers that belong to one connection and are not forwarded.
 pub(super) const HOP_BY_HOP: &[&str] =
     &["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
 
-/// The event of a request, none for a path outside of the stage.
+/// The event of a request; `None` if the path is outside the stage.
 pub(super) fn of(front: &GatewayKind, parts: &Parts, body: &[u8]) -> Option<Value> {
     let headers = headers(front, parts);
     let (body, is_base64) = encode(front, &parts.headers, body);
@@ -29,7 +29,7 @@ pub(super) fn of(front: &GatewayKind, parts: &Parts, body: &[u8]) -> Option<Valu
     Some(event)
 }
 
-/// Values by lower-case name, in the order in which they came.
+/// Values by lower-case name, in their order in the request.
 type Multi = BTreeMap<String, Vec<String>>;
 
 fn headers(front: &GatewayKind, parts: &Parts) -> Multi {
@@ -152,11 +152,11 @@ fn load_balancer(parts: &Parts, headers: &Multi) -> Value {
     })
 }
 
-/// The body as an event holds it, and whether that is base64. A REST API is configured to
-/// take every type as binary; the others take what is neither text nor JSON, XML or JavaScript as binary, and whatever is encoded.
+/// The body in an event, and whether it is base64. A REST API is configured to treat every type as binary. The others
+/// treat a body as binary if it is neither text nor JSON, XML or JavaScript, or if it has a content encoding.
 fn encode(front: &GatewayKind, headers: &HeaderMap, body: &[u8]) -> (Value, bool) {
     if body.is_empty() {
-        // A load balancer writes an empty string where the gateways leave the body out.
+        // For an empty body a load balancer writes an empty string; the gateways leave the body out.
         let empty = if *front == GatewayKind::Alb { Value::from("") } else { Value::Null };
         return (empty, false);
     }
@@ -197,7 +197,7 @@ fn first<'a>(headers: &'a Multi, name: &str) -> &'a str {
     headers.get(name).and_then(|values| values.first()).map(String::as_str).unwrap_or_default()
 }
 
-/// The time as access logs write it: `09/Apr/2015:12:34:56 +0000`.
+/// The time in the format of access logs: `09/Apr/2015:12:34:56 +0000`.
 fn clf(time: jiff::Timestamp) -> String {
     time.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
 }

@@ -16,10 +16,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::process::signal;
 use super::{InvokeError, LARGEST_RESPONSE};
 
-/// Where the answer to an invocation goes.
+/// The channel for the answer to an invocation.
 type Reply = oneshot::Sender<Result<Bytes, InvokeError>>;
 
-/// An event on its way into the function.
+/// An event for the function.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) id: String,
@@ -29,28 +29,28 @@ pub(super) struct Invocation {
     pub(super) reply: Reply,
 }
 
-/// How far the initialisation is.
+/// The state of the initialisation.
 #[derive(Clone, Debug)]
 pub(super) enum Init {
     Running,
-    /// The function asked for its first invocation.
+    /// The function has asked for its first invocation.
     Done,
     Failed(InvokeError),
 }
 
-/// What the handlers share with the environment.
+/// State that the handlers share with the environment.
 #[derive(Debug)]
 pub(super) struct Api {
     pub(super) init: watch::Sender<Init>,
-    /// The process, once it is started.
+    /// The id of the process, once it is started.
     pub(super) process: OnceLock<u32>,
     waiting: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    /// Id of the invocation in progress, and where its answer goes.
+    /// The invocation in progress: its id, and the channel for its answer.
     current: Mutex<Option<(String, Reply)>>,
 }
 
 impl Api {
-    /// The state, and where invocations go in.
+    /// New state, and the channel for invocations.
     pub(super) fn new() -> (Arc<Self>, mpsc::Sender<Invocation>) {
         let (sender, receiver) = mpsc::channel(1);
         let api = Self {
@@ -68,18 +68,18 @@ impl Api {
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
-            // Above Lambda's limit, so that a response that is too large gets Lambda's own error.
+            // The limit here is above Lambda's, so that a response that is too large gets Lambda's error below.
             .layer(DefaultBodyLimit::max(4 * LARGEST_RESPONSE))
             .with_state(self)
     }
 
-    /// Where the answer to `id` goes, if that is the invocation in progress.
+    /// The channel for the answer to `id`, if that is the invocation in progress.
     fn take(&self, id: &str) -> Option<Reply> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.take_if(|(running, _)| running == id).map(|(_, reply)| reply)
     }
 
-    /// Waits for an invocation; the process is frozen meanwhile.
+    /// Waits for an invocation, and freezes the process meanwhile.
     async fn wait(&self) -> Option<Invocation> {
         let mut waiting = self.waiting.lock().await;
         if let Ok(invocation) = waiting.try_recv() {
@@ -117,7 +117,7 @@ async fn response(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Byt
             "Response payload size ({} bytes) exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes).",
             body.len()
         );
-        // An error means that the caller has given up, which is no error of the function.
+        // An error here means that the caller no longer waits. That is not an error of the function.
         let _ = reply.send(Err(InvokeError::function("Function.ResponseSizeTooLarge", message.clone())));
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message);
     }
@@ -141,7 +141,7 @@ async fn init_error(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes
     accepted()
 }
 
-/// An error as the function described it, in its body or, failing that, in the header.
+/// The error that the function reports, from the body or else from the header.
 fn reported(headers: &HeaderMap, body: &[u8]) -> InvokeError {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let header = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
@@ -161,7 +161,7 @@ fn refuse(status: StatusCode, kind: &str, message: &str) -> Response {
     (status, Json(json!({ "errorType": kind, "errorMessage": message }))).into_response()
 }
 
-/// A trace that is not sampled.
+/// The id of a trace that is not sampled.
 fn trace_id() -> String {
     let random = uuid::Uuid::new_v4().simple().to_string();
     let seconds = jiff::Timestamp::now().as_second();

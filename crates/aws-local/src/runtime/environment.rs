@@ -17,7 +17,7 @@ use crate::sqs::ACCOUNT;
 
 /// How long a function may take until it asks for its first invocation.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
-const LONGEST_INIT: Duration = Duration::from_secs(10);
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Environment {
@@ -56,12 +56,12 @@ impl Environment {
                 _ => Ok(()),
             },
             status = self.child.wait() => Err(exited("initialisation", status)),
-            () = tokio::time::sleep(LONGEST_INIT) => Err(timed_out("initialisation", LONGEST_INIT)),
+            () = tokio::time::sleep(INIT_TIMEOUT) => Err(timed_out("initialisation", INIT_TIMEOUT)),
         };
         outcome
     }
 
-    /// Runs one invocation. Whatever but an answer of the function ends the process.
+    /// Runs one invocation. If it does not end with an answer of the function, the process is killed.
     pub(super) async fn invoke(&mut self, event: Bytes, options: &Options) -> Result<Bytes, InvokeError> {
         let (reply, answer) = oneshot::channel();
         let id = uuid::Uuid::new_v4().to_string();
@@ -73,7 +73,7 @@ impl Environment {
             function_arn: format!("arn:aws:lambda:{}:{ACCOUNT}:function:{}", options.region, options.name),
             reply,
         };
-        // The API lives as long as this environment, so that there is always room for the one invocation.
+        // The API lives as long as this environment, so the channel is open and has room for the one invocation.
         let _ = self.invocations.send(invocation).await;
         tokio::select! {
             biased;
@@ -99,20 +99,20 @@ impl Environment {
 
     fn retire(&mut self) {
         self.retired = true;
-        // An error means that it ended by itself.
+        // An error means that the process has ended already.
         let _ = self.child.start_kill();
     }
 }
 
 impl Drop for Environment {
-    /// The process is killed by `kill_on_drop`; it is just not listed any more.
+    /// Removes the process from the list. `kill_on_drop` kills it.
     fn drop(&mut self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|process| *process != self.process);
     }
 }
 
-/// The program with what Lambda sets and nothing of the environment of this process but the search path.
+/// The program with the variables that Lambda sets. Of the environment of this process it has only the search path.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 fn command(options: &Options, api: &str) -> Command {
     let memory = options.memory_mb.to_string();
@@ -129,7 +129,7 @@ fn command(options: &Options, api: &str) -> Command {
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
         ("AWS_REGION", &options.region),
         ("AWS_DEFAULT_REGION", &options.region),
-        // Not secret: the stand-ins do not check signatures.
+        // These are not secret, since the stand-ins do not check signatures.
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("AWS_SESSION_TOKEN", "local"),

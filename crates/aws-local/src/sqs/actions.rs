@@ -1,4 +1,4 @@
-//! The actions of SQS: what each takes, checks and answers.
+//! The actions of SQS: each checks its input, acts, and makes the answer.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use super::state::{Shared, now};
 
 type Answer = Result<Value, SqsError>;
 
-/// Entries in a batch.
-const MOST_ENTRIES: usize = 10;
+/// Limit of entries in a batch.
+const MAX_ENTRIES: usize = 10;
 /// Largest message and largest batch in bytes: 1 MiB each since August 2025 (256 KiB before).
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 const LARGEST_BATCH: usize = 1_048_576;
 
-/// Does `action`.
+/// Performs `action`.
 pub(super) async fn perform(shared: &Shared, action: &str, input: &Value) -> Answer {
     match action {
         "CreateQueue" => create(shared, input),
@@ -107,7 +107,7 @@ fn attributes(shared: &Shared, input: &Value) -> Answer {
     })
 }
 
-/// Names that may be asked for although a queue has no value for them.
+/// Names that a client may ask for although a queue has no value for them.
 const ATTRIBUTES: &[&str] = &[
     "All",
     "Policy",
@@ -144,7 +144,7 @@ fn check_target(
     Err(SqsError::invalid("RedrivePolicy", redrive.target_arn, "Dead letter target does not exist."))
 }
 
-/// Sends what `entry` says to the queue that `input` names.
+/// Sends the message of `entry` to the queue that `input` names.
 fn send(shared: &Shared, input: &Value, entry: &Value) -> Answer {
     let body = text(entry, "MessageBody")?;
     if body.is_empty() {
@@ -218,8 +218,8 @@ fn send_batch(shared: &Shared, input: &Value) -> Answer {
     batch(shared, "SendMessageBatch", input, send)
 }
 
-/// Does `one` for every entry. Each succeeds or fails by itself; what is wrong with the request as a whole, a
-/// missing queue too, fails it.
+/// Calls `one` for every entry. Each entry succeeds or fails by itself. An error of the whole request, such as a
+/// missing queue, fails the request.
 fn batch(shared: &Shared, action: &str, input: &Value, one: fn(&Shared, &Value, &Value) -> Answer) -> Answer {
     let entries = entries(input)?;
     shared.with_queue(input, |_| Ok(()))?;
@@ -253,7 +253,7 @@ fn entries(input: &Value) -> Result<&[Value], SqsError> {
         let message = "There should be at least one entry in the request.";
         return refuse("AWS.SimpleQueueService.EmptyBatchRequest", message);
     }
-    if entries.len() > MOST_ENTRIES {
+    if entries.len() > MAX_ENTRIES {
         let message = "Maximum number of entries per request are 10.";
         return refuse("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", message);
     }
@@ -285,7 +285,7 @@ async fn receive(shared: &Shared, input: &Value) -> Answer {
     let deadline = Instant::now() + wait;
     loop {
         let changed = shared.with_queue(input, |queue| Ok(queue.changed.clone()))?;
-        // Listening begins before looking, so that no message falls between the two.
+        // The receiver listens before it looks for messages, so that it cannot miss one that arrives in between.
         let changed = changed.notified();
         tokio::pin!(changed);
         changed.as_mut().enable();
@@ -307,7 +307,7 @@ fn deliver(input: &Value, received: &[Received]) -> Value {
     let asked = names(&input["MessageAttributeNames"]);
     let messages = received.iter().map(|(message, handle)| show(message, handle, &system, &asked));
     let messages: Vec<Value> = messages.collect();
-    // AWS leaves the list out when there is nothing.
+    // AWS leaves the list out if there is no message.
     if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) }
 }
 
@@ -343,7 +343,7 @@ fn show(message: &Message, handle: &str, system: &HashSet<&str>, asked: &HashSet
     shown
 }
 
-/// Whether the attribute `name` is asked for: by name, by `All` or `.*`, or by a prefix as in `foo.*`.
+/// Whether a client asks for the attribute `name`: by name, by `All` or `.*`, or by a prefix as in `foo.*`.
 fn is_asked(name: &str, asked: &HashSet<&str>) -> bool {
     asked.iter().any(|pattern| match pattern.strip_suffix(".*") {
         Some(prefix) => name.starts_with(prefix),

@@ -1,23 +1,23 @@
-//! Errors of SQS, as its JSON protocol writes them.
+//! Errors of SQS in the format of its JSON protocol.
 
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// An error with the two names that SDKs know it by.
+/// An error with its two names for SDKs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SqsError {
     status: u16,
     /// Name of the shape, in `__type`.
     shape: &'static str,
-    /// The older code of the query protocol, by which today's SDKs still distinguish errors.
+    /// The older code of the query protocol. SDKs still distinguish errors by it.
     pub(crate) code: &'static str,
     pub(crate) message: String,
 }
 
 impl SqsError {
-    /// One from the list below, by its code.
+    /// The error in the list below that has this code.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        let known = KNOWN.iter().find(|known| known.2 == code);
+        let known = ERRORS.iter().find(|known| known.2 == code);
         let (status, shape, _) = *known.unwrap_or(&(400, "com.amazonaws.sqs#InvalidParameterValue", code));
         Self { status, shape, code, message: message.into() }
     }
@@ -35,17 +35,17 @@ impl SqsError {
         Self::new(NO_QUEUE, "The specified queue does not exist.")
     }
 
-    /// Whether it is an error of the caller.
+    /// Whether the caller caused the error.
     pub(crate) fn is_senders_fault(&self) -> bool {
         self.status < 500
     }
 }
 
-/// The code of "there is no such queue".
+/// The code of the error that a queue does not exist.
 pub(crate) const NO_QUEUE: &str = "AWS.SimpleQueueService.NonExistentQueue";
 
-/// Status, shape and code, as the service's model and its query compatibility list them.
-const KNOWN: &[(u16, &str, &str)] = &[
+/// Status, shape and code of each error, from the model of the service and its query compatibility.
+const ERRORS: &[(u16, &str, &str)] = &[
     (400, "com.amazonaws.sqs#QueueDoesNotExist", NO_QUEUE),
     (400, "com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists"),
     (400, "com.amazonaws.sqs#MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight"),

@@ -1,4 +1,4 @@
-//! Faults that a test can ask the stand-in for.
+//! Faults that a test can inject into the stand-in.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::error::SqsError;
 
-/// What goes wrong with a whole request.
+/// A fault of a whole request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// 403 `RequestThrottled`.
@@ -19,14 +19,14 @@ pub enum Fault {
     Denied,
     /// 400 `AWS.SimpleQueueService.NonExistentQueue`.
     NoQueue,
-    /// The connection is closed without an answer, and nothing happened.
+    /// The connection is closed without an answer, and the request has no effect.
     CutBefore,
-    /// The connection is closed without an answer, after the request took effect.
+    /// The request takes effect, then the connection is closed without an answer.
     CutAfter,
 }
 
 impl Fault {
-    /// The answer, unless the fault is that there is none.
+    /// The error response; `None` if the fault is a closed connection.
     pub(super) fn error(self) -> Option<SqsError> {
         let code = match self {
             Self::Throttled => "RequestThrottled",
@@ -40,7 +40,7 @@ impl Fault {
     }
 }
 
-/// The faults that are still to happen. Each happens as often as asked, to the next requests it fits.
+/// The faults that are still to happen. Each affects the next matching requests, as often as requested.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<State>);
 
@@ -54,7 +54,8 @@ struct State {
 }
 
 impl Faults {
-    /// The next `times` requests of `action` (`SendMessage`, `ReceiveMessage`, …) meet `fault`; 0 takes it back.
+    /// The next `times` requests of `action` (`SendMessage`, `ReceiveMessage`, …) fail with `fault`; 0 removes the
+    /// fault.
     pub fn inject(&self, action: &str, fault: Fault, times: u32) {
         self.state().requests.insert(action.to_owned(), (fault, times));
     }
@@ -64,17 +65,17 @@ impl Faults {
         self.state().entries.insert(action.to_owned(), entries);
     }
 
-    /// The next `messages` sent are acknowledged and never delivered.
+    /// The next `messages` messages are accepted but never delivered.
     pub fn lose(&self, messages: u32) {
         self.state().lost = messages;
     }
 
-    /// The next `deliveries` are delivered once more at once, as standard queues sometimes do.
+    /// The next `deliveries` received messages are delivered a second time at once, as standard queues sometimes do.
     pub fn double(&self, deliveries: u32) {
         self.state().doubled = deliveries;
     }
 
-    /// Every request waits this long before it is looked at.
+    /// Every request waits this long before it is processed.
     pub fn delay(&self, latency: Duration) {
         self.state().latency = latency;
     }

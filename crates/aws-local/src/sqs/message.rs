@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use super::error::SqsError;
 
-/// Where a message is in its queue.
+/// The state of a message in its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Sent with a delay that has not passed.
+    /// Not yet visible, since its delay has not passed.
     Delayed { until: Instant },
-    /// May be received.
+    /// Visible: it may be received.
     Ready,
-    /// Received at `since`, hidden until `until`.
+    /// In flight: received at `since`, hidden until `until`.
     InFlight { since: Instant, until: Instant },
 }
 
@@ -27,15 +27,15 @@ pub(super) struct Message {
     pub(super) attributes: Map<String, Value>,
     pub(super) sent_ms: i64,
     pub(super) first_received_ms: Option<i64>,
-    /// How often it was received, in all queues that it was in.
+    /// How often the message was received, in all its queues together.
     pub(super) receives: u32,
-    /// The queue it was moved from, if it was.
+    /// The queue that it was moved from, if it was moved.
     pub(super) dead_letter_source: Option<String>,
     pub(super) place: Place,
 }
 
 impl Message {
-    /// Bytes that count against AWS's limits: body, and names, types and values of attributes.
+    /// The size in bytes that counts against AWS's limits: body, and names, types and values of attributes.
     pub(super) fn size(body: &str, attributes: &Map<String, Value>) -> usize {
         let attributes = attributes.iter().map(|(name, value)| {
             let kind = value["DataType"].as_str().unwrap_or_default();
@@ -45,7 +45,7 @@ impl Message {
     }
 }
 
-/// A receipt handle: which receive of which message of which queue.
+/// A receipt handle. It names a queue, a message, and one receive of that message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Handle {
     pub(super) queue: String,
@@ -58,7 +58,7 @@ impl Handle {
         BASE64.encode(format!("{} {} {} {id}", self.queue, self.number, self.receive))
     }
 
-    /// Reads a handle that `queue` gave out.
+    /// Parses a handle of `queue`.
     pub(super) fn read(text: &str, queue: &str) -> Result<Self, SqsError> {
         let parse = || {
             let bytes = BASE64.decode(text).ok()?;
@@ -78,19 +78,19 @@ impl Handle {
     }
 }
 
-/// Characters that a message may hold, by
+/// Whether a message may contain `text`, by
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
 pub(super) fn is_allowed(text: &str) -> bool {
     text.chars()
         .all(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..))
 }
 
-/// MD5 in hexadecimal, as the service returns it.
+/// MD5 in hexadecimal, as SQS returns it.
 pub(super) fn md5_hex(bytes: &[u8]) -> String {
     base16ct::lower::encode_string(&Md5::digest(bytes))
 }
 
-/// The digest of attributes, none if there are none: names in order, each part preceded by its length.
+/// The digest of attributes, `None` without attributes. The names are sorted, and each part is preceded by its length.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
 pub(super) fn md5_of_attributes(attributes: &Map<String, Value>) -> Option<String> {
     if attributes.is_empty() {

@@ -1,4 +1,4 @@
-//! One queue: messages and the times at which they become visible. Pure: the time is passed in.
+//! One queue: messages and the times at which they become visible. Callers pass the time in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use super::error::SqsError;
 use super::message::{Handle, Message, Place};
 use super::settings::Settings;
 
-/// Messages in flight that a standard queue allows.
+/// Limit of messages in flight of a standard queue.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html>
-const MOST_IN_FLIGHT: usize = 120_000;
-/// How long a message can be hidden after it was received, in all.
-const LONGEST_HIDDEN: Duration = Duration::from_secs(43_200);
+const MAX_IN_FLIGHT: usize = 120_000;
+/// How long a message can be hidden after one receive, extensions included.
+const MAX_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(43_200);
 
-/// A received message with the handle of this receive.
+/// A received message with the receipt handle of this receive.
 pub(super) type Received = (Message, String);
 
 #[derive(Debug)]
@@ -59,12 +59,12 @@ impl Queue {
             Place::InFlight { until, .. } => drop(self.waiting.insert((until, self.last))),
         }
         self.messages.insert(self.last, message);
-        // Waiting receivers must also read anew when the next message becomes visible.
+        // Waiting receivers must also update the time when the next message becomes visible.
         self.changed.notify_waiters();
     }
 
-    /// Takes up to `most` visible messages and hides them for `hidden`. The second list is of messages that were
-    /// received as often as is allowed: they left this queue and belong into the dead letters.
+    /// Receives up to `most` visible messages and hides them for `hidden`. The second list has messages that were
+    /// received too often: they are removed from this queue and belong in the dead letters.
     pub(super) fn receive(
         &mut self,
         most: usize,
@@ -72,7 +72,7 @@ impl Queue {
         (now, now_ms): (Instant, i64),
     ) -> Result<(Vec<Received>, Vec<Message>), SqsError> {
         self.advance(now, now_ms);
-        if self.counts().in_flight >= MOST_IN_FLIGHT {
+        if self.counts().in_flight >= MAX_IN_FLIGHT {
             return Err(SqsError::new("OverLimit", "Too many messages in flight."));
         }
         let limit = self.settings.redrive().map_or(u32::MAX, |redrive| redrive.max_receives);
@@ -100,9 +100,9 @@ impl Queue {
         self.waiting.first().map(|(until, _)| *until)
     }
 
-    /// Deletes what `handle` received. As on AWS, the handle must be that of the latest receive; one of an earlier
-    /// receive, or of a message that is gone, succeeds and does nothing. That the visibility has ended does not
-    /// matter as long as there is no later receive.
+    /// Deletes the message of `handle`. As on AWS, only the handle of the latest receive deletes it. With the handle of
+    /// an earlier receive, or of a deleted message, the call succeeds and does nothing. The handle stays valid after
+    /// the end of the visibility timeout, until the next receive.
     pub(super) fn delete(&mut self, handle: &str) -> Result<(), SqsError> {
         let handle = Handle::read(handle, &self.name)?;
         let latest = self.messages.get(&handle.number).is_some_and(|m| m.receives == handle.receive);
@@ -112,7 +112,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Hides what `handle` received for `hidden` from now on, or shows it at once for zero.
+    /// Hides the message of `handle` for `hidden` from now on. Zero makes it visible at once.
     pub(super) fn hide(
         &mut self,
         handle: &str,
@@ -129,7 +129,7 @@ impl Queue {
         if message.receives != parsed.receive {
             return Err(not_in_flight());
         }
-        if now + hidden > since + LONGEST_HIDDEN {
+        if now + hidden > since + MAX_VISIBILITY_TIMEOUT {
             let reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";
             return Err(SqsError::invalid("VisibilityTimeout", hidden.as_secs(), reason));
         }
@@ -140,9 +140,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Makes what `handle` just received visible again, without the receiver's knowledge: a double delivery.
+    /// Makes the message of `handle` visible again right after its receive, which causes a double delivery.
     pub(super) fn show_again(&mut self, handle: &str, now: (Instant, i64)) {
-        // It was received a moment ago, so that the handle is good.
+        // The message was just received, so the handle is valid.
         let _ = self.hide(handle, Duration::ZERO, now);
     }
 
@@ -164,7 +164,7 @@ impl Queue {
         self.messages.values().map(|message| message.body.clone()).collect()
     }
 
-    /// Shows what is due and drops what is older than the queue keeps.
+    /// Makes messages visible whose time has come, and drops those that are older than the retention period.
     pub(super) fn advance(&mut self, now: Instant, now_ms: i64) {
         while let Some(&(until, number)) = self.waiting.first().filter(|(until, _)| *until <= now) {
             self.waiting.remove(&(until, number));

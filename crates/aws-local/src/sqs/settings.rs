@@ -1,4 +1,4 @@
-//! Attributes of a queue: what may be set, in which range, and what that means.
+//! Attributes of a queue: their names, ranges and effects.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use super::error::SqsError;
 /// The settings of one queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
-    /// As `GetQueueAttributes` shows them.
+    /// The values as `GetQueueAttributes` shows them.
     pub(super) shown: BTreeMap<String, String>,
 }
 
-/// Where messages go that were received too often.
+/// The redrive policy: it moves messages that were received too often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Redrive {
     pub(super) target_arn: String,
     pub(super) max_receives: u32,
 }
 
-/// Name, default, least and largest of each number.
+/// Name, default, minimum and maximum of each number.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
 const NUMBERS: &[(&str, u64, u64, u64)] = &[
     ("DelaySeconds", 0, 0, 900),
@@ -31,7 +31,7 @@ const NUMBERS: &[(&str, u64, u64, u64)] = &[
     ("VisibilityTimeout", 30, 0, 43_200),
 ];
 
-/// Attributes that are stored and shown, without effect.
+/// Attributes that are stored and shown but have no effect.
 const IGNORED: &[&str] = &[
     "KmsDataKeyReusePeriodSeconds",
     "KmsMasterKeyId",
@@ -48,7 +48,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// These settings with `changes` (names to strings) made.
+    /// A copy of the settings with `changes` (names to strings) applied.
     pub(super) fn with(&self, changes: &Value) -> Result<Self, SqsError> {
         let mut changed = self.clone();
         for (name, value) in changes.as_object().into_iter().flatten() {
@@ -94,7 +94,7 @@ fn check(name: &str, text: &str) -> Result<(), SqsError> {
     }
 }
 
-/// `maxReceiveCount` is a number or a number in a string: both are seen in templates.
+/// `maxReceiveCount` may be a number or a number in a string, since templates have both.
 fn parse_redrive(text: &str) -> Result<Redrive, SqsError> {
     let wrong = |reason: &str| bad("RedrivePolicy", text, reason);
     let policy: Value = serde_json::from_str(text).map_err(|_| wrong("Not JSON."))?;

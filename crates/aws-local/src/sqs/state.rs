@@ -1,4 +1,4 @@
-//! What all requests share: the queues by name, the faults, and how names become URLs and ARNs.
+//! State that all requests share: the queues by name and the faults. Also converts names to URLs and ARNs.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ pub(super) struct Shared {
     queues: Mutex<BTreeMap<String, Queue>>,
 }
 
-/// The time, as what is compared and as milliseconds since the epoch.
+/// The time, as an instant for comparisons and as milliseconds since the epoch.
 pub(super) fn now() -> (Instant, i64) {
     (Instant::now(), jiff::Timestamp::now().as_millisecond())
 }
@@ -46,7 +46,7 @@ impl Shared {
         format!("arn:aws:sqs:{}:{ACCOUNT}:{name}", self.region)
     }
 
-    /// The name in the queue URL of `input`: its last segment.
+    /// The name of the queue in the queue URL of `input`, which is the last segment.
     pub(super) fn named(&self, input: &Value) -> Result<String, SqsError> {
         let url = input["QueueUrl"].as_str().ok_or_else(|| SqsError::missing("QueueUrl"))?;
         let name = url.rsplit('/').next().unwrap_or_default();
@@ -56,7 +56,7 @@ impl Shared {
         Ok(name.to_owned())
     }
 
-    /// Does something with the queue that `input` names.
+    /// Calls a function with the queue that `input` names.
     pub(super) fn with_queue<T>(
         &self,
         input: &Value,
@@ -66,7 +66,8 @@ impl Shared {
         act(self.queues().get_mut(&name).ok_or_else(SqsError::no_queue)?)
     }
 
-    /// What can be received now, and when more becomes visible. Messages that were received too often move.
+    /// The messages that can be received now, and the time when more become visible. Moves messages that were received
+    /// too often to the dead letters.
     pub(super) fn receive(
         &self,
         input: &Value,

@@ -1,4 +1,4 @@
-//! The table in the stand-in that `make test` installs, or that `PSSP_DYNOXIDE` names.
+//! The table in the stand-in `dynoxide`, which `make test` installs or `PSSP_DYNOXIDE` names.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ async fn describe(dynamodb: &DynamoDb, table: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_table_has_its_keys_and_indexes_and_outlives_the_process_in_its_file() {
+async fn the_table_has_its_keys_and_indexes_and_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("table.db");
     for _ in 0..2 {

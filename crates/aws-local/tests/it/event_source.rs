@@ -1,4 +1,4 @@
-//! Which messages an event source deletes, moves and leaves.
+//! Which messages an event source deletes, and which it leaves in the queue.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn source(sqs: &Sqs) -> Options {
     }
 }
 
-/// A function that writes the records that it gets into `seen`.
+/// A function that appends its records to the file `seen`.
 fn recorder(seen: &Path) -> Function {
     let env = vec![("SEEN".to_owned(), seen.display().to_string())];
     Function::new(runtime::Options { env, ..options() })
@@ -32,7 +32,7 @@ fn records(seen: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn an_answer_decides_over_its_batch() {
+fn the_answer_decides_which_messages_succeeded() {
     let all = Ok(vec!["a", "b"]);
     let check = |answer: &'static str, expected: &Result<Vec<&str>, ()>| {
         let answer = Ok(answer.into());
@@ -56,7 +56,7 @@ fn an_answer_decides_over_its_batch() {
 }
 
 #[tokio::test]
-async fn good_messages_are_deleted_and_bad_ones_come_again_until_they_are_dead() {
+async fn good_messages_are_deleted_and_bad_ones_come_again_until_they_are_dead_letters() {
     let folder = tempfile::tempdir().unwrap();
     let seen = folder.path().join("seen");
     let sqs = sqs(json!({ "VisibilityTimeout": "1", "RedrivePolicy": redrive(2) })).await;
@@ -89,7 +89,7 @@ async fn a_failed_invocation_leaves_its_whole_batch() {
 }
 
 #[tokio::test]
-async fn a_record_is_written_as_aws_does() {
+async fn a_record_has_the_format_of_aws() {
     let folder = tempfile::tempdir().unwrap();
     let seen = folder.path().join("seen");
     let sqs = sqs(json!({})).await;
@@ -111,7 +111,7 @@ async fn a_record_is_written_as_aws_does() {
 }
 
 #[tokio::test]
-async fn figures_that_aws_refuses_are_refused() {
+async fn options_that_aws_refuses_are_refused() {
     let sqs = sqs(json!({})).await;
     let function = Function::new(options());
     let check = |batch_size, maximum_concurrency, is_fine: bool| {

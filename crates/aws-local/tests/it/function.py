@@ -17,7 +17,7 @@ def call(method, path, body=None):
 
 
 def answer(event):
-    """What an event of the tests, of SQS, or of a front door asks for."""
+    """The action that an event of the tests, of SQS, or of a gateway asks for."""
     if "Records" in event:
         with open(os.environ["SEEN"], "a") as seen:
             for record in event["Records"]:

@@ -1,4 +1,4 @@
-//! Requests through each front door and back.
+//! Requests and responses through each kind of gateway.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Response, function, send};
 
-const FRONTS: &[&str] = &["http-api", "rest:test", "alb", "function-url"];
+const GATEWAY_KINDS: &[&str] = &["http-api", "rest:test", "alb", "function-url"];
 
 async fn gateway(front: &str) -> Gateway {
     let front: GatewayKind = front.parse().unwrap();
@@ -25,7 +25,7 @@ async fn post(gateway: &Gateway, path: &str, kind: &str, body: Vec<u8>) -> Respo
     send(request.unwrap()).await.unwrap()
 }
 
-/// The event that the function saw, without its body.
+/// The event that the function got, without its body.
 fn event(response: &Response) -> Value {
     serde_json::from_slice(response.headers()["x-event"].as_bytes()).unwrap()
 }
@@ -33,21 +33,24 @@ fn event(response: &Response) -> Value {
 #[tokio::test]
 async fn binary_bodies_cookies_and_status_make_the_round_trip() {
     let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
-    for front in FRONTS {
+    for front in GATEWAY_KINDS {
         let gateway = gateway(front).await;
         let response = post(&gateway, "/v1/jobs?x=1", "application/octet-stream", bytes.clone()).await;
         assert_eq!(response.status(), 201, "{front}");
         assert_eq!(response.body(), &bytes, "{front}");
         let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
         assert_eq!(cookies, ["a=1", "b=2"], "{front}");
-        assert!(!response.headers().contains_key("connection"), "{front}: a header of one connection");
+        assert!(
+            !response.headers().contains_key("connection"),
+            "{front}: this header belongs to one connection"
+        );
         assert_eq!(event(&response)["isBase64Encoded"], true, "{front}");
     }
 }
 
 #[tokio::test]
-async fn text_is_text_but_for_a_rest_api() {
-    for front in FRONTS {
+async fn text_is_not_encoded_except_for_a_rest_api() {
+    for front in GATEWAY_KINDS {
         let response = post(&gateway(front).await, "/", "application/json", b"{\"a\":1}".to_vec()).await;
         assert_eq!(response.body().as_ref(), b"{\"a\":1}", "{front}");
         assert_eq!(event(&response)["isBase64Encoded"], *front == "rest:test", "{front}");
@@ -55,7 +58,7 @@ async fn text_is_text_but_for_a_rest_api() {
 }
 
 #[tokio::test]
-async fn each_door_writes_its_own_event() {
+async fn each_gateway_has_its_own_event_format() {
     let path = "/v1/a%20b?x=1&x=2&y=%C3%BC";
     let check = async |front: &str, pointers: &[(&str, Value)]| {
         let seen = event(&post(&gateway(front).await, path, "text/plain", b"t".to_vec()).await);
@@ -115,15 +118,15 @@ async fn bodies_have_limits() {
     };
     check("alb", (1 << 20) + 1, 413).await;
     check("http-api", (10 << 20) + 1, 413).await;
-    // Within the door's limit, but as an event more than Lambda takes.
+    // The body is within the gateway's limit, but its event is larger than Lambda accepts.
     check("http-api", 7 << 20, 413).await;
     check("function-url", (6 << 20) + 1, 413).await;
-    // Taken as text; its answer, in base64 and thus above 6 MiB, is refused by the Runtime API.
+    // The request is text. The response is base64 and so above 6 MiB, and the Runtime API refuses it.
     check("http-api", 5 << 20, 500).await;
 }
 
 #[tokio::test]
-async fn a_function_that_takes_too_long_is_not_waited_for() {
+async fn the_gateway_answers_when_a_function_takes_too_long() {
     let wait = Some(Duration::from_secs(1));
     for (front, status) in [("http-api", 503), ("function-url", 504)] {
         let front = front.parse().unwrap();
@@ -134,7 +137,7 @@ async fn a_function_that_takes_too_long_is_not_waited_for() {
 }
 
 #[test]
-fn an_unknown_front_is_refused() {
+fn an_unknown_kind_is_refused() {
     assert!("cloudfront".parse::<GatewayKind>().unwrap_err().contains("http-api"));
     assert_eq!("rest".parse(), Ok(GatewayKind::Rest { stage: "local".to_owned() }));
 }

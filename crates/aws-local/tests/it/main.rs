@@ -1,4 +1,4 @@
-//! The parts of local AWS, each by its protocol.
+//! Tests of the parts of local AWS, each through its protocol.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is how a test fails")]
 

@@ -12,7 +12,7 @@ async fn invoke(function: &Function, event: Value) -> Result<Value, InvokeError>
     Ok(serde_json::from_slice(&answer).unwrap())
 }
 
-/// The error type of the outcome.
+/// The error type of a failed invocation.
 fn kind(outcome: Result<Value, InvokeError>) -> String {
     match outcome.unwrap_err() {
         InvokeError::Function { kind, .. } => kind,
@@ -21,7 +21,7 @@ fn kind(outcome: Result<Value, InvokeError>) -> String {
 }
 
 #[tokio::test]
-async fn an_invocation_is_answered_and_the_process_is_used_again() {
+async fn an_invocation_is_answered_and_the_process_is_reused() {
     let function = function();
     assert_eq!(invoke(&function, json!({ "a": [1, 2] })).await, Ok(json!({ "a": [1, 2] })));
     let processes = function.processes();
@@ -30,7 +30,7 @@ async fn an_invocation_is_answered_and_the_process_is_used_again() {
 }
 
 #[tokio::test]
-async fn a_function_finds_lambdas_environment_and_none_of_ours() {
+async fn a_function_has_lambdas_environment_and_not_that_of_this_process() {
     let env = vec![("MINE".to_owned(), "yes".to_owned())];
     let function = Function::new(Options { env, timeout: Duration::from_secs(20), ..options() });
     let about = invoke(&function, json!({ "do": "about" })).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_function_finds_lambdas_environment_and_none_of_ours() {
 }
 
 #[tokio::test]
-async fn a_crash_a_time_out_and_an_error_are_told_apart_and_survived() {
+async fn a_crash_a_time_out_and_an_error_are_distinguished_and_survived() {
     let function = Function::new(Options { timeout: Duration::from_secs(2), ..options() });
     let check = async |event: Value, expected: &str, keeps_process: bool| {
         invoke(&function, json!({})).await.unwrap();
@@ -81,7 +81,7 @@ async fn an_answer_to_another_invocation_is_refused() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_at_the_start_is_reported() {
+async fn errors_at_the_start_are_reported() {
     let env = vec![("INIT".to_owned(), "fail".to_owned())];
     let failing = Function::new(Options { env, ..options() });
     let error = invoke(&failing, json!({})).await.unwrap_err();
@@ -94,7 +94,7 @@ async fn what_goes_wrong_at_the_start_is_reported() {
 }
 
 #[tokio::test]
-async fn processes_are_added_up_to_the_concurrency() {
+async fn processes_are_started_up_to_the_concurrency_limit() {
     let function = Function::new(Options { concurrency: 2, timeout: Duration::from_secs(3), ..options() });
     let hang = || invoke(&function, json!({ "do": "hang" }));
     let (first, second, third) = tokio::join!(hang(), hang(), hang());
@@ -104,7 +104,7 @@ async fn processes_are_added_up_to_the_concurrency() {
 }
 
 #[tokio::test]
-async fn a_killed_function_comes_back() {
+async fn a_killed_function_is_started_again() {
     let function = function();
     let hanging = tokio::spawn({
         let function = function.clone();

@@ -1,4 +1,4 @@
-//! What SQS refuses, and how it says so.
+//! The limits and errors of SQS.
 
 use pssp_aws_local::sqs::{Counts, Fault};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn entries(number: usize, bytes: usize) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_outside_of_the_limits_is_refused() {
+async fn requests_outside_the_limits_are_refused() {
     let sqs = sqs(json!({})).await;
     let url = sqs.queue_url("jobs");
     let mib = 1 << 20;
@@ -89,9 +89,9 @@ async fn queues_are_found_listed_and_described() {
 }
 
 #[tokio::test]
-async fn digests_are_those_that_aws_computes() {
+async fn digests_are_those_of_aws() {
     let sqs = sqs(json!({})).await;
-    // The digest of the attribute was computed apart, by the rule in the developer guide, with Python's hashlib.
+    // The expected digest of the attribute was computed with Python's hashlib, by the rule in the developer guide.
     let attributes = json!({ "kind": { "DataType": "String", "StringValue": "job" } });
     let input = json!({ "MessageBody": "hello", "MessageAttributes": attributes });
     let sent = on(&sqs, "jobs", "SendMessage", input).await;
@@ -109,7 +109,7 @@ async fn digests_are_those_that_aws_computes() {
 const ATTRIBUTE_DIGEST: &str = "6329dd32f793560a889738f5a464b196";
 
 #[tokio::test]
-async fn faults_happen_as_often_as_asked() {
+async fn faults_happen_as_often_as_requested() {
     let sqs = sqs(json!({})).await;
     let send = json!({ "QueueUrl": sqs.queue_url("jobs"), "MessageBody": "x" });
     let check = async |fault: Fault, expected: &str, effect: usize| {

@@ -11,7 +11,7 @@ async fn send(sqs: &Sqs, body: &str) {
     on(sqs, "jobs", "SendMessage", json!({ "MessageBody": body })).await;
 }
 
-/// The next message of `queue`, hidden for `hidden_s`.
+/// Receives the next message of `queue`, and hides it for `hidden_s` seconds.
 async fn receive(sqs: &Sqs, queue: &str, hidden_s: u64, wait_s: u64) -> Option<Value> {
     let input =
         json!({ "VisibilityTimeout": hidden_s, "WaitTimeSeconds": wait_s, "AttributeNames": ["All"] });
@@ -32,13 +32,13 @@ async fn delete(sqs: &Sqs, message: &Value) {
 }
 
 #[tokio::test]
-async fn a_received_message_is_hidden_until_its_visibility_ends() {
+async fn a_received_message_is_hidden_until_its_visibility_timeout() {
     let sqs = sqs(json!({})).await;
     send(&sqs, "a").await;
     let first = receive(&sqs, "jobs", 1, 0).await.unwrap();
     assert_eq!(receive(&sqs, "jobs", 1, 0).await, None);
     assert_eq!(sqs.counts("jobs"), Counts { in_flight: 1, ..Counts::default() });
-    // The poll ends when the visibility does, long before its own 20 s.
+    // The poll ends with the visibility timeout, long before its own 20 s.
     let begin = Instant::now();
     let second = receive(&sqs, "jobs", 60, 20).await.unwrap();
     assert!(begin.elapsed() < Duration::from_secs(10));
@@ -59,13 +59,13 @@ async fn only_the_latest_handle_deletes() {
     assert_eq!(moved, Err("AWS.SimpleQueueService.MessageNotInflight".to_owned()));
     delete(&sqs, &second).await;
     assert_eq!(sqs.counts("jobs"), Counts::default());
-    // Once more is no error.
+    // A second delete is not an error.
     delete(&sqs, &second).await;
     assert_eq!(hide(&sqs, &second, 10).await, Err("InvalidParameterValue".to_owned()));
 }
 
 #[tokio::test]
-async fn the_latest_handle_deletes_after_the_visibility_ended() {
+async fn the_latest_handle_deletes_after_the_visibility_timeout() {
     let sqs = sqs(json!({})).await;
     send(&sqs, "a").await;
     let message = receive(&sqs, "jobs", 0, 0).await.unwrap();
@@ -77,7 +77,7 @@ async fn the_latest_handle_deletes_after_the_visibility_ended() {
 }
 
 #[tokio::test]
-async fn visibility_can_be_ended_and_has_a_longest() {
+async fn visibility_can_be_ended_and_has_a_limit() {
     let sqs = sqs(json!({})).await;
     send(&sqs, "a").await;
     let message = receive(&sqs, "jobs", 60, 0).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_long_poll_wakes_at_once() {
     assert!(begin.elapsed() < Duration::from_secs(5));
     let begin = Instant::now();
     assert_eq!(receive(&sqs, "jobs", 60, 1).await, None);
-    assert!(begin.elapsed() >= Duration::from_secs(1), "it waits as long as asked");
+    assert!(begin.elapsed() >= Duration::from_secs(1), "it waits as long as requested");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_delayed_message_comes_when_its_delay_is_over() {
 }
 
 #[tokio::test]
-async fn what_is_received_too_often_moves_to_the_dead_letters() {
+async fn messages_received_too_often_move_to_the_dead_letters() {
     let sqs = sqs(json!({ "RedrivePolicy": redrive(2) })).await;
     send(&sqs, "poison").await;
     let first = receive(&sqs, "jobs", 0, 0).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_doubled_delivery_comes_twice() {
 }
 
 #[tokio::test]
-async fn a_policy_needs_its_queue() {
+async fn a_redrive_policy_needs_an_existing_queue() {
     let sqs = sqs(json!({})).await;
     let missing = redrive(3).replace(":dead", ":none");
     let input = json!({ "QueueUrl": sqs.queue_url("jobs"), "Attributes": { "RedrivePolicy": missing } });

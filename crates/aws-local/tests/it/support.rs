@@ -22,7 +22,7 @@ pub(crate) async fn send(request: hyper::Request<Full<bytes::Bytes>>) -> Result<
     Ok(Response::from_parts(parts, body))
 }
 
-/// Calls `action` of SQS. An error is the code that SDKs tell errors apart by.
+/// Calls `action` of SQS. The error is the code by which SDKs distinguish errors.
 pub(crate) async fn call(sqs: &Sqs, action: &str, input: Value) -> Result<Value, String> {
     let request = hyper::Request::post(sqs.endpoint())
         .header("content-type", "application/x-amz-json-1.0")
@@ -39,13 +39,13 @@ pub(crate) async fn call(sqs: &Sqs, action: &str, input: Value) -> Result<Value,
     Err(code.split(';').next().unwrap().to_owned())
 }
 
-/// As [`call`], for `queue`, with success expected.
+/// Like [`call`], for `queue`. The call must succeed.
 pub(crate) async fn on(sqs: &Sqs, queue: &str, action: &str, mut input: Value) -> Value {
     input["QueueUrl"] = sqs.queue_url(queue).into();
     call(sqs, action, input).await.unwrap_or_else(|error| panic!("{action}: {error}"))
 }
 
-/// A stand-in with the queue `jobs`, of which `attributes` are set, and its dead letter queue `dead`.
+/// A stand-in with the queue `jobs`, which has these attributes, and the dead letter queue `dead`.
 pub(crate) async fn sqs(attributes: Value) -> Sqs {
     let sqs = Sqs::start(Default::default()).await.unwrap();
     sqs.create_queue("dead", json!({})).await.unwrap();
@@ -53,13 +53,13 @@ pub(crate) async fn sqs(attributes: Value) -> Sqs {
     sqs
 }
 
-/// The policy that moves messages to `dead` after `receives`.
+/// The redrive policy that moves messages to `dead` after `receives` receives.
 pub(crate) fn redrive(receives: u32) -> String {
     let arn = "arn:aws:sqs:eu-central-1:000000000000:dead";
     json!({ "deadLetterTargetArn": arn, "maxReceiveCount": receives }).to_string()
 }
 
-/// How `function.py` is run.
+/// The options for `function.py`.
 pub(crate) fn options() -> Options {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/function.py");
     Options { args: vec![script.into()], ..Options::new("fixture", "python3") }
@@ -70,7 +70,7 @@ pub(crate) fn function() -> Function {
     Function::new(options())
 }
 
-/// Waits until `is_so`.
+/// Waits until `is_so` returns true.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {

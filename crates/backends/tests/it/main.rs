@@ -14,7 +14,7 @@ async fn refusal(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn memory_and_files_open() {
+async fn memory_and_files_are_opened() {
     assert_eq!(opened("memory:").await.unwrap().store.capabilities().name, "memory");
     #[cfg(feature = "sqlite")]
     {
@@ -28,7 +28,7 @@ async fn memory_and_files_open() {
 }
 
 #[tokio::test]
-async fn refusals_name_the_remedy() {
+async fn errors_name_the_remedy() {
     for (url, said) in [
         #[cfg(feature = "aws")]
         ("aws://table", "`queue` is missing"),
@@ -57,7 +57,7 @@ async fn refusals_name_the_remedy() {
     {
         let text = refusal("redis://user:secret@host:6379/0?timeout=1").await;
         assert!(text.contains("the only parameter is `prefix`") && !text.contains("secret"), "{text}");
-        // No server listens on this port, but one may start later, so the error is temporary.
+        // No server listens on this port. One may start later, so the error is temporary.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let closed = opened(&format!("redis://user:secret@127.0.0.1:{port}/0")).await.err();
         let Some(OpenError::Store(error)) = closed else { panic!("not the backend's error: {closed:?}") };
@@ -67,7 +67,7 @@ async fn refusals_name_the_remedy() {
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
-async fn a_mistyped_url_creates_no_store() {
+async fn open_existing_creates_no_store() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("pssp.db").display());
     let clock = std::sync::Arc::new(pssp_jobs::SystemClock);
@@ -82,19 +82,22 @@ async fn a_mistyped_url_creates_no_store() {
 
 #[cfg(feature = "redis")]
 #[tokio::test(start_paused = true)]
-async fn an_unavailable_store_is_waited_for() {
+async fn open_when_there_waits_for_an_unavailable_store() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("redis://127.0.0.1:{port}/0");
     let clock = std::sync::Arc::new(pssp_jobs::SystemClock);
     let opening = pssp_backends::open_when_there(&url, clock);
     let limit = std::time::Duration::from_secs(60);
-    assert!(tokio::time::timeout(limit, opening).await.is_err(), "it gave up");
+    assert!(
+        tokio::time::timeout(limit, opening).await.is_err(),
+        "opening ended before the store was available"
+    );
 }
 
-/// On Lambda a call to AWS must not delay the start.
+/// On Lambda, a call to AWS would delay the start.
 #[cfg(feature = "aws")]
 #[tokio::test]
-async fn a_lazy_opening_makes_no_call() {
+async fn open_lazily_makes_no_call() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());

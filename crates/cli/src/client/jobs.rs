@@ -14,7 +14,7 @@ use ureq::http::Method;
 use super::Client;
 use crate::exit::{Exit, Failure};
 
-/// An id from the command line: of a job or of a batch.
+/// An id from the command line, of a job or a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Id(JobId);
 
@@ -32,7 +32,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// What an id names.
+/// A job or a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JobOrBatch {
     Job(Job),
@@ -40,7 +40,7 @@ pub(crate) enum JobOrBatch {
 }
 
 impl JobOrBatch {
-    /// Whether nothing more will happen to it.
+    /// Whether its state is final.
     pub(crate) fn is_done(&self) -> bool {
         match self {
             Self::Job(job) => job.status.is_terminal(),
@@ -48,7 +48,7 @@ impl JobOrBatch {
         }
     }
 
-    /// How a command that waited for it exits.
+    /// The exit code of a command that waited for it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Job(job) if matches!(job.status, State::Failed | State::Cancelled) => Exit::JobFailed,
@@ -59,7 +59,7 @@ impl JobOrBatch {
     }
 }
 
-/// One line.
+/// One line for people.
 impl fmt::Display for JobOrBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -69,7 +69,7 @@ impl fmt::Display for JobOrBatch {
     }
 }
 
-/// Id, state, length, name, and why it failed.
+/// Writes id, state, length, name, and the reason of a failure.
 fn write_job(job: &Job, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let created = job.created_at.to_string();
     let seconds = created.get(..19).unwrap_or(&created);
@@ -87,7 +87,7 @@ fn write_job(job: &Job, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// Id and how many records are in which state.
+/// Writes the id, and the number of records in each state.
 fn write_batch(batch: &Batch, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let Counts { submitted, running, finished, failed, cancelled, rejected, gone } = batch.counts;
     write!(f, "{}  {finished} finished, {running} running, {submitted} waiting", batch.id)?;
@@ -95,7 +95,7 @@ fn write_batch(batch: &Batch, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     bad.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, what)| write!(f, ", {count} {what}"))
 }
 
-/// A job or batch with the JSON that it came as, which may have more fields than this program knows.
+/// A job or batch, with its JSON as received. The JSON may have fields that this program does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JobOrBatchResponse {
     pub(crate) found: JobOrBatch,
@@ -103,8 +103,8 @@ pub(crate) struct JobOrBatchResponse {
 }
 
 impl Client {
-    /// The job or batch with this id. With `wait_s` the service holds the response until a job is
-    /// done, at most that long.
+    /// Reads the job or batch with this id. With `wait_s` the service holds the response until the job is done, at most
+    /// that many seconds.
     pub(crate) fn find(&self, id: Id, wait_s: Option<u64>) -> Result<JobOrBatchResponse, Failure> {
         let path = format!("/v1/jobs/{id}");
         let mut request = ApiRequest::get(&path);
@@ -124,7 +124,7 @@ impl Client {
         }
     }
 
-    /// Does something to one job.
+    /// Sends an action such as `cancel` to one job.
     pub(crate) fn act(&self, method: Method, id: Id, action: &str) -> Result<(), Failure> {
         let path = format!("/v1/jobs/{id}{action}");
         self.send(&ApiRequest::new(method, &path)).map(drop).map_err(|failure| named(failure, id))
@@ -136,12 +136,12 @@ pub(crate) fn named(failure: Failure, id: Id) -> Failure {
     Failure { message: format!("{id}: {}", failure.message), ..failure }
 }
 
-/// A job from the service's JSON.
+/// Parses a job.
 pub(crate) fn job(json: Value) -> Result<JobOrBatchResponse, Failure> {
     Ok(JobOrBatchResponse { found: JobOrBatch::Job(parse(&json)?), json })
 }
 
-/// A batch from the service's JSON.
+/// Parses a batch.
 pub(crate) fn batch(json: Value) -> Result<JobOrBatchResponse, Failure> {
     Ok(JobOrBatchResponse { found: JobOrBatch::Batch(parse(&json)?), json })
 }
@@ -159,7 +159,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn jobs_and_batches_in_one_line() {
+    fn a_job_or_batch_is_shown_on_one_line() {
         let id = "0190b6a2-0000-7000-8000-000000000000";
         let links = json!({"self": "", "result": "", "plot": "", "events": "", "cancel": ""});
         let response = job(json!({"id": id, "status": "failed", "created_at": "2026-01-02T03:04:05.678Z",

@@ -1,4 +1,4 @@
-//! From an answer of error to the failure that it means.
+//! Makes a [`Failure`] of an error response.
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use ureq::http::{Response, StatusCode, header};
 
 use crate::exit::{Exit, Failure};
 
-/// Largest body of an error that is read, in bytes.
+/// Limit on the body of an error response, in bytes.
 const MAX_BODY: u64 = 1 << 20;
 
-/// Longest text that is shown of an answer that is no problem details, in characters.
+/// Limit on the text that is shown of a response that is not problem details, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// What is shown of a [`pssp_api_types::Problem`]. Every field may be missing: a proxy may have written it.
+/// The fields of a [`pssp_api_types::Problem`] that are shown. Every field is optional, since a proxy may have written
+/// the response.
 #[derive(Debug, Default, Deserialize)]
 struct Details {
     title: Option<String>,
@@ -25,7 +26,7 @@ struct Details {
     errors: Vec<Fault>,
 }
 
-/// What an answer that is no success means.
+/// The failure for a response that is not a success.
 pub(super) fn failure(mut response: Response<Body>) -> Failure {
     let status = response.status();
     let after = retry_after(&response).as_secs();
@@ -39,7 +40,7 @@ pub(super) fn failure(mut response: Response<Body>) -> Failure {
     failure
 }
 
-/// The time of the header `Retry-After`, zero if there is none.
+/// The value of the header `Retry-After`; zero if there is none.
 pub(super) fn retry_after(response: &Response<Body>) -> Duration {
     let seconds = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
     Duration::from_secs(seconds.unwrap_or(0))
@@ -71,7 +72,7 @@ fn explain(status: StatusCode, text: &str) -> Failure {
     Failure { faults: details.errors, problem: Some(problem), ..Failure::new(exit, message) }
 }
 
-/// Whether the detail only repeats the first of the errors, place and hint included.
+/// Whether the detail only repeats the first error with its place and hint.
 fn repeats(detail: &str, errors: &[Fault]) -> bool {
     errors.first().is_some_and(|first| detail.starts_with(&first.to_string()))
 }
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_quoted_briefly_and_without_escapes() {
+    fn other_error_bodies_are_quoted_briefly_and_without_escapes() {
         let body = format!("\x1b[31m{}", "x".repeat(1000));
         let failure = explain(StatusCode::BAD_GATEWAY, &body);
         assert_eq!(failure.exit, Exit::Server);

@@ -1,4 +1,4 @@
-//! `pssp cancel`: calls jobs off.
+//! `pssp cancel`: cancels jobs.
 
 use ureq::http::Method;
 

@@ -1,4 +1,4 @@
-//! `pssp compare`: classic results beside known structures, in blocks, with the share that agrees.
+//! `pssp compare`: shows classic results beside known structures, in blocks, with the share of residues that agree.
 
 use std::path::PathBuf;
 
@@ -11,13 +11,13 @@ use crate::exit::{Exit, Failure};
 use crate::input::{self, Source};
 use crate::ui::Ui;
 
-/// Residues in a block.
-const BLOCK: usize = 60;
+/// Residues in a block of the output.
+const BLOCK_LENGTH: usize = 60;
 
 /// Lines of one classic result.
-const LINES: usize = 8;
+const LINES_PER_RESULT: usize = 8;
 
-/// Columns of a file of known structures.
+/// Columns of a table of known structures.
 const COLUMNS: [&str; 9] =
     ["id", "accession", "name", "in_training", "about", "property", "sequence", "labels", "source"];
 
@@ -31,21 +31,21 @@ pub(crate) struct Args {
     input: InputArgs,
 }
 
-/// What is known of one property of one chain.
+/// The known values of one property of one chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
+struct KnownProperty {
     accession: String,
     name: String,
     in_training: bool,
     about: String,
     property: Property,
     sequence: String,
-    /// One letter a residue; `-` where nothing is known.
+    /// One letter per residue; `-` where nothing is known.
     labels: String,
     source: String,
 }
 
-/// Runs it. Fails if nothing could be compared.
+/// Runs the command. It is an error if nothing could be compared.
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let table = Source::File(args.known.clone()).read(u64::from(u32::MAX))?;
     let known = parse_table(&String::from_utf8_lossy(&table))?;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     for source in input::sources(&args.input)? {
         let text = source.read(u64::from(u32::MAX))?;
         for result in parse_results(&String::from_utf8_lossy(&text), &source)? {
-            let of_chain: Vec<&Known> =
+            let of_chain: Vec<&KnownProperty> =
                 known.iter().filter(|k| k.sequence == result.sequence.as_str()).collect();
             compared += of_chain.len();
             ui.line(render(&result, &of_chain))?;
@@ -68,8 +68,8 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn parse_table(text: &str) -> Result<Vec<Known>, Failure> {
-    let wrong = |line: usize, what: &str| {
+fn parse_table(text: &str) -> Result<Vec<KnownProperty>, Failure> {
+    let invalid = |line: usize, what: &str| {
         Failure::usage(
             format!("known structures, line {line}: {what}"),
             format!("columns are {}", COLUMNS.join(" ")),
@@ -77,19 +77,19 @@ fn parse_table(text: &str) -> Result<Vec<Known>, Failure> {
     };
     let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, line));
     if lines.next().is_none_or(|(_, header)| !header.split('\t').eq(COLUMNS)) {
-        return Err(wrong(1, "another header is expected"));
+        return Err(invalid(1, "another header is expected"));
     }
     let parse = |(number, line): (usize, &str)| {
         let [_, accession, name, in_training, about, property, sequence, labels, source] =
             <[&str; COLUMNS.len()]>::try_from(line.split('\t').collect::<Vec<_>>())
-                .map_err(|_| wrong(number, "not as many columns as in the header"))?;
+                .map_err(|_| invalid(number, "not as many columns as in the header"))?;
         let property = PROPERTIES.iter().copied().find(|p| p.key() == property);
-        let property = property.ok_or_else(|| wrong(number, "no such property"))?;
+        let property = property.ok_or_else(|| invalid(number, "no such property"))?;
         let is_label = |letter| letter == b'-' || property.column(letter).is_some();
         if labels.len() != sequence.len() || !labels.bytes().all(is_label) {
-            return Err(wrong(number, "the labels do not fit the sequence"));
+            return Err(invalid(number, "the labels do not fit the sequence"));
         }
-        Ok(Known {
+        Ok(KnownProperty {
             accession: accession.to_owned(),
             name: name.to_owned(),
             in_training: in_training == "yes",
@@ -110,10 +110,10 @@ fn parse_results(text: &str, source: &Source) -> Result<Vec<Classic>, Failure> {
             Failure::usage(format!("{source}: no classic result: {e}"), "write it with --format txt")
         })
     };
-    lines.chunks(LINES).map(parse).collect()
+    lines.chunks(LINES_PER_RESULT).map(parse).collect()
 }
 
-fn render(result: &Classic, known: &[&Known]) -> String {
+fn render(result: &Classic, known: &[&KnownProperty]) -> String {
     let mut out = format!(">{}\n", result.header);
     if let Some(first) = known.first() {
         let seen = if first.in_training { "was in the training set" } else { "was not in the training set" };
@@ -121,8 +121,8 @@ fn render(result: &Classic, known: &[&Known]) -> String {
     }
     let rows = rows(result, known);
     let length = result.sequence.len();
-    for start in (0..length).step_by(BLOCK) {
-        let end = (start + BLOCK).min(length);
+    for start in (0..length).step_by(BLOCK_LENGTH) {
+        let end = (start + BLOCK_LENGTH).min(length);
         out += &format!("\n{:>11} {}\n", "", ruler(start, end));
         for (label, text) in &rows {
             out += &format!("{label:>11} {}\n", &text[start..end]);
@@ -137,8 +137,8 @@ fn render(result: &Classic, known: &[&Known]) -> String {
     out
 }
 
-/// The lines of the result, each with what is known below it.
-fn rows(result: &Classic, known: &[&Known]) -> Vec<(String, String)> {
+/// The lines of the result, each followed by the known values.
+fn rows(result: &Classic, known: &[&KnownProperty]) -> Vec<(String, String)> {
     let mut rows = vec![("INP".to_owned(), result.sequence.to_string())];
     for &property in PROPERTIES {
         rows.push((property.code().to_owned(), result.labels(property).to_owned()));
@@ -152,8 +152,8 @@ fn rows(result: &Classic, known: &[&Known]) -> Vec<(String, String)> {
     rows
 }
 
-/// What is known, and the three states that follow from eight.
-fn with_reduction(known: &Known) -> Vec<(Property, String)> {
+/// The known values; for eight states also their reduction to three.
+fn with_reduction(known: &KnownProperty) -> Vec<(Property, String)> {
     let mut all = Vec::new();
     if known.property == Property::Ss8 {
         let reduce = |c| if c == '-' { '-' } else { u8::try_from(c).map_or('C', |c| ss3_of_ss8(c).into()) };
@@ -191,7 +191,7 @@ mod tests {
     const HEADER: &str = "id\taccession\tname\tin_training\tabout\tproperty\tsequence\tlabels\tsource\n";
 
     #[test]
-    fn a_known_structure_beside_its_prediction() {
+    fn a_known_structure_is_shown_beside_its_prediction() {
         let table = format!("{HEADER}a\tP1\tsome protein\tno\tsmall\tss8\tMKVLA\tLHHE-\tDSSP\n");
         let known = parse_table(&table).unwrap();
         let result = ">a\nMKVLA\nCHHCC\nLHHLL\nEEEEE\n.....\n_____\n_____\n";
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_that_do_not_fit_are_refused_with_their_line() {
+    fn malformed_tables_are_refused_with_the_line() {
         for row in ["a\tb", "a\tP1\tn\tno\tx\tss9\tMK\tHH\ts", "a\tP1\tn\tno\tx\tss3\tMK\tHHH\ts"] {
             let error = parse_table(&format!("{HEADER}{row}\n")).unwrap_err().to_string();
             assert!(error.contains("line 2"), "{error}");

@@ -1,4 +1,4 @@
-//! `pssp completions`: a completion script for a shell.
+//! `pssp completions`: prints a completion script for a shell.
 
 use std::io::Write;
 

@@ -1,4 +1,5 @@
-//! `pssp dead`: jobs that were given up. For operators: works on the backend itself, beside running servers.
+//! `pssp dead`: lists dead letters and sends their jobs again. For operators: works directly on the backend, also while
+//! servers run.
 
 use clap::Subcommand;
 use pssp_common::plain;
@@ -10,7 +11,7 @@ use super::serve::{BackendArg, jobs, runtime};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-/// Dead letters read at once.
+/// Dead letters in one page.
 const PAGE: usize = 100;
 
 /// Arguments of `pssp dead`.
@@ -112,7 +113,7 @@ async fn discard(jobs: &Jobs, ids: &[JobId], ui: Ui) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Why `id` was not thrown away: it is a job, which is its owner's, or nothing.
+/// The reason why `id` was not discarded: it is a job, which only its owner deletes, or it does not exist.
 async fn not_discarded(jobs: &Jobs, id: JobId) -> Failure {
     match jobs.get(id).await {
         Ok(Some(_)) => Failure::new(Exit::Input, format!("{id}: a job, not a message"))

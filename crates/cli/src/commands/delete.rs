@@ -1,4 +1,4 @@
-//! `pssp delete`: deletes jobs with all that belongs to them.
+//! `pssp delete`: deletes jobs with their results.
 
 use ureq::http::Method;
 
@@ -16,7 +16,7 @@ pub(crate) struct Args {
     ids: Vec<Id>,
 }
 
-/// Runs it. Deleting what is not there is fine.
+/// Runs the command. Deleting a job that does not exist is not an error.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     for &id in &args.ids {

@@ -1,4 +1,4 @@
-//! `pssp list`: your jobs, newest first.
+//! `pssp list`: lists the caller's jobs, newest first.
 
 use pssp_api_types::JobPage;
 use pssp_client::ApiRequest;
@@ -10,7 +10,7 @@ use crate::client::jobs::{job, parse};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-/// Jobs of one page.
+/// Jobs in one page.
 const PAGE: usize = 100;
 
 /// Arguments of `pssp list`.

@@ -1,4 +1,4 @@
-//! `pssp methods`: what the service predicts with.
+//! `pssp methods`: lists the methods of the service.
 
 use crate::args::Global;
 use crate::client::Client;

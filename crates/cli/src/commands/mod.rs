@@ -1,4 +1,4 @@
-//! The commands: one file each, and the list of them.
+//! The commands, one file each, and the list of them.
 
 use clap::Subcommand;
 

@@ -1,4 +1,5 @@
-//! `pssp notice`: the outage notice. For operators: over HTTP with the admin key, or on the backend itself.
+//! `pssp notice`: sets, shows and clears the outage notice. For operators: over HTTP with the admin key, or directly on
+//! the backend.
 
 use clap::Subcommand;
 use pssp_api_types::ServiceStatus;
@@ -17,11 +18,11 @@ use crate::client::jobs::parse;
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-/// Where the notice is put up and taken down.
+/// The route that sets and clears the notice.
 const ROUTE: &str = "/v1/admin/notice";
 
-/// The operator's key, for this command before `PSSP_API_KEY`.
-const ADMIN_KEY: &str = "PSSP_ADMIN_KEY";
+/// The variable with the operator's key. This command prefers it to `PSSP_API_KEY`.
+const ADMIN_KEY_VARIABLE: &str = "PSSP_ADMIN_KEY";
 
 /// Arguments of `pssp notice`.
 #[derive(Debug, clap::Args)]
@@ -56,10 +57,10 @@ struct SetArgs {
     #[arg(long, default_value = "info")]
     level: Level,
     /// When it begins: a time such as 2026-01-31T08:00:00Z, or a span from now such as 2h; now if not given
-    #[arg(long, value_parser = moment, value_name = "WHEN")]
+    #[arg(long, value_parser = parse_time, value_name = "WHEN")]
     from: Option<Timestamp>,
     /// When it is over: likewise; when cleared if not given
-    #[arg(long, value_parser = moment, value_name = "WHEN")]
+    #[arg(long, value_parser = parse_time, value_name = "WHEN")]
     until: Option<Timestamp>,
     /// Take no new jobs between --from and --until; reads go on, and so do workers
     #[arg(long)]
@@ -67,7 +68,7 @@ struct SetArgs {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
-    let board = Board::open(&args.backend, global)?;
+    let board = NoticeStore::open(&args.backend, global)?;
     match &args.action {
         Action::Set(set) => {
             let notice = set.notice();
@@ -94,8 +95,8 @@ impl SetArgs {
     }
 }
 
-/// Reads a point in time, or a span from now.
-fn moment(text: &str) -> Result<Timestamp, String> {
+/// Parses a point in time, or a duration from now.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
     if let Ok(span) = duration(text) {
         return Ok(SystemClock.now().plus(span));
     }
@@ -105,12 +106,12 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 }
 
 /// Where the notice is kept.
-enum Board {
+enum NoticeStore {
     Service(Client),
     Backend { jobs: pssp_jobs::Jobs, runtime: tokio::runtime::Runtime },
 }
 
-impl Board {
+impl NoticeStore {
     fn open(backend: &BackendArg, global: &Global) -> Result<Self, Failure> {
         if !backend.is_given() {
             return Ok(Self::Service(Client::new(global)?.with_key(key(global))));
@@ -125,18 +126,18 @@ impl Board {
             Self::Service(client) => {
                 let body = serde_json::json!(notice).to_string();
                 let request = ApiRequest::new(Method::PUT, ROUTE).body("application/json", body.as_bytes());
-                client.send(&request).map(drop).map_err(remedy)
+                client.send(&request).map(drop).map_err(with_key_hint)
             }
-            Self::Backend { jobs, runtime } => stored(runtime.block_on(jobs.post(Some(notice)))),
+            Self::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.post(Some(notice)))),
         }
     }
 
     fn clear(&self) -> Result<(), Failure> {
         match self {
             Self::Service(client) => {
-                client.send(&ApiRequest::new(Method::DELETE, ROUTE)).map(drop).map_err(remedy)
+                client.send(&ApiRequest::new(Method::DELETE, ROUTE)).map(drop).map_err(with_key_hint)
             }
-            Self::Backend { jobs, runtime } => stored(runtime.block_on(jobs.post(None))),
+            Self::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.post(None))),
         }
     }
 
@@ -146,21 +147,21 @@ impl Board {
                 let status: ServiceStatus = parse(&client.json(&ApiRequest::get("/v1/status"))?)?;
                 Ok(status.notices.into_iter().next())
             }
-            Self::Backend { jobs, runtime } => stored(runtime.block_on(jobs.notice())),
+            Self::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.notice())),
         }
     }
 }
 
-/// A key of the command line, else the operator's, else the caller's.
+/// The key of the command line, else the operator's key, else the caller's key.
 fn key(global: &Global) -> Option<String> {
     let of_caller = std::env::var("PSSP_API_KEY").ok();
-    let of_operator = std::env::var(ADMIN_KEY).ok().filter(|key| !key.is_empty());
+    let of_operator = std::env::var(ADMIN_KEY_VARIABLE).ok().filter(|key| !key.is_empty());
     let given = global.api_key.clone().filter(|key| Some(key) != of_caller.as_ref());
     given.or(of_operator).or(of_caller)
 }
 
-/// Names the key that is meant here.
-fn remedy(failure: Failure) -> Failure {
+/// Adds to a refusal the hint which key this command needs.
+fn with_key_hint(failure: Failure) -> Failure {
     match failure.exit {
         Exit::Auth => failure.hint(
             "give the service's PSSP_ADMIN_KEY with --api-key or PSSP_ADMIN_KEY, or use --backend where jobs live",
@@ -169,11 +170,11 @@ fn remedy(failure: Failure) -> Failure {
     }
 }
 
-fn stored<T>(outcome: Result<T, pssp_jobs::StoreError>) -> Result<T, Failure> {
+fn from_store<T>(outcome: Result<T, pssp_jobs::StoreError>) -> Result<T, Failure> {
     outcome.map_err(|e| Failure::server(e.to_string()))
 }
 
-/// As JSON the notice, or `null`.
+/// Shows the notice. As JSON: the notice, or `null`.
 fn show(notice: Option<&Notice>, ui: Ui) -> Result<(), Failure> {
     if ui.json {
         return ui.json(&notice);
@@ -199,18 +200,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_times_or_spans() {
-        let time = moment("2026-01-31T09:00:00+01:00").unwrap();
+    fn times_are_absolute_or_from_now() {
+        let time = parse_time("2026-01-31T09:00:00+01:00").unwrap();
         assert_eq!(time.to_string(), "2026-01-31T08:00:00.000Z");
-        let ahead = moment("2h").unwrap().since(SystemClock.now()).as_secs();
+        let ahead = parse_time("2h").unwrap().since(SystemClock.now()).as_secs();
         assert!((7190..=7200).contains(&ahead), "{ahead}");
         for bad in ["", "tomorrow", "2026-01-31", "2026-01-31T09:00:00", "-2h"] {
-            assert!(moment(bad).unwrap_err().contains("2026-01-31T08:00:00Z"), "{bad}");
+            assert!(parse_time(bad).unwrap_err().contains("2026-01-31T08:00:00Z"), "{bad}");
         }
     }
 
     #[test]
-    fn a_notice_in_one_line() {
+    fn a_notice_is_shown_on_one_line() {
         let until = Some(Timestamp::from_millis(0));
         let notice =
             Notice { text: "a\nb".to_owned(), level: Level::Critical, from: None, until, pause_intake: true };

@@ -1,4 +1,4 @@
-//! `pssp predict`: FASTA in, results out, on this machine.
+//! `pssp predict`: predicts the records of FASTA input on this machine.
 
 use std::time::Instant;
 
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     force: bool,
 }
 
-/// Reads a format's name: the extension of its files, or `classic`.
+/// Parses the name of a format: the extension of its files, or `classic`.
 pub(crate) fn parse_format(text: &str) -> Result<Format, String> {
     let lower = text.to_ascii_lowercase();
     let extension = if lower == "classic" { "txt" } else { &lower };
@@ -54,11 +54,11 @@ fn extensions() -> String {
     FORMATS.iter().map(|f| f.extension()).collect::<Vec<_>>().join(", ")
 }
 
-/// The requested format, or else that of the extension of the output file, or else the default.
+/// The requested format, else the format of the output file's extension, else the default.
 pub(crate) fn choose_format(asked: Option<Format>, output: &OutputArgs, ui: Ui) -> Format {
-    let told = || Format::from_extension(output.output.as_ref()?.extension()?.to_str()?);
+    let of_file = || Format::from_extension(output.output.as_ref()?.extension()?.to_str()?);
     let default = if ui.json { Format::Ndjson } else { Format::Classic };
-    asked.or_else(told).unwrap_or(default)
+    asked.or_else(of_file).unwrap_or(default)
 }
 
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     Ok(run.tally.finish(ui))
 }
 
-/// One run of the command: what has been written so far.
+/// The state of one run of the command.
 struct Run<W: std::io::Write> {
     ui: Ui,
     writer: format::Writer<W>,
@@ -104,18 +104,18 @@ impl<W: std::io::Write> Run<W> {
             Outcome::Refused(errors) => {
                 self.tally.refused += 1;
                 let named = place.id.as_deref().map(|id| format!(" ({})", plain(id))).unwrap_or_default();
-                self.tell(format!("{source}{named}: {}", plain(&errors.to_string())));
+                self.report(format!("{source}{named}: {}", plain(&errors.to_string())));
             }
             Outcome::Failed(why) => {
                 self.tally.failed += 1;
-                self.tell(format!("{source}: record {}: {}", place.number, plain(&why)));
+                self.report(format!("{source}: record {}: {}", place.number, plain(&why)));
             }
         }
         self.progress.set_message(self.tally.message());
         Ok(())
     }
 
-    /// Warns where the residues that are predicted are not simply those of the input.
+    /// Shows the warnings about the input that concern the prediction.
     fn warn(&self, source: &Source, place: &Place, predicted: &Predicted) {
         let changes = predicted.cleaned.warnings.iter().filter(|warning| warning.code.changes_prediction());
         for warning in changes {
@@ -142,8 +142,8 @@ impl<W: std::io::Write> Run<W> {
         self.writer.entry(&entry).map_err(|e| Failure::writing("the results", &e))
     }
 
-    /// Shows a failure also with --quiet, since the exit code depends on it.
-    fn tell(&self, text: String) {
+    /// Shows a failed record, with --quiet too, since the exit code depends on it.
+    fn report(&self, text: String) {
         self.progress.suspend(|| {
             if self.ui.json {
                 let failure = Failure::new(Exit::Input, text);
@@ -155,7 +155,7 @@ impl<W: std::io::Write> Run<W> {
     }
 }
 
-/// What was done.
+/// The counts of the summary.
 struct Tally {
     chains: usize,
     residues: usize,

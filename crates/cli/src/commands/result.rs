@@ -1,4 +1,4 @@
-//! `pssp result`: the result of a job or batch, in any format.
+//! `pssp result`: fetches the result of a job or batch in any format.
 
 use std::io::{self, Write};
 
@@ -46,8 +46,8 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     Ok(Exit::Ok)
 }
 
-/// Shows the warnings of the job, which are not part of every result format. They are left out where the job cannot be
-/// read: the result is there all the same.
+/// Shows the warnings of the job, which not every result format contains. If the job cannot be read, they are left out:
+/// the result is there all the same.
 fn show_warnings(client: &Client, id: Id, ui: Ui) {
     if !ui.json
         && let Ok(response) = client.find(id, None)
@@ -56,7 +56,7 @@ fn show_warnings(client: &Client, id: Id, ui: Ui) {
     }
 }
 
-/// A conflict means that there is no result yet, or never will be.
+/// Explains a conflict: there is no result yet, or there never will be one.
 fn no_result(failure: Failure, id: Id) -> Failure {
     let kind = failure.problem.as_ref().and_then(|p| p.get("type")?.as_str()).unwrap_or_default().to_owned();
     let failure = named(failure, id);
@@ -70,7 +70,7 @@ fn no_result(failure: Failure, id: Id) -> Failure {
     failure
 }
 
-/// Copies. A broken connection and a broken pipe are different failures.
+/// Copies the body. A broken connection and a broken pipe are different failures.
 fn copy(from: &mut dyn io::Read, to: &mut dyn Write) -> Result<(), Failure> {
     let mut buffer = vec![0; 1 << 16];
     loop {

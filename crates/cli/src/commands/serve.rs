@@ -1,4 +1,4 @@
-//! `pssp serve`: the whole service in one process.
+//! `pssp serve`: runs the whole service in one process.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use tokio::runtime::Runtime;
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-/// Variables that this program knows besides the settings.
+/// Variables of the client commands. They begin like settings and must not cause a warning.
 const ALSO_KNOWN: &[&str] = &["PSSP_URL", "PSSP_API_KEY"];
 
-/// How long threads that still compute may keep the process from ending.
-const LAST_THREADS: Duration = Duration::from_millis(200);
+/// How long the process waits at its end for threads that still compute.
+const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Which backend.
 #[derive(Debug, clap::Args)]
@@ -29,12 +29,12 @@ pub(crate) struct BackendArg {
 }
 
 impl BackendArg {
-    /// The settings of the environment, with what the command line overrides.
+    /// The settings of the environment, overridden by those of the command line.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         self.settings_on(None)
     }
 
-    /// Whether the command line names one.
+    /// Whether the command line names a backend.
     pub(crate) fn is_given(&self) -> bool {
         self.backend.is_some()
     }
@@ -69,7 +69,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
         .map_err(|e| Failure::server(format!("cannot start: {e}")))
 }
 
-/// The jobs of the backend that the settings name.
+/// Opens the backend that the settings name.
 pub(crate) async fn jobs(settings: Settings) -> Result<Jobs, Failure> {
     let clock = Arc::new(SystemClock);
     let backend = pssp_backends::open_existing(settings.backend.as_str(), clock.clone());
@@ -77,15 +77,15 @@ pub(crate) async fn jobs(settings: Settings) -> Result<Jobs, Failure> {
     Jobs::new(backend, clock, settings.policy).map_err(|e| Failure::new(Exit::Input, e.to_string()))
 }
 
-/// Runs it until a signal.
+/// Runs the service until a signal.
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let settings = args.backend.settings_on(args.addr)?;
     telemetry::init(&settings.log);
     program::warn_of_unknown_settings(ALSO_KNOWN);
     let runtime = runtime()?;
     let outcome = runtime.block_on(serve(&settings, ui));
-    // Dropping it would wait for ever for an engine that does not heed its cancellation.
-    runtime.shutdown_timeout(LAST_THREADS);
+    // Dropping the runtime would wait forever for an engine that ignores its cancellation.
+    runtime.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
     outcome.map(|()| Exit::Ok).map_err(|e| Failure::server(error_chain(e.as_ref())))
 }
 
@@ -105,7 +105,7 @@ async fn serve(settings: &Settings, ui: Ui) -> anyhow::Result<()> {
     let worker = pssp_worker::standalone::Standalone::new(settings, jobs.clone(), engine)?;
     let app = pssp_api::standalone::app(settings, jobs, methods, shutdown.clone());
     ui.note(format!("listening on http://{addr}, jobs in {}; Ctrl-C stops it", settings.backend));
-    // The worker takes nothing new from the signal on; the API answers until its drain delay is over.
+    // After the signal the worker takes no new jobs. The API answers until its drain delay is over.
     tokio::join!(
         server::serve(listener, pssp_api::router(app), ServerOptions::of(settings), shutdown.clone()),
         worker.run(shutdown),

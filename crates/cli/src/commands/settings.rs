@@ -1,4 +1,4 @@
-//! `pssp settings`: the list of settings (and, for the documentation, that of metrics).
+//! `pssp settings`: lists the settings and, for the documentation, the metrics.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use pssp_host::telemetry;
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-/// What stands over the list of metrics.
+/// The introduction of the page with the metrics.
 const METRICS_PAGE: &str = "\
 # Metrics
 

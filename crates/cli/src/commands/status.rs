@@ -1,4 +1,4 @@
-//! `pssp status`: how jobs or batches stand.
+//! `pssp status`: shows the state of jobs or batches.
 
 use crate::args::Global;
 use crate::client::Client;
@@ -14,7 +14,7 @@ pub(crate) struct Args {
     ids: Vec<Id>,
 }
 
-/// Runs it. Exits with 1 if one of them has failed.
+/// Runs the command. Exits with 1 if a job has failed.
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
     let mut exit = Exit::Ok;

@@ -1,4 +1,4 @@
-//! `pssp submit`: sequences to a service.
+//! `pssp submit`: sends sequences to a service.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::input;
 use crate::ui::Ui;
 use crate::warnings;
 
-/// The most that is read to be sent; services take less.
+/// Limit on the input, in bytes. It is above the limits of services.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// Arguments of `pssp submit`.
@@ -59,16 +59,16 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     let id = id_of(&response.json)?;
     if !args.wait {
         show(ui, &response.json, id)?;
-        tell_rejected(ui, &response.json);
+        report_rejected(ui, &response.json);
         return Ok(match response.found.exit() {
-            Exit::Input => Exit::Input, // part of a batch was refused; the rest is on its way
+            Exit::Input => Exit::Input, // a part of the batch was refused; the rest was accepted
             _ => Exit::Ok,
         });
     }
     if !ui.json {
         ui.line(id)?;
     }
-    tell_rejected(ui, &response.json);
+    report_rejected(ui, &response.json);
     let done = watch::until_done(&client, id, Some(args.timeout), |response| {
         ui.note(&response.found);
         Ok(())
@@ -86,7 +86,7 @@ fn body(args: &Args) -> Result<Vec<u8>, Failure> {
     for source in &sources {
         let bytes = source.read(MAX_BYTES)?;
         if sources.len() > 1 && !bytes.starts_with(b">") {
-            body.extend_from_slice(format!(">{source}\n").as_bytes()); // keeps bare sequences apart
+            body.extend_from_slice(format!(">{source}\n").as_bytes()); // a header makes each bare sequence a record
         }
         body.extend_from_slice(&bytes);
         if !body.ends_with(b"\n") {
@@ -99,14 +99,14 @@ fn body(args: &Args) -> Result<Vec<u8>, Failure> {
 fn send(client: &Client, args: &Args, body: &[u8], many: bool) -> Result<JobOrBatchResponse, Failure> {
     let mut query = Vec::new();
     if let Some(name) = &args.name {
-        query.push(format!("name={}", percent(name)));
+        query.push(format!("name={}", percent_encode(name)));
     }
     if args.force {
         query.push("force=true".to_owned());
     }
     let resource = if many { "/v1/batches" } else { "/v1/jobs" };
     let path = format!("{resource}{}{}", if query.is_empty() { "" } else { "?" }, query.join("&"));
-    // With a key of its own, a submission that is sent twice (a lost answer) is accepted once.
+    // With an idempotency key, a submission that is sent again after a lost answer is accepted only once.
     let key = args.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let mut request = ApiRequest::post(&path, "text/x-fasta", body).header("idempotency-key", key);
     if args.fresh {
@@ -125,8 +125,8 @@ fn show(ui: Ui, json: &Value, id: Id) -> Result<(), Failure> {
     if ui.json { ui.json(json) } else { ui.line(id) }
 }
 
-/// Records of a batch that were refused, each with its place.
-fn tell_rejected(ui: Ui, json: &Value) {
+/// Reports the refused records of a batch, each with its place.
+fn report_rejected(ui: Ui, json: &Value) {
     let rejected = json.get("rejected").map(Vec::<RejectedRecord>::deserialize);
     for record in rejected.and_then(Result::ok).into_iter().flatten() {
         for error in record.errors {
@@ -135,8 +135,8 @@ fn tell_rejected(ui: Ui, json: &Value) {
     }
 }
 
-/// RFC 3986: everything but unreserved characters as `%XX`.
-fn percent(text: &str) -> String {
+/// Percent-encodes everything but the unreserved characters of RFC 3986.
+fn percent_encode(text: &str) -> String {
     let kept = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     text.bytes().fold(String::new(), |mut out, b| {
         if kept(b) {
@@ -150,10 +150,10 @@ fn percent(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::percent;
+    use super::percent_encode;
 
     #[test]
-    fn names_survive_the_address() {
-        assert_eq!(percent("a b&c=é/1"), "a%20b%26c%3D%C3%A9%2F1");
+    fn reserved_characters_are_encoded() {
+        assert_eq!(percent_encode("a b&c=é/1"), "a%20b%26c%3D%C3%A9%2F1");
     }
 }

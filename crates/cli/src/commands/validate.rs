@@ -1,4 +1,4 @@
-//! `pssp validate`: what cleaning would do, without predicting anything.
+//! `pssp validate`: cleans and checks sequences without predicting anything.
 
 use pssp_api_types::Validated;
 use pssp_client::ApiRequest;
@@ -14,7 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::input::{self, Source};
 use crate::ui::Ui;
 
-/// The most that is sent to a service.
+/// Limit on the input that is sent to a service, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Arguments of `pssp validate`.
@@ -64,7 +64,7 @@ fn local(source: &Source, args: &Args, ui: Ui) -> Result<bool, Failure> {
     for record in Records::new(source.open()?, &rules) {
         let record = record.map_err(|e| source.unreadable(&e))?;
         empty = false;
-        all_valid &= tell(source, &record, &record.clean(&rules, args.force), ui)?;
+        all_valid &= report(source, &record, &record.clean(&rules, args.force), ui)?;
     }
     if empty {
         return Err(Failure::usage(format!("{source}: no sequence in it"), "send at least one record"));
@@ -72,7 +72,7 @@ fn local(source: &Source, args: &Args, ui: Ui) -> Result<bool, Failure> {
     Ok(all_valid)
 }
 
-fn tell(
+fn report(
     source: &Source,
     record: &NumberedRecord,
     outcome: &Result<Cleaned, InputErrors>,
@@ -110,7 +110,7 @@ fn show(name: &str, length: usize, edits: &[Edit], warnings: &[Warning], ui: Ui)
     Ok(())
 }
 
-/// The service takes one sequence at a time here, as it does for a job.
+/// Asks the service, whose route takes one sequence at a time.
 fn remote(source: &Source, args: &Args, global: &Global, ui: Ui) -> Result<bool, Failure> {
     let body = source.read(MAX_BYTES)?;
     let path = if args.force { "/v1/validate?force=true" } else { "/v1/validate" };
@@ -121,5 +121,5 @@ fn remote(source: &Source, args: &Args, global: &Global, ui: Ui) -> Result<bool,
     }
     let Validated { name, length, edits, warnings, .. } = parse(&json)?;
     show(&plain(name.as_deref().unwrap_or("(no id)")), length, &edits, &warnings, ui)?;
-    Ok(true) // what it refuses is a failure with its places
+    Ok(true) // a refusal is a failure with its places
 }

@@ -62,7 +62,8 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     report.end(paused.as_deref())
 }
 
-/// Waits for the service as the other commands do: a service that is not there is no failed check.
+/// Waits until the service answers, like the other commands. A service that cannot be reached is an error and not a
+/// failed check.
 fn reach(client: &HttpClient) -> Result<(), Failure> {
     let mut waits = crate::client::waits();
     loop {

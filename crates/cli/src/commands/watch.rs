@@ -1,4 +1,4 @@
-//! `pssp watch`: follows a job by its event stream, else by asking again and again.
+//! `pssp watch`: follows a job by its event stream, or by polling if there is no stream.
 
 use std::io::BufReader;
 use std::thread::sleep;
@@ -13,13 +13,13 @@ use crate::client::jobs::{Id, JobOrBatch, JobOrBatchResponse, job};
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
-/// Longest time that the service holds an answer, in seconds. Its own limit is 20 s.
-const WAIT_S: u64 = 20;
+/// How long the service shall hold an answer, in seconds. This is also its own limit.
+const HELD_WAIT_S: u64 = 20;
 
-/// Shortest time from one look at a job to the next.
+/// Shortest time from one read of a job to the next.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// First and longest wait between two looks at a batch.
+/// First and longest wait between two reads of a batch.
 const BATCH_POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// Arguments of `pssp watch`.
@@ -52,10 +52,10 @@ pub(crate) fn until_done(
 ) -> Result<JobOrBatchResponse, Failure> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut watch = Watch { client, id, deadline, last: None, on_change };
-    let mut response = watch.look(None)?;
+    let mut response = watch.poll(None)?;
     if matches!(response.found, JobOrBatch::Job(_)) && !response.found.is_done() {
         watch.follow_events()?;
-        response = watch.look(None)?;
+        response = watch.poll(None)?;
     }
     let mut pauses = Backoff::new(BATCH_POLL.0, BATCH_POLL.1);
     while !response.found.is_done() {
@@ -63,8 +63,8 @@ pub(crate) fn until_done(
         response = match response.found {
             JobOrBatch::Job(_) => {
                 let asked = Instant::now();
-                let response = watch.look(Some(WAIT_S.min(left.as_secs().max(1))))?;
-                // A server that has too much to do, or is about to stop, answers at once.
+                let response = watch.poll(Some(HELD_WAIT_S.min(left.as_secs().max(1))))?;
+                // A server that is overloaded, or about to stop, does not hold the answer.
                 if !response.found.is_done() {
                     sleep(MIN_PAUSE.saturating_sub(asked.elapsed()).min(left));
                 }
@@ -72,7 +72,7 @@ pub(crate) fn until_done(
             }
             JobOrBatch::Batch(_) => {
                 sleep(pauses.next_wait().min(left));
-                watch.look(None)?
+                watch.poll(None)?
             }
         };
     }
@@ -83,7 +83,7 @@ struct Watch<'a, F> {
     client: &'a Client,
     id: Id,
     deadline: Option<Instant>,
-    /// What was shown last.
+    /// The text that was shown last.
     last: Option<JobOrBatch>,
     on_change: F,
 }
@@ -103,7 +103,7 @@ impl<F: FnMut(&JobOrBatchResponse) -> Result<(), Failure>> Watch<'_, F> {
     }
 
     /// Reads the job or batch, and shows it if it has changed.
-    fn look(&mut self, wait_s: Option<u64>) -> Result<JobOrBatchResponse, Failure> {
+    fn poll(&mut self, wait_s: Option<u64>) -> Result<JobOrBatchResponse, Failure> {
         let response = self.client.find(self.id, wait_s)?;
         self.show(&response)?;
         Ok(response)
@@ -117,8 +117,8 @@ impl<F: FnMut(&JobOrBatchResponse) -> Result<(), Failure>> Watch<'_, F> {
         Ok(())
     }
 
-    /// Reads the event stream of a job until it says that the job is done, or it does not work out:
-    /// then asking takes over. A stream that breaks off is picked up where it ended.
+    /// Reads the event stream of a job until the job is done, or until the stream fails; the caller then polls.
+    /// After a lost connection the stream goes on where it ended.
     fn follow_events(&mut self) -> Result<(), Failure> {
         let path = format!("/v1/jobs/{}/events", self.id);
         let mut last_event: Option<String> = None;
@@ -135,7 +135,7 @@ impl<F: FnMut(&JobOrBatchResponse) -> Result<(), Failure>> Watch<'_, F> {
                 let Ok(response) =
                     serde_json::from_str(&event.data).map_err(drop).and_then(|j| job(j).map_err(drop))
                 else {
-                    return Ok(()); // the job was deleted, or is no job: the next look shows which
+                    return Ok(()); // the job was deleted, or the id is not a job's: the next read shows which
                 };
                 heard = true;
                 last_event = event.id.or(last_event);

@@ -1,4 +1,5 @@
-//! The arrows of docs/architecture.md, checked: who may depend on whom, and who may look around.
+//! Checks the rules of docs/architecture.md: which crates may depend on which, and which files may read the
+//! environment.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,17 +7,17 @@ use std::process::Command;
 
 use crate::support::root;
 
-/// Drivers of stores and queues, and what belongs to one platform only.
+/// Drivers of stores and queues, and crates for one platform only.
 const DRIVERS: &[&str] =
     &["aws-*", "lambda_*", "redis", "fred", "deadpool-redis", "rusqlite", "libsqlite3-sys"];
-/// HTTP.
+/// HTTP servers and clients.
 const HTTP: &[&str] = &["axum", "hyper", "tower-http", "ureq", "reqwest"];
-/// Our adapters.
+/// The backends of this workspace.
 const BACKENDS: &[&str] = &["pssp-backend-*", "pssp-backends"];
-/// Our functions.
+/// The functions of this workspace.
 const FUNCTIONS: &[&str] = &["pssp-api", "pssp-worker"];
 
-/// Names of all packages that `package` is built from with the features that its handlers need.
+/// Names of all packages that `package` depends on, directly or not, with the features that its handlers need.
 fn tree(package: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .current_dir(root())
@@ -37,54 +38,54 @@ fn matches(name: &str, pattern: &str) -> bool {
     }
 }
 
-/// That `package` knows none of `forbidden`.
+/// Asserts that `package` depends on none of `forbidden`.
 fn check(package: &str, forbidden: &[&[&str]]) {
     let known = tree(package);
-    assert!(!known.is_empty(), "{package} depends on nothing: is the test blind?");
+    assert!(!known.is_empty(), "{package} depends on nothing: the search is broken");
     let forbidden = forbidden.iter().copied().flatten();
     let found: Vec<&str> = forbidden
         .flat_map(|pattern| known.iter().filter(|name| matches(name, pattern)))
         .map(String::as_str)
         .collect();
-    assert!(found.is_empty(), "{package} must not know {found:?}");
+    assert!(found.is_empty(), "{package} must not depend on {found:?}");
 }
 
 #[test]
-fn the_science_is_pure() {
+fn prediction_depends_on_no_io_and_no_other_layer() {
     check("pssp-predict", &[&["tokio", "pssp-*", "tracing"], DRIVERS, HTTP]);
 }
 
-/// Every crate but the science may use it, so it may use none of them, and no runtime.
+/// Nearly every crate may use `pssp-common`, so it may use none of them, and no async runtime.
 #[test]
-fn common_helpers_depend_on_no_other_crate_of_ours() {
+fn common_depends_on_no_other_crate_of_the_workspace() {
     check("pssp-common", &[&["tokio", "pssp-*", "pssp"], DRIVERS, HTTP]);
 }
 
 #[test]
-fn jobs_know_no_backend_and_no_host() {
+fn jobs_depend_on_no_backend_and_no_host() {
     check("pssp-jobs", &[BACKENDS, FUNCTIONS, &["pssp-host", "pssp"], DRIVERS, HTTP]);
 }
 
 #[test]
-fn api_types_know_no_server_and_no_client() {
+fn api_types_depend_on_no_server_and_no_client() {
     check("pssp-api-types", &[BACKENDS, FUNCTIONS, &["pssp-host", "pssp", "utoipa"], DRIVERS, HTTP]);
 }
 
 #[test]
-fn handlers_know_no_backend_and_no_driver() {
-    // utoipa makes openapi.json, which is checked in: no program is built with it.
+fn handlers_depend_on_no_backend_and_no_driver() {
+    // utoipa generates openapi.json, which is checked in. No program is built with it.
     check("pssp-api", &[BACKENDS, DRIVERS, &["pssp-host", "pssp-worker", "pssp", "utoipa"]]);
     check("pssp-worker", &[BACKENDS, DRIVERS, HTTP, &["pssp-host", "pssp-api", "pssp"]]);
 }
 
 #[test]
-fn the_host_knows_no_backend_and_no_function() {
+fn the_host_depends_on_no_backend_and_no_function() {
     check("pssp-host", &[BACKENDS, FUNCTIONS, DRIVERS, &["pssp"]]);
 }
 
-/// What stands in for AWS is no part of what runs there, and shares no code with it that could hide a mistake.
+/// The local stand-in for AWS shares no code with the programs that run on AWS. Shared code could hide a mistake.
 #[test]
-fn local_aws_depends_on_none_of_our_crates() {
+fn local_aws_depends_on_no_crate_of_the_workspace() {
     check(
         "pssp-aws-local",
         &[BACKENDS, FUNCTIONS, DRIVERS, &["pssp-jobs", "pssp-host", "pssp-predict", "pssp"]],
@@ -92,7 +93,7 @@ fn local_aws_depends_on_none_of_our_crates() {
 }
 
 #[test]
-fn adapters_know_no_handler_and_no_other_adapter() {
+fn backends_depend_on_no_handler_and_no_other_backend() {
     let crates = std::fs::read_dir(root().join("crates")).unwrap();
     let names = crates.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let adapters: Vec<String> =
@@ -101,17 +102,20 @@ fn adapters_know_no_handler_and_no_other_adapter() {
     for adapter in &adapters {
         let others: Vec<&str> =
             adapters.iter().filter(|other| *other != adapter).map(String::as_str).collect();
-        // A driver may speak HTTP (AWS does), but no adapter serves it.
+        // A driver may be an HTTP client, as on AWS, but no backend is an HTTP server.
         check(adapter, &[FUNCTIONS, &others, &["axum", "pssp-host", "pssp-backends", "pssp"]]);
     }
     check("pssp-backends", &[FUNCTIONS, &["pssp-host", "pssp"]]);
 }
 
-/// The SDK's defaults would bring a second HTTP stack and aws-lc, which is slow to start and heavy to build.
+/// The SDK's default features would add a second HTTP stack and aws-lc, which starts slowly and takes long to build.
 #[test]
-fn aws_comes_with_one_http_stack_and_one_tls() {
+fn the_aws_backend_has_one_http_stack_and_one_tls_library() {
     let known = tree("pssp-backend-aws");
-    assert!(known.contains("rustls") && known.contains("ring"), "is the test blind?");
+    assert!(
+        known.contains("rustls") && known.contains("ring"),
+        "rustls and ring are missing: the search is broken"
+    );
     let others =
         ["aws-lc-rs", "aws-lc-sys", "aws-lc-fips-sys", "native-tls", "openssl-sys", "s2n-tls", "reqwest"];
     let found: Vec<&str> = others.into_iter().filter(|name| known.contains(*name)).collect();
@@ -119,25 +123,25 @@ fn aws_comes_with_one_http_stack_and_one_tls() {
 }
 
 #[test]
-fn only_shells_read_the_environment() {
+fn only_programs_and_the_host_read_the_environment() {
     let mut offenders = Vec::new();
     for source in sources() {
         let text = std::fs::read_to_string(root().join(&source)).unwrap();
         let reads = ["env::var", "env::vars", "env::args"].iter().any(|call| text.contains(call));
-        if reads && !is_shell(&source) {
+        if reads && !may_read_environment(&source) {
             offenders.push(source);
         }
     }
-    assert!(offenders.is_empty(), "these read the environment and are no shells: {offenders:#?}");
+    assert!(offenders.is_empty(), "these files read the environment and must not: {offenders:#?}");
 }
 
 #[test]
-fn every_file_says_what_lives_in_it() {
+fn every_file_begins_with_a_description() {
     let silent: Vec<PathBuf> = sources()
         .into_iter()
         .filter(|s| !std::fs::read_to_string(root().join(s)).unwrap().starts_with("//!"))
         .collect();
-    assert!(silent.is_empty(), "these do not open with //!: {silent:#?}");
+    assert!(silent.is_empty(), "these files do not begin with //!: {silent:#?}");
 }
 
 /// Rust files of all crates, relative to the repository.
@@ -149,12 +153,12 @@ fn sources() -> Vec<PathBuf> {
         }
     }
     collect(&root().join("bench/src"), &mut found);
-    assert!(found.len() > 20, "only {} files: is the test blind?", found.len());
+    assert!(found.len() > 20, "only {} files found: the search is broken", found.len());
     found.into_iter().map(|path| path.strip_prefix(root()).unwrap().to_owned()).collect()
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return }; // a package of tests alone has no src
+    let Ok(entries) = std::fs::read_dir(folder) else { return }; // a package with tests only has no src
     for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -165,9 +169,10 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Shells are the mains, the CLI, the host, what makes a program of a function, and the bench tools.
-fn is_shell(source: &Path) -> bool {
-    // The last one starts programs, as a person at a shell would.
+/// Whether a file may read the environment: the mains, the CLI, the host, the modules that make a program of a
+/// function, and the bench tools.
+fn may_read_environment(source: &Path) -> bool {
+    // The last one starts programs, as a person would from a shell.
     let shells = ["crates/cli", "crates/host", "bench", "crates/e2e"];
     let is_main = source.file_name().is_some_and(|name| name == "main.rs" || name == "standalone.rs");
     is_main || shells.iter().any(|shell| source.starts_with(shell))

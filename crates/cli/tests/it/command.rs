@@ -1,10 +1,10 @@
-//! `pssp predict` with a program of the operator instead of the network.
+//! `pssp predict` with an external program instead of the built-in network.
 
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::{pssp, run_with};
 
-/// A method of a class: everything is coil.
+/// A program that predicts coil for every residue.
 const COIL: &str = r#"#!/bin/sh
 read -r header < "$1"
 sequence=$(tail -n 1 "$1")
@@ -18,7 +18,7 @@ sequence=$(tail -n 1 "$1")
 "#;
 
 #[test]
-fn a_program_of_the_operator_predicts() {
+fn an_external_program_predicts() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("coil.sh");
     std::fs::write(&script, COIL).unwrap();
@@ -27,14 +27,14 @@ fn a_program_of_the_operator_predicts() {
     command
         .env("PSSP_ENGINE", "command")
         .env("PSSP_COMMAND", format!("{} {{input}} {{output}}", script.display()));
-    let said = run_with(command, &["predict"], b">mine\nMKVLAW\n").ok();
-    assert_eq!(said.out, ">mine\nMKVLAW\nCCCCCC\nLLLLLL\nEEEEEE\n......\n______\n______\n");
+    let output = run_with(command, &["predict"], b">mine\nMKVLAW\n").ok();
+    assert_eq!(output.out, ">mine\nMKVLAW\nCCCCCC\nLLLLLL\nEEEEEE\n......\n______\n______\n");
 }
 
 #[test]
-fn a_program_that_is_not_there_is_refused_at_once() {
+fn a_missing_program_is_refused_at_once() {
     let mut command = pssp();
     command.env("PSSP_ENGINE", "command").env("PSSP_COMMAND", "/nowhere/method {input}");
-    let said = run_with(command, &["predict"], b">mine\nMKVLAW\n");
-    assert!(said.code != 0 && said.err.contains("/nowhere/method is not a program"), "{said:?}");
+    let output = run_with(command, &["predict"], b">mine\nMKVLAW\n");
+    assert!(output.code != 0 && output.err.contains("/nowhere/method is not a program"), "{output:?}");
 }

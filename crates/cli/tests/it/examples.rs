@@ -1,4 +1,4 @@
-//! The examples are what they say: known structures that fit their sequences, and a demo that runs on them.
+//! Checks examples/: the known structures fit their sequences, and the commands of the demo work on them.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ fn sequences() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn known_structures_belong_to_the_sequences() {
+fn known_structures_fit_the_sequences() {
     let sequences = sequences();
     let known = std::fs::read_to_string(root().join("examples/known.tsv")).unwrap();
     let mut seen = std::collections::BTreeSet::new();
@@ -28,13 +28,13 @@ fn known_structures_belong_to_the_sequences() {
 }
 
 #[test]
-fn results_stand_beside_what_is_known() {
+fn compare_shows_results_beside_known_structures() {
     let predicted = run(&["predict", "examples/proteins.fasta"], b"").ok();
-    let said = run(&["compare", "--known", "examples/known.tsv"], predicted.out.as_bytes()).ok();
-    for told in
+    let output = run(&["compare", "--known", "examples/known.tsv"], predicted.out.as_bytes()).ok();
+    for expected in
         ["\n  SS8 known ", "\n  SS3 known ", "\n  TM2 known ", "\n  DIS known ", "Q3 ", "DisProt DP00070"]
     {
-        assert!(said.out.contains(told), "{told}: {}", said.out);
+        assert!(output.out.contains(expected), "{expected}: {}", output.out);
     }
     let nothing =
         run(&["compare", "--known", "examples/known.tsv"], run(&["predict", "MKVLA"], b"").out.as_bytes());
@@ -43,7 +43,7 @@ fn results_stand_beside_what_is_known() {
 
 #[test]
 fn the_tricky_file_has_seven_good_records_and_four_bad_ones() {
-    let said = run(&["predict", "examples/tricky.fasta"], b"");
-    assert_eq!(said.code, 2);
-    assert!(said.err.ends_with("pssp: 7 predicted, 4 refused, 0 failed\n"), "{}", said.err);
+    let output = run(&["predict", "examples/tricky.fasta"], b"");
+    assert_eq!(output.code, 2);
+    assert!(output.err.ends_with("pssp: 7 predicted, 4 refused, 0 failed\n"), "{}", output.err);
 }

@@ -1,21 +1,21 @@
-//! A service that looks right and is not: it passes everything on to a real one, and spoils the answers.
+//! A faulty service: a proxy that passes requests on to a real service and changes the answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-/// An answer on its way, to be spoiled.
-pub(crate) struct Passing {
+/// An answer of the real service, which a test may change.
+pub(crate) struct ProxiedAnswer {
     /// The request line without the version, such as `GET /jobs`.
     pub(crate) asked: String,
     pub(crate) status: u16,
-    /// Header lines as they came.
+    /// The header lines of the real service.
     pub(crate) headers: Vec<String>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Passing {
+impl ProxiedAnswer {
     pub(crate) fn drop_header(&mut self, name: &str) {
         self.headers.retain(|line| !line.to_ascii_lowercase().starts_with(&format!("{name}:")));
     }
@@ -25,8 +25,8 @@ impl Passing {
     }
 }
 
-/// Starts one before `url`; returns its address. It ends with the process.
-pub(crate) fn start(url: &str, spoil: impl Fn(&mut Passing) + Send + Sync + 'static) -> String {
+/// Starts a proxy for the service at `url`, and returns its own URL. It runs until the process ends.
+pub(crate) fn start(url: &str, spoil: impl Fn(&mut ProxiedAnswer) + Send + Sync + 'static) -> String {
     let behind = url.strip_prefix("http://").unwrap().to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -34,14 +34,14 @@ pub(crate) fn start(url: &str, spoil: impl Fn(&mut Passing) + Send + Sync + 'sta
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
             let (behind, spoil) = (behind.clone(), spoil.clone());
-            // A client that goes away in the middle is none of our business.
+            // A client that closes its connection early is not an error here.
             thread::spawn(move || drop(pass(client, &behind, &*spoil)));
         }
     });
     format!("http://{address}")
 }
 
-fn pass(mut client: TcpStream, behind: &str, spoil: &dyn Fn(&mut Passing)) -> std::io::Result<()> {
+fn pass(mut client: TcpStream, behind: &str, spoil: &dyn Fn(&mut ProxiedAnswer)) -> std::io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let head = head(&mut reader)?;
     let mut body = vec![0; length(&head)];
@@ -53,7 +53,7 @@ fn pass(mut client: TcpStream, behind: &str, spoil: &dyn Fn(&mut Passing)) -> st
         !name.starts_with("connection:") && !name.starts_with("accept-encoding:")
     });
     let lines: String = kept.map(|line| format!("{line}\r\n")).collect();
-    // HTTP/1.0: the answer comes plain and in one piece, and ends with the connection.
+    // With HTTP/1.0 the answer is not chunked, and it ends with the connection.
     let request = head[0].replace("HTTP/1.1", "HTTP/1.0");
     write!(server, "{request}\r\n{lines}\r\n")?;
     server.write_all(&body)?;
@@ -64,7 +64,7 @@ fn pass(mut client: TcpStream, behind: &str, spoil: &dyn Fn(&mut Passing)) -> st
     answer.read_to_end(&mut body)?;
     let status = headers.remove(0).split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
     let asked = request.trim_end_matches(" HTTP/1.0").to_owned();
-    let mut passing = Passing { asked, status, headers, body };
+    let mut passing = ProxiedAnswer { asked, status, headers, body };
     spoil(&mut passing);
     for name in ["content-length", "connection", "transfer-encoding"] {
         passing.drop_header(name);

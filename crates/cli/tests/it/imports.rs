@@ -1,8 +1,8 @@
-//! No file of a crate uses an item of another file that, over any number of files, uses one of the first.
+//! Checks that the files of a crate do not import each other in a cycle.
 //!
-//! A circle means that none of its files can be read, tested or moved without the others. A module and the modules
-//! inside it are one unit, as usual in Rust: what they use of each other does not count. A file that only passes an
-//! item on (`pub use child::Item;`) does not use it; whoever imports the name from there uses the file that defines it.
+//! No file of a cycle can be read, tested or moved without the others. A module and the modules inside it are one unit,
+//! as usual in Rust, so imports between them do not count. A file that only re-exports an item (`pub use child::Item;`)
+//! does not use the item. A file that imports the re-exported name uses the file that defines the item.
 
 mod graph;
 
@@ -14,7 +14,7 @@ use crate::support::root;
 use graph::Graph;
 
 #[test]
-fn no_file_uses_itself_over_others() {
+fn no_files_import_each_other_in_a_cycle() {
     let mut found = BTreeMap::new();
     let mut files = 0;
     for package in packages() {
@@ -25,22 +25,22 @@ fn no_file_uses_itself_over_others() {
             }
             let graph = Graph::of_crate(&start);
             files += graph.files();
-            for circle in graph.circles() {
-                let names: Vec<&str> = circle.iter().map(|arrow| arrow.from.as_str()).collect();
+            for cycle in graph.cycles() {
+                let names: Vec<&str> = cycle.iter().map(|arrow| arrow.from.as_str()).collect();
                 let mut sorted = names.clone();
                 sorted.sort_unstable();
                 let key = format!("{package}: {}", sorted.join(", "));
-                let arrows = circle.iter().map(|a| format!("\n    {} uses {} of {}", a.from, a.name, a.to));
+                let arrows = cycle.iter().map(|a| format!("\n    {} uses {} of {}", a.from, a.name, a.to));
                 found.insert(key, arrows.collect::<String>());
             }
         }
     }
-    assert!(files > 200, "only {files} files: is the test blind?");
-    let circles: Vec<String> = found.iter().map(|(key, arrows)| format!("\n  {key}{arrows}")).collect();
+    assert!(files > 200, "only {files} files found: the search is broken");
+    let cycles: Vec<String> = found.iter().map(|(key, arrows)| format!("\n  {key}{arrows}")).collect();
     assert!(
-        circles.is_empty(),
-        "import circles; move what both need into a file of its own:{}",
-        circles.concat()
+        cycles.is_empty(),
+        "import cycles; move the shared items into a file of their own:{}",
+        cycles.concat()
     );
 }
 
@@ -56,24 +56,24 @@ fn packages() -> Vec<String> {
     found
 }
 
-/// Circles of a crate of these files, as the names of their files.
-fn circles(files: &[(&str, &str)]) -> Vec<Vec<String>> {
+/// The cycles in a crate of these files, as the names of their files.
+fn cycles(files: &[(&str, &str)]) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    let circles = Graph::of_crate(&folder.path().join(Path::new(files[0].0))).circles();
-    circles.into_iter().map(|circle| circle.into_iter().map(|arrow| arrow.from).collect()).collect()
+    let cycles = Graph::of_crate(&folder.path().join(Path::new(files[0].0))).cycles();
+    cycles.into_iter().map(|cycle| cycle.into_iter().map(|arrow| arrow.from).collect()).collect()
 }
 
 fn check(files: &[(&str, &str)], expected: &[&[&str]]) {
-    assert_eq!(circles(files), expected, "{files:#?}");
+    assert_eq!(cycles(files), expected, "{files:#?}");
 }
 
 #[test]
-fn circles_are_found_however_an_item_is_named() {
+fn cycles_are_found_in_every_notation() {
     let main = ("main.rs", "mod a; mod b; fn main() {}");
     for (a, b) in [
         ("use crate::b::B; pub struct A;", "use crate::a::A; pub struct B;"),
@@ -87,7 +87,7 @@ fn circles_are_found_however_an_item_is_named() {
 }
 
 #[test]
-fn circles_over_re_exports_and_children_are_found() {
+fn cycles_through_re_exports_and_children_are_found() {
     check(
         &[
             ("lib.rs", "mod a; mod b;"),
@@ -109,7 +109,7 @@ fn circles_over_re_exports_and_children_are_found() {
 }
 
 #[test]
-fn what_is_no_circle_is_not_taken_for_one() {
+fn nothing_else_counts_as_a_cycle() {
     for files in [
         // A parent and its child.
         &[
@@ -117,15 +117,15 @@ fn what_is_no_circle_is_not_taken_for_one() {
             ("a.rs", "mod b; use b::B; pub struct A(B);"),
             ("a/b.rs", "use super::A; pub struct B;"),
         ][..],
-        // A parent that passes on.
+        // A parent that only re-exports.
         &[("lib.rs", "mod a; pub use a::A; pub struct B;"), ("a.rs", "pub struct A(crate::B);")],
-        // Tests use what they like.
+        // Imports in tests do not count.
         &[
             ("lib.rs", "mod a; mod b;"),
             ("a.rs", "use crate::b::B; pub struct A;"),
             ("b.rs", "pub struct B; #[cfg(test)] mod tests { use crate::a::A; }"),
         ],
-        // Siblings of another crate's name, and fields.
+        // A sibling with the name of another crate, and fields.
         &[
             ("lib.rs", "mod a; mod b;"),
             ("a.rs", "use crate::b::B; pub struct A;"),

@@ -8,7 +8,7 @@ use crate::support::{chains, pssp, run};
 const FASTA: &[u8] = b">one first chain\nMKVLAAGIVGLLLAQWKDE\n>two\nTESTTESTTEST\n";
 
 #[test]
-fn every_format_from_stdin_to_stdout() {
+fn every_format_goes_from_stdin_to_stdout() {
     let starts = [
         ("txt", ">one first chain\nMKVLAAGIVGLLLAQWKDE\n"),
         ("classic", ">one first chain\nMKVLAAGIVGLLLAQWKDE\n"),
@@ -21,24 +21,24 @@ fn every_format_from_stdin_to_stdout() {
         ("fasta", ">one"),
     ];
     for (format, start) in starts {
-        let said = run(&["predict", "--format", format], FASTA).ok();
-        assert!(said.out.starts_with(start), "{format}: {}", said.out);
-        assert_eq!(said.err, "", "{format}");
-        assert_eq!(run(&["predict", "-f", format, "-t", "1", "-"], FASTA).ok().out, said.out, "{format}");
+        let output = run(&["predict", "--format", format], FASTA).ok();
+        assert!(output.out.starts_with(start), "{format}: {}", output.out);
+        assert_eq!(output.err, "", "{format}");
+        assert_eq!(run(&["predict", "-f", format, "-t", "1", "-"], FASTA).ok().out, output.out, "{format}");
     }
 }
 
 #[test]
 fn the_classic_answer_for_testtesttest_is_all_coil() {
-    let said = run(&["predict", "TESTTESTTEST"], b"").ok();
-    assert_eq!(said.out.lines().nth(2), Some("CCCCCCCCCCCC"), "{}", said.out);
-    assert_eq!(said.out.lines().count(), 8);
+    let output = run(&["predict", "TESTTESTTEST"], b"").ok();
+    assert_eq!(output.out.lines().nth(2), Some("CCCCCCCCCCCC"), "{}", output.out);
+    assert_eq!(output.out.lines().count(), 8);
 }
 
 #[test]
-fn json_is_one_object_a_line() {
-    let said = run(&["--json", "predict"], FASTA).ok();
-    let ids: Vec<serde_json::Value> = said.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+fn json_output_is_one_object_per_line() {
+    let output = run(&["--json", "predict"], FASTA).ok();
+    let ids: Vec<serde_json::Value> = output.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(
         (ids.len(), &ids[1]["id"], &ids[1]["properties"]["ss3"]["labels"]),
         (2, &"two".into(), &"CCCCCCCCCCCC".into())
@@ -46,10 +46,10 @@ fn json_is_one_object_a_line() {
 }
 
 #[test]
-fn order_is_that_of_the_input_and_files_decide_the_format() {
+fn output_keeps_the_input_order_and_the_file_extension_decides_the_format() {
     let dir = tempfile::tempdir().unwrap();
     let (input, output) = (dir.path().join("in.fasta"), dir.path().join("out.ndjson"));
-    // Long and short chains mixed, so that threads finish out of order.
+    // Long and short chains are mixed, so that threads finish in another order.
     let mixed: String = (0..60)
         .map(|i| format!(">c{i}\n{}\n", "MKVLAAGIVE".repeat(if i % 7 == 0 { 300 } else { 2 })))
         .collect();
@@ -66,11 +66,11 @@ fn order_is_that_of_the_input_and_files_decide_the_format() {
 }
 
 #[test]
-fn what_changes_the_prediction_is_a_warning() {
-    let said = run(&["predict"], b">a\nMKVLT--AYGKL\n>b\nMKVLTAYGKL\n").ok();
-    let warnings: Vec<&str> = said.err.lines().collect();
-    assert_eq!(warnings.len(), 1, "{}", said.err);
-    assert!(warnings[0].contains("warning: stdin (a): "), "{}", said.err);
+fn input_that_affects_the_prediction_causes_a_warning() {
+    let output = run(&["predict"], b">a\nMKVLT--AYGKL\n>b\nMKVLTAYGKL\n").ok();
+    let warnings: Vec<&str> = output.err.lines().collect();
+    assert_eq!(warnings.len(), 1, "{}", output.err);
+    assert!(warnings[0].contains("warning: stdin (a): "), "{}", output.err);
 }
 
 #[test]
@@ -81,11 +81,11 @@ fn gzip_is_read_like_text() {
 }
 
 #[test]
-fn a_bad_record_is_told_with_its_place_and_the_rest_goes_on() {
-    let said = run(&["predict"], b">a\nMKVLA\n>b\nMK?LA\n>c\n\n>d\nMKVLA\n");
-    assert_eq!(said.code, 2);
-    assert_eq!(said.out.lines().filter(|l| l.starts_with('>')).collect::<Vec<_>>(), [">a", ">d"]);
-    let err: Vec<&str> = said.err.lines().collect();
+fn a_bad_record_is_reported_with_its_place_and_the_rest_goes_on() {
+    let output = run(&["predict"], b">a\nMKVLA\n>b\nMK?LA\n>c\n\n>d\nMKVLA\n");
+    assert_eq!(output.code, 2);
+    assert_eq!(output.out.lines().filter(|l| l.starts_with('>')).collect::<Vec<_>>(), [">a", ">d"]);
+    let err: Vec<&str> = output.err.lines().collect();
     assert!(err[0].starts_with("pssp: stdin (b): record 2, line 4, column 3: '?'"), "{err:?}");
     assert!(err[1].starts_with("pssp: stdin (c): record 3, line 6: the record has no residues"), "{err:?}");
     assert_eq!(err[2], "pssp: 2 predicted, 2 refused, 0 failed");
@@ -95,7 +95,7 @@ fn a_bad_record_is_told_with_its_place_and_the_rest_goes_on() {
 }
 
 #[test]
-fn odd_bytes_are_refused_and_never_a_panic() {
+fn odd_bytes_are_refused_without_a_panic() {
     let noise: Vec<u8> = (0..200_000_u32)
         .map(|i| u8::try_from((i.wrapping_mul(2_654_435_761) >> 24) & 0xff).unwrap())
         .collect();
@@ -113,9 +113,9 @@ fn odd_bytes_are_refused_and_never_a_panic() {
     ];
     for input in inputs {
         for command in ["predict", "validate"] {
-            let said = run(&[command], input);
-            assert_eq!(said.code, 2, "{command} {:?}: {said:?}", &input[..input.len().min(20)]);
-            assert!(!said.err.contains("panicked"), "{said:?}");
+            let output = run(&[command], input);
+            assert_eq!(output.code, 2, "{command} {:?}: {output:?}", &input[..input.len().min(20)]);
+            assert!(!output.err.contains("panicked"), "{output:?}");
         }
     }
     assert_eq!(
@@ -125,15 +125,15 @@ fn odd_bytes_are_refused_and_never_a_panic() {
 }
 
 #[test]
-fn too_long_is_refused_and_the_limit_is_an_option() {
+fn a_chain_above_the_limit_is_refused_and_the_limit_is_an_option() {
     let text = chains(1, 10_001);
-    let said = run(&["predict"], text.as_bytes());
-    assert_eq!(said.code, 2, "{}", said.err);
+    let output = run(&["predict"], text.as_bytes());
+    assert_eq!(output.code, 2, "{}", output.err);
     run(&["predict", "--max-residues", "10001", "-f", "fasta"], text.as_bytes()).ok();
 }
 
 #[test]
-fn mistakes_in_usage_exit_with_2_and_name_the_thing() {
+fn usage_errors_exit_with_2_and_name_the_cause() {
     let cases: [(&[&str], &str); 7] = [
         (&["predict", "no-such-file.fasta"], "no such file: no-such-file.fasta; give a FASTA file"),
         (&["predict", "--format", "pdf"], "choose one of json, txt,"),
@@ -143,10 +143,10 @@ fn mistakes_in_usage_exit_with_2_and_name_the_thing() {
         (&["watch", "--timeout", "soon", "0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de"], "no span of time"),
         (&["nonsense"], "unrecognized subcommand"),
     ];
-    for (args, told) in cases {
-        let said = run(args, b"");
-        assert_eq!(said.code, 2, "{args:?}: {said:?}");
-        assert!(said.err.contains(told), "{args:?}: {}", said.err);
+    for (args, expected) in cases {
+        let output = run(args, b"");
+        assert_eq!(output.code, 2, "{args:?}: {output:?}");
+        assert!(output.err.contains(expected), "{args:?}: {}", output.err);
     }
     let nobody = run(&["--url", "http://127.0.0.1:1", "list"], b"");
     assert_eq!(nobody.code, 3);
@@ -154,7 +154,7 @@ fn mistakes_in_usage_exit_with_2_and_name_the_thing() {
 }
 
 #[test]
-fn a_reader_that_has_enough_ends_it_quietly() {
+fn a_reader_that_closes_the_output_ends_the_command_quietly() {
     let mut child = pssp()
         .args(["predict", "-f", "json", "-"])
         .stdin(Stdio::piped())
@@ -173,17 +173,17 @@ fn a_reader_that_has_enough_ends_it_quietly() {
 }
 
 #[test]
-fn validate_tells_every_edit() {
-    let said = run(&["validate"], b">a\nmkv-l 1\n>b\nMK?\n");
-    assert_eq!(said.code, 2);
-    for told in [
+fn validate_reports_every_edit() {
+    let output = run(&["validate"], b">a\nmkv-l 1\n>b\nMK?\n");
+    assert_eq!(output.code, 2);
+    for expected in [
         "ok       a  4 aa",
         "4 letters made upper case",
         "1 gap removed",
         "refused  b",
         "record 2, line 4, column 3",
     ] {
-        assert!(said.out.contains(told), "{told}: {}", said.out);
+        assert!(output.out.contains(expected), "{expected}: {}", output.out);
     }
     let json = run(&["--json", "validate"], b">a\nmkvla\n").ok().json();
     assert_eq!(
@@ -193,7 +193,7 @@ fn validate_tells_every_edit() {
 }
 
 #[test]
-fn help_completions_and_settings() {
+fn help_completions_and_settings_are_printed() {
     let help = run(&["--help"], b"").ok().out;
     for line in
         ["Exit codes:", "  5  waited as long as asked, and it is not done", "  7  no such job or batch"]

@@ -1,4 +1,4 @@
-//! The command as its users run it: the real binary, real files, real servers on loopback.
+//! Tests of the `pssp` binary with real files and real servers on loopback.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "an unwrap that fails is a test that fails")]
 

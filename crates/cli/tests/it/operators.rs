@@ -1,4 +1,4 @@
-//! What operators do: wrong settings, dead letters, the guide that they read.
+//! Commands and documents for operators: wrong settings, dead letters, the operations guide.
 
 use std::sync::Arc;
 
@@ -7,23 +7,23 @@ use pssp_jobs::{Jobs, Policy, SystemClock};
 use crate::support::{Server, pssp, root, run, run_with};
 
 #[test]
-fn wrong_settings_stop_the_start_and_are_named_all_at_once() {
+fn the_start_fails_and_names_all_wrong_settings_at_once() {
     let mut command = pssp();
     command.env("PSSP_LEASE", "soon").env("PSSP_ADDR", "localhost");
-    let said = run_with(command, &["serve"], b"");
-    assert_eq!(said.code, 2);
+    let output = run_with(command, &["serve"], b"");
+    assert_eq!(output.code, 2);
     assert!(
-        said.err.contains("PSSP_LEASE=\"soon\"") && said.err.contains("PSSP_ADDR=\"localhost\""),
+        output.err.contains("PSSP_LEASE=\"soon\"") && output.err.contains("PSSP_ADDR=\"localhost\""),
         "{}",
-        said.err
+        output.err
     );
-    let said = run(&["serve", "--addr", "127.0.0.1:0", "--backend", "oracle:x"], b"");
-    assert_ne!(said.code, 0);
-    assert!(said.err.contains("oracle"), "{}", said.err);
+    let output = run(&["serve", "--addr", "127.0.0.1:0", "--backend", "oracle:x"], b"");
+    assert_ne!(output.code, 0);
+    assert!(output.err.contains("oracle"), "{}", output.err);
 }
 
 #[test]
-fn a_setting_that_is_none_is_warned_of_and_the_clients_own_are_not() {
+fn unknown_settings_cause_a_warning_and_client_variables_do_not() {
     let dir = tempfile::tempdir().unwrap();
     let settings = [("PSSP_WORKRES", "3"), ("PSSP_URL", "http://127.0.0.1:1"), ("PSSP_API_KEY", "x")];
     let server = Server::start(dir.path(), &settings);
@@ -34,54 +34,54 @@ fn a_setting_that_is_none_is_warned_of_and_the_clients_own_are_not() {
 }
 
 #[test]
-fn dead_letters_beside_a_running_server() {
+fn dead_letters_are_handled_while_a_server_runs() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let backend = format!("sqlite:{}", dir.path().join("jobs.db").display());
     assert_eq!(run(&["dead", "--backend", &backend, "list"], b"").ok().out, "");
     let id = server.run(&["submit", "--wait", "MKVLAAGIVG"], b"").ok().line().to_owned();
-    let said = run(&["dead", "--backend", &backend, "redrive", &id], b"");
-    assert_eq!(said.code, 2, "{said:?}");
-    assert!(said.err.contains(&id), "{}", said.err);
+    let output = run(&["dead", "--backend", &backend, "redrive", &id], b"");
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(output.err.contains(&id), "{}", output.err);
     let nobody = "0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de";
     assert_eq!(run(&["dead", "--backend", &backend, "redrive", nobody], b"").code, 7);
 }
 
-/// What a worker does with a message that it cannot read.
-async fn bury(backend: &str) {
+/// Moves an undecodable message to the dead letters, as a worker does.
+async fn move_foreign_message_to_dead_letters(backend: &str) {
     let clock = Arc::new(SystemClock);
     let backend = pssp_backends::open(backend, clock.clone()).await.unwrap();
     let jobs = Jobs::new(backend, clock, Policy::default()).unwrap();
     jobs.bury("not ours".to_owned(), "undecodable message: expected value".to_owned()).await.unwrap();
 }
 
-/// A message that no worker can read is shown, thrown away once, and never a job with it.
+/// A message that no worker can decode is listed and can be discarded once. A job cannot be discarded.
 #[test]
-fn a_foreign_message_is_thrown_away_and_a_job_is_not() {
+fn a_foreign_message_is_discarded_and_a_job_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let job = server.run(&["submit", "--wait", "MKVLAAGIVG"], b"").ok().line().to_owned();
     let backend = format!("sqlite:{}", dir.path().join("jobs.db").display());
-    tokio::runtime::Runtime::new().unwrap().block_on(bury(&backend));
+    tokio::runtime::Runtime::new().unwrap().block_on(move_foreign_message_to_dead_letters(&backend));
     let dead = |args: &[&str]| run(&[&["dead", "--backend", &backend], args].concat(), b"");
     let line = dead(&["list"]).ok().out;
     let (id, rest) = line.split_once(' ').unwrap();
     assert!(rest.contains("message") && rest.contains("undecodable"), "{line}");
-    let said = dead(&["discard", &job]);
-    assert!(said.code == 2 && said.err.contains("a job, not a message"), "{said:?}");
-    assert_eq!(server.run(&["status", &job], b"").code, 0, "it is still there");
+    let output = dead(&["discard", &job]);
+    assert!(output.code == 2 && output.err.contains("a job, not a message"), "{output:?}");
+    assert_eq!(server.run(&["status", &job], b"").code, 0, "the job still exists");
     dead(&["discard", id]).ok();
     assert_eq!(dead(&["list"]).ok().out, "");
     assert_eq!(dead(&["discard", id]).code, 7);
 }
 
-/// Words of `text` that begin with `prefix`, with what they are made of.
+/// The words of `text` that begin with `prefix`.
 fn words<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(move |word| word.starts_with(prefix))
 }
 
 #[test]
-fn the_guide_names_settings_metrics_and_commands_that_there_are() {
+fn the_guide_names_only_settings_metrics_and_commands_that_exist() {
     let guide = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
     let settings = run(&["settings"], b"").ok().out;
     let mut seen = 0;
@@ -102,5 +102,5 @@ fn the_guide_names_settings_metrics_and_commands_that_there_are() {
         assert!(help.contains(&format!("\n  {command} ")), "{line}");
         seen += 1;
     }
-    assert!(seen > 30, "only {seen} names: is the test blind?");
+    assert!(seen > 30, "only {seen} names found: the search is broken");
 }

@@ -1,11 +1,11 @@
-//! The example client in Python against a real service. Needs `python3`; without one these tests fail.
+//! Runs the example client in Python against a real service. These tests fail if `python3` is not installed.
 
 use std::process::Command;
 
-use crate::support::{Said, Server, root, run_with};
+use crate::support::{CommandOutput, Server, root, run_with};
 
-/// Runs the interpreter in the folder of the client.
-fn python(server: &Server, args: &[&str]) -> Said {
+/// Runs Python in the folder of the client.
+fn python(server: &Server, args: &[&str]) -> CommandOutput {
     let mut command = Command::new("python3");
     assert!(
         Command::new("python3").arg("--version").output().is_ok(),
@@ -17,26 +17,29 @@ fn python(server: &Server, args: &[&str]) -> Said {
 }
 
 #[test]
-fn one_sequence_and_a_batch_from_the_command_line() {
+fn the_command_line_client_predicts_one_sequence_and_a_batch() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
-    let told = python(&server, &["client.py", "predict", "MKVLAAGIVGLLLAQWKDE"]).ok();
-    let lines: Vec<&str> = told.out.lines().collect();
+    let output = python(&server, &["client.py", "predict", "MKVLAAGIVGLLLAQWKDE"]).ok();
+    let lines: Vec<&str> = output.out.lines().collect();
     assert_eq!((lines.len(), lines[1]), (8, "MKVLAAGIVGLLLAQWKDE"));
 
     let fasta = dir.path().join("three.fasta");
     std::fs::write(&fasta, ">a\nMKVLAAGIVG\n>b\nMK?LA\n>c\nMKVLA\n").unwrap();
-    let told = python(&server, &["client.py", "batch", fasta.to_str().unwrap(), "--format", "tsv"]).ok();
-    assert!(told.err.contains("record 2 refused: '?' cannot stand"), "{told:?}");
-    assert!(told.out.contains("\nc\t5\tA\t"), "{told:?}");
+    let output = python(&server, &["client.py", "batch", fasta.to_str().unwrap(), "--format", "tsv"]).ok();
+    assert!(output.err.contains("record 2 refused: '?' cannot stand"), "{output:?}");
+    assert!(output.out.contains("\nc\t5\tA\t"), "{output:?}");
 
-    let told = python(&server, &["client.py", "predict", "MK?LA"]);
-    assert_eq!(told.code, 1, "{told:?}");
-    assert!(told.err.contains("Not a protein sequence (422)") && !told.err.contains("Traceback"), "{told:?}");
+    let output = python(&server, &["client.py", "predict", "MK?LA"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(
+        output.err.contains("Not a protein sequence (422)") && !output.err.contains("Traceback"),
+        "{output:?}"
+    );
 }
 
 #[test]
-fn as_a_module() {
+fn the_client_works_as_a_module() {
     const SCRIPT: &str = r#"
 from client import Client, PsspError
 pssp = Client()

@@ -1,8 +1,8 @@
-//! A service and its clients: submit, watch, result, list, cancel, delete, and how they exit.
+//! Client commands against a service: submit, watch, result, list, cancel, delete, and their exit codes.
 
-use crate::support::{LONG, Said, Server, chains, run, until};
+use crate::support::{CommandOutput, LONG_CHAIN, Server, chains, run, until};
 
-/// One thread, so that jobs behind a long one wait.
+/// One thread, so that other jobs wait while a long one runs.
 const ONE_THREAD: (&str, &str) = ("PSSP_WORKERS", "1");
 
 fn status(server: &Server, id: &str) -> String {
@@ -10,7 +10,7 @@ fn status(server: &Server, id: &str) -> String {
 }
 
 #[test]
-fn from_submit_to_delete() {
+fn a_job_from_submission_to_deletion() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let id =
@@ -20,8 +20,8 @@ fn from_submit_to_delete() {
     assert!(watched.out.lines().last().unwrap().contains("finished"), "{}", watched.out);
     assert!(server.run(&["status", &id], b"").ok().out.contains("my protein"));
 
-    // The same bytes as a prediction made here, but for the header.
-    let labels = |said: Said| said.out.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    // Apart from the header, the result has the same bytes as a local prediction.
+    let labels = |output: CommandOutput| output.out.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     let remote = server.run(&["result", &id], b"").ok();
     assert_eq!(remote.line(), format!(">JOBID = {id}"));
     assert_eq!(labels(remote), labels(run(&["predict", "MKVLAAGIVGLLLAQWKDE"], b"")));
@@ -40,19 +40,19 @@ fn from_submit_to_delete() {
     server.run(&["delete", &id], b"").ok();
     server.run(&["delete", &id], b"").ok();
     for command in ["status", "result", "watch", "cancel"] {
-        let said = server.run(&[command, &id], b"");
-        assert_eq!(said.code, 7, "{command}: {said:?}");
-        assert!(said.err.contains(&id), "{command}: {}", said.err);
+        let output = server.run(&[command, &id], b"");
+        assert_eq!(output.code, 7, "{command}: {output:?}");
+        assert!(output.err.contains(&id), "{command}: {}", output.err);
     }
 }
 
 #[test]
-fn a_batch_in_the_order_of_its_input() {
+fn batch_results_have_the_order_of_the_input() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let fasta = chains(30, 50);
-    let said = server.run(&["submit", "--wait", "--timeout", "60s"], fasta.as_bytes()).ok();
-    let id = said.line();
+    let output = server.run(&["submit", "--wait", "--timeout", "60s"], fasta.as_bytes()).ok();
+    let id = output.line();
     let result = server.run(&["result", id, "-f", "txt"], b"").ok();
     let sequences: Vec<&str> = result.out.lines().skip(1).step_by(8).collect();
     let sent: Vec<&str> = fasta.lines().skip(1).step_by(2).collect();
@@ -61,27 +61,30 @@ fn a_batch_in_the_order_of_its_input() {
 }
 
 #[test]
-fn bad_records_of_a_batch_are_told_and_the_rest_is_done() {
+fn bad_records_of_a_batch_are_reported_and_the_rest_is_done() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
-    let said = server.run(&["submit", "--wait", "--timeout", "60s"], b">a\nMKVLA\n>b\nMK?LA\n>c\nMKVLA\n");
-    assert_eq!(said.code, 2, "{said:?}");
-    assert!(said.err.contains("record 2, line 4, column 3: '?'"), "{}", said.err);
+    let output = server.run(&["submit", "--wait", "--timeout", "60s"], b">a\nMKVLA\n>b\nMK?LA\n>c\nMKVLA\n");
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(output.err.contains("record 2, line 4, column 3: '?'"), "{}", output.err);
     assert!(
-        server.run(&["status", said.line()], b"").out.contains("2 finished, 0 running, 0 waiting, 1 refused")
+        server
+            .run(&["status", output.line()], b"")
+            .out
+            .contains("2 finished, 0 running, 0 waiting, 1 refused")
     );
 }
 
 #[test]
-fn input_that_is_refused_comes_back_with_place_and_hint() {
+fn refused_input_is_reported_with_place_and_hint() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
-    let said = server.run(&["submit"], b">a\nMKV\nLA?GI\n");
-    assert_eq!((said.code, said.out.as_str()), (2, ""));
+    let output = server.run(&["submit"], b">a\nMKV\nLA?GI\n");
+    assert_eq!((output.code, output.out.as_str()), (2, ""));
     assert!(
-        said.err.contains("line 3, column 3: '?' cannot stand in a protein sequence; remove it"),
+        output.err.contains("line 3, column 3: '?' cannot stand in a protein sequence; remove it"),
         "{}",
-        said.err
+        output.err
     );
     let json = server.run(&["--json", "submit"], b">a\nMKV\nLA?GI\n");
     let error: serde_json::Value = serde_json::from_str(&json.err).unwrap();
@@ -89,14 +92,14 @@ fn input_that_is_refused_comes_back_with_place_and_hint() {
         (&error["error"]["errors"][0]["line"], &error["error"]["problem"]["status"]),
         (&3.into(), &422.into())
     );
-    let said = server.run(&["validate", "--remote"], b">a\nmkvla\n").ok();
-    assert!(said.out.contains("5 letters made upper case"), "{}", said.out);
+    let output = server.run(&["validate", "--remote"], b">a\nmkvla\n").ok();
+    assert!(output.out.contains("5 letters made upper case"), "{}", output.out);
     assert_eq!(server.run(&["validate", "--remote"], b"MK?").code, 2);
     assert_eq!(server.run(&["list"], b"").ok().out, "");
 }
 
 #[test]
-fn the_same_key_is_the_same_job() {
+fn the_same_idempotency_key_is_the_same_job() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let submit = |sequence| server.run(&["submit", "--idempotency-key", "k1", sequence], b"");
@@ -107,10 +110,10 @@ fn the_same_key_is_the_same_job() {
 }
 
 #[test]
-fn cancelled_stays_cancelled() {
+fn a_cancelled_job_stays_cancelled() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[ONE_THREAD]);
-    let batch = server.run(&["submit"], chains(8, LONG).as_bytes()).ok().line().to_owned();
+    let batch = server.run(&["submit"], chains(8, LONG_CHAIN).as_bytes()).ok().line().to_owned();
     let waiting =
         server.run(&["--json", "submit", "MKVLAAGIVG"], b"").ok().json()["id"].as_str().unwrap().to_owned();
     server.run(&["cancel", &waiting], b"").ok();
@@ -125,26 +128,26 @@ fn cancelled_stays_cancelled() {
 }
 
 #[test]
-fn a_wait_that_is_too_short_says_so() {
+fn a_wait_that_is_too_short_exits_with_5() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[ONE_THREAD]);
-    server.run(&["submit"], chains(8, LONG).as_bytes()).ok();
-    let said = server.run(&["submit", "--wait", "--timeout", "1ms", "MKVLAAGIVG"], b"");
-    assert_eq!(said.code, 5, "{said:?}");
-    assert_eq!(server.run(&["result", said.line()], b"").code, 5);
-    // It goes on.
-    until("the job to finish", || (status(&server, said.line()) == "finished").then_some(()));
-    server.run(&["result", said.line()], b"").ok();
+    server.run(&["submit"], chains(8, LONG_CHAIN).as_bytes()).ok();
+    let output = server.run(&["submit", "--wait", "--timeout", "1ms", "MKVLAAGIVG"], b"");
+    assert_eq!(output.code, 5, "{output:?}");
+    assert_eq!(server.run(&["result", output.line()], b"").code, 5);
+    // The job goes on.
+    until("the job to finish", || (status(&server, output.line()) == "finished").then_some(()));
+    server.run(&["result", output.line()], b"").ok();
 }
 
 #[test]
-fn keys_let_in() {
+fn only_callers_with_a_key_are_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[("PSSP_API_KEYS", "alice:secret-of-alice,bob:secret-of-bob")]);
     for args in [&["submit", "MKVLAAGIVG"][..], &["--api-key", "wrong-key", "list"]] {
-        let said = server.run(args, b"");
-        assert_eq!(said.code, 4, "{said:?}");
-        assert!(said.err.contains("--api-key or PSSP_API_KEY"), "{}", said.err);
+        let output = server.run(args, b"");
+        assert_eq!(output.code, 4, "{output:?}");
+        assert!(output.err.contains("--api-key or PSSP_API_KEY"), "{}", output.err);
     }
     let alice = ["--api-key", "secret-of-alice"];
     let id = server.run(&[&alice[..], &["submit", "MKVLAAGIVG"]].concat(), b"").ok().line().to_owned();

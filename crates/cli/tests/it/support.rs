@@ -1,4 +1,4 @@
-//! Runs the binary: commands to their end, and servers that are gone when the test is.
+//! Runs the binary: commands to their end, and servers that are stopped when the test ends.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,28 +9,28 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// The longest that anything here may take: far over what it does take, since a test machine may be busy.
+/// Time limit of every wait. It is far above the usual time, since a test machine may be busy.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Residues of a sequence that takes a good part of a second to predict.
-pub(crate) const LONG: usize = 10_000;
+/// Length of a chain that takes a good part of a second to predict, in residues.
+pub(crate) const LONG_CHAIN: usize = 10_000;
 
-/// What a command said.
-pub(crate) struct Said {
+/// Exit code and output of a command.
+pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-/// Cut to what helps: results are long.
-impl std::fmt::Debug for Said {
+/// Long output is cut.
+impl std::fmt::Debug for CommandOutput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let cut = |text: &str| text.chars().take(500).collect::<String>();
         write!(f, "exit {}\nstdout: {}\nstderr: {}", self.code, cut(&self.out), cut(&self.err))
     }
 }
 
-impl Said {
+impl CommandOutput {
     /// The first line of stdout.
     pub(crate) fn line(&self) -> &str {
         self.out.lines().next().unwrap_or_default()
@@ -41,14 +41,14 @@ impl Said {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
-    /// That it went well.
+    /// Asserts that the command succeeded.
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, 0, "{self:?}");
         self
     }
 }
 
-/// The binary with none of the settings of whoever runs the tests.
+/// The binary, without the settings in the environment of the tests.
 pub(crate) fn pssp() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pssp"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PSSP_")) {
@@ -58,13 +58,13 @@ pub(crate) fn pssp() -> Command {
     command
 }
 
-/// The repository.
+/// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Runs a command with arguments and what it reads from stdin.
-pub(crate) fn run_with(mut command: Command, args: &[&str], stdin: &[u8]) -> Said {
+/// Runs a command with these arguments and this input.
+pub(crate) fn run_with(mut command: Command, args: &[&str], stdin: &[u8]) -> CommandOutput {
     let child =
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.unwrap();
@@ -74,7 +74,7 @@ pub(crate) fn run_with(mut command: Command, args: &[&str], stdin: &[u8]) -> Sai
     let writer = thread::spawn(move || drop(pipe.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
-    Said {
+    CommandOutput {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -82,11 +82,11 @@ pub(crate) fn run_with(mut command: Command, args: &[&str], stdin: &[u8]) -> Sai
 }
 
 /// Runs the binary.
-pub(crate) fn run(args: &[&str], stdin: &[u8]) -> Said {
+pub(crate) fn run(args: &[&str], stdin: &[u8]) -> CommandOutput {
     run_with(pssp(), args, stdin)
 }
 
-/// Waits until `probe` gives something.
+/// Waits until `probe` returns a value.
 pub(crate) fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -98,7 +98,7 @@ pub(crate) fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A FASTA file of `n` chains of `length` residues, each different.
+/// A FASTA file of `n` different chains of `length` residues.
 pub(crate) fn chains(n: usize, length: usize) -> String {
     let letters = b"ACDEFGHIKLMNPQRSTVWY";
     let chain = |c: usize| {
@@ -115,7 +115,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one on a free port, over the store in `dir`.
+    /// Starts a server on a free port with the store in `dir`.
     pub(crate) fn start(dir: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = pssp();
         command
@@ -136,20 +136,20 @@ impl Server {
         Self { child, url, log }
     }
 
-    /// A command that talks to it.
-    pub(crate) fn run(&self, args: &[&str], stdin: &[u8]) -> Said {
+    /// Runs a client command against this server.
+    pub(crate) fn run(&self, args: &[&str], stdin: &[u8]) -> CommandOutput {
         let mut command = pssp();
         command.env("PSSP_URL", &self.url);
         run_with(command, args, stdin)
     }
 
-    /// As `kill -9`.
+    /// Kills the server as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// As an orchestrator would: SIGTERM, then wait. Returns its exit code and log.
+    /// Stops the server as an orchestrator does, with SIGTERM, and waits. Returns its exit code and log.
     pub(crate) fn terminate(mut self) -> (Option<i32>, String) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());

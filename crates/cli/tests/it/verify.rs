@@ -1,74 +1,74 @@
-//! `pssp verify`: passes on a service that is right, and names what is wrong with one that is not.
+//! `pssp verify`: passes on a correct service, and names the failed checks of a faulty one.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::fake::{self, Passing};
-use crate::support::{Said, Server, run};
+use crate::fake::{self, ProxiedAnswer};
+use crate::support::{CommandOutput, Server, run};
 
-/// Names of the checks of `said` with this outcome.
-fn names(said: &Said, outcome: &str) -> BTreeSet<String> {
-    let report = said.json();
+/// Names of the checks in `output` with this outcome.
+fn names(output: &CommandOutput, outcome: &str) -> BTreeSet<String> {
+    let report = output.json();
     let checks = report["checks"].as_array().unwrap().iter().filter(|c| c["outcome"] == outcome);
     checks.map(|c| format!("{}: {}", c["group"].as_str().unwrap(), c["name"].as_str().unwrap())).collect()
 }
 
-fn verify(url: &str, args: &[&str]) -> Said {
+fn verify(url: &str, args: &[&str]) -> CommandOutput {
     run(&[&["--json", "--url", url, "verify"], args].concat(), b"")
 }
 
-/// That it passed, with the rest as the reason.
-fn passed(said: Said) -> Said {
-    let report = said.json();
+/// Asserts that the verification passed.
+fn passed(output: CommandOutput) -> CommandOutput {
+    let report = output.json();
     let failed: Vec<&Value> =
         report["checks"].as_array().unwrap().iter().filter(|c| c["outcome"] == "failed").collect();
-    assert!(said.code == 0 && failed.is_empty(), "exit {}: {failed:#?}", said.code);
-    said
+    assert!(output.code == 0 && failed.is_empty(), "exit {}: {failed:#?}", output.code);
+    output
 }
 
 #[test]
-fn a_service_that_is_right_passes_and_nothing_is_left_behind() {
+fn a_correct_service_passes_and_no_job_is_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let version = env!("CARGO_PKG_VERSION");
-    let said = passed(verify(&server.url, &["--expect-version", version]));
-    assert!(said.json()["passed"].as_u64().unwrap() > 60, "{said:?}");
+    let output = passed(verify(&server.url, &["--expect-version", version]));
+    assert!(output.json()["passed"].as_u64().unwrap() > 60, "{output:?}");
     assert_eq!(server.run(&["list", "--all"], b"").ok().out, "");
 
-    let said = run(&["--url", &server.url, "verify"], b"").ok();
-    assert!(said.out.contains("\nok   classic: TESTTESTTEST is all coil ("), "{said:?}");
-    assert!(said.out.lines().last().unwrap().contains(" passed, 0 failed"), "{said:?}");
+    let output = run(&["--url", &server.url, "verify"], b"").ok();
+    assert!(output.out.contains("\nok   classic: TESTTESTTEST is all coil ("), "{output:?}");
+    assert!(output.out.lines().last().unwrap().contains(" passed, 0 failed"), "{output:?}");
 }
 
 #[test]
-fn a_service_with_keys_passes_for_who_has_one() {
+fn a_service_with_keys_passes_for_a_caller_with_a_key() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[("PSSP_API_KEYS", "alice:secret-of-alice")]);
-    let said = verify(&server.url, &[]);
-    assert_eq!(said.code, 4, "{said:?}");
-    let said = passed(verify(&server.url, &["--api-key", "secret-of-alice"]));
-    assert_eq!(names(&said, "skipped"), BTreeSet::new());
+    let output = verify(&server.url, &[]);
+    assert_eq!(output.code, 4, "{output:?}");
+    let output = passed(verify(&server.url, &["--api-key", "secret-of-alice"]));
+    assert_eq!(names(&output, "skipped"), BTreeSet::new());
 }
 
 #[test]
-fn another_version_is_told() {
+fn another_version_is_a_failed_check() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
-    let said = verify(&server.url, &["--expect-version", "99.0.0"]);
-    assert_eq!(said.code, 1, "{said:?}");
-    assert_eq!(names(&said, "failed"), ["service: the version is the expected one".to_owned()].into());
+    let output = verify(&server.url, &["--expect-version", "99.0.0"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert_eq!(names(&output, "failed"), ["service: the version is the expected one".to_owned()].into());
 }
 
 #[test]
-fn nobody_there_is_not_a_failed_check() {
-    let said = run(&["--url", "http://127.0.0.1:1", "verify"], b"");
-    assert_eq!((said.code, said.out.as_str()), (3, ""));
-    assert!(said.err.contains("cannot reach http://127.0.0.1:1"), "{said:?}");
+fn an_unreachable_service_is_not_a_failed_check() {
+    let output = run(&["--url", "http://127.0.0.1:1", "verify"], b"");
+    assert_eq!((output.code, output.out.as_str()), (3, ""));
+    assert!(output.err.contains("cannot reach http://127.0.0.1:1"), "{output:?}");
 }
 
 #[test]
-fn kept_jobs_are_looked_at_after_a_restart() {
+fn kept_jobs_are_checked_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("kept.json");
     let args = ["--restart-check", file.to_str().unwrap()];
@@ -79,20 +79,20 @@ fn kept_jobs_are_looked_at_after_a_restart() {
     server.kill();
 
     let server = Server::start(dir.path(), &[]);
-    let said = passed(verify(&server.url, &args));
+    let output = passed(verify(&server.url, &args));
     for check in ["jobs of the run before are there, with the same results", "their keys still name them"] {
-        assert!(names(&said, "passed").contains(&format!("restart: {check}")), "{check}: {said:?}");
+        assert!(names(&output, "passed").contains(&format!("restart: {check}")), "{check}: {output:?}");
     }
     let now = server.run(&["list", "--all"], b"").ok().out;
     assert!(now.lines().count() == 2 && now != list, "{now}");
 
-    // A job that is lost is told, and the others stay to be looked at.
+    // A lost job is a failed check. The other jobs stay, so that an operator can look at them.
     let lost = now.split(' ').next().unwrap();
     server.run(&["delete", lost], b"").ok();
     let before = std::fs::read(&file).unwrap();
-    let said = verify(&server.url, &args);
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.out.contains(lost), "{said:?}");
+    let output = verify(&server.url, &args);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.out.contains(lost), "{output:?}");
     assert_eq!(std::fs::read(&file).unwrap(), before);
     assert_eq!(server.run(&["list", "--all"], b"").ok().out.lines().count(), 1);
 
@@ -106,40 +106,40 @@ fn while_intake_is_paused_only_reads_are_checked() {
     let server = Server::start(dir.path(), &[]);
     let backend = format!("sqlite:{}", dir.path().join("jobs.db").display());
     run(&["notice", "--backend", &backend, "set", "new disks", "--until", "1h", "--pause-intake"], b"").ok();
-    let said = verify(&server.url, &[]);
-    assert_eq!((said.code, &said.json()["failed"]), (3, &0.into()), "{said:?}");
-    assert_eq!(said.json()["intake_paused"], "new disks");
+    let output = verify(&server.url, &[]);
+    assert_eq!((output.code, &output.json()["failed"]), (3, &0.into()), "{output:?}");
+    assert_eq!(output.json()["intake_paused"], "new disks");
     assert!(
-        names(&said, "passed").contains("intake: a paused intake answers 503 with Retry-After"),
-        "{said:?}"
+        names(&output, "passed").contains("intake: a paused intake answers 503 with Retry-After"),
+        "{output:?}"
     );
-    let said = run(&["--url", &server.url, "verify"], b"");
-    assert!(said.err.contains("intake is paused") && said.err.contains("new disks"), "{said:?}");
+    let output = run(&["--url", &server.url, "verify"], b"");
+    assert!(output.err.contains("intake is paused") && output.err.contains("new disks"), "{output:?}");
 }
 
-/// That `spoil` fails these checks, each with a reason, and no others.
-fn check(spoil: impl Fn(&mut Passing) + Send + Sync + 'static, expected: &[&str]) {
+/// Asserts that a service changed by `spoil` fails these checks, each with a reason, and no others.
+fn check(spoil: impl Fn(&mut ProxiedAnswer) + Send + Sync + 'static, expected: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let url = fake::start(&server.url, spoil);
-    let said = verify(&url, &["--timeout", "20s"]);
-    assert_eq!(said.code, 1, "{said:?}");
-    let failed: Vec<Value> = said.json()["checks"].as_array().unwrap().clone();
+    let output = verify(&url, &["--timeout", "20s"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    let failed: Vec<Value> = output.json()["checks"].as_array().unwrap().clone();
     let failed: Vec<&Value> = failed.iter().filter(|c| c["outcome"] == "failed").collect();
     let expected: BTreeSet<String> = expected.iter().map(|name| (*name).to_owned()).collect();
-    assert_eq!(names(&said, "failed"), expected, "{failed:#?}");
+    assert_eq!(names(&output, "failed"), expected, "{failed:#?}");
     assert!(failed.iter().all(|c| !c["reason"].as_str().unwrap().contains('\n')), "{failed:#?}");
 }
 
 #[test]
-fn a_mere_go_between_passes() {
+fn a_proxy_that_changes_nothing_passes() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     passed(verify(&fake::start(&server.url, |_| {}), &[]));
 }
 
 #[test]
-fn a_wrong_classic_face_is_named() {
+fn errors_in_the_classic_api_are_named() {
     check(
         |answer| match answer.asked.as_str() {
             "GET /" => answer.replace("Try these", "Use these"),
@@ -158,7 +158,7 @@ fn a_wrong_classic_face_is_named() {
 }
 
 #[test]
-fn wrong_results_are_named() {
+fn errors_in_results_are_named() {
     check(
         |answer| {
             if answer.asked.ends_with("/result.ss2") {
@@ -184,7 +184,7 @@ fn wrong_results_are_named() {
 }
 
 #[test]
-fn wrong_headers_and_statuses_are_named() {
+fn errors_in_headers_and_statuses_are_named() {
     check(
         |answer| {
             if answer.asked.starts_with("GET /v1/jobs/") {
@@ -221,7 +221,7 @@ fn wrong_headers_and_statuses_are_named() {
 }
 
 #[test]
-fn jobs_that_never_finish_are_told_and_do_not_take_for_ever() {
+fn jobs_that_never_finish_are_reported_in_time() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let url = fake::start(&server.url, |answer| {
@@ -229,28 +229,28 @@ fn jobs_that_never_finish_are_told_and_do_not_take_for_ever() {
             answer.replace("\"status\":\"finished\"", "\"status\":\"submitted\"");
         }
     });
-    let said = verify(&url, &["--timeout", "1s"]);
-    assert_eq!(said.code, 1, "{said:?}");
-    assert!(names(&said, "failed").contains("classic: the job becomes finished"), "{said:?}");
-    assert!(said.out.contains("does a worker run?"), "{said:?}");
-    assert!(names(&said, "passed").contains("clean-up: the jobs made here are deleted"), "{said:?}");
+    let output = verify(&url, &["--timeout", "1s"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(names(&output, "failed").contains("classic: the job becomes finished"), "{output:?}");
+    assert!(output.out.contains("does a worker run?"), "{output:?}");
+    assert!(names(&output, "passed").contains("clean-up: the jobs made here are deleted"), "{output:?}");
     assert_eq!(server.run(&["list", "--all"], b"").ok().out, "");
 }
 
 #[test]
-fn something_else_entirely_fails_and_is_quoted_briefly() {
+fn a_server_that_is_not_pssp_fails_and_is_quoted_briefly() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let url = fake::start(&server.url, |answer| {
         answer.status = 404;
         answer.body = b"<html>\x1b[31mno such page".repeat(100);
     });
-    let said = run(&["--url", &url, "verify"], b"");
-    assert_eq!(said.code, 1, "{said:?}");
+    let output = run(&["--url", &url, "verify"], b"");
+    assert_eq!(output.code, 1, "{output:?}");
     assert!(
-        said.out.starts_with("FAIL service: GET /healthz answers: GET /healthz: 200 expected, got 404"),
-        "{said:?}"
+        output.out.starts_with("FAIL service: GET /healthz answers: GET /healthz: 200 expected, got 404"),
+        "{output:?}"
     );
-    assert!(!said.out.contains('\x1b'), "{said:?}");
-    assert!(said.out.lines().all(|line| line.chars().count() < 300), "{said:?}");
+    assert!(!output.out.contains('\x1b'), "{output:?}");
+    assert!(output.out.lines().all(|line| line.chars().count() < 300), "{output:?}");
 }

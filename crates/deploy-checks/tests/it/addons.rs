@@ -1,4 +1,4 @@
-//! Add-ons and debug tools name what there is.
+//! Checks that the add-ons and debug tools name objects that exist.
 
 use pssp_deploy_checks::{Object, objects, text};
 
@@ -18,7 +18,7 @@ fn scalers_scale_deployments_that_exist() {
 }
 
 #[test]
-fn workers_are_scaled_on_the_true_backlog_from_the_first_job() {
+fn workers_are_scaled_by_the_number_of_waiting_and_running_jobs() {
     let keda = addon("ScaledObject");
     assert_eq!(keda.str("/spec/advanced/scalingModifiers/formula"), "submitted + running");
     assert_eq!(keda.str("/spec/advanced/scalingModifiers/activationTarget"), "0");
@@ -32,12 +32,12 @@ fn workers_are_scaled_on_the_true_backlog_from_the_first_job() {
             trigger["metadata"]["valueLocation"].as_str().and_then(|p| p.split_once('.')).expect("a path");
         assert_eq!(queue, "queue");
         assert!(properties_of("Queue")[number].is_object(), "{trigger}");
-        assert_eq!(trigger["name"], number, "the formula knows it by this name");
+        assert_eq!(trigger["name"], number, "the formula uses this name");
     }
 }
 
 #[test]
-fn monitors_and_the_ingress_lead_to_ports_that_exist() {
+fn monitors_and_the_ingress_name_ports_that_exist() {
     let api = object("prod", "Service", "api");
     assert_eq!(addon("ServiceMonitor").at("/spec/selector/matchLabels"), api.at("/spec/selector"));
     assert_eq!(addon("ServiceMonitor").at("/spec/endpoints/0/port"), api.at("/spec/ports/0/name"));
@@ -51,18 +51,18 @@ fn monitors_and_the_ingress_lead_to_ports_that_exist() {
 }
 
 #[test]
-fn the_verification_asks_the_service_of_test() {
+fn the_verification_job_tests_the_service_of_test() {
     let job = objects("kubernetes/debug").into_iter().find(|o| o.kind() == "Job").expect("the job");
     let port = object("test", "Service", "api").at("/spec/ports/0/port").to_string();
     assert_eq!(job.container()["args"][0], "verify");
     assert_eq!(job.container()["args"][2], format!("http://test-api:{port}"));
-    assert_eq!(job.container()["args"][4], env!("CARGO_PKG_VERSION"), "and that it is the version meant");
-    assert_eq!(job.at("/spec/backoffLimit"), 0, "what fails shall be seen");
+    assert_eq!(job.container()["args"][4], env!("CARGO_PKG_VERSION"), "the job checks the version too");
+    assert_eq!(job.at("/spec/backoffLimit"), 0, "a failure must be seen and not retried");
 }
 
-/// Where the service asks for a key the job has one to show, and where it does not, the job runs all the same.
+/// The job sends a key if there is one. Without the Secret it runs too, for services without keys.
 #[test]
-fn the_verification_takes_a_callers_key_that_servers_do_not_see() {
+fn the_verification_job_has_a_callers_key_that_servers_do_not_get() {
     let job = objects("kubernetes/debug").into_iter().find(|o| o.kind() == "Job").expect("the job");
     let variables = job.container()["env"].as_array().expect("variables");
     let [key] = &variables[..] else { panic!("{variables:?}") };

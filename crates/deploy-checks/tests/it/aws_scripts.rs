@@ -1,5 +1,5 @@
-//! Deploy, promote, roll back and delete on AWS: the scripts, in a copy of the repository, with commands that are
-//! faked. `make aws-local-stack` runs the same scripts with the real command against a stand-in.
+//! The scripts that deploy, promote, roll back and delete on AWS. They run in a copy of the repository with fake
+//! commands. `make aws-local-stack` runs the same scripts with the real `aws` command against a stand-in for AWS.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A copy of what the scripts touch, and an account that keeps its state.
+/// A copy of the files that the scripts use, and a fake account that keeps its state in a folder.
 struct Site {
     dir: TempDir,
 }
@@ -29,7 +29,7 @@ impl Site {
             let fake = root().join("crates/deploy-checks/tests/it/fake-aws.sh");
             fs::copy(fake, site.path("bin").join(name)).expect("a copy");
         }
-        site.remember("media", "application/vnd.docker.distribution.manifest.v2+json");
+        site.write_account("media", "application/vnd.docker.distribution.manifest.v2+json");
         for args in [&["init", "--quiet"][..], &["add", "--all"], &["commit", "--quiet", "-m", "Begin"]] {
             assert!(site.command("git", args, &[]).status.success(), "git {args:?}");
         }
@@ -40,11 +40,11 @@ impl Site {
         self.dir.path().join(name)
     }
 
-    fn remember(&self, name: &str, text: &str) {
+    fn write_account(&self, name: &str, text: &str) {
         fs::write(self.path("account").join(name), text).expect("a written file");
     }
 
-    fn remembers(&self, name: &str) -> String {
+    fn account(&self, name: &str) -> String {
         fs::read_to_string(self.path("account").join(name)).unwrap_or_default()
     }
 
@@ -93,16 +93,16 @@ impl Site {
     }
 
     fn calls(&self) -> String {
-        self.remembers("calls")
+        self.account("calls")
     }
 }
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
 
 #[test]
-fn a_deploy_pushes_once_and_gives_the_stack_that_version() {
+fn a_deploy_pushes_once_and_sets_the_version_of_the_stack() {
     let site = Site::new();
-    site.remember("local", "arm64");
+    site.write_account("local", "arm64");
     let said = site.run("deploy.sh", &["test"]);
     assert!(said.contains(&format!("test runs {VERSION} at https://pssp-test.example")), "{said}");
     for image in ["pssp-api", "pssp-wrk"] {
@@ -111,57 +111,56 @@ fn a_deploy_pushes_once_and_gives_the_stack_that_version() {
             "create-repository --repository-name {image} --image-tag-mutability IMMUTABLE"
         )));
     }
-    assert_eq!(site.remembers("stack-pssp-test/Version"), VERSION);
-    assert_eq!(site.remembers("stack-pssp-test/Registry"), REGISTRY);
-    assert_eq!(site.remembers("stack-pssp-test/TableProtection"), "false");
+    assert_eq!(site.account("stack-pssp-test/Version"), VERSION);
+    assert_eq!(site.account("stack-pssp-test/Registry"), REGISTRY);
+    assert_eq!(site.account("stack-pssp-test/TableProtection"), "false");
     assert!(site.calls().contains("--tags project=pssp stage=test"));
     assert!(site.calls().contains("--stack-name pssp-test-alarms"));
-    assert!(site.calls().contains("Table=pssp-test-Table"), "alarms watch what the stack made");
+    assert!(site.calls().contains("Table=pssp-test-Table"), "alarms watch the resources of the stack");
     site.run("deploy.sh", &["test"]);
-    assert_eq!(site.calls().matches("docker push").count(), 2, "what is there is never replaced");
+    assert_eq!(site.calls().matches("docker push").count(), 2, "an existing image is never replaced");
     assert!(!site.calls().contains("latest"));
 }
 
 #[test]
-fn keys_are_no_arguments_and_stay() {
+fn keys_are_not_passed_as_arguments_and_are_kept() {
     let site = Site::new();
-    site.remember("local", "arm64");
+    site.write_account("local", "arm64");
     let said = site.run("deploy.sh", &["test"]);
     let key = said.lines().find_map(|line| line.split_once("PSSP_ADMIN_KEY=")).expect("a key").1.to_owned();
     assert_eq!(key.len(), 48);
-    assert_eq!(site.remembers("stack-pssp-test/AdminKey"), key);
-    assert_eq!(site.remembers("stack-pssp-test/mode"), "600\n");
+    assert_eq!(site.account("stack-pssp-test/AdminKey"), key);
+    assert_eq!(site.account("stack-pssp-test/mode"), "600\n");
     let again = site.run("deploy.sh", &["test"]);
     assert!(
-        !again.contains("PSSP_ADMIN_KEY")
-            && !site.remembers("stack-pssp-test/parameters").contains("AdminKey")
+        !again.contains("PSSP_ADMIN_KEY") && !site.account("stack-pssp-test/parameters").contains("AdminKey")
     );
     let file = site.path("keys");
     fs::write(&file, "alice:quoted\"and\\barred\n").expect("a written file");
     let output = site.with("deploy.sh", &["test"], &[("API_KEYS_FILE", file.to_str().expect("a path"))]);
     assert!(output.status.success());
-    let parameters = site.remembers("stack-pssp-test/parameters");
+    let parameters = site.account("stack-pssp-test/parameters");
     assert!(parameters.contains(r#""ApiKeys=alice:quoted\"and\\barred""#), "{parameters}");
     let parsed: Vec<String> = serde_json::from_str(&parameters).expect("JSON");
     assert!(parsed.contains(&"ApiKeys=alice:quoted\"and\\barred".to_owned()));
     assert!(
         !site.calls().contains(&key) && !site.calls().contains("barred"),
-        "arguments can be read by others"
+        "other users can read the arguments of a process"
     );
 }
 
 #[test]
-fn images_of_another_architecture_and_lists_of_images_are_refused() {
+fn images_of_another_architecture_and_image_lists_are_refused() {
     let site = Site::new();
-    site.remember("local", "amd64");
-    site.remember("registry", "amd64");
+    site.write_account("local", "amd64");
+    site.write_account("registry", "amd64");
     assert!(site.refused("deploy.sh", &["test"], &[]).contains("is not for arm64"));
     assert!(!site.calls().contains("docker push"));
     assert!(site.calls().contains("pull --quiet --platform linux/arm64"));
-    site.remember("registry", "arm64");
-    site.remember("media", "application/vnd.oci.image.index.v1+json");
+    site.write_account("registry", "arm64");
+    site.write_account("media", "application/vnd.oci.image.index.v1+json");
     assert!(site.refused("deploy.sh", &["test"], &[]).contains("which Lambda refuses"));
-    assert_eq!(site.remembers("stack-pssp-test/Version"), "");
+    assert_eq!(site.account("stack-pssp-test/Version"), "");
 }
 
 #[test]
@@ -179,8 +178,8 @@ fn zips_hold_one_program_and_are_never_replaced() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     assert_eq!(site.calls().matches("aws s3 cp").count(), 2, "one upload for each program");
-    assert_eq!(site.remembers("stack-pssp-test/Package"), "Zip");
-    assert_eq!(site.remembers("stack-pssp-test/Architecture"), "x86_64");
+    assert_eq!(site.account("stack-pssp-test/Package"), "Zip");
+    assert_eq!(site.account("stack-pssp-test/Architecture"), "x86_64");
     let zip = site.path("account").join(format!("s3-pssp_{VERSION}_pssp-worker-x86_64.zip"));
     let list = Command::new("python3").args(["-m", "zipfile", "-l"]).arg(zip).output().expect("python3");
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
@@ -190,18 +189,18 @@ fn zips_hold_one_program_and_are_never_replaced() {
 }
 
 #[test]
-fn prod_takes_the_version_of_test_once_it_is_verified() {
+fn prod_gets_the_version_of_test_after_its_verification() {
     let site = Site::new();
-    site.remember("local", "arm64");
+    site.write_account("local", "arm64");
     assert!(site.refused("promote.sh", &[], &[]).contains("test runs nothing"));
     site.run("deploy.sh", &["test", "7.8.9"]);
-    site.remember("broken", "");
+    site.write_account("broken", "");
     assert!(site.refused("promote.sh", &[], &[]).contains("not promoted"));
-    assert_eq!(site.remembers("stack-pssp-prod/Version"), "");
+    assert_eq!(site.account("stack-pssp-prod/Version"), "");
     fs::remove_file(site.path("account").join("broken")).expect("removed");
     site.run("promote.sh", &[]);
-    assert_eq!(site.remembers("stack-pssp-prod/Version"), "7.8.9", "and not that of the code, {VERSION}");
-    assert_eq!(site.remembers("stack-pssp-prod/TableProtection"), "true");
+    assert_eq!(site.account("stack-pssp-prod/Version"), "7.8.9", "not the version of the code, {VERSION}");
+    assert_eq!(site.account("stack-pssp-prod/TableProtection"), "true");
     for stage in ["test", "prod"] {
         assert!(
             site.calls()
@@ -213,30 +212,30 @@ fn prod_takes_the_version_of_test_once_it_is_verified() {
 }
 
 #[test]
-fn a_rollback_returns_to_the_version_before() {
+fn a_rollback_returns_to_the_previous_version() {
     let site = Site::new();
-    site.remember("local", "arm64");
+    site.write_account("local", "arm64");
     assert!(site.refused("rollback.sh", &[], &[]).contains("prod runs nothing"));
     site.run("deploy.sh", &["prod", "7.8.9"]);
     assert!(site.refused("rollback.sh", &[], &[]).contains("only ever run 7.8.9"));
     site.run("deploy.sh", &["prod", "7.9.0"]);
     site.run("deploy.sh", &["prod", "7.9.0"]);
     site.run("rollback.sh", &[]);
-    assert_eq!(site.remembers("stack-pssp-prod/Version"), "7.8.9");
+    assert_eq!(site.account("stack-pssp-prod/Version"), "7.8.9");
     site.run("rollback.sh", &[]);
-    assert_eq!(site.remembers("stack-pssp-prod/Version"), "7.9.0", "a second one undoes the first");
+    assert_eq!(site.account("stack-pssp-prod/Version"), "7.9.0", "a second rollback undoes the first");
     assert!(site.refused("rollback.sh", &["latest"], &[]).contains("not a version"));
 }
 
 #[test]
-fn a_stage_goes_only_when_asked_and_prods_table_stays() {
+fn a_stage_is_deleted_only_after_confirmation_and_the_table_of_prod_stays() {
     let site = Site::new();
-    site.remember("local", "arm64");
+    site.write_account("local", "arm64");
     for stage in ["test", "prod"] {
         site.run("deploy.sh", &[stage]);
     }
     assert!(site.refused("delete.sh", &["test"], &[("SURE", "pssp-prod")]).contains("nothing was deleted"));
-    assert!(site.refused("delete.sh", &["test"], &[]).contains("nothing was deleted"), "no answer is no");
+    assert!(site.refused("delete.sh", &["test"], &[]).contains("nothing was deleted"), "no answer means no");
     assert!(!site.calls().contains("delete-stack"));
     let gone = site.with("delete.sh", &["test"], &[("SURE", "pssp-test")]);
     assert!(gone.status.success());
@@ -248,12 +247,12 @@ fn a_stage_goes_only_when_asked_and_prods_table_stays() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_prerequisites_are_named() {
     let site = Site::new();
     assert!(site.refused("deploy.sh", &[], &[]).contains("STAGE=test or STAGE=prod"));
     assert!(site.refused("deploy.sh", &["test", "latest"], &[]).contains("not a version"));
     assert!(site.refused("deploy.sh", &["test"], &[("AWS_REGION", "")]).contains("which region?"));
-    site.remember("logged-out", "");
+    site.write_account("logged-out", "");
     assert!(site.refused("deploy.sh", &["test"], &[]).contains("aws configure"));
     assert!(site.refused("verify.sh", &["test"], &[]).contains("aws configure"));
     fs::remove_file(site.path("account").join("logged-out")).expect("removed");

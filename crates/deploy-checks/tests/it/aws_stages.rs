@@ -1,4 +1,4 @@
-//! On AWS, too, prod and test are the same, apart from what is listed here.
+//! Checks that the stages prod and test on AWS are equal, apart from the differences listed here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use pssp_deploy_checks::{Template, text};
 
 use crate::ENVIRONMENTS;
 
-/// What may differ, and why.
+/// The parameters that may differ, each with the reason.
 const MAY_DIFFER: &[(&str, &str)] = &[
     ("Stage", "its name"),
     ("ApiMemory", "load"),
@@ -28,7 +28,7 @@ pub(crate) fn parameters(stage: &str) -> BTreeMap<String, String> {
     lines.map(pair).collect()
 }
 
-/// The stack of a stage, its parameters with some others over them.
+/// The stack of a stage. `others` override its parameters.
 pub(crate) fn stack(stage: &str, others: &[(&str, &str)]) -> Template {
     let mut all = parameters(stage);
     all.insert("Version".to_owned(), "1.2.3".to_owned());
@@ -38,7 +38,7 @@ pub(crate) fn stack(stage: &str, others: &[(&str, &str)]) -> Template {
 }
 
 #[test]
-fn prod_differs_from_test_only_in_what_is_listed() {
+fn prod_differs_from_test_only_as_listed() {
     let [test, prod] = ENVIRONMENTS.map(parameters);
     assert_eq!(test.keys().collect::<Vec<_>>(), prod.keys().collect::<Vec<_>>(), "the same parameters");
     let differ: BTreeSet<&str> =
@@ -49,7 +49,7 @@ fn prod_differs_from_test_only_in_what_is_listed() {
 }
 
 #[test]
-fn the_values_are_ones_that_the_template_takes() {
+fn the_template_allows_the_values() {
     for stage in ENVIRONMENTS {
         let written = stack(stage, &[]).written().clone();
         for (name, value) in parameters(stage) {
@@ -65,7 +65,7 @@ fn the_values_are_ones_that_the_template_takes() {
 }
 
 #[test]
-fn prods_table_is_hard_to_lose() {
+fn the_table_of_prod_is_protected() {
     let table = stack("prod", &[]).resource("Table").expect("a table");
     assert_eq!(table["Properties"]["DeletionProtectionEnabled"], "true");
     assert_eq!(table["DeletionPolicy"], "RetainExceptOnCreate");

@@ -1,4 +1,4 @@
-//! What the AWS template must contain, beyond what linters check.
+//! Rules for the AWS template that linters do not check.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::ENVIRONMENTS;
 use crate::aws_stages::stack;
 
-/// Every way to fill in the template that makes other resources.
-fn ways() -> Vec<Template> {
+/// The template with every combination of parameters that changes the set of resources.
+fn variants() -> Vec<Template> {
     let mut all = Vec::new();
     for stage in ENVIRONMENTS {
         for package in ["Image", "Zip"] {
@@ -44,13 +44,13 @@ fn number(value: &Value) -> u64 {
 }
 
 #[test]
-fn a_failed_message_fails_alone_and_is_hidden_long_enough() {
+fn failed_messages_are_reported_one_by_one_and_hidden_long_enough() {
     let allowed = stack("test", &[]).written()["Parameters"]["WorkerTimeout"]["AllowedValues"].clone();
     for timeout in allowed.as_array().expect("values") {
         let template = stack("test", &[("WorkerTimeout", timeout.as_str().expect("a text"))]);
         let queue = properties(&template, "Queue");
         let worker = number(&properties(&template, "Worker")["Timeout"]);
-        assert_eq!(number(&queue["VisibilityTimeout"]), 6 * worker, "AWS asks for six times the timeout");
+        assert_eq!(number(&queue["VisibilityTimeout"]), 6 * worker, "AWS recommends six times the timeout");
         let events = properties(&template, "WorkerEvents");
         assert_eq!(events["FunctionResponseTypes"], serde_json::json!(["ReportBatchItemFailures"]));
         assert!(number(&events["BatchSize"]) <= 10);
@@ -58,18 +58,22 @@ fn a_failed_message_fails_alone_and_is_hidden_long_enough() {
         assert_eq!(events["EventSourceArn"], "${Queue.Arn}");
         assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], "${DeadLetterQueue.Arn}");
         let life = |queue: &Value| number(&queue["MessageRetentionPeriod"]);
-        assert!(life(&queue) < life(&properties(&template, "DeadLetterQueue")), "its age goes on in there");
+        assert!(
+            life(&queue) < life(&properties(&template, "DeadLetterQueue")),
+            "a message keeps its age in the dead letter queue"
+        );
     }
 }
 
 #[test]
-fn waiting_does_not_use_up_a_message() {
+fn receives_during_a_lease_do_not_make_a_dead_letter() {
     let settings = Settings::default();
     let queue = properties(&stack("test", &[]), "Queue");
     let receives = number(&queue["RedrivePolicy"]["maxReceiveCount"]);
-    // Before each attempt, and each loss of a worker, there may be receives while another worker holds the lease.
+    // Before each attempt, and after each lost worker, a message may be received several times while another worker
+    // holds the lease.
     assert!(receives >= 10 * u64::from(settings.policy.max_failures + settings.policy.max_lost_workers));
-    assert!(receives <= 1000, "more than SQS takes");
+    assert!(receives <= 1000, "SQS allows at most 1000");
 }
 
 #[test]
@@ -112,8 +116,8 @@ fn string<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 #[test]
-fn functions_get_settings_that_the_programs_take() {
-    for template in ways() {
+fn functions_get_valid_settings() {
+    for template in variants() {
         for name in ["Api", "Worker"] {
             let function = properties(&template, name);
             let variables = function["Environment"]["Variables"].as_object().expect("variables").clone();
@@ -128,15 +132,15 @@ fn functions_get_settings_that_the_programs_take() {
 }
 
 #[test]
-fn the_api_answers_before_somebody_else_does() {
-    for template in ways() {
+fn the_api_times_out_before_lambda_and_the_gateway_do() {
+    for template in variants() {
         let api = properties(&template, "Api");
         let function = Duration::from_secs(number(&api["Timeout"]));
         let variables = &api["Environment"]["Variables"];
         let settings =
             Settings::resolve(|name| variables[name].as_str().map(str::to_owned)).expect("settings");
         assert!(settings.api.request_timeout < function);
-        // What base64 makes of the largest body must fit an event of 6 MB, with room for headers.
+        // The largest body as base64 must fit an event of 6 MB, with room for headers.
         assert!(settings.api.max_batch_body * 4 / 3 < 6_000_000 - 100_000);
         if let Some(integration) = template.resource("HttpIntegration") {
             let gateway = Duration::from_millis(number(&integration["Properties"]["TimeoutInMillis"]));
@@ -148,7 +152,7 @@ fn the_api_answers_before_somebody_else_does() {
 #[test]
 fn a_function_is_an_image_or_a_zip_of_that_version() {
     let images = text("docker/images.mk");
-    for template in ways() {
+    for template in variants() {
         for (name, image, program) in [("Api", "api", "pssp-api"), ("Worker", "wrk", "pssp-worker")] {
             let function = properties(&template, name);
             let architecture = function["Architectures"][0].as_str().expect("an architecture");
@@ -170,12 +174,12 @@ fn a_function_is_an_image_or_a_zip_of_that_version() {
 }
 
 #[test]
-fn there_is_one_way_in() {
-    for template in ways() {
+fn there_is_either_a_gateway_or_a_function_url() {
+    for template in variants() {
         let http = template.condition("IsHttpApi");
         assert_eq!(template.resource("HttpStage").is_some(), http);
         assert_eq!(template.resource("FunctionUrl").is_some(), !http);
-        // Since October 2025 a function URL without the second of these answers 403.
+        // Since October 2025 a function URL needs both permissions; without the second one it answers 403.
         let granted: BTreeSet<String> = template
             .resources()
             .into_values()
@@ -202,7 +206,7 @@ fn statements(template: &Template) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn roles_may_do_what_is_listed_to_what_is_ours() {
+fn roles_have_named_actions_on_resources_of_the_stack() {
     let template = stack("prod", &[]);
     let all = statements(&template);
     assert!(all.len() > 8);
@@ -225,8 +229,8 @@ fn roles_may_do_what_is_listed_to_what_is_ours() {
 }
 
 #[test]
-fn logs_end_and_the_sweep_is_called() {
-    for template in ways() {
+fn logs_expire_and_the_sweep_is_scheduled() {
+    for template in variants() {
         for (function, logs) in [("Api", "ApiLogs"), ("Worker", "WorkerLogs")] {
             assert_eq!(properties(&template, function)["LoggingConfig"]["LogGroup"], format!("${{{logs}}}"));
             assert!(number(&properties(&template, logs)["RetentionInDays"]) > 0);
@@ -240,12 +244,12 @@ fn logs_end_and_the_sweep_is_called() {
     assert_eq!(pattern["detail-type"], serde_json::json!(["pssp.job.submit"]));
     assert!(
         stack("test", &[]).resource("SubmitRule").is_none(),
-        "events make jobs only where somebody asked for it"
+        "events submit jobs only if the operator enables it"
     );
 }
 
 #[test]
-fn alarms_tell_somebody() {
+fn alarms_are_sent_to_the_topic() {
     for http in ["abc", "none"] {
         let given = [("Stage", "prod"), ("AlarmEmail", "me@example.org"), ("HttpApiId", http)];
         let alarms = Template::of("infra/alarms.yaml", &given).resources();

@@ -1,4 +1,4 @@
-//! The composition for one machine.
+//! Checks docker-compose.yml, which runs the service on one machine.
 
 use pssp_deploy_checks::yaml;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn redis_is_healthy_before_the_others_start() {
 }
 
 #[test]
-fn containers_come_back_and_can_do_little() {
+fn containers_are_restarted_and_have_few_rights() {
     for (part, service) in services().as_object().expect("services") {
         assert_eq!(service["restart"], "unless-stopped", "{part}");
         assert_eq!(service["read_only"], true, "{part}");
@@ -25,7 +25,7 @@ fn containers_come_back_and_can_do_little() {
 }
 
 #[test]
-fn redis_keeps_its_data_and_only_the_api_is_seen_from_outside() {
+fn redis_keeps_its_data_and_only_the_api_is_reachable_from_outside() {
     let services = services();
     assert_eq!(services["db"]["volumes"], json!(["db:/data"]));
     assert!(services["db"]["ports"].is_null() && services["wrk"]["ports"].is_null());

@@ -1,4 +1,4 @@
-//! prod and test are the same, apart from what is listed here.
+//! Checks that prod and test are equal, apart from the differences listed here.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{ENVIRONMENTS, environment};
 
-/// What may differ beside the prefix of names: file, place, why.
+/// The allowed differences besides the prefix of names: file, place, reason.
 const MAY_DIFFER: &[(&str, &str, &str)] = &[
     ("api-deployment.yml", "/spec/replicas", "load"),
     ("wrk-deployment.yml", "/spec/replicas", "load"),
@@ -58,7 +58,7 @@ fn differences(place: &str, a: &Value, b: &Value, found: &mut BTreeSet<String>) 
     }
 }
 
-/// The same object as it would be in the other environment.
+/// The object with the names of prod.
 fn as_prod(value: &Value) -> Value {
     match value {
         Value::String(text) if text == "test" => "prod".into(),
@@ -70,7 +70,7 @@ fn as_prod(value: &Value) -> Value {
 }
 
 #[test]
-fn prod_differs_from_test_only_in_what_is_listed() {
+fn prod_differs_from_test_only_as_listed() {
     let [test, prod] = ENVIRONMENTS.map(environment);
     let names = |objects: &[pssp_deploy_checks::Object]| -> Vec<(String, String)> {
         objects.iter().map(|o| (o.file.clone(), o.kind().to_owned())).collect()
@@ -89,7 +89,7 @@ fn prod_differs_from_test_only_in_what_is_listed() {
 }
 
 #[test]
-fn both_fit_into_one_namespace() {
+fn both_environments_fit_into_one_namespace() {
     let all: Vec<_> = ENVIRONMENTS.iter().flat_map(|env| environment(env)).collect();
     let names: BTreeSet<(&str, &str)> = all.iter().map(|o| (o.kind(), o.name())).collect();
     assert_eq!(names.len(), all.len(), "two objects of one kind have one name");
@@ -97,7 +97,7 @@ fn both_fit_into_one_namespace() {
 }
 
 #[test]
-fn only_the_six_and_what_earns_its_place() {
+fn an_environment_has_exactly_these_files() {
     let files: BTreeSet<String> = environment("test").into_iter().map(|o| o.file).collect();
     let expected = [
         "api-deployment.yml",

@@ -1,4 +1,4 @@
-//! Images: how they are built, and which ones are run.
+//! Checks how images are built, and which images are used.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ fn run(script: &str, args: &[&str]) {
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Name and tag.
+/// Name and tag of the image of an object.
 fn image(object: &Object) -> (String, String) {
     let image = object.container()["image"].as_str().expect("an image");
     let (name, tag) = image.rsplit_once(':').expect("a tag");
@@ -22,28 +22,31 @@ fn image(object: &Object) -> (String, String) {
 }
 
 #[test]
-fn no_image_is_the_latest() {
+fn no_image_has_the_tag_latest() {
     run("scripts/deploy/no-latest.sh", &[]);
 }
 
 #[test]
-fn programs_share_their_build() {
+fn dockerfiles_share_their_build_stages() {
     let build = Dockerfile::of("api").build().to_vec();
     for part in PROGRAMS {
         assert_eq!(
             Dockerfile::of(part).build(),
             build,
-            "Dockerfile.{part} would not find the layers of the others"
+            "Dockerfile.{part} could not reuse the layers of the others"
         );
     }
 }
 
 #[test]
-fn images_hold_a_program_and_nothing_else() {
+fn images_contain_one_program_and_nothing_else() {
     for part in ["api", "wrk", "cli", "db"] {
         let file = Dockerfile::of(part);
         assert_eq!(file.says("FROM"), "scratch", "{part}");
-        assert!(file.says("ENTRYPOINT").starts_with('['), "{part}: there is no shell to start it");
+        assert!(
+            file.says("ENTRYPOINT").starts_with('['),
+            "{part}: the image has no shell to start the program"
+        );
         assert!(file.says("LABEL").contains("image.version=\"${VERSION}\""), "{part}");
         assert!(file.says("LABEL").contains("image.revision=\"${REVISION}\""), "{part}");
         assert!(!file.image().iter().any(|(name, _)| name == "RUN"), "{part}");
@@ -85,7 +88,7 @@ fn test_runs_the_version_of_this_checkout() {
 }
 
 #[test]
-fn an_environment_runs_one_version() {
+fn an_environment_has_one_version() {
     for env in ENVIRONMENTS {
         let tags = ["api", "wrk"].map(|part| image(&object(env, "Deployment", part)).1);
         assert_eq!(tags[0], tags[1], "{env}");
@@ -93,7 +96,7 @@ fn an_environment_runs_one_version() {
 }
 
 #[test]
-fn the_redis_image_has_a_version_of_its_own() {
+fn the_redis_image_has_the_recorded_version() {
     run("scripts/db-version.sh", &["--check"]);
     let recorded = text("docker/db-version");
     let version = recorded.split(' ').next().expect("a version");
@@ -101,9 +104,9 @@ fn the_redis_image_has_a_version_of_its_own() {
     assert!(text("docker/docker-compose.yml").contains(&format!("${{DB_VERSION:-{version}}}")));
 }
 
-/// Files that code includes from outside its crate are part of the images' build.
+/// The build of the images needs the files that code includes from outside its crate.
 #[test]
-fn builds_get_the_model_files_that_they_include() {
+fn dockerignore_allows_the_included_model_files() {
     let allowed = text(".dockerignore");
     let allows = |file: &str| {
         let kind = file.rsplit_once('.').map_or("", |(_, kind)| kind);

@@ -1,4 +1,4 @@
-//! Tests of what deploys pssp.
+//! Tests of the files and scripts that deploy pssp.
 
 mod addons;
 mod aws_scripts;

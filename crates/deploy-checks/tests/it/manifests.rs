@@ -1,4 +1,4 @@
-//! What refers to what, within an environment.
+//! Checks that the references between the objects of an environment are valid.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn deployments(env: &str) -> Vec<Object> {
     environment(env).into_iter().filter(|o| o.kind() == "Deployment").collect()
 }
 
-/// The deployments of both environments whose pods a selector takes.
+/// The deployments of both environments whose pods a selector selects.
 fn selected(selector: &Value) -> Vec<String> {
     let all = ENVIRONMENTS.iter().flat_map(|env| deployments(env));
     all.filter(|d| selects(selector, d.at("/spec/template/metadata/labels")))
@@ -26,7 +26,7 @@ fn selected(selector: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_selector_takes_the_pods_of_one_deployment() {
+fn every_selector_selects_the_pods_of_one_deployment() {
     let places = ["/spec/selector/matchLabels", "/spec/podSelector/matchLabels", "/spec/selector"];
     for object in ENVIRONMENTS.iter().flat_map(|env| environment(env)) {
         let Some(selector) = places.iter().find_map(|place| object.doc.pointer(place)) else { continue };
@@ -35,7 +35,7 @@ fn every_selector_takes_the_pods_of_one_deployment() {
 }
 
 #[test]
-fn services_lead_to_ports_that_containers_open() {
+fn services_name_ports_that_containers_open() {
     for env in ENVIRONMENTS {
         for service in environment(env).iter().filter(|o| o.kind() == "Service") {
             let deployment =
@@ -50,7 +50,7 @@ fn services_lead_to_ports_that_containers_open() {
 }
 
 #[test]
-fn probes_ask_what_the_programs_answer() {
+fn probes_use_routes_that_the_programs_have() {
     let sources = [
         ("api", ["functions/api/src/routes.rs", "functions/api/src/lib.rs"].map(text).concat()),
         ("wrk", text("crates/host/src/probes.rs")),
@@ -95,7 +95,7 @@ fn used(value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn what_pods_use_is_in_the_folder_or_made_by_the_script() {
+fn objects_that_pods_use_are_in_the_folder_or_made_by_the_script() {
     let script = text("scripts/deploy/secret.sh");
     for env in ENVIRONMENTS {
         let objects = environment(env);
@@ -105,7 +105,7 @@ fn what_pods_use_is_in_the_folder_or_made_by_the_script() {
         for name in names {
             let here = objects.iter().any(|o| o.name() == name);
             let made = script.contains(&format!("name: $env{}\n", name.trim_start_matches(env)));
-            assert!(here || made, "{name} is nowhere");
+            assert!(here || made, "{name} is not defined");
         }
     }
 }
@@ -127,7 +127,7 @@ fn test_starts_without_secrets_and_prod_does_not() {
 }
 
 #[test]
-fn labels_tell_environment_and_part() {
+fn labels_name_environment_and_part() {
     for env in ENVIRONMENTS {
         for object in environment(env) {
             let labels = object.at("/metadata/labels");

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::{ENVIRONMENTS, object};
 
 #[test]
-fn redis_lets_in_only_its_own_environment() {
+fn redis_accepts_connections_only_from_its_own_environment() {
     for env in ENVIRONMENTS {
         let policy = object(env, "NetworkPolicy", "db");
         assert_eq!(policy.at("/spec/policyTypes"), &json!(["Ingress", "Egress"]));
-        assert_eq!(policy.at("/spec/egress"), &json!([]), "it opens no connection");
+        assert_eq!(policy.at("/spec/egress"), &json!([]), "redis opens no connection");
         let rules = policy.at("/spec/ingress").as_array().expect("rules");
         assert_eq!(rules.len(), 1);
         let from = &rules[0]["from"];
@@ -21,7 +21,7 @@ fn redis_lets_in_only_its_own_environment() {
 }
 
 #[test]
-fn api_and_workers_may_reach_redis_and_names_and_nothing_else() {
+fn api_and_workers_may_reach_only_redis_and_dns() {
     for env in ENVIRONMENTS {
         for (part, port) in [("api", 5000), ("wrk", 9090)] {
             let policy = object(env, "NetworkPolicy", part);
@@ -50,7 +50,7 @@ fn redis_is_not_reachable_from_outside_and_the_api_is() {
         assert_eq!(api.str("/spec/type"), "NodePort");
         assert!(
             api.at("/spec/ports/0/nodePort").is_null(),
-            "the cluster chooses, so that classes do not collide"
+            "the cluster chooses the port, so that several deployments do not collide"
         );
     }
 }

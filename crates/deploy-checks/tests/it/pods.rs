@@ -1,4 +1,4 @@
-//! What every pod must be: the restricted Pod Security Standard, the image's user, bounded.
+//! Rules for every pod: the restricted Pod Security Standard, the user of the image, and limits.
 
 use pssp_deploy_checks::{Dockerfile, Object, objects};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn every_container(check: impl Fn(&str, &Value)) {
 }
 
 #[test]
-fn the_restricted_standard_is_met() {
+fn every_pod_meets_the_restricted_standard() {
     every_pod(|name, spec| {
         let context = &spec["securityContext"];
         assert_eq!(context["runAsNonRoot"], true, "{name}");
@@ -47,7 +47,7 @@ fn the_restricted_standard_is_met() {
 }
 
 #[test]
-fn the_user_is_the_one_of_the_images() {
+fn every_pod_has_the_user_of_the_images() {
     for part in ["api", "wrk", "cli", "db"] {
         assert_eq!(Dockerfile::of(part).says("USER"), "65532:65532", "Dockerfile.{part}");
     }
@@ -58,18 +58,23 @@ fn the_user_is_the_one_of_the_images() {
 }
 
 #[test]
-fn nothing_is_given_that_is_not_needed() {
+fn pods_get_no_unneeded_tokens_or_variables() {
     every_pod(|name, spec| {
         assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
     });
     for pod in pods().iter().filter(|pod| pod.name() != "python-debug") {
         let links = &pod.pod().expect("a pod")["spec"]["enableServiceLinks"];
-        assert_eq!(*links, false, "{}: a service called pssp-… would look like a setting", pod.name());
+        assert_eq!(
+            *links,
+            false,
+            "{}: the variables of a service named pssp-… would look like settings",
+            pod.name()
+        );
     }
 }
 
 #[test]
-fn every_container_is_bounded() {
+fn every_container_has_requests_and_limits() {
     every_container(|name, container| {
         for kind in ["requests", "limits"] {
             for resource in ["cpu", "memory"] {

@@ -1,4 +1,4 @@
-//! Release, deploy, promote, roll back: the scripts, in a copy of the repository, on a cluster that is faked.
+//! The scripts that release, deploy, promote and roll back. They run in a copy of the repository with a fake cluster.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use pssp_deploy_checks::root;
 use tempfile::TempDir;
 
-/// A copy of what the scripts touch, as a git repository of its own, and a cluster that keeps its state.
+/// A copy of the files that the scripts use, as a git repository, and a fake cluster that keeps its state in a folder.
 struct Site {
     dir: TempDir,
 }
@@ -116,12 +116,12 @@ impl Site {
             .expect("a written file");
     }
 
-    /// What the verification will report.
+    /// Sets the outcome of the verification job.
     fn verdict(&self, condition: &str) {
         fs::write(self.fake().join("verdict"), condition).expect("a written file");
     }
 
-    /// What the cluster runs.
+    /// The image that the cluster runs for a deployment.
     fn runs(&self, deployment: &str) -> String {
         let image = fs::read_to_string(self.fake().join(format!("image-{deployment}"))).unwrap_or_default();
         image.trim().to_owned()
@@ -131,14 +131,14 @@ impl Site {
         fs::read_to_string(self.fake().join("calls")).unwrap_or_default()
     }
 
-    /// A release that is out and runs on test and prod.
+    /// Makes a release and deploys it to test and prod.
     fn released(&self, version: &str) {
         self.run("release.sh", &[version]);
         self.run("deploy/apply.sh", &["test"]);
         self.run("deploy/promote.sh", &[]);
     }
 
-    /// An entry for the next release in the CHANGELOG.
+    /// Adds an entry for the next release to the CHANGELOG.
     fn progress(&self) {
         self.edit("CHANGELOG.md", "## [Unreleased]\n", "## [Unreleased]\n\n### Fixed\n\n- More.\n");
         self.commit("Go on");
@@ -163,7 +163,7 @@ fn a_release_writes_one_version_everywhere() {
     assert!(site.read("docker/docker-compose.yml").contains("${PSSP_VERSION:-7.8.9}"));
     assert!(
         !site.read("kubernetes/prod/api-deployment.yml").contains(":7.8.9\n"),
-        "prod waits for its promotion"
+        "prod keeps its version until a promotion"
     );
     assert_eq!(site.git(&["describe", "--tags", "--exact-match"]), "v7.8.9");
     assert_eq!(site.git(&["status", "--porcelain"]), "");
@@ -171,7 +171,7 @@ fn a_release_writes_one_version_everywhere() {
 }
 
 #[test]
-fn a_release_refuses_what_cannot_be_one() {
+fn a_release_refuses_invalid_versions_and_states() {
     let site = Site::new();
     assert!(site.refused("release.sh", &[]).contains("usage"));
     assert!(site.refused("release.sh", &["1.2"]).contains("usage"));
@@ -189,7 +189,7 @@ fn a_release_refuses_what_cannot_be_one() {
 }
 
 #[test]
-fn a_deploy_makes_secrets_once_and_waits() {
+fn a_deploy_creates_secrets_once_and_waits() {
     let site = Site::new();
     site.run("deploy/apply.sh", &["test"]);
     let secrets = fs::read_to_string(site.fake().join("created")).expect("secrets");
@@ -203,7 +203,7 @@ fn a_deploy_makes_secrets_once_and_waits() {
     assert!(admin.trim_end_matches('"').len() == 48 && !admin.contains(password));
     assert!(
         !site.calls().contains(password) && !site.calls().contains(admin),
-        "arguments can be read by others"
+        "other users can read the arguments of a process"
     );
     for part in ["db", "api", "wrk"] {
         assert!(site.calls().contains(&format!("rollout status deployment/test-{part}")));
@@ -215,7 +215,7 @@ fn a_deploy_makes_secrets_once_and_waits() {
 }
 
 #[test]
-fn pods_that_ran_without_a_password_are_restarted_with_it() {
+fn pods_without_the_password_are_restarted() {
     let site = Site::new();
     fs::write(site.fake().join("image-test-api"), "").expect("a file");
     site.run("deploy/secret.sh", &["test"]);
@@ -237,7 +237,7 @@ fn latest_is_refused() {
 }
 
 #[test]
-fn prod_takes_what_test_runs_once_it_is_verified() {
+fn prod_gets_the_version_of_test_after_its_verification() {
     let site = Site::new();
     site.run("release.sh", &["7.8.9"]);
     site.run("deploy/apply.sh", &["test"]);
@@ -263,7 +263,7 @@ fn prod_takes_what_test_runs_once_it_is_verified() {
 }
 
 #[test]
-fn a_promotion_refuses_what_test_does_not_run() {
+fn a_promotion_refuses_a_version_that_test_does_not_run() {
     let site = Site::new();
     site.run("deploy/apply.sh", &["test"]);
     site.run("release.sh", &["7.8.9"]);
@@ -273,7 +273,7 @@ fn a_promotion_refuses_what_test_does_not_run() {
 }
 
 #[test]
-fn a_rollback_returns_to_the_version_before() {
+fn a_rollback_returns_to_the_previous_version() {
     let site = Site::new();
     site.released("7.8.9");
     site.progress();
@@ -282,7 +282,7 @@ fn a_rollback_returns_to_the_version_before() {
     site.run("deploy/rollback.sh", &[]);
     assert!(site.runs("prod-api").ends_with(":7.8.9"));
     assert!(site.runs("prod-wrk").ends_with(":7.8.9"));
-    assert!(site.runs("test-api").ends_with(":7.9.0"), "test stays ahead");
+    assert!(site.runs("test-api").ends_with(":7.9.0"), "test keeps the newer version");
     site.run("deploy/rollback.sh", &["7.9.0"]);
     assert!(site.runs("prod-api").ends_with(":7.9.0"));
 }

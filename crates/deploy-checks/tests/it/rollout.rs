@@ -1,4 +1,4 @@
-//! Updates that fail no request, and a store that is never run twice.
+//! Rollouts: no request may fail, and Redis must never run twice on one volume.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use pssp_deploy_checks::{bytes, text};
 use crate::settings::of;
 use crate::{ENVIRONMENTS, object};
 
-/// Time that a process needs to end after its grace time.
+/// Extra time that a process may need to end after its grace time.
 const MARGIN: Duration = Duration::from_secs(5);
 
 #[test]
-fn an_api_pod_goes_only_when_another_is_ready_and_its_end_is_not_cut() {
+fn an_api_pod_stops_only_when_another_is_ready_and_has_time_to_finish() {
     for env in ENVIRONMENTS {
         let settings = of(env);
         let api = object(env, "Deployment", "api");
@@ -23,19 +23,22 @@ fn an_api_pod_goes_only_when_another_is_ready_and_its_end_is_not_cut() {
         );
         let pause =
             api.container()["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().expect("a preStop sleep");
-        assert!(settings.drain_delay >= Duration::from_secs(5), "endpoints are withdrawn late");
+        assert!(settings.drain_delay >= Duration::from_secs(5), "load balancers notice late that a pod ends");
         let needed = Duration::from_secs(pause) + settings.drain_delay + settings.grace + MARGIN;
         assert!(grace(&api) >= needed, "{env}-api needs {needed:?}");
     }
 }
 
 #[test]
-fn a_worker_can_finish_or_give_back() {
+fn a_worker_has_time_to_finish_or_release_its_jobs() {
     for env in ENVIRONMENTS {
         let settings = of(env);
         let worker = object(env, "Deployment", "wrk");
         assert!(grace(&worker) >= settings.grace + MARGIN, "{env}-wrk");
-        assert!(settings.grace > settings.policy.heartbeat, "a job in hand shows a sign of life meanwhile");
+        assert!(
+            settings.grace > settings.policy.heartbeat,
+            "a running job gets a heartbeat within the grace time"
+        );
     }
 }
 
@@ -45,7 +48,7 @@ fn grace(deployment: &pssp_deploy_checks::Object) -> Duration {
 }
 
 /// How long a container may take to start before it is restarted.
-fn patience(env: &str, part: &str) -> Duration {
+fn startup_time_limit(env: &str, part: &str) -> Duration {
     let deployment = object(env, "Deployment", part);
     let probe = &deployment.container()["startupProbe"];
     let [period, failures] =
@@ -53,20 +56,27 @@ fn patience(env: &str, part: &str) -> Duration {
     Duration::from_secs(period * failures)
 }
 
-/// The programs answer while they wait for Redis (`pssp_host::deferred`), so only Redis itself needs time to load.
+/// API and workers answer probes while they wait for Redis (`pssp_host::deferred`), so only Redis needs long to start.
 #[test]
-fn redis_may_load_for_minutes_and_a_program_that_does_not_start_is_seen_soon() {
+fn redis_may_load_for_minutes_and_other_programs_must_start_soon() {
     for env in ENVIRONMENTS {
-        assert!(patience(env, "db") >= Duration::from_mins(10), "{env}-db is killed while it loads");
+        assert!(
+            startup_time_limit(env, "db") >= Duration::from_mins(10),
+            "{env}-db is killed while it loads"
+        );
         for part in ["api", "wrk"] {
             let allowed = Duration::from_secs(30)..=Duration::from_mins(2);
-            assert!(allowed.contains(&patience(env, part)), "{env}-{part}: {:?}", patience(env, part));
+            assert!(
+                allowed.contains(&startup_time_limit(env, part)),
+                "{env}-{part}: {:?}",
+                startup_time_limit(env, part)
+            );
         }
     }
 }
 
 #[test]
-fn redis_is_one_and_never_two() {
+fn redis_never_runs_twice() {
     for env in ENVIRONMENTS {
         let db = object(env, "Deployment", "db");
         assert_eq!(db.at("/spec/replicas"), 1);
@@ -76,7 +86,7 @@ fn redis_is_one_and_never_two() {
 }
 
 #[test]
-fn pods_are_spread_and_drained_one_at_a_time() {
+fn pods_are_spread_over_nodes_and_drained_one_at_a_time() {
     for env in ENVIRONMENTS {
         for part in ["api", "wrk"] {
             let deployment = object(env, "Deployment", part);
@@ -89,7 +99,7 @@ fn pods_are_spread_and_drained_one_at_a_time() {
 }
 
 #[test]
-fn redis_promises_what_the_jobs_need() {
+fn redis_is_as_durable_as_the_jobs_need() {
     let conf = text("data/redis.conf");
     let says = |name: &str| -> Vec<&str> {
         conf.lines()
@@ -98,17 +108,20 @@ fn redis_promises_what_the_jobs_need() {
             .collect()
     };
     assert_eq!(says("appendonly"), ["yes"]);
-    assert_eq!(says("appendfsync"), ["always"], "promise 1 holds when the machine dies");
+    assert_eq!(says("appendfsync"), ["always"], "accepted jobs survive a crash of the machine");
     assert_eq!(says("maxmemory-policy"), ["noeviction"]);
     assert_eq!(says("protected-mode"), ["yes"]);
     assert_eq!(says("save"), ["\"\""], "no snapshots beside the append-only file");
     assert_eq!(says("include"), ["/etc/redis/conf.d/*.conf", "/run/secrets/redis/*.conf"]);
     let last = conf.lines().rfind(|line| !line.is_empty()).expect("lines");
-    assert!(last.starts_with("include /run/secrets"), "what a deployment says must win");
+    assert!(
+        last.starts_with("include /run/secrets"),
+        "the settings of a deployment must come last, so that they win"
+    );
 }
 
 #[test]
-fn redis_is_full_before_its_container_or_its_volume_is() {
+fn redis_reaches_its_limit_before_its_container_and_volume_do() {
     for env in ENVIRONMENTS {
         let conf = object(env, "ConfigMap", "db-config");
         let conf = conf.str("/data/pssp.conf");
@@ -116,10 +129,13 @@ fn redis_is_full_before_its_container_or_its_volume_is() {
             conf.lines().find_map(|line| line.strip_prefix("maxmemory ")).map(bytes).expect("maxmemory");
         let db = object(env, "Deployment", "db");
         let limit = bytes(db.container()["resources"]["limits"]["memory"].as_str().expect("a limit"));
-        assert!(maxmemory * 2 <= limit, "{env}: a rewrite of the file may need as much again");
+        assert!(maxmemory * 2 <= limit, "{env}: a rewrite of the append-only file may double the memory");
         let storage =
             bytes(object(env, "PersistentVolumeClaim", "db").str("/spec/resources/requests/storage"));
-        assert!(maxmemory * 3 <= storage, "{env}: the file and its rewrite lie side by side");
+        assert!(
+            maxmemory * 3 <= storage,
+            "{env}: the append-only file and its rewrite exist at the same time"
+        );
         assert_eq!(conf.contains("protected-mode no"), env == "test", "only test may run without a password");
     }
 }

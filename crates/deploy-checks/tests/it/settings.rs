@@ -1,4 +1,4 @@
-//! Every setting that a deployment gives is one, with a value that the programs take.
+//! Checks that every variable that a deployment sets is a setting with a valid value.
 
 use pssp_deploy_checks::{Dockerfile, text, yaml};
 use pssp_host::Settings;
@@ -15,11 +15,11 @@ pub(crate) fn of(env: &str) -> Settings {
 
 fn assert_known(name: &str, place: &str) {
     let known = !name.starts_with("PSSP_") || SETTINGS.iter().any(|setting| setting.name == name);
-    assert!(known, "{place} sets {name}, which is no setting");
+    assert!(known, "{place} sets {name}, which is not a setting");
 }
 
 #[test]
-fn config_maps_hold_settings_of_the_backend_of_the_environment() {
+fn config_maps_contain_settings_and_the_backend_of_the_environment() {
     for env in ENVIRONMENTS {
         let config = object(env, "ConfigMap", "config");
         for name in config.at("/data").as_object().expect("data").keys() {
@@ -31,7 +31,7 @@ fn config_maps_hold_settings_of_the_backend_of_the_environment() {
 }
 
 #[test]
-fn pods_get_nothing_that_is_no_setting() {
+fn pods_get_only_settings() {
     for object in ENVIRONMENTS.iter().flat_map(|env| environment(env)).filter(|o| o.kind() == "Deployment") {
         for variable in object.container()["env"].as_array().into_iter().flatten() {
             assert_known(variable["name"].as_str().expect("a name"), object.name());
@@ -40,7 +40,7 @@ fn pods_get_nothing_that_is_no_setting() {
 }
 
 #[test]
-fn the_secret_overrides_the_backend_and_knows_only_settings() {
+fn the_secret_overrides_the_backend_and_contains_only_settings() {
     let script = text("scripts/deploy/secret.sh");
     let keys: Vec<&str> = script
         .lines()
@@ -55,7 +55,7 @@ fn the_secret_overrides_the_backend_and_knows_only_settings() {
             let deployment = object(env, "Deployment", part);
             let sources = &deployment.container()["envFrom"];
             assert_eq!(sources[0]["configMapRef"]["name"], format!("{env}-config"));
-            assert_eq!(sources[1]["secretRef"]["name"], format!("{env}-secret"), "the later one wins");
+            assert_eq!(sources[1]["secretRef"]["name"], format!("{env}-secret"), "the later source wins");
         }
     }
 }

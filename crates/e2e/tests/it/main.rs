@@ -1,13 +1,13 @@
 //! The same end-to-end cases against each platform of the service.
 //!
-//! `cargo test -p pssp-e2e redis::` runs those of one platform.
+//! `cargo test -p pssp-e2e redis::` runs the cases on one platform.
 
 #![allow(clippy::unwrap_used, reason = "this is test code: a failed expectation is how a case fails")]
 
 mod cases;
 mod matrix;
 
-/// One module a platform, in it one test a case.
+/// Defines one module for each platform, with one test for each case.
 macro_rules! platforms {
     ($($platform:ident => $start:expr),+ $(,)?) => {
         /// Names of the platforms, in the order of the README's table.

@@ -1,9 +1,9 @@
-//! The README's table of cases and platforms is that of this suite.
+//! Checks that the README's table of cases and platforms is up to date.
 
 use crate::PLATFORMS;
 use crate::cases::CASES;
 
-/// What the README must hold: `make matrix` writes it anew after a run that passed.
+/// The beginnings of the rows that the README must contain. `make matrix` writes the table after a successful run.
 fn rows() -> Vec<String> {
     let readable = |name: &str| name.replace('_', " ");
     CASES.iter().map(|(group, case)| format!("| {group} | {} |", readable(case))).collect()

@@ -1,4 +1,4 @@
-//! Paths behind a gateway: the gateway's part (stage or base path), and the path of the service.
+//! Splits paths behind a gateway into the gateway's prefix (stage or base path) and the path of the service.
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -6,15 +6,15 @@ use lambda_http::{Request, RequestExt};
 /// A request's path in its two parts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BasePath {
-    /// What callers put before the paths of the service: nothing, `/stage`, or the base path of a custom domain.
+    /// The prefix before the paths of the service: nothing, `/stage`, or the base path of a custom domain.
     pub(super) prefix: String,
-    /// The path as in the routes of the service.
+    /// The path without the prefix, as in the routes of the service.
     pub(super) path: String,
 }
 
 impl BasePath {
-    /// Reads the path of the event itself. The path that `lambda_http` makes of it is not used: it adds the name of the
-    /// stage where there is none.
+    /// Reads the path from the event. The path that `lambda_http` derives is not used, since it adds the name of the
+    /// stage even where the event's path has none.
     pub(super) fn of(request: &Request) -> Self {
         let raw = match request.raw_http_path() {
             "" => "/",
@@ -27,7 +27,7 @@ impl BasePath {
             Some(RequestContext::ApiGatewayV1(context)) => {
                 let root = context.resource_path.as_deref() == Some("/");
                 let path = if root { "/" } else { rest.as_deref().unwrap_or(raw) };
-                // As the caller sees it: with the stage, or with the base path of a custom domain.
+                // This is the path that the caller uses: with the stage, or with the base path of a custom domain.
                 Self::new(context.path.as_deref().unwrap_or(raw), path)
             }
             Some(RequestContext::ApiGatewayV2(context)) => match rest {
@@ -45,8 +45,8 @@ impl BasePath {
     }
 }
 
-/// Whether the domain is the gateway's default one, where the path begins with a named stage. On a custom domain it does
-/// not, and a stage called `v1` must not be taken for a part of the path.
+/// Whether the domain is the gateway's default one. There the path begins with the name of the stage. On a custom
+/// domain it does not, and a stage named `v1` must not be removed from a path that begins with `/v1`.
 fn is_default(context: &lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext) -> bool {
     context.domain_name.as_deref().is_none_or(|domain| domain.contains(".execute-api."))
 }

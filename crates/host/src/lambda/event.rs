@@ -6,16 +6,16 @@ use serde_json::{Map, Value};
 /// The type of the events that submit a job (`detail-type` of EventBridge, `type` of CloudEvents).
 pub const SUBMIT: &str = "pssp.job.submit";
 
-/// What is taken, for errors.
+/// The known forms, for error texts.
 const EXPECTED: &str = "expected a batch of SQS (Records with eventSource aws:sqs), a schedule (detail-type \
                         Scheduled Event), or an EventBridge event or CloudEvent 1.0 of type pssp.job.submit";
 
-/// One event.
+/// An event of a worker.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
     /// Messages of the queue.
     Messages(Vec<Record>),
-    /// Time to sweep.
+    /// A schedule that asks for a sweep.
     Sweep,
     /// A job to be submitted.
     Submit(Submit),
@@ -25,12 +25,12 @@ pub enum Event {
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// Names it in the answer.
+    /// The id of the message; names it in the response.
     pub message_id: String,
-    /// Settles it.
+    /// The receipt handle, with which the message is settled.
     #[serde(default)]
     pub receipt_handle: String,
-    /// As it came.
+    /// The body.
     #[serde(default)]
     pub body: String,
     #[serde(default)]
@@ -44,17 +44,17 @@ struct Attributes {
 }
 
 impl Record {
-    /// How often it was delivered, this time included.
+    /// How often the message was delivered, this delivery included.
     #[must_use]
     pub fn receives(&self) -> u32 {
         self.attributes.approximate_receive_count.parse().unwrap_or(1)
     }
 }
 
-/// A job that an event requests.
+/// An event that submits a job.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Submit {
-    /// Names the event among all of its source: a repeated delivery has the same.
+    /// The id of the event, unique for its source. A repeated delivery has the same id.
     pub id: String,
     /// The sender of the event.
     pub source: String,
@@ -77,7 +77,7 @@ impl Event {
     /// Reads an event.
     ///
     /// # Errors
-    /// If it has no known form; the text names the known ones.
+    /// If the event has no known form. The text lists the known forms.
     pub fn read(event: Value) -> Result<Self, Unknown> {
         let Value::Object(mut event) = event else { return unknown("this event is no object") };
         if let Some(records) = event.remove("Records") {

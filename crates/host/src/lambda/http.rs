@@ -1,4 +1,4 @@
-//! HTTP events for a router: API Gateway (REST and HTTP APIs), function URLs, load balancers.
+//! Passes HTTP events of API Gateway (REST and HTTP APIs), function URLs and load balancers to a router.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -20,32 +20,32 @@ use tower::ServiceExt;
 use super::base_path::BasePath;
 use super::{Invocation, runtime_error};
 
-/// The largest answer that fits Lambda's 6 MB once it is written as base64 within its envelope.
+/// The largest response body, in bytes. As base64 in its JSON envelope it fits Lambda's limit of 6 MB.
 pub const MAX_ANSWER: usize = (6 * 1024 * 1024 - 64 * 1024) / 4 * 3;
 
-/// The largest body of a request that fits likewise.
+/// The largest request body, in bytes, for the same reason.
 pub const MAX_REQUEST: usize = MAX_ANSWER;
 
-/// How long a handler may take behind an API Gateway, which waits 29 s. Function URLs and load balancers wait as long as
-/// the function may run.
+/// How long a handler may take behind an API Gateway, which waits 29 s. Function URLs and load balancers wait as long
+/// as the function may run.
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(28);
 
-/// The part of the function's time that is kept for sending the answer.
-const MARGIN: Duration = Duration::from_millis(500);
+/// The part of the function's time that is reserved for sending the response.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(500);
 
-/// What an event says about its request beside the request itself.
+/// Data of an event that is not part of the HTTP request itself.
 #[derive(Debug, Clone)]
 pub struct GatewayContext {
-    /// What callers put before the paths of the service, for links.
+    /// The prefix of the service's paths, for links.
     pub prefix: String,
-    /// When the answer must be there.
+    /// When the response must be ready.
     pub answer_by: Instant,
     /// The platform's id of the request.
     pub request_id: String,
 }
 
-/// Answers events until the platform ends the process. `enter` adds what handlers need to know of the gateway to the
-/// extensions of a request.
+/// Answers events until the platform ends the process. `enter` adds data about the gateway to the extensions of a
+/// request, for its handlers.
 ///
 /// # Errors
 /// If the Runtime API does not answer.
@@ -56,7 +56,7 @@ pub async fn run(
     lambda_runtime::run(service(router, enter)).await.map_err(runtime_error)
 }
 
-/// What [`run`] runs: from an event to its answer in the form that the sender of the event expects.
+/// The service that [`run`] runs: it turns an event into the response format that the sender of the event expects.
 pub fn service(
     router: Router,
     enter: impl Fn(&mut Extensions, GatewayContext) + Send + Sync + 'static,
@@ -71,7 +71,7 @@ pub fn service(
     let enter = Arc::new(enter);
     service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
         let (router, enter) = (router.clone(), enter.clone());
-        // The library panics where a body is said to be base64 and is none.
+        // The library panics if the event marks its body as base64 and the body is not valid base64.
         let readable = drop_bad_body(&mut event.payload);
         let answer = service_fn(move |request: Request| {
             let (router, enter) = (router.clone(), enter.clone());
@@ -89,7 +89,7 @@ pub fn service(
     })
 }
 
-/// Takes the body out of an event if it cannot be decoded. Returns whether the event is as it was.
+/// Removes the body of an event if it cannot be decoded. Returns whether the event is unchanged.
 fn drop_bad_body(event: &mut LambdaRequest) -> bool {
     let (body, is_base64) = match event {
         LambdaRequest::ApiGatewayV1(event) => (&mut event.body, event.is_base64_encoded),
@@ -125,16 +125,16 @@ where
         Err(never) => match never {},
     };
     let Ok(bytes) = axum::body::to_bytes(body, MAX_ANSWER).await else {
-        // The body broke off or is over the limit. Half an answer cannot be sent.
+        // The body ended with an error or is over the limit. A part of a response cannot be sent.
         return Ok(Answer::plain(StatusCode::BAD_GATEWAY, "the answer broke off; ask again\n"));
     };
     let mut response = Response::from_parts(parts, encoded(bytes.into()));
-    // The gateway decides about the connection.
+    // The gateway sets the headers of the connection.
     response.headers_mut().remove(header::CONNECTION);
     Ok(Answer(response))
 }
 
-/// The body, which the library has decoded from base64 if need be.
+/// The body. The library has decoded it if it was base64.
 fn body(request: &Request) -> axum::body::Body {
     match request.body() {
         Body::Text(text) => text.clone().into(),
@@ -152,7 +152,7 @@ fn uri(path: &str, query: Option<&str>) -> Result<Uri, axum::http::uri::InvalidU
 }
 
 fn answer_by(request: &Request, invocation: &Invocation) -> Instant {
-    let end = Instant::now() + invocation.left().saturating_sub(MARGIN);
+    let end = Instant::now() + invocation.left().saturating_sub(RESPONSE_MARGIN);
     let is_gateway = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV1(_)) => true,
         Some(RequestContext::ApiGatewayV2(context)) => {
@@ -163,8 +163,8 @@ fn answer_by(request: &Request, invocation: &Invocation) -> Instant {
     if is_gateway { end.min(Instant::now() + GATEWAY_TIMEOUT) } else { end }
 }
 
-/// Text as it is, other bytes as base64, which the gateway decodes. Text that needs so many escapes that base64 is
-/// shorter is sent as base64 too. So the length alone tells whether an answer fits.
+/// Text stays text; other bytes become base64, which the gateway decodes. Text with so many escapes that base64 is
+/// shorter becomes base64 too. So the length of the body alone decides whether a response fits.
 fn encoded(bytes: Vec<u8>) -> Body {
     let escaped: usize = bytes.iter().map(|&byte| escaped(byte)).sum();
     match String::from_utf8(bytes) {
@@ -184,7 +184,7 @@ const fn escaped(byte: u8) -> usize {
     }
 }
 
-/// An answer with its final encoding.
+/// A response with its final encoding.
 #[derive(Debug)]
 pub struct Answer(Response<Body>);
 

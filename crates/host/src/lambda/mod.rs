@@ -1,11 +1,11 @@
-//! AWS Lambda as a host: events come from its Runtime API, and answers go there.
+//! AWS Lambda as a host: events come from its Runtime API, and responses go there.
 //!
 //! - [`http`]: events of API Gateway, function URLs and load balancers, for a router
 //! - [`worker`]: batches of SQS, schedules and submissions, for a worker
 //! - [`event`]: the events of a worker, distinguished by their shape
 //! - [`Invocation`]: id and deadline of one event
 //!
-//! One event is processed at a time, and nothing goes on after its answer: Lambda freezes the process then.
+//! One event is processed at a time. No work goes on after its response, since Lambda then freezes the process.
 
 mod base_path;
 pub mod event;
@@ -17,10 +17,10 @@ use std::time::{Duration, SystemTime};
 use lambda_runtime::Context;
 use tokio::time::Instant;
 
-/// One event as the platform announced it.
+/// The metadata of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// The platform's id of it, as in its own log lines.
+    /// The platform's request id, as in its own log lines.
     pub request_id: String,
     /// When the platform ends the process.
     pub deadline: Instant,
@@ -32,14 +32,14 @@ impl Invocation {
         Self { request_id: context.request_id.clone(), deadline: Instant::now() + left }
     }
 
-    /// How long is left.
+    /// The time that is left.
     #[must_use]
     pub fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 }
 
-/// An error of the Lambda runtime.
+/// Converts an error of the Lambda runtime.
 fn runtime_error(error: lambda_runtime::Error) -> anyhow::Error {
     anyhow::anyhow!("the Lambda runtime ended: {error}")
 }

@@ -1,8 +1,8 @@
-//! Events for a worker: what the queue brings, when to sweep, what to submit.
+//! The worker as a Lambda function: it handles batches of messages, scheduled sweeps, and events that submit jobs.
 //!
-//! A batch is answered with the ids of the messages that are to be delivered again (`batchItemFailures`); the
-//! others are deleted by the platform. Before the function's time is over unfinished jobs are released,
-//! so that none has to wait for its lease to run out.
+//! The response to a batch lists the messages that shall be delivered again (`batchItemFailures`). The platform deletes
+//! the others. Shortly before the function's time is over, unfinished jobs are released, so that they need not wait
+//! until their leases expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,21 +21,21 @@ use super::{Invocation, runtime_error};
 use crate::processor::{self, MessageProcessor};
 use crate::sweep;
 
-/// So long before the end of the function's time unfinished jobs are released; less where time is short.
-const MARGIN: Duration = Duration::from_secs(2);
+/// Unfinished jobs are released this long before the end of the function's time, or less if the time is short.
+const RELEASE_MARGIN: Duration = Duration::from_secs(2);
 
-/// The worker function, as this host sees it.
+/// What this host needs of the worker function.
 #[async_trait]
 pub trait Function: Send + Sync {
-    /// A handler that releases its jobs once `release` is cancelled. All of them share the bounds on the
-    /// work.
+    /// A new handler, which releases its jobs once `release` is cancelled. All handlers share the limits of the
+    /// function.
     fn handler(&self, release: CancellationToken) -> Arc<dyn Handler>;
 
-    /// Returns when nothing is computed any more for a handler that is gone.
+    /// Waits until no computation of a dropped handler runs any more.
     async fn idle(&self);
 
-    /// Submits the job that an event asks for, once for each event. The answer is for the log of
-    /// whoever invoked.
+    /// Submits the job of an event. A repeated event creates no second job. The invoker gets the returned value, for
+    /// its log.
     async fn submit(&self, event: Submit) -> anyhow::Result<Value>;
 }
 
@@ -43,17 +43,17 @@ pub trait Function: Send + Sync {
 pub struct Host<F> {
     jobs: Jobs,
     function: F,
-    /// Messages in hand at the same time; at least 1.
+    /// Limit of messages that are handled at the same time; at least 1.
     slots: usize,
 }
 
 impl<F: Function + 'static> Host<F> {
-    /// Over the jobs and the function that works on them.
+    /// A worker for these jobs with this function.
     pub fn new(jobs: Jobs, function: F, slots: usize) -> Self {
         Self { jobs, function, slots: slots.max(1) }
     }
 
-    /// Answers events until the platform ends the process.
+    /// Handles events until the platform ends the process.
     ///
     /// # Errors
     /// If the Runtime API does not answer.
@@ -76,9 +76,9 @@ impl<F: Function + 'static> Host<F> {
     /// Handles one event to the end.
     ///
     /// # Errors
-    /// If the event is of no known form, or nothing of it could be done.
+    /// If the event has no known form, or could not be handled at all.
     pub async fn answer(&self, event: Value, invocation: &Invocation) -> anyhow::Result<Value> {
-        let margin = MARGIN.min(invocation.left() / 4);
+        let margin = RELEASE_MARGIN.min(invocation.left() / 4);
         let (release, abandon) = (invocation.deadline - margin, invocation.deadline - margin / 2);
         match Event::read(event)? {
             Event::Messages(records) => Ok(self.messages(records, release, abandon).await),
@@ -116,7 +116,7 @@ impl<F: Function + 'static> Host<F> {
             () = all => {}
             () = in_time => tracing::warn!(left = again.len(), "leaving jobs to the end of their lease"),
         }
-        drop(outcomes); // handlers that still run end here
+        drop(outcomes); // stops handlers that still run
         let _ = tokio::time::timeout_at(abandon, self.function.idle()).await;
         let failures: Vec<Value> = again.iter().map(|id| json!({ "itemIdentifier": id })).collect();
         json!({ "batchItemFailures": failures })
@@ -124,7 +124,7 @@ impl<F: Function + 'static> Host<F> {
 
     async fn message(&self, processor: &MessageProcessor, record: SqsRecord) -> (String, Disposition) {
         let receives = record.receives();
-        // A job is claimed only when there is a thread for it.
+        // A job is claimed only when a thread is free for it.
         let slot = processor.handler.reserve(1).await.pop().unwrap_or_default();
         let disposition = processor.process(record.body, receives, None, slot).await;
         processor::count(disposition);
@@ -134,7 +134,8 @@ impl<F: Function + 'static> Host<F> {
         (record.message_id, disposition)
     }
 
-    /// Without this a message that is not done stays hidden for the queue's whole visibility time.
+    /// Makes an unfinished message visible again after `after`. Otherwise it stays hidden for the queue's visibility
+    /// timeout.
     async fn show_again(&self, receipt: String, after: Duration) {
         let Some(receiver) = self.jobs.receiver().filter(|_| !receipt.is_empty()) else {
             return;
@@ -150,7 +151,7 @@ impl<F: Function + 'static> Host<F> {
     async fn sweep(&self, until: Instant) -> anyhow::Result<Value> {
         match tokio::time::timeout_at(until, sweep::until_done(&self.jobs)).await {
             Ok(swept) => Ok(json!({ "swept": format!("{:?}", swept?) })),
-            // Each repair stands for itself, and the next schedule goes on.
+            // Each repair is complete in itself, and the next scheduled sweep goes on.
             Err(_) => Ok(json!({ "swept": "as much as the time allowed" })),
         }
     }

@@ -1,15 +1,15 @@
-//! Settings that cannot be used.
+//! Errors in settings.
 
 use std::fmt;
 
-/// One setting that cannot be used.
+/// The error of one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The variable.
+    /// The name of the variable.
     pub name: &'static str,
-    /// Its value as given; stars for a secret.
+    /// Its value as given; stars in place of a secret.
     pub value: String,
-    /// What is wrong, and what to write instead.
+    /// The remedy: what is wrong, and what to write instead.
     pub remedy: String,
 }
 
@@ -19,7 +19,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Settings that cannot be used: every fault found.
+/// All errors in the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadSettings(pub Vec<Fault>);
 

@@ -1,7 +1,8 @@
-//! The list of settings. An entry has everything about one: field, type, variable, default, values and help.
+//! The list of settings. An entry has everything about one setting: field, type, variable, default, valid values and
+//! help.
 //!
-//! To add a setting, write an entry in the block of its group. The field, the reading, `--help`, `pssp settings` and
-//! `docs/configuration.md` come from it. What must hold between settings is checked below the list.
+//! To add a setting, write an entry in the block of its group. The field, the parsing, `--help`, `pssp settings` and
+//! `docs/configuration.md` are generated from it. Rules between several settings are checked below the list.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,11 +21,11 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Makes of the blocks of entries below:
+/// Generates from the blocks of entries below:
 ///
 /// - [`SETTINGS`], in their order;
-/// - [`Settings`]: a field for each entry of the first and the last block, a field for each block of `shown`, and the fields
-///   that `with` computes of the blocks of `resolved`;
+/// - [`Settings`]: a field for each entry of the first and the last block, a field for each block of `shown`, and the
+///   fields that `with` computes of the blocks of `resolved`;
 /// - a struct for each named block.
 macro_rules! settings {
     (
@@ -235,12 +236,13 @@ settings! {
 pub enum EngineSettings {
     /// The built-in network.
     Neural,
-    /// A program of the operator.
+    /// An external program of the operator.
     Command(CommandSettings),
 }
 
 impl Settings {
-    /// Reads and validates every setting. Where one cannot be used, the reader notes a fault, and the default is used.
+    /// Reads and validates every setting. For a setting that cannot be used, the reader notes a fault and uses the
+    /// default.
     pub(super) fn resolve_with(reader: &mut Reader<'_>) -> Self {
         let mut settings = Self::read(reader);
         let ApiSettings { max_body, max_residues, .. } = settings.api;

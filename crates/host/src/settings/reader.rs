@@ -1,10 +1,10 @@
-//! From text to typed values.
+//! Converts texts to typed values.
 
 use super::fault::Fault;
 use super::setting::Setting;
 use super::value::FromValue;
 
-/// Reads settings one by one and collects the faults. Where there is one, the default is used.
+/// Reads settings one by one and collects the faults. A setting with a fault has its default value.
 pub(super) struct Reader<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
     read: Vec<&'static Setting>,
@@ -12,7 +12,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `get` looks a variable up.
+    /// A reader that looks variables up with `get`.
     pub(super) fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { get, read: Vec::new(), faults: Vec::new() }
     }
@@ -20,7 +20,7 @@ impl<'a> Reader<'a> {
     /// The value of a setting.
     ///
     /// # Panics
-    /// If the list is wrong: the type of an entry is none that its kind of value has, or its default is no such value.
+    /// If an entry of the list is wrong: its type does not fit its kind of value, or its default is not valid.
     pub(super) fn value<T: FromValue>(&mut self, setting: Option<&'static Setting>) -> T {
         let Some(setting) = setting else { panic!("more values are read than there are settings") };
         self.read.push(setting);
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes that a setting, read before, cannot be used. Only the first fault of a setting is kept.
+    /// Adds a fault of a setting that was read before. Only the first fault of a setting is kept.
     pub(super) fn fault(&mut self, name: &'static str, remedy: String) {
         if self.faults.iter().any(|fault| fault.name == name) {
             return;

@@ -1,4 +1,4 @@
-//! The list as documentation: a Markdown page and the text of `--help`.
+//! Renders the list of settings as a Markdown page and as text for `--help`.
 
 use std::fmt::Write;
 

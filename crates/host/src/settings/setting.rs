@@ -1,36 +1,36 @@
-//! What a setting is.
+//! The type of an entry in the list of settings.
 
 use super::value::Kind;
 
-/// One environment variable.
+/// One setting, which is one environment variable.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// The variable.
+    /// The name of the variable.
     pub name: &'static str,
-    /// Its value where it is not set.
+    /// The value if the variable is not set.
     pub default: &'static str,
-    /// What may be written.
+    /// The kind of its value.
     pub kind: Kind,
     /// The part of the service that it belongs to.
     pub group: Group,
-    /// What it does, in a sentence or two.
+    /// Its description in a sentence or two.
     pub help: &'static str,
 }
 
-/// A part of the service, and a chapter of the documentation.
+/// A part of the service, which is a section of the documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
-    /// Where things are.
+    /// Addresses of the store and the servers.
     Places,
     /// Logs.
     Logs,
     /// What the API allows.
     Api,
-    /// How much a worker does.
+    /// How much a worker does at once.
     Worker,
-    /// What predicts.
+    /// The engine.
     Engine,
-    /// Attempts, leases, times to live.
+    /// Attempts, leases and times to live.
     Jobs,
     /// How a process ends.
     Shutdown,
@@ -57,7 +57,7 @@ impl Group {
 }
 
 impl Setting {
-    /// Whether its value must not be shown.
+    /// Whether its value is secret and must not be shown.
     #[must_use]
     pub const fn is_secret(&self) -> bool {
         matches!(self.kind, Kind::Keys | Kind::Secret)

@@ -1,28 +1,28 @@
-//! Types of values that are more than texts and numbers.
+//! Types of values other than texts and numbers.
 
 use std::fmt;
 
-/// How a log line looks.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Where jobs live: the text of `PSSP_BACKEND`. A password in it is not shown by `Debug` and `Display`.
+/// The URL of the backend, as in `PSSP_BACKEND`. `Debug` and `Display` hide a password in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BackendUrl(String);
 
 impl BackendUrl {
-    /// From a text as in `PSSP_BACKEND`.
+    /// The URL with this text, as in `PSSP_BACKEND`.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The whole text, with what is secret in it.
+    /// The whole text, secrets included.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

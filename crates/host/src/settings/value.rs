@@ -1,4 +1,4 @@
-//! Kinds of values: what may be written, how it is read, and how that is explained to people.
+//! Kinds of values: what is valid, how it is parsed, and how it is explained to people.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use pssp_jobs::api_key::{ApiKey, ApiKeys, MIN_KEY, is_key};
 
 use super::types::{BackendUrl, LogFormat};
 
-/// The most messages that a receiver takes at once ([`pssp_jobs::JobReceiver::receive`]).
+/// The largest number of messages that a receiver takes at once ([`pssp_jobs::JobReceiver::receive`]).
 pub(super) const MAX_SLOTS: usize = 1000;
 
-/// What may be written for a setting.
+/// The kind of a setting's value.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// Any text.
@@ -39,7 +39,7 @@ pub enum Kind {
         /// Largest.
         max: u64,
     },
-    /// A span of time.
+    /// A duration.
     Duration {
         /// Shortest.
         min: Duration,
@@ -70,7 +70,7 @@ pub(super) const fn any_duration(max: Duration) -> Kind {
     Kind::Duration { min: Duration::ZERO, max }
 }
 
-/// A value as read.
+/// A parsed value.
 pub(super) enum Value {
     Text(String),
     Address(Option<SocketAddr>),
@@ -82,13 +82,13 @@ pub(super) enum Value {
     Origins(Vec<String>),
 }
 
-/// A type that values of some kind become.
+/// A type that a parsed value is converted to.
 pub(super) trait FromValue: Sized {
     /// `None` for values of other kinds.
     fn from_value(value: Value) -> Option<Self>;
 }
 
-/// Implements [`FromValue`]: type, pattern of the value, and what it becomes.
+/// Implements [`FromValue`] for each type, pattern of the value, and result.
 macro_rules! from_value {
     ($($type:ty: $value:pat => $made:expr;)+) => {
         $(impl FromValue for $type {
@@ -117,7 +117,7 @@ from_value! {
 }
 
 impl Kind {
-    /// What to write, for documentation and faults.
+    /// A description of valid values, for documentation and faults.
     #[must_use]
     pub fn expects(self) -> String {
         match self {
@@ -198,7 +198,7 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// Powers of 1024, by either spelling.
+/// Powers of 1024, each in both spellings.
 const UNITS: [(&str, u64); 10] = [
     ("kib", 1 << 10),
     ("mib", 1 << 20),
@@ -250,7 +250,7 @@ fn origins(text: &str) -> Option<Vec<String>> {
     (origins == ["*"] || origins.iter().all(|origin| is_origin(origin))).then_some(origins)
 }
 
-/// Number of letters to insert, remove or exchange to get from `a` to `b`.
+/// The edit distance: how many letters must be inserted, removed or replaced to get from `a` to `b`.
 pub(super) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_and_sizes_read_as_they_are_written() {
+    fn durations_and_sizes_are_parsed_as_they_are_written() {
         for text in ["500ms", "30s", "10m", "7d", "0s"] {
             assert_eq!(span(humantime::parse_duration(text).unwrap()), text);
         }
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn distances() {
+    fn edit_distances() {
         assert_eq!(distance("PSSP_LEASE", "PSSP_LEASE"), 0);
         assert_eq!(distance("PSSP_LAESE", "PSSP_LEASE"), 2);
         assert_eq!(distance("abc", ""), 3);

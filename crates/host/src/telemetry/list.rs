@@ -1,15 +1,15 @@
-//! The list of metrics: what `/metrics` shows and the documentation explains.
+//! The list of metrics, for `/metrics` and for the documentation.
 
 use std::fmt::Write;
 
-/// How a metric moves.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
-    /// Only up.
+    /// The value only rises.
     Counter,
-    /// Up and down.
+    /// The value rises and falls.
     Gauge,
-    /// A distribution.
+    /// A distribution of values.
     Histogram,
 }
 
@@ -18,11 +18,11 @@ pub enum MetricKind {
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// How it moves.
+    /// Its kind.
     pub kind: MetricKind,
     /// Its labels.
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// Its description.
     pub help: &'static str,
 }
 

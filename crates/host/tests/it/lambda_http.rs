@@ -1,4 +1,4 @@
-//! HTTP events as the gateways of AWS send them: what the router sees of each, and how it is answered.
+//! HTTP events as the gateways of AWS send them: the request that the router gets, and the response.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,10 +11,10 @@ use pssp_host::lambda::http::{self, GatewayContext};
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// How long the function has, in the tests.
-const TIME: Duration = Duration::from_secs(60);
+/// The time limit of the function in the tests.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Answers with what it sees: prefix, verb, path, and body.
+/// Answers with the prefix, method, path and body of the request.
 async fn echo(request: Request) -> Response {
     let gateway = request.extensions().get::<GatewayContext>().unwrap().clone();
     let left = gateway.answer_by.saturating_duration_since(Instant::now()).as_secs();
@@ -29,7 +29,7 @@ async fn answer(router: Router, event: &str) -> Value {
         extensions.insert(gateway);
     });
     let mut context = Context::default();
-    let end = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + TIME;
+    let end = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + FUNCTION_TIMEOUT;
     context.deadline = u64::try_from(end.as_millis()).unwrap();
     let event: LambdaRequest = serde_json::from_str(event).unwrap();
     let answer = service.call(LambdaEvent::new(event, context)).await.unwrap();
@@ -48,7 +48,7 @@ macro_rules! event {
 }
 
 #[tokio::test]
-async fn what_is_the_gateways_is_divided_from_what_is_ours() {
+async fn the_prefix_of_the_gateway_is_split_from_the_path() {
     for (name, event, seen) in [
         ("rest_stage", event!("rest_stage"), "GET [/prod] /v1/jobs?limit=5&status=running"),
         ("rest_root", event!("rest_root"), "GET [/prod] /"),
@@ -72,7 +72,7 @@ async fn what_is_the_gateways_is_divided_from_what_is_ours() {
             found = found.replace("status=running&limit=5", "limit=5&status=running"); // a map has no order
         }
         assert_eq!(found, seen, "{name}: {answer}");
-        assert_eq!(header(&answer, "connection"), "", "{name}: the connection is the gateway's");
+        assert_eq!(header(&answer, "connection"), "", "{name}: the gateway sets the connection header");
     }
 }
 
@@ -82,7 +82,7 @@ async fn bodies_are_decoded_and_encoded() {
         (event!("http_form"), "seq=TESTTESTTEST", false),
         (event!("http_no_content_type"), "MKVLT", false),
         (event!("rest_json"), r#"{"sequence":"MKVLT"}"#, false),
-        (event!("http_binary"), "H4sIAP/+", true), // that is, 1f 8b 08 00 ff fe
+        (event!("http_binary"), "H4sIAP/+", true), // the bytes 1f 8b 08 00 ff fe
     ] {
         let answer = answer(Router::new().fallback(echo), event).await;
         assert_eq!(answer["body"], body, "{answer}");
@@ -91,7 +91,7 @@ async fn bodies_are_decoded_and_encoded() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_base64_although_the_event_says_so_is_refused() {
+async fn a_body_marked_as_base64_that_is_not_base64_is_refused() {
     for event in [event!("http_form"), event!("rest_json"), event!("alb")] {
         let mut event: Value = serde_json::from_str(event).unwrap();
         event["body"] = "seq=TESTTESTTEST".into();
@@ -104,7 +104,7 @@ async fn a_body_that_is_no_base64_although_the_event_says_so_is_refused() {
 }
 
 #[tokio::test]
-async fn a_gateway_waits_for_less_than_the_function_may_take() {
+async fn requests_behind_a_gateway_have_an_earlier_deadline() {
     for (event, most, least) in [
         (event!("http_default"), 28, 20),
         (event!("rest_root"), 28, 20),
@@ -118,7 +118,7 @@ async fn a_gateway_waits_for_less_than_the_function_may_take() {
 }
 
 #[tokio::test]
-async fn the_largest_answer_fits_whatever_is_in_it() {
+async fn the_largest_response_fits_whatever_its_bytes() {
     for byte in [b'a', b'"', 1, 0xff] {
         let body = vec![byte; http::MAX_ANSWER];
         let router = Router::new().fallback(move || std::future::ready(body.clone()));

@@ -1,4 +1,4 @@
-//! Events of a worker: which are taken, which messages come again, and that its time is kept.
+//! Events of a worker: which ones are accepted, which messages come again, and that the time limit is kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::Bed;
+use crate::support::TestBed;
 
 /// What a handler does with one job.
 #[derive(Clone, Copy)]
@@ -21,8 +21,8 @@ enum Act {
     Ack,
     Later(Duration),
     Panic,
-    UntilGivenBack,
-    ForEver,
+    UntilReleased,
+    Forever,
 }
 
 struct Fake {
@@ -46,12 +46,12 @@ impl Handler for Script {
         match act {
             Act::Ack => Disposition::Ack,
             Act::Later(after) => Disposition::Retry { after },
-            Act::Panic => panic!("as told"),
-            Act::UntilGivenBack => {
+            Act::Panic => panic!("as the test asks"),
+            Act::UntilReleased => {
                 self.release.cancelled().await;
                 Disposition::Retry { after: Duration::ZERO }
             }
-            Act::ForEver => std::future::pending().await,
+            Act::Forever => std::future::pending().await,
         }
     }
 }
@@ -75,9 +75,9 @@ fn invocation(left: u64) -> Invocation {
     Invocation { request_id: "r".to_owned(), deadline: Instant::now() + Duration::from_secs(left) }
 }
 
-/// Runs one batch with a handler that acts so on its messages; returns the places of those that come
-/// again, and how long it took.
-async fn run(bed: &Bed, acts: &[Act]) -> (Vec<usize>, Duration) {
+/// Handles one batch, each message as `acts` says. Returns the positions of the messages that come again, and how long
+/// it took.
+async fn run(bed: &TestBed, acts: &[Act]) -> (Vec<usize>, Duration) {
     for _ in acts {
         bed.submit().await;
     }
@@ -97,19 +97,19 @@ async fn run(bed: &Bed, acts: &[Act]) -> (Vec<usize>, Duration) {
     let host = Host::new(bed.jobs.clone(), Fake { acts, idle: idle.clone() }, 4);
     let start = Instant::now();
     let answer = host.answer(json!({ "Records": records }), &invocation(60)).await.unwrap();
-    assert_eq!(idle.load(Ordering::SeqCst), 1, "it waits until nothing is computed");
+    assert_eq!(idle.load(Ordering::SeqCst), 1, "the host waits until nothing is computed");
     let again = answer["batchItemFailures"].as_array().unwrap().iter();
     let again = again.map(|f| f["itemIdentifier"].as_str().unwrap()[1..].parse().unwrap());
     (again.collect(), start.elapsed())
 }
 
-async fn visible(bed: &Bed, wait: Duration) -> usize {
+async fn visible(bed: &TestBed, wait: Duration) -> usize {
     bed.memory.receive(100, wait, Duration::from_secs(1)).await.unwrap().len()
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_shall_come_again_is_told_and_it_comes_when_it_should() {
-    let bed = Bed::new();
+async fn only_messages_that_shall_come_again_are_reported_and_they_come_in_time() {
+    let bed = TestBed::new();
     let later = Act::Later(Duration::from_secs(40));
     let (again, took) = run(&bed, &[Act::Ack, later, Act::Panic, Act::Ack, Act::Ack]).await;
     assert_eq!(again, [1, 2]);
@@ -120,20 +120,20 @@ async fn only_what_shall_come_again_is_told_and_it_comes_when_it_should() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_finish_is_given_back_before_the_end() {
-    let bed = Bed::new();
-    let (again, took) = run(&bed, &[Act::Ack, Act::UntilGivenBack, Act::Ack]).await;
+async fn unfinished_jobs_are_released_before_the_time_is_over() {
+    let bed = TestBed::new();
+    let (again, took) = run(&bed, &[Act::Ack, Act::UntilReleased, Act::Ack]).await;
     assert_eq!(again, [1]);
     assert_eq!(took.as_secs(), 58, "two seconds before the end");
-    assert_eq!(visible(&bed, Duration::ZERO).await, 1, "free at once");
-    let bed = Bed::new();
-    let (again, took) = run(&bed, &[Act::ForEver, Act::Ack]).await;
-    assert_eq!((again, took.as_secs()), (vec![0], 59), "left alone, but in time");
+    assert_eq!(visible(&bed, Duration::ZERO).await, 1, "visible at once");
+    let bed = TestBed::new();
+    let (again, took) = run(&bed, &[Act::Forever, Act::Ack]).await;
+    assert_eq!((again, took.as_secs()), (vec![0], 59), "not released, but reported in time");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_decoded_is_buried_and_not_told() {
-    let bed = Bed::new();
+async fn undecodable_messages_go_to_the_dead_letters_and_are_not_reported() {
+    let bed = TestBed::new();
     let fake = Fake { acts: Arc::default(), idle: Arc::default() };
     let host = Host::new(bed.jobs.clone(), fake, 4);
     let event = serde_json::from_str(include_str!("events/sqs_malformed.json")).unwrap();
@@ -147,7 +147,7 @@ async fn what_cannot_be_decoded_is_buried_and_not_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_schedule_sweeps_until_there_is_no_backlog() {
-    let bed = Bed::new();
+    let bed = TestBed::new();
     for _ in 0..1200 {
         bed.submit().await;
     }
@@ -167,8 +167,8 @@ async fn a_schedule_sweeps_until_there_is_no_backlog() {
 }
 
 #[tokio::test]
-async fn submissions_are_read_and_strangers_told_what_is_expected() {
-    let bed = Bed::new();
+async fn submissions_are_read_and_unknown_events_are_refused_with_the_known_forms() {
+    let bed = TestBed::new();
     let host = Host::new(bed.jobs.clone(), Fake { acts: Arc::default(), idle: Arc::default() }, 4);
     for (event, id) in [
         (include_str!("events/eventbridge_submit.json"), "0d079340-135a-c8c6-95c2-41fb8f496c53"),

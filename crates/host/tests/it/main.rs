@@ -1,4 +1,4 @@
-//! Tests of the host, one module a part.
+//! Tests of the host, one module for each part.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 

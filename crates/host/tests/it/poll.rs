@@ -1,4 +1,4 @@
-//! The poll loop: slots, errors, poison, panics, visibility, and what becomes of messages at shutdown.
+//! The poll loop: slots, errors, undecodable messages, panics, visibility, and messages at shutdown.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,11 +16,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Bed, until};
+use crate::support::{TestBed, until};
 
 const GRACE: Duration = Duration::from_secs(25);
 
-/// A handler made of a closure that gets the number of the call and the job.
+/// A handler that calls a closure with the number of the call and the job.
 struct Fake<F> {
     calls: AtomicUsize,
     act: F,
@@ -48,7 +48,7 @@ impl<F: Fn(usize, JobId) -> BoxFuture<'static, Disposition> + Send + Sync> Handl
     }
 }
 
-/// A receiver that notes every receive and can be told to misbehave.
+/// A receiver that records every receive and can misbehave by a script.
 struct Probe {
     inner: Arc<dyn JobReceiver>,
     asked: Mutex<Vec<(Instant, usize)>>,
@@ -59,12 +59,12 @@ struct Probe {
 enum Misbehaviour {
     Fail,
     Hang,
-    /// Takes what is there, and answers this much later.
+    /// Takes the visible messages, and returns them this much later.
     Late(Duration),
 }
 
 impl Probe {
-    fn new(bed: &Bed, script: impl IntoIterator<Item = Misbehaviour>) -> Arc<Self> {
+    fn new(bed: &TestBed, script: impl IntoIterator<Item = Misbehaviour>) -> Arc<Self> {
         let script = Mutex::new(script.into_iter().collect());
         Arc::new(Self { inner: bed.memory.clone(), asked: Mutex::default(), script })
     }
@@ -118,13 +118,13 @@ struct Loop {
 }
 
 impl Loop {
-    fn start(bed: &Bed, receiver: Arc<dyn JobReceiver>, handler: Arc<dyn Handler>, slots: usize) -> Self {
+    fn start(bed: &TestBed, receiver: Arc<dyn JobReceiver>, handler: Arc<dyn Handler>, slots: usize) -> Self {
         let release = CancellationToken::new();
         Self::start_with(bed, receiver, handler, slots, release)
     }
 
     fn start_with(
-        bed: &Bed,
+        bed: &TestBed,
         receiver: Arc<dyn JobReceiver>,
         handler: Arc<dyn Handler>,
         slots: usize,
@@ -138,7 +138,7 @@ impl Loop {
         Self { shutdown, release, liveness, running }
     }
 
-    /// Shuts down; returns how long it took.
+    /// Shuts the loop down, and returns how long that took.
     async fn stop(self) -> Duration {
         let start = Instant::now();
         self.shutdown.cancel();
@@ -154,14 +154,14 @@ fn ack_after(wait: Duration) -> BoxFuture<'static, Disposition> {
     })
 }
 
-/// How many messages are visible, now or within `wait`.
-async fn visible(bed: &Bed, wait: Duration) -> usize {
+/// Number of messages that are visible now or become visible within `wait`.
+async fn visible(bed: &TestBed, wait: Duration) -> usize {
     bed.memory.receive(1000, wait, Duration::from_secs(1)).await.unwrap().len()
 }
 
 #[tokio::test(start_paused = true)]
-async fn never_more_in_hand_than_slots_and_nothing_fetched_beyond_them() {
-    let bed = Bed::new();
+async fn no_more_messages_are_received_than_slots_are_free() {
+    let bed = TestBed::new();
     for _ in 0..50 {
         bed.submit().await;
     }
@@ -187,15 +187,15 @@ async fn never_more_in_hand_than_slots_and_nothing_fetched_beyond_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn receive_errors_are_waited_out_and_heal() {
-    let bed = Bed::new();
+async fn after_receive_errors_the_loop_waits_and_recovers() {
+    let bed = TestBed::new();
     bed.submit().await;
     let handler = Fake::new(|_, _| ack_after(Duration::ZERO));
     let probe = Probe::new(&bed, [Misbehaviour::Fail; 12]);
     let run = Loop::start(&bed, probe.clone(), handler.clone(), 4);
     until("12 errors", || probe.asked().len() == 12).await;
     assert_eq!(run.liveness.since_poll(), None);
-    assert!(run.liveness.is_alive(Duration::from_secs(30)), "waiting out errors is life");
+    assert!(run.liveness.is_alive(Duration::from_secs(30)), "a loop that waits after errors is alive");
     assert!(!run.liveness.is_ready(Duration::from_secs(30)));
     until("handled", || handler.calls() == 1).await;
     let asked = probe.asked();
@@ -207,8 +207,8 @@ async fn receive_errors_are_waited_out_and_heal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receive_that_hangs_is_given_up() {
-    let bed = Bed::new();
+async fn a_receive_that_hangs_is_abandoned() {
+    let bed = TestBed::new();
     bed.submit().await;
     let handler = Fake::new(|_, _| ack_after(Duration::ZERO));
     let run = Loop::start(&bed, Probe::new(&bed, [Misbehaviour::Hang]), handler.clone(), 1);
@@ -217,8 +217,8 @@ async fn a_receive_that_hangs_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn undecodable_messages_go_to_the_dead_letters_and_others_go_on() {
-    let bed = Bed::new();
+async fn undecodable_messages_go_to_the_dead_letters_and_others_are_handled() {
+    let bed = TestBed::new();
     bed.memory.inject("not ours");
     bed.memory.inject(r#"{"v":99,"job":"0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de"}"#);
     bed.submit().await;
@@ -236,8 +236,8 @@ async fn undecodable_messages_go_to_the_dead_letters_and_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_contained_and_its_message_comes_again() {
-    let bed = Bed::new();
+async fn a_panic_is_caught_and_its_message_comes_again() {
+    let bed = TestBed::new();
     let bad = bed.submit().await;
     let times = Arc::new(Mutex::new(Vec::new()));
     let noted = times.clone();
@@ -264,7 +264,7 @@ async fn a_panic_is_contained_and_its_message_comes_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_stays_hidden_while_its_handler_runs() {
-    let bed = Bed::new();
+    let bed = TestBed::new();
     bed.submit().await;
     let handler = Fake::new(|_, _| ack_after(Policy::default().lease * 10));
     let run = Loop::start(&bed, bed.memory.clone(), handler.clone(), 4);
@@ -275,8 +275,8 @@ async fn a_message_stays_hidden_while_its_handler_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_brings_it_back_later_and_discard_removes_it() {
-    let bed = Bed::new();
+async fn a_retried_message_comes_again_later_and_a_discarded_one_is_removed() {
+    let bed = TestBed::new();
     bed.submit().await;
     let times = Arc::new(Mutex::new(Vec::new()));
     let noted = times.clone();
@@ -300,7 +300,7 @@ async fn retry_brings_it_back_later_and_discard_removes_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_whose_slots_are_all_taken_is_alive_and_ready() {
-    let bed = Bed::new();
+    let bed = TestBed::new();
     bed.submit().await;
     let handler = Fake::new(|_, _| ack_after(Duration::from_hours(1)));
     let run = Loop::start(&bed, bed.memory.clone(), handler.clone(), 1);
@@ -314,7 +314,7 @@ async fn a_loop_whose_slots_are_all_taken_is_alive_and_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_loop_stops_at_once() {
-    let bed = Bed::new();
+    let bed = TestBed::new();
     let handler = Fake::new(|_, _| ack_after(Duration::ZERO));
     let run = Loop::start(&bed, bed.memory.clone(), handler, 4);
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -322,8 +322,8 @@ async fn an_idle_loop_stops_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_lets_handlers_finish_and_fetches_no_more() {
-    let bed = Bed::new();
+async fn shutdown_lets_handlers_finish_and_receives_no_more() {
+    let bed = TestBed::new();
     bed.submit().await;
     let handler = Fake::new(|_, _| ack_after(Duration::from_secs(10)));
     let run = Loop::start(&bed, bed.memory.clone(), handler.clone(), 4);
@@ -335,12 +335,12 @@ async fn shutdown_lets_handlers_finish_and_fetches_no_more() {
     assert!(took <= Duration::from_secs(11), "{took:?}");
     assert!(!release.is_cancelled());
     assert_eq!(handler.calls(), 1);
-    assert_eq!(visible(&bed, Duration::from_mins(5)).await, 1, "only the one that was not fetched");
+    assert_eq!(visible(&bed, Duration::from_mins(5)).await, 1, "only the message that was not received");
 }
 
 #[tokio::test(start_paused = true)]
-async fn handlers_that_take_too_long_release_in_time() {
-    let bed = Bed::new();
+async fn handlers_that_take_too_long_release_their_jobs_in_time() {
+    let bed = TestBed::new();
     bed.submit().await;
     let release = CancellationToken::new();
     let asked = release.clone();
@@ -355,24 +355,24 @@ async fn handlers_that_take_too_long_release_in_time() {
     until("started", || handler.calls() == 1).await;
     let took = run.stop().await;
     assert!(took >= Duration::from_secs(19) && took < GRACE, "{took:?}");
-    assert_eq!(visible(&bed, Duration::ZERO).await, 1, "free at once");
+    assert_eq!(visible(&bed, Duration::ZERO).await, 1, "visible at once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn handlers_that_heed_nothing_are_left_and_their_message_returned() {
-    let bed = Bed::new();
+async fn handlers_that_ignore_shutdown_are_dropped_and_their_message_is_returned() {
+    let bed = TestBed::new();
     bed.submit().await;
     let handler = Fake::new(|_, _| Box::pin(std::future::pending()));
     let run = Loop::start(&bed, bed.memory.clone(), handler.clone(), 4);
     until("started", || handler.calls() == 1).await;
     let took = run.stop().await;
     assert!(took <= GRACE, "{took:?}");
-    assert_eq!(visible(&bed, Duration::ZERO).await, 1, "free at once");
+    assert_eq!(visible(&bed, Duration::ZERO).await, 1, "visible at once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_receive_has_taken_at_shutdown_is_returned() {
-    let bed = Bed::new();
+async fn messages_of_a_receive_during_shutdown_are_returned() {
+    let bed = TestBed::new();
     bed.submit().await;
     let handler = Fake::new(|_, _| ack_after(Duration::ZERO));
     let probe = Probe::new(&bed, [Misbehaviour::Late(Duration::from_millis(300))]);
@@ -380,12 +380,12 @@ async fn what_a_receive_has_taken_at_shutdown_is_returned() {
     until("asked", || probe.asked().len() == 1).await;
     run.stop().await;
     assert_eq!(handler.calls(), 0);
-    assert_eq!(visible(&bed, Duration::ZERO).await, 1, "free at once");
+    assert_eq!(visible(&bed, Duration::ZERO).await, 1, "visible at once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_queue_is_soon_known_to_answer() {
-    let bed = Bed::new();
+async fn the_loop_is_soon_ready_on_an_idle_queue() {
+    let bed = TestBed::new();
     let handler = Fake::new(|_, _| ack_after(Duration::ZERO));
     let run = Loop::start(&bed, bed.memory.clone(), handler, 4);
     let start = Instant::now();

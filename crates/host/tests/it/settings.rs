@@ -1,4 +1,4 @@
-//! Settings: defaults, every wrong value, secrets.
+//! Settings: defaults, invalid values, secrets.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn resolve(pairs: &[(&str, &str)]) -> Result<Settings, BadSettings> {
 }
 
 #[test]
-fn defaults_are_sound() {
+fn defaults_are_valid_and_as_documented() {
     let settings = resolve(&[]).unwrap();
     assert_eq!(settings.backend.as_str(), "sqlite:pssp.db");
     assert_eq!(settings.addr.to_string(), "127.0.0.1:5000");
@@ -38,13 +38,13 @@ fn empty_and_blank_values_count_as_not_set() {
 }
 
 #[test]
-fn every_default_written_out_is_accepted() {
+fn every_default_is_accepted_as_a_value() {
     let pairs: Vec<_> = SETTINGS.iter().map(|s| (s.name, s.default)).collect();
     resolve(&pairs).unwrap();
 }
 
 #[test]
-fn good_values_arrive() {
+fn valid_values_are_read() {
     let settings = resolve(&[
         ("PSSP_ADDR", "localhost:8080"),
         ("PSSP_WORKER_ADDR", "[::]:9090"),
@@ -73,7 +73,7 @@ fn good_values_arrive() {
 }
 
 #[test]
-fn a_command_needs_its_line() {
+fn the_command_engine_needs_a_command_line() {
     assert_eq!(resolve(&[]).unwrap().engine, EngineSettings::Neural);
     let BadSettings(faults) = resolve(&[("PSSP_ENGINE", "command")]).unwrap_err();
     assert_eq!((faults.len(), faults[0].name), (1, "PSSP_COMMAND"));
@@ -85,7 +85,7 @@ fn a_command_needs_its_line() {
 }
 
 #[test]
-fn every_bad_value_stops_the_start_and_is_named() {
+fn every_invalid_value_is_a_fault_that_names_it() {
     let table = [
         ("PSSP_ADDR", "5000"),
         ("PSSP_ADDR", "example.org:5000"),
@@ -102,7 +102,7 @@ fn every_bad_value_stops_the_start_and_is_named() {
         ("PSSP_MAX_RESIDUES", "10001"),
         ("PSSP_MAX_BATCH_RECORDS", "many"),
         ("PSSP_MAX_BODY", "1 light year"),
-        ("PSSP_MAX_BODY", "2KiB"), // less than the longest sequence
+        ("PSSP_MAX_BODY", "2KiB"), // smaller than the longest sequence
         ("PSSP_MAX_BATCH_BODY", "2GiB"),
         ("PSSP_REQUEST_TIMEOUT", "0s"),
         ("PSSP_CLASSIC_DELAY", "2m"),
@@ -148,7 +148,7 @@ fn every_bad_value_stops_the_start_and_is_named() {
 }
 
 #[test]
-fn all_faults_are_told_at_once_in_full() {
+fn all_faults_are_reported_at_once() {
     let bad = resolve(&[("PSSP_GRACE", "soon"), ("PSSP_ADDR", "here")]).unwrap_err();
     assert_eq!(
         bad.to_string(),
@@ -174,7 +174,7 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
-fn unknown_variables_are_warned_about() {
+fn unknown_variables_cause_a_warning() {
     let names = ["PSSP_LAESE", "PSSP_URL", "PSSP_NONSENSE", "PSSP_LEASE", "PATH"].map(str::to_owned);
     assert_eq!(
         unknown(names, &["PSSP_URL"]),

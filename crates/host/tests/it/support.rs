@@ -1,4 +1,4 @@
-//! What the tests share: jobs over the memory backend, with Tokio's (pausable) clock as theirs.
+//! Shared code of the tests: jobs on the memory backend, with Tokio's clock, which a test can pause.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use pssp_jobs::{Backend, Clock, JobId, Jobs, Owner, Policy, Timestamp};
 use pssp_predict::Sequence;
 use tokio::time::Instant;
 
-/// Moves with Tokio's time, so that leases and delays run out while a test's time is paused.
+/// A clock that follows Tokio's time, so that leases and delays also run out while a test's time is paused.
 pub(crate) struct TokioClock(Instant);
 
 impl Clock for TokioClock {
@@ -18,13 +18,13 @@ impl Clock for TokioClock {
     }
 }
 
-pub(crate) struct Bed {
+pub(crate) struct TestBed {
     pub(crate) memory: Arc<MemoryBackend>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) jobs: Jobs,
 }
 
-impl Bed {
+impl TestBed {
     pub(crate) fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock(Instant::now()));
         let memory = Arc::new(MemoryBackend::new(Arc::clone(&clock)));
@@ -39,7 +39,7 @@ impl Bed {
     }
 }
 
-/// Waits until `done` says so, where there is no event to wait for.
+/// Polls until `done` returns true, where there is no event to wait for.
 pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(10); // of paused time
     while !done() {

@@ -1,4 +1,4 @@
-//! The sweep loop: repairs all the time, at once while there is a backlog, and in spite of errors.
+//! The sweep loop: it sweeps at intervals, without a wait while there is a backlog, and goes on after errors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use pssp_jobs::{Backend, JobReceiver, Jobs, Message, Policy};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::Bed;
+use crate::support::TestBed;
 
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Takes all messages away, as a worker does that dies before it claims.
-async fn lose_messages(bed: &Bed) {
+/// Receives all messages, as a worker does that dies before it claims the jobs.
+async fn lose_messages(bed: &TestBed) {
     let visibility = Duration::from_mins(15);
     while !bed.memory.receive(1000, Duration::ZERO, visibility).await.unwrap().is_empty() {}
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_message_is_sent_again_and_shutdown_ends_the_loop() {
-    let bed = Bed::new();
+    let bed = TestBed::new();
     let id = bed.submit().await;
     lose_messages(&bed).await;
     let shutdown = CancellationToken::new();
@@ -33,8 +33,8 @@ async fn a_lost_message_is_sent_again_and_shutdown_ends_the_loop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backlog_is_repaired_without_waiting_for_the_next_turn() {
-    let bed = Bed::new();
+async fn a_backlog_is_repaired_without_waiting_for_the_next_interval() {
+    let bed = TestBed::new();
     for _ in 0..2500 {
         bed.submit().await;
     }
@@ -53,8 +53,8 @@ async fn a_backlog_is_repaired_without_waiting_for_the_next_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_do_not_end_it() {
-    let bed = Bed::new();
+async fn errors_do_not_end_the_loop() {
+    let bed = TestBed::new();
     bed.submit().await;
     lose_messages(&bed).await;
     let faulty = Faulty::wrap(&Backend::of(Arc::clone(&bed.memory)), 0.7, 1);

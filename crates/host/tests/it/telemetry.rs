@@ -4,7 +4,7 @@ use pssp_host::settings::Settings;
 use pssp_host::telemetry::{self, METRICS};
 
 #[test]
-fn setting_up_twice_is_safe_and_metrics_render() {
+fn a_second_setup_is_safe_and_metrics_are_rendered() {
     let log = Settings::default().log;
     let first = telemetry::init(&log);
     let second = telemetry::init(&log);
@@ -18,7 +18,7 @@ fn setting_up_twice_is_safe_and_metrics_render() {
 }
 
 #[test]
-fn names_follow_the_conventions() {
+fn metric_names_follow_the_conventions() {
     let page = telemetry::render_markdown();
     for metric in METRICS {
         assert!(metric.name.starts_with("pssp_") && page.contains(metric.name), "{}", metric.name);

@@ -1,4 +1,4 @@
-//! `/v1/batches`: many records, of which some may be bad.
+//! `/v1/batches`: many records, some of which may be invalid.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use crate::probe::{CHAIN, FASTA, JSON, Probe};
 use crate::text::text;
 use crate::verdict::{Verdict, Why, ensure, equal};
 
-/// Three records, the second of which is no protein.
+/// Three records; the second is not a protein sequence.
 const ONE_BAD: &str = ">a\nMKVLAAGIVG\n>b\nMK?LA\n>c\nMKVLAAGIVGLLLAQWKDE\n";
 
 pub(crate) const CHECKS: &[Check] = &[
@@ -24,8 +24,8 @@ pub(crate) const CHECKS: &[Check] = &[
     submits("a batch of bad records alone tells all of them", all_bad),
 ];
 
-fn post(p: &Probe, ask: &ApiRequest<'_>) -> Result<Value, String> {
-    let answer = p.ask(ask)?.expect(&[202])?;
+fn post(p: &Probe, api_request: &ApiRequest<'_>) -> Result<Value, String> {
+    let answer = p.send(api_request)?.expect(&[202])?;
     let batch = answer.json()?;
     let id = text(&batch, "id");
     equal("Location", &answer.needed("location")?, &format!("/v1/batches/{id}").as_str())?;
@@ -38,11 +38,11 @@ fn results(p: &Probe, id: &str) -> Result<Answer, String> {
 }
 
 fn lines(answer: &Answer) -> Result<Vec<Value>, String> {
-    let told = answer.text();
-    told.lines().map(|line| serde_json::from_str(line).map_err(|e| format!("NDJSON: {e}"))).collect()
+    let response = answer.text();
+    response.lines().map(|line| serde_json::from_str(line).map_err(|e| format!("NDJSON: {e}"))).collect()
 }
 
-/// Has the jobs of the batch deleted at the end.
+/// Notes the jobs of the batch, so that they are deleted at the end.
 pub(crate) fn note_jobs(p: &Probe, id: &str) -> Result<(), String> {
     for line in lines(&results(p, id)?)? {
         if let Some(job) = line["id"].as_str() {
@@ -52,7 +52,7 @@ pub(crate) fn note_jobs(p: &Probe, id: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Waits until all records have come to an end.
+/// Waits until the jobs of all records are done.
 fn done(p: &Probe, id: &str) -> Result<Value, Why> {
     let limit = p.job_timeout();
     let mut pace = Pace::start();
@@ -91,18 +91,18 @@ fn in_order(p: &Probe) -> Verdict {
     let id = text(&batch, "id");
     done(p, id)?;
     let lines = lines(&results(p, id)?)?;
-    let told: Vec<(Option<u64>, &str, &str)> =
+    let response: Vec<(Option<u64>, &str, &str)> =
         lines.iter().map(|l| (l["index"].as_u64(), text(l, "name"), text(l, "status"))).collect();
     let expected = [(Some(0), "a", "finished"), (Some(1), "b", "rejected"), (Some(2), "c", "finished")];
-    equal("index, name and status", &told.as_slice(), &expected.as_slice())?;
+    equal("index, name and status", &response.as_slice(), &expected.as_slice())?;
     let classic = p.get(&format!("/v1/batches/{id}/results.txt"))?.expect(&[200])?;
     equal("PSSP-Skipped", &classic.needed("pssp-skipped")?, &"1")?;
-    let told = classic.text();
-    let sequences: Vec<&str> = told.lines().skip(1).step_by(8).collect();
+    let response = classic.text();
+    let sequences: Vec<&str> = response.lines().skip(1).step_by(8).collect();
     Ok(equal("sequences", &sequences, &vec!["MKVLAAGIVG", "MKVLAAGIVGLLLAQWKDE"])?)
 }
 
-/// `bytes` as gzip.
+/// Compresses `bytes` with gzip.
 pub(crate) fn gzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(bytes).and_then(|()| packed.finish()).map_err(|e| format!("packing failed: {e}"))
@@ -121,14 +121,14 @@ fn packed(p: &Probe) -> Verdict {
     Ok(equal("finished", &counts["finished"], &json!(2))?)
 }
 
-/// The batch may be refused as a whole or record by record. Either way each bad record is listed.
+/// The service may refuse the whole batch or each record. Either way it lists each bad record.
 fn all_bad(p: &Probe) -> Verdict {
     let answer = p.post("/v1/batches", FASTA, b">a\nMK?\n>b\nM!\n")?.expect(&[202, 422])?;
-    let told = answer.json()?;
+    let response = answer.json()?;
     if answer.status == 202 {
-        note_jobs(p, text(&told, "id"))?;
+        note_jobs(p, text(&response, "id"))?;
     }
     let field = if answer.status == 202 { "rejected" } else { "errors" };
-    let count = told[field].as_array().map_or(0, Vec::len);
+    let count = response[field].as_array().map_or(0, Vec::len);
     Ok(ensure(count == 2, || format!("{count} of 2 bad records are told"))?)
 }

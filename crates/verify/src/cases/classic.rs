@@ -1,4 +1,4 @@
-//! The classic API: texts and shapes that old clients rely on.
+//! The classic API: texts and JSON fields that old clients rely on.
 
 use pssp_client::ApiRequest;
 use serde_json::Value;
@@ -11,11 +11,11 @@ use crate::probe::{ClassicJob, FORM, Probe};
 use crate::text::text;
 use crate::verdict::{Verdict, Why, ensure, equal};
 
-/// A sequence that is all coil.
+/// A sequence whose prediction is coil for every residue.
 const COIL: &str = "TESTTESTTEST";
 
 /// No job has this id.
-const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
+const UNKNOWN_ID: &str = "00000000-0000-7000-8000-000000000000";
 
 pub(crate) const CHECKS: &[Check] = &[
     reads("GET / lists the routes", |p| page(p, "/", &["Try these routes"])),
@@ -36,7 +36,7 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 fn page(p: &Probe, path: &str, parts: &[&str]) -> Verdict {
-    let answer = p.ask(&ApiRequest::get(path).header("accept", "text/plain"))?.expect(&[200])?;
+    let answer = p.send(&ApiRequest::get(path).header("accept", "text/plain"))?.expect(&[200])?;
     let answer = answer.media("text/plain")?;
     Ok(parts.iter().try_for_each(|part| answer.contains(part))?)
 }
@@ -74,7 +74,7 @@ fn seen(p: &Probe) -> Verdict {
     })?)
 }
 
-/// The finished job as `/jobs/<id>` has it.
+/// Waits for the job, and returns it as `/jobs/<id>` shows it.
 fn finished(p: &Probe) -> Result<Value, Why> {
     let path = format!("/jobs/{}", posted(p)?.id);
     let limit = p.job_timeout();
@@ -132,14 +132,15 @@ fn download(p: &Probe) -> Verdict {
     Ok(equal("size", &labels::png_size(&answer.body)?, &(640, 480))?)
 }
 
-/// Of one job by its id. `jobid=ALL` is never sent: it might be allowed.
+/// Deletes one job by its id. Never sends `jobid=ALL`, since the service might allow it.
 fn delete(p: &Probe) -> Verdict {
     let body = "--x\r\nContent-Disposition: form-data; name=\"seq\"\r\n\r\nMKVLAAGIVG\r\n--x--\r\n";
     let id = run(p, "multipart/form-data; boundary=x", body.as_bytes())?;
     let form = format!("jobid={id}");
     for time in ["once", "twice"] {
-        let answer =
-            p.ask(&ApiRequest::new(Method::DELETE, "/delete").body(FORM, form.as_bytes()))?.expect(&[200])?;
+        let answer = p
+            .send(&ApiRequest::new(Method::DELETE, "/delete").body(FORM, form.as_bytes()))?
+            .expect(&[200])?;
         equal(&format!("answer to deleting {time}"), &answer.text(), &format!("Job {id} deleted\n"))?;
     }
     let read = p.get(&format!("/jobs/{id}"))?.expect(&[200])?.json()?;
@@ -147,7 +148,7 @@ fn delete(p: &Probe) -> Verdict {
 }
 
 fn unknown(p: &Probe) -> Verdict {
-    for id in [NOBODY, "no-uuid"] {
+    for id in [UNKNOWN_ID, "no-uuid"] {
         let read = p.get(&format!("/jobs/{id}"))?.expect(&[200])?.json()?;
         equal(&format!("/jobs/{id}"), &read, &serde_json::json!({}))?;
         p.get(&format!("/download/{id}"))?.expect(&[404])?.media("text/plain")?;

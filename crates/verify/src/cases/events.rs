@@ -20,7 +20,7 @@ pub(crate) const CHECKS: &[Check] = &[
 /// Pause before connecting again, shorter than the `retry` of the stream.
 const RECONNECT: Duration = Duration::from_millis(200);
 
-/// Follows the job to its end as a browser does: when a stream ends before, it connects again and goes on after the last
+/// Follows the job to its end as a browser does: if a stream ends early, it connects again and continues after the last
 /// event. A service behind a gateway that cannot stream answers with one event at a time.
 fn events(p: &Probe, id: &str) -> Result<Vec<Event>, String> {
     let deadline = Instant::now() + p.job_timeout();
@@ -35,7 +35,7 @@ fn events(p: &Probe, id: &str) -> Result<Vec<Event>, String> {
     Ok(events)
 }
 
-/// Whether nothing comes after it.
+/// Whether no event follows.
 fn is_last(event: &Event) -> bool {
     let job: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
     !matches!(text(&job, "status"), "submitted" | "running")
@@ -44,11 +44,12 @@ fn is_last(event: &Event) -> bool {
 /// The events of one connection.
 fn connect(p: &Probe, id: &str, seen: Option<String>) -> Result<Vec<Event>, String> {
     let path = format!("/v1/jobs/{id}/events");
-    let mut ask = ApiRequest::get(&path).header("accept", "text/event-stream").timeout(p.job_timeout());
+    let mut api_request =
+        ApiRequest::get(&path).header("accept", "text/event-stream").timeout(p.job_timeout());
     if let Some(seen) = seen {
-        ask = ask.header("last-event-id", seen);
+        api_request = api_request.header("last-event-id", seen);
     }
-    let response = p.stream(&ask)?;
+    let response = p.stream(&api_request)?;
     if response.status() != 200 {
         Answer::read(format!("GET {path}"), response)?.expect(&[200])?;
         return Ok(Vec::new());
@@ -85,6 +86,6 @@ fn resume(p: &Probe) -> Verdict {
     equal("events of a finished job", &events.len(), &1)?;
     let seen = events.first().and_then(|event| event.id.clone()).unwrap_or_default();
     let path = format!("/v1/jobs/{id}/events");
-    let again = p.ask(&ApiRequest::get(&path).header("last-event-id", seen))?;
+    let again = p.send(&ApiRequest::get(&path).header("last-event-id", seen))?;
     Ok(again.expect(&[204]).map(drop)?)
 }

@@ -17,7 +17,7 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 fn post(p: &Probe, path: &str, key: &str, body: &str) -> Result<Answer, String> {
-    p.ask(&ApiRequest::post(path, FASTA, body.as_bytes()).header("idempotency-key", key))
+    p.send(&ApiRequest::post(path, FASTA, body.as_bytes()).header("idempotency-key", key))
 }
 
 fn new_key() -> String {
@@ -42,7 +42,7 @@ fn reused(p: &Probe) -> Verdict {
     let problem = post(p, "/v1/jobs", &key, &CHAIN[1..])?.problem(422)?;
     let kind = text(&problem, "type");
     ensure(kind.ends_with(":key-reused"), || format!("type is {kind:?}"))?;
-    p.ask(&ApiRequest::post("/v1/jobs", FASTA, CHAIN.as_bytes()).header("idempotency-key", "no key"))?
+    p.send(&ApiRequest::post("/v1/jobs", FASTA, CHAIN.as_bytes()).header("idempotency-key", "no key"))?
         .problem(400)?;
     Ok(())
 }

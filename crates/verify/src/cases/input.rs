@@ -1,4 +1,4 @@
-//! What the input may be: what is cleaned, and what is refused with place and hint.
+//! Input: what the service cleans, and what it refuses with place and hint.
 
 use serde_json::{Value, json};
 
@@ -20,15 +20,15 @@ fn validate(p: &Probe, body: &[u8]) -> Result<Value, String> {
     p.post("/v1/validate", FASTA, body)?.expect(&[200])?.json()
 }
 
-fn kinds(told: &Value) -> Vec<&str> {
-    told["edits"].as_array().into_iter().flatten().map(|edit| text(edit, "kind")).collect()
+fn kinds(response: &Value) -> Vec<&str> {
+    response["edits"].as_array().into_iter().flatten().map(|edit| text(edit, "kind")).collect()
 }
 
 fn cleaned(p: &Probe) -> Verdict {
     const SENT: [(&str, &str, usize); 8] = [
         ("mkvla", "MKVLA", 1),
         ("MKV LA\tGI\r\nVG", "MKVLAGIVG", 1),
-        ("\u{feff}MKVLA", "MKVLA", 0), // a byte order mark is not worth a word
+        ("\u{feff}MKVLA", "MKVLA", 0), // a byte order mark is removed without a remark
         ("MK\u{a0}V\u{200b}LA", "MKVLA", 1),
         ("MK-V.LA", "MKVLA", 1),
         ("        1 mkvlaagivg lllaqwkde\n       61 mkvla", "MKVLAAGIVGLLLAQWKDEMKVLA", 3),
@@ -36,22 +36,22 @@ fn cleaned(p: &Probe) -> Verdict {
         (">a protein\nMKV\nLA\n", "MKVLA", 0),
     ];
     for (sent, clean, edits) in SENT {
-        let told = validate(p, sent.as_bytes())?;
-        equal(&format!("{sent:?} cleaned"), &text(&told, "sequence"), &clean)?;
-        let found = kinds(&told);
+        let response = validate(p, sent.as_bytes())?;
+        equal(&format!("{sent:?} cleaned"), &text(&response, "sequence"), &clean)?;
+        let found = kinds(&response);
         ensure(found.len() >= edits, || format!("{sent:?}: edits told are {found:?}"))?;
     }
-    let told = p.post("/v1/validate", JSON, br#"{"sequence": "mkvla"}"#)?.expect(&[200])?.json()?;
-    equal("from JSON", &text(&told, "sequence"), &"MKVLA")?;
-    let told = p.post("/v1/validate", FORM, b"seq=mkvla")?.expect(&[200])?.json()?;
-    Ok(equal("from a form", &text(&told, "sequence"), &"MKVLA")?)
+    let response = p.post("/v1/validate", JSON, br#"{"sequence": "mkvla"}"#)?.expect(&[200])?.json()?;
+    equal("from JSON", &text(&response, "sequence"), &"MKVLA")?;
+    let response = p.post("/v1/validate", FORM, b"seq=mkvla")?.expect(&[200])?.json()?;
+    Ok(equal("from a form", &text(&response, "sequence"), &"MKVLA")?)
 }
 
 fn replaced(p: &Probe) -> Verdict {
-    let told = validate(p, b"MBKZVJLUAOGXM")?;
-    equal("cleaned", &text(&told, "sequence"), &"MXKXVXLXAXGXM")?;
+    let response = validate(p, b"MBKZVJLUAOGXM")?;
+    equal("cleaned", &text(&response, "sequence"), &"MXKXVXLXAXGXM")?;
     for (letter, position) in [("B", 2), ("Z", 4), ("J", 6), ("U", 8), ("O", 10)] {
-        let edits = told["edits"].as_array().into_iter().flatten();
+        let edits = response["edits"].as_array().into_iter().flatten();
         let mut of_letter = edits.filter(|edit| text(edit, "from") == letter);
         let positions = of_letter.next().map(|edit| edit["positions"].clone());
         equal(&format!("positions of {letter}"), &positions, &Some(json!([position])))?;
@@ -59,10 +59,10 @@ fn replaced(p: &Probe) -> Verdict {
     Ok(())
 }
 
-/// The line and the column that are at fault, where there is one.
+/// The line of an error, and its column if there is one.
 type Place = (u64, Option<u64>);
 
-/// What is sent, and where it is at fault.
+/// Kind of error, invalid input, and the place of the error.
 const REFUSED: [(&str, &[u8], Option<Place>); 9] = [
     ("an odd character", b">a\nMKV\nLA?GI\n", Some((3, Some(3)))),
     ("an inner stop", b"MK*VL", Some((1, Some(3)))),
@@ -111,14 +111,14 @@ fn too_long(p: &Probe) -> Verdict {
     ensure(problem.to_string().contains(&most.to_string()), || {
         format!("the limit of {most} is not told: {}", text(&problem, "detail"))
     })?;
-    let told = validate(p, &chain.as_bytes()[1..])?;
-    Ok(equal("length at the limit", &told["length"], &json!(most))?)
+    let response = validate(p, &chain.as_bytes()[1..])?;
+    Ok(equal("length at the limit", &response["length"], &json!(most))?)
 }
 
 fn warned(p: &Probe) -> Verdict {
     for (sent, what) in [("MKVL", "four residues"), (">\nMKVLA", "a missing id")] {
-        let told = validate(p, sent.as_bytes())?;
-        let warnings = told["warnings"].as_array().map_or(0, Vec::len);
+        let response = validate(p, sent.as_bytes())?;
+        let warnings = response["warnings"].as_array().map_or(0, Vec::len);
         ensure(warnings > 0, || format!("{what}: no warning"))?;
     }
     Ok(())

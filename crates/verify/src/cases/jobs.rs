@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::check::{Check, submits};
-use crate::probe::{CHAIN, FASTA, FORM, JSON, NAME, Probe};
+use crate::probe::{CHAIN, FASTA, FORM, JOB_NAME, JSON, Probe};
 use crate::text::text;
 use crate::verdict::{Verdict, Why, ensure, equal};
 
@@ -30,10 +30,10 @@ const FIELDS: &[&str] = &[
     "links",
 ];
 
-/// How often another job is submitted because one finished before it could be cancelled.
+/// How many jobs are submitted at most until one is cancelled before it finishes.
 const CANCEL_TRIES: usize = 5;
 
-/// How often a job that was computed although there was a result is followed by another.
+/// How many jobs are submitted at most until a stored result is reused.
 const REUSE_TRIES: usize = 3;
 
 pub(crate) const CHECKS: &[Check] = &[
@@ -51,7 +51,7 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 fn request(sequence: &str) -> String {
-    json!({ "sequence": sequence, "name": NAME }).to_string()
+    json!({ "sequence": sequence, "name": JOB_NAME }).to_string()
 }
 
 fn submit(p: &Probe) -> Verdict {
@@ -63,7 +63,7 @@ fn submit(p: &Probe) -> Verdict {
     answer.retry_after()?;
     let missing = FIELDS.iter().find(|field| job.get(field).is_none());
     ensure(missing.is_none(), || format!("the job does not tell {missing:?}"))?;
-    equal("name", &text(&job, "name"), &NAME)?;
+    equal("name", &text(&job, "name"), &JOB_NAME)?;
     equal("length", &job["length"], &json!(CHAIN.len()))?;
     for link in ["self", "result", "plot", "events", "cancel"] {
         let leads = text(&job["links"], link).starts_with(&this);
@@ -72,11 +72,11 @@ fn submit(p: &Probe) -> Verdict {
     Ok(())
 }
 
-/// On a job of the classic API, which starts after a pause. Another job might be finished before the wait begins.
+/// Uses a job of the classic API, which starts after a pause. Another job might finish before the wait begins.
 fn wait(p: &Probe) -> Verdict {
     let id = delayed(p, CHAIN)?;
     let path = format!("/v1/jobs/{id}");
-    let answer = p.ask(&ApiRequest::get(&path).header("prefer", "wait=20"))?.expect(&[200])?;
+    let answer = p.send(&ApiRequest::get(&path).header("prefer", "wait=20"))?.expect(&[200])?;
     let status = text(&answer.json()?, "status").to_owned();
     if status != "finished" {
         answer.retry_after()?;
@@ -86,7 +86,7 @@ fn wait(p: &Probe) -> Verdict {
     Ok(ensure(applied.starts_with("wait="), || format!("Preference-Applied is {applied:?}"))?)
 }
 
-/// A job that starts after the pause of the classic API.
+/// Submits a job that starts after the pause of the classic API, and returns its id.
 fn delayed(p: &Probe, sequence: &str) -> Result<String, String> {
     let form = format!("seq={sequence}");
     let said = p.post("/run", FORM, form.as_bytes())?.expect(&[200])?.text();
@@ -107,7 +107,7 @@ fn times(p: &Probe) -> Verdict {
     Ok(ensure(job["attempts"].as_u64() >= Some(1), || format!("attempts is {}", job["attempts"]))?)
 }
 
-/// The answer is another job, marked as reused, with the same result. Lower-case letters are the same sequence.
+/// The same sequence in lower case gets a new job, marked as reused, with the same result.
 fn reuse(p: &Probe) -> Verdict {
     let limits = p.get("/v1/limits")?.expect(&[200])?.json()?;
     if limits["reuse_results"] == json!(false) {
@@ -115,11 +115,13 @@ fn reuse(p: &Probe) -> Verdict {
     }
     let first = p.finished()?;
     let body = request(&CHAIN.to_lowercase());
-    let ask = ApiRequest::post("/v1/jobs", JSON, body.as_bytes()).header("cache-control", "max-age=604800");
+    let api_request =
+        ApiRequest::post("/v1/jobs", JSON, body.as_bytes()).header("cache-control", "max-age=604800");
     let mut tries = 0..REUSE_TRIES;
     let (answer, job) = loop {
-        let (answer, job) = p.submit(&ask)?;
-        // The job with the stored result may belong to another caller, who has deleted it. Then this one has a result soon.
+        let (answer, job) = p.submit(&api_request)?;
+        // The job with the stored result may belong to another client, which deletes it. Then the next try finds the
+        // result of this job.
         if answer.status == 201 || tries.next().is_none() {
             break (answer, job);
         }
@@ -130,7 +132,7 @@ fn reuse(p: &Probe) -> Verdict {
     ensure(id != first, || "it is the earlier job itself".to_owned())?;
     equal("status", &text(&job, "status"), &"finished")?;
     equal("reused", &job["reused"], &json!(true))?;
-    // The first line has the job's id.
+    // The first line contains the job's id.
     let result = |id: &str| {
         let text = p.get(&format!("/v1/jobs/{id}/result.txt"))?.expect(&[200])?.text();
         Ok::<_, String>(text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>())
@@ -143,7 +145,7 @@ fn read(p: &Probe, id: &str) -> Result<Answer, String> {
 }
 
 fn bodies(p: &Probe) -> Verdict {
-    let fasta = format!(">{} of a chain\n{CHAIN}\n", NAME.replace(' ', "-"));
+    let fasta = format!(">{} of a chain\n{CHAIN}\n", JOB_NAME.replace(' ', "-"));
     let form = format!("seq={CHAIN}");
     for (kind, body, name) in [
         (FASTA, fasta.as_str(), json!("pssp-verify")),
@@ -161,14 +163,14 @@ fn etag(p: &Probe) -> Verdict {
     let path = format!("/v1/jobs/{}", p.finished()?);
     let first = p.get(&path)?.expect(&[200])?;
     let tag = first.needed("etag")?;
-    let again = p.ask(&ApiRequest::get(&path).header("if-none-match", tag))?.expect(&[304])?;
+    let again = p.send(&ApiRequest::get(&path).header("if-none-match", tag))?.expect(&[304])?;
     ensure(again.body.is_empty(), || "304 has a body".to_owned())?;
     equal("ETag of 304", &again.needed("etag")?, &tag)?;
-    let other = p.ask(&ApiRequest::get(&path).header("if-none-match", "\"another\""))?.expect(&[200])?;
+    let other = p.send(&ApiRequest::get(&path).header("if-none-match", "\"another\""))?.expect(&[200])?;
     Ok(equal("the job, asked again", &other.json()?, &first.json()?)?)
 }
 
-/// Others may submit meanwhile: of the two newest jobs nothing is expected but their order.
+/// Other clients may submit jobs at the same time, so the case checks only the order of the two newest jobs.
 fn list(p: &Probe) -> Verdict {
     p.finished()?;
     p.new_job(CHAIN)?;
@@ -213,11 +215,11 @@ fn cancel(p: &Probe) -> Verdict {
         let path = format!("/v1/jobs/{id}");
         let first = p.post(&format!("{path}/cancel"), JSON, b"")?.expect(&[202, 409])?;
         if first.status == 409 {
-            continue; // it was quicker
+            continue; // the job finished first
         }
         equal("status", &text(&first.json()?, "status"), &"cancelled")?;
         p.post(&format!("{path}/cancel"), JSON, b"")?.expect(&[200])?;
-        let held = p.ask(&ApiRequest::get(&path).header("prefer", "wait=2"))?.expect(&[200])?.json()?;
+        let held = p.send(&ApiRequest::get(&path).header("prefer", "wait=2"))?.expect(&[200])?.json()?;
         equal("status afterwards", &text(&held, "status"), &"cancelled")?;
         p.get(&format!("{path}/result"))?.problem(409)?;
         let old = p.get(&format!("/jobs/{id}"))?.expect(&[200])?.json()?;
@@ -243,8 +245,8 @@ fn delete(p: &Probe) -> Verdict {
     for rest in ["", "/result", "/result.txt", "/plot.svg", "/events"] {
         p.get(&format!("{path}{rest}"))?.problem(404)?;
     }
-    // A wait for a deleted job is not held.
+    // The service does not hold a wait for a deleted job.
     let since = std::time::Instant::now();
-    p.ask(&ApiRequest::get(&path).header("prefer", "wait=20"))?.problem(404)?;
+    p.send(&ApiRequest::get(&path).header("prefer", "wait=20"))?.problem(404)?;
     Ok(ensure(since.elapsed() < Duration::from_secs(10), || "a deleted job is waited for".to_owned())?)
 }

@@ -1,4 +1,4 @@
-//! API keys: without one, or with a wrong one, nothing is accessible.
+//! API keys: without a key, or with a wrong one, callers are refused.
 
 use pssp_client::ApiRequest;
 
@@ -13,12 +13,12 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 fn stranger(p: &Probe, key: Option<&str>) -> Verdict {
-    let first = p.ask_as(key, &ApiRequest::get("/v1/jobs?limit=1"))?;
+    let first = p.send_with_key(key, &ApiRequest::get("/v1/jobs?limit=1"))?;
     if first.status == 200 {
         return Err(Why::Skipped("the service is open to everybody".to_owned()));
     }
     first.problem(401)?;
-    for ask in [
+    for api_request in [
         ApiRequest::get("/jobs"),
         ApiRequest::get("/v1/jobs/00000000-0000-7000-8000-000000000000"),
         ApiRequest::post("/run", crate::probe::FORM, b"seq=MKVLA"),
@@ -26,18 +26,18 @@ fn stranger(p: &Probe, key: Option<&str>) -> Verdict {
         ApiRequest::post("/v1/batches", crate::probe::FASTA, b">a\nMKVLA\n"),
         ApiRequest::post("/v1/validate", crate::probe::FASTA, b"MKVLA"),
     ] {
-        p.ask_as(key, &ask)?.expect(&[401])?.needed("www-authenticate")?;
+        p.send_with_key(key, &api_request)?.expect(&[401])?.needed("www-authenticate")?;
     }
     for open in ["/", "/healthz", "/v1/status"] {
-        p.ask_as(key, &ApiRequest::get(open))?.expect(&[200])?;
+        p.send_with_key(key, &ApiRequest::get(open))?.expect(&[200])?;
     }
     Ok(())
 }
 
-/// The status is 401, or 403 where there is no admin key. The notice is invalid, so that it can never be set.
+/// The status is 401, or 403 if the service has no admin key. The notice is invalid, so that it is never set.
 fn admin(p: &Probe) -> Verdict {
     let put = ApiRequest::new(ureq::http::Method::PUT, "/v1/admin/notice").body(crate::probe::JSON, b"{}");
-    let status = p.ask_as(None, &put)?.expect(&[401, 403])?.status;
-    let wrong = p.ask_as(Some("certainly-not-the-admin-key"), &put)?.expect(&[401, 403])?.status;
+    let status = p.send_with_key(None, &put)?.expect(&[401, 403])?.status;
+    let wrong = p.send_with_key(Some("certainly-not-the-admin-key"), &put)?.expect(&[401, 403])?.status;
     Ok(equal("status with a wrong key", &wrong, &status)?)
 }

@@ -9,10 +9,10 @@ use crate::text::text;
 use crate::verdict::{Verdict, Why, ensure, equal};
 
 /// No job has this id.
-const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
+const UNKNOWN_ID: &str = "00000000-0000-7000-8000-000000000000";
 
-/// Larger limits are not tested: the body would take too long to send.
-const LARGEST: u64 = 64 << 20;
+/// Larger body limits are not tested, since sending the body would take too long.
+const LARGEST_TESTED_LIMIT: u64 = 64 << 20;
 
 pub(crate) const CHECKS: &[Check] = &[
     reads("an unknown job, batch or route is 404", not_found),
@@ -28,16 +28,16 @@ fn not_found(p: &Probe) -> Verdict {
         p.get(path)?.problem(404)?;
     }
     for rest in ["", "/events", "/result", "/result.ss2", "/plot.png"] {
-        p.get(&format!("/v1/jobs/{NOBODY}{rest}"))?.problem(404)?;
+        p.get(&format!("/v1/jobs/{UNKNOWN_ID}{rest}"))?.problem(404)?;
     }
-    p.post(&format!("/v1/jobs/{NOBODY}/cancel"), JSON, b"")?.problem(404)?;
-    p.get(&format!("/v1/batches/{NOBODY}"))?.problem(404)?;
-    p.delete(&format!("/v1/jobs/{NOBODY}"))?.expect(&[204])?;
+    p.post(&format!("/v1/jobs/{UNKNOWN_ID}/cancel"), JSON, b"")?.problem(404)?;
+    p.get(&format!("/v1/batches/{UNKNOWN_ID}"))?.problem(404)?;
+    p.delete(&format!("/v1/jobs/{UNKNOWN_ID}"))?.expect(&[204])?;
     Ok(())
 }
 
 fn method(p: &Probe) -> Verdict {
-    let answer = p.ask(&ApiRequest::new(Method::PUT, "/v1/jobs").body(JSON, b"{}"))?;
+    let answer = p.send(&ApiRequest::new(Method::PUT, "/v1/jobs").body(JSON, b"{}"))?;
     let allow = answer.needed("allow")?.to_owned();
     ensure(allow.contains("POST") && allow.contains("GET"), || format!("Allow is {allow:?}"))?;
     answer.problem(405)?;
@@ -47,19 +47,19 @@ fn method(p: &Probe) -> Verdict {
 fn media(p: &Probe) -> Verdict {
     p.post("/v1/validate", "image/png", b"MKVLA")?.problem(415)?;
     let packed = ApiRequest::post("/v1/validate", FASTA, b"MKVLA").header("content-encoding", "br");
-    p.ask(&packed)?.problem(415)?;
+    p.send(&packed)?.problem(415)?;
     Ok(())
 }
 
-/// Sent as gzip: a body that is refused by its length may not be read to its end.
+/// The body is sent as gzip. If a service refuses a body by its length, it may not read the body to its end.
 fn too_large(p: &Probe) -> Verdict {
     let limit = p.limit("max_body_bytes")?;
-    if limit > LARGEST {
+    if limit > LARGEST_TESTED_LIMIT {
         return Err(Why::Skipped(format!("the limit of {limit} bytes is too large to go over")));
     }
     let body = crate::cases::batch::gzip(&vec![b'A'; usize::try_from(limit + 1).unwrap_or_default()])?;
     let problem = p
-        .ask(&ApiRequest::post("/v1/validate", FASTA, &body).header("content-encoding", "gzip"))?
+        .send(&ApiRequest::post("/v1/validate", FASTA, &body).header("content-encoding", "gzip"))?
         .problem(413)?;
     equal("limit.name", &text(&problem["limit"], "name"), &"max_body_bytes")?;
     Ok(equal("limit.value", &problem["limit"]["value"].as_u64(), &Some(limit))?)
@@ -71,7 +71,7 @@ fn unparsable(p: &Probe) -> Verdict {
         ensure(problem["errors"][0]["line"].is_u64(), || format!("{body}: no place is told"))?;
     }
     let body = ApiRequest::post("/v1/validate", FASTA, CHAIN.as_bytes()).header("content-encoding", "gzip");
-    p.ask(&body)?.problem(400)?;
+    p.send(&body)?.problem(400)?;
     Ok(())
 }
 
@@ -88,7 +88,7 @@ fn refused(p: &Probe) -> Verdict {
     Ok(equal("retryable", &problem["retryable"], &false.into())?)
 }
 
-/// While intake is paused.
+/// The case for a service whose intake is paused.
 pub(crate) fn paused(p: &Probe) -> Verdict {
     for path in ["/v1/jobs", "/v1/batches"] {
         let answer = p.post(path, FASTA, b">a\nMKVLA\n")?.expect(&[503])?;

@@ -1,4 +1,4 @@
-//! Results: every format, what they say, and pictures.
+//! Results: every format with its content, and the plots.
 
 use pssp_client::ApiRequest;
 use serde_json::Value;
@@ -44,14 +44,14 @@ fn json(p: &Probe) -> Verdict {
         probabilities(code, &track["probabilities"])?;
     }
     let sha256 = text(&result["method"], "sha256").to_owned();
-    let told = p.get("/v1/methods")?.expect(&[200])?.json()?;
-    let known = told["methods"].as_array().into_iter().flatten().any(|m| text(m, "sha256") == sha256);
+    let response = p.get("/v1/methods")?.expect(&[200])?.json()?;
+    let known = response["methods"].as_array().into_iter().flatten().any(|m| text(m, "sha256") == sha256);
     Ok(ensure(known, || format!("/v1/methods does not know the method of the result ({sha256:?})"))?)
 }
 
-/// For each residue the letters' probabilities make one, as far as they are rounded.
-fn probabilities(code: &str, told: &Value) -> Result<(), String> {
-    let columns: Vec<Vec<f64>> = told
+/// For each residue, the probabilities of the letters add up to one, apart from rounding.
+fn probabilities(code: &str, response: &Value) -> Result<(), String> {
+    let columns: Vec<Vec<f64>> = response
         .as_object()
         .into_iter()
         .flatten()
@@ -65,8 +65,8 @@ fn probabilities(code: &str, told: &Value) -> Result<(), String> {
 }
 
 fn classic(p: &Probe) -> Verdict {
-    let told = fetch(p, "txt", "text/plain")?;
-    let lines: Vec<&str> = told.lines().collect();
+    let response = fetch(p, "txt", "text/plain")?;
+    let lines: Vec<&str> = response.lines().collect();
     equal("lines", &lines.len(), &8)?;
     equal("header", &lines[0], &format!(">JOBID = {}", p.finished()?).as_str())?;
     equal("sequence", &lines[1], &CHAIN)?;
@@ -74,9 +74,9 @@ fn classic(p: &Probe) -> Verdict {
 }
 
 fn ss2(p: &Probe) -> Verdict {
-    let told = fetch(p, "ss2", "text/plain")?;
-    let lines: Vec<&str> = told.lines().collect();
-    ensure(told.starts_with("# PSIPRED VFORMAT ("), || "the head is not PSIPRED's".to_owned())?;
+    let response = fetch(p, "ss2", "text/plain")?;
+    let lines: Vec<&str> = response.lines().collect();
+    ensure(response.starts_with("# PSIPRED VFORMAT ("), || "the head is not PSIPRED's".to_owned())?;
     equal("lines", &lines.len(), &(CHAIN.len() + 2))?;
     for (at, (line, residue)) in lines[2..].iter().zip(CHAIN.chars()).enumerate() {
         let fields: Vec<&str> = line.split_whitespace().collect();
@@ -96,10 +96,10 @@ fn ss2(p: &Probe) -> Verdict {
 }
 
 fn horiz(p: &Probe) -> Verdict {
-    let told = fetch(p, "horiz", "text/plain")?;
-    ensure(told.starts_with("# PSIPRED HFORMAT ("), || "the head is not PSIPRED's".to_owned())?;
+    let response = fetch(p, "horiz", "text/plain")?;
+    ensure(response.starts_with("# PSIPRED HFORMAT ("), || "the head is not PSIPRED's".to_owned())?;
     let row = |name: &str| -> String {
-        told.lines().filter_map(|line| line.trim_start().strip_prefix(name)).map(str::trim).collect()
+        response.lines().filter_map(|line| line.trim_start().strip_prefix(name)).map(str::trim).collect()
     };
     equal("AA", &row("AA:").as_str(), &CHAIN)?;
     labels::check("SS3", &row("Pred:"), CHAIN.len())?;
@@ -110,8 +110,8 @@ fn horiz(p: &Probe) -> Verdict {
 
 fn tables(p: &Probe) -> Verdict {
     for (extension, media, gap) in [("tsv", "text/tab-separated-values", '\t'), ("csv", "text/csv", ',')] {
-        let told = fetch(p, extension, media)?;
-        let mut rows = told.lines().map(|line| line.split(gap).collect::<Vec<_>>());
+        let response = fetch(p, extension, media)?;
+        let mut rows = response.lines().map(|line| line.split(gap).collect::<Vec<_>>());
         let head = rows.next().unwrap_or_default();
         equal(&format!("columns of {extension}"), &head.join(" ").as_str(), &COLUMNS)?;
         let rows: Vec<_> = rows.collect();
@@ -125,18 +125,18 @@ fn tables(p: &Probe) -> Verdict {
 }
 
 fn fasta(p: &Probe) -> Verdict {
-    let told = fetch(p, "fasta", "text/x-fasta")?;
+    let response = fetch(p, "fasta", "text/x-fasta")?;
     let records: Vec<String> =
-        told.split('>').skip(1).map(|record| record.lines().skip(1).collect()).collect();
+        response.split('>').skip(1).map(|record| record.lines().skip(1).collect()).collect();
     equal("sequence", &records.first().map(String::as_str), &Some(CHAIN))?;
     let labels: Vec<&str> = records[1..].iter().map(String::as_str).collect();
     Ok(labels::check_all(&labels, CHAIN.len())?)
 }
 
 fn ndjson(p: &Probe) -> Verdict {
-    let told = fetch(p, "ndjson", "application/x-ndjson")?;
-    equal("lines", &told.lines().count(), &1)?;
-    let result: Value = serde_json::from_str(&told).map_err(|e| format!("it is not JSON: {e}"))?;
+    let response = fetch(p, "ndjson", "application/x-ndjson")?;
+    equal("lines", &response.lines().count(), &1)?;
+    let result: Value = serde_json::from_str(&response).map_err(|e| format!("it is not JSON: {e}"))?;
     Ok(equal("sequence", &text(&result, "sequence"), &CHAIN)?)
 }
 
@@ -155,9 +155,9 @@ fn negotiated(p: &Probe) -> Verdict {
     let path = format!("/v1/jobs/{}/result", p.finished()?);
     p.get(&path)?.expect(&[200])?.media("application/json")?;
     let csv =
-        p.ask(&ApiRequest::get(&path).header("accept", "text/csv"))?.expect(&[200])?.media("text/csv")?;
+        p.send(&ApiRequest::get(&path).header("accept", "text/csv"))?.expect(&[200])?.media("text/csv")?;
     equal("result by Accept", &csv.text(), &fetch(p, "csv", "text/csv")?)?;
-    p.ask(&ApiRequest::get(&path).header("accept", "image/png"))?.problem(406)?;
+    p.send(&ApiRequest::get(&path).header("accept", "image/png"))?.problem(406)?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::probe::Probe;
 use crate::text::text;
 use crate::verdict::{Verdict, ensure, equal};
 
-/// Routes without which this is no pssp service.
+/// Routes that every pssp service has.
 const ROUTES: &[&str] = &[
     "/",
     "/run",
@@ -63,7 +63,7 @@ fn status(p: &Probe) -> Verdict {
     Ok(ensure(status["notices"].is_array(), || "notices is no list".to_owned())?)
 }
 
-/// The version of the program, that of its API description and the expected one are the same.
+/// The service, its API description and the expectation (if there is one) have the same version.
 fn version(p: &Probe) -> Verdict {
     let status = p.get("/v1/status")?.expect(&[200])?.json()?;
     let version = text(&status, "version");
@@ -75,8 +75,8 @@ fn version(p: &Probe) -> Verdict {
 }
 
 fn methods(p: &Probe) -> Verdict {
-    let told = p.get("/v1/methods")?.expect(&[200])?.json()?;
-    let methods = told["methods"].as_array().cloned().unwrap_or_default();
+    let response = p.get("/v1/methods")?.expect(&[200])?.json()?;
+    let methods = response["methods"].as_array().cloned().unwrap_or_default();
     ensure(!methods.is_empty(), || "there is no method".to_owned())?;
     for method in &methods {
         let sha256 = text(method, "sha256");
@@ -85,7 +85,7 @@ fn methods(p: &Probe) -> Verdict {
         let named = ["name", "version", "citation"].iter().all(|field| !text(method, field).is_empty());
         ensure(named, || format!("name, version or citation is missing: {method}"))?;
     }
-    let properties = told["properties"].as_array().map_or(0, Vec::len);
+    let properties = response["properties"].as_array().map_or(0, Vec::len);
     Ok(equal("number of properties", &properties, &6)?)
 }
 
@@ -115,7 +115,7 @@ fn metrics(p: &Probe) -> Verdict {
 fn headers(p: &Probe) -> Verdict {
     for path in ["/", "/v1/status", "/v1/no-such-route"] {
         let id = "pssp-verify.1";
-        let answer = p.ask(&ApiRequest::get(path).header("x-request-id", id))?;
+        let answer = p.send(&ApiRequest::get(path).header("x-request-id", id))?;
         equal(&format!("X-Request-Id of {path}"), &answer.needed("x-request-id")?, &id)?;
         equal("X-Content-Type-Options", &answer.needed("x-content-type-options")?, &"nosniff")?;
     }

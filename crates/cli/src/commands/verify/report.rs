@@ -1,4 +1,4 @@
-//! The report: a line for each check as it ends, and the totals.
+//! The report of `pssp verify`: one line for each check when it ends, then the totals.
 
 use std::io::IsTerminal;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 use pssp_verify::{Verdict, Why, brief};
 
-/// The checks so far.
+/// The results of the checks so far.
 pub(crate) struct Report {
     ui: Ui,
     url: String,
@@ -32,7 +32,7 @@ struct Line {
     outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Only for information.
+    /// For information only.
     elapsed_ms: u128,
 }
 
@@ -83,8 +83,8 @@ impl Report {
         self.lines.iter().filter(|line| line.outcome == outcome).count()
     }
 
-    /// Writes the totals, and returns the exit code. While intake is `paused` not everything can be checked, so the exit code
-    /// is not that of success.
+    /// Writes the totals, and returns the exit code. While intake is `paused` not every check can run, so the exit code
+    /// is never that of success.
     pub(crate) fn end(self, paused: Option<&str>) -> Result<Exit, Failure> {
         let [passed, failed, skipped] =
             [Outcome::Passed, Outcome::Failed, Outcome::Skipped].map(|outcome| self.count(outcome));

@@ -1,4 +1,4 @@
-//! `--restart-check`: jobs that are kept from one run to the next, to see that they outlive a restart.
+//! `--restart-check`: keeps jobs from one run to the next, to check that they survive a restart.
 
 use std::path::Path;
 
@@ -10,41 +10,42 @@ use uuid::Uuid;
 use super::report::Report;
 use crate::exit::Failure;
 
-/// Jobs that are kept.
+/// Number of jobs that are kept.
 const KEPT_JOBS: usize = 2;
 
-/// The formats of the results that are kept.
+/// The result formats that are compared.
 const FORMATS: [&str; 2] = ["json", "txt"];
 
 /// A kept job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Kept {
+struct KeptJob {
     id: String,
     /// Its idempotency key.
     key: String,
     created_at: Timestamp,
-    /// The results, to the byte, in the order of [`FORMATS`].
+    /// The results byte for byte, in the order of [`FORMATS`].
     results: Vec<String>,
 }
 
-/// The file.
+/// The content of the file.
 #[derive(Debug, Serialize, Deserialize)]
 struct File {
-    jobs: Vec<Kept>,
+    jobs: Vec<KeptJob>,
 }
 
-/// Checks what the file names, if there is one; then, where jobs are taken, keeps new ones instead.
-/// After a failure the old ones stay, to be looked at.
+/// Checks the jobs in the file, if there is one. Then replaces them with new ones, unless intake is paused.
+/// After a failed check the old jobs are kept, so that an operator can look at them.
 pub(crate) fn run(path: &Path, p: &Probe, paused: bool, report: &mut Report) -> Result<(), Failure> {
     let old = load(path)?;
     let mut all_there = true;
     if let Some(old) = &old {
         all_there =
             report.add("restart", "jobs of the run before are there, with the same results", || {
-                Ok(old.jobs.iter().try_for_each(|kept| outlived(p, kept))?)
+                Ok(old.jobs.iter().try_for_each(|kept| check_survived(p, kept))?)
             })?;
         if !paused {
-            all_there &= report.add("restart", "their keys still name them", || remembered(p, &old.jobs))?;
+            all_there &= report
+                .add("restart", "their keys still name them", || check_key_is_remembered(p, &old.jobs))?;
         }
     }
     if paused || !all_there {
@@ -99,16 +100,16 @@ fn results(p: &Probe, id: &str) -> Result<Vec<String>, String> {
         .collect()
 }
 
-fn keep(p: &Probe) -> Result<Kept, String> {
+fn keep(p: &Probe) -> Result<KeptJob, String> {
     let key = format!("pssp-verify-kept-{}", Uuid::new_v4());
     let (_, job) = p.submit_with_key(&key)?;
     let id = text(&job, "id").to_owned();
     let job = p.wait_for(&id)?;
     let created_at = Timestamp::deserialize(&job["created_at"]).map_err(|e| format!("created_at: {e}"))?;
-    Ok(Kept { results: results(p, &id)?, id, key, created_at })
+    Ok(KeptJob { results: results(p, &id)?, id, key, created_at })
 }
 
-fn outlived(p: &Probe, kept: &Kept) -> Result<(), String> {
+fn check_survived(p: &Probe, kept: &KeptJob) -> Result<(), String> {
     let job = p.get(&format!("/v1/jobs/{}", kept.id))?.expect(&[200])?.json()?;
     equal(&format!("status of {}", kept.id), &text(&job, "status"), &"finished")?;
     equal("length", &job["length"].as_u64(), &Some(CHAIN.len() as u64))?;
@@ -118,8 +119,8 @@ fn outlived(p: &Probe, kept: &Kept) -> Result<(), String> {
     Ok(())
 }
 
-/// Submitting again under the same key changes nothing, also after a restart.
-fn remembered(p: &Probe, jobs: &[Kept]) -> Verdict {
+/// A submission with the key of a kept job returns that job, also after a restart.
+fn check_key_is_remembered(p: &Probe, jobs: &[KeptJob]) -> Verdict {
     let remembered_s = p.limit("idempotency_key_ttl_s")?;
     let status = p.get("/v1/status")?.expect(&[200])?.json()?;
     let now = Timestamp::deserialize(&status["now"]).map_err(|e| format!("now: {e}"))?;
@@ -129,7 +130,7 @@ fn remembered(p: &Probe, jobs: &[Kept]) -> Verdict {
     for kept in jobs {
         let (_, job) = p.submit_with_key(&kept.key)?;
         let same = equal("id under the key", &text(&job, "id"), &kept.id.as_str());
-        p.keep(&kept.id); // until new ones take its place
+        p.keep(&kept.id); // new jobs replace it later
         same?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Which file of a crate uses items of which, as far as names tell (method calls do not).
+//! Finds which file of a crate uses items of which other file. It follows names only, and so does not see method calls.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility};
 
-/// File `from` uses the item `name` that file `to` defines. Files are relative to the folder of the crate's root.
+/// File `from` uses the item `name`, which file `to` defines. Paths are relative to the folder of the crate's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arrow {
     pub(super) from: String,
@@ -15,14 +15,14 @@ pub(super) struct Arrow {
     pub(super) to: String,
 }
 
-/// Path of a module, from the root of the crate.
+/// Path of a module from the root of the crate.
 type ModulePath = Vec<String>;
 
 /// What a module defines and imports.
 #[derive(Default)]
 struct Module {
     file: String,
-    /// Names of its functions, types and so on.
+    /// Names of its items (functions, types and so on).
     items: BTreeSet<String>,
     /// Imported names with the paths that they stand for.
     imports: BTreeMap<String, Vec<String>>,
@@ -34,12 +34,12 @@ struct Module {
 
 pub(super) struct Graph {
     modules: BTreeMap<ModulePath, Module>,
-    /// Files with the files that they use, each with the name that is used.
+    /// For each file: the files that it uses, each with the name of the used item.
     arrows: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Graph {
-    /// Reads the crate with this root file.
+    /// Reads the crate that has this root file.
     pub(super) fn of_crate(root: &Path) -> Self {
         let mut graph = Self { modules: BTreeMap::new(), arrows: BTreeMap::new() };
         let folder = root.parent().unwrap();
@@ -52,22 +52,22 @@ impl Graph {
         self.modules.values().map(|module| &module.file).collect::<BTreeSet<_>>().len()
     }
 
-    /// One circle, as short as can be, for each group of files that reach each other.
-    pub(super) fn circles(&self) -> Vec<Vec<Arrow>> {
-        let mut circles: Vec<Vec<Arrow>> = Vec::new();
+    /// One shortest cycle for each group of files that reach each other.
+    pub(super) fn cycles(&self) -> Vec<Vec<Arrow>> {
+        let mut cycles: Vec<Vec<Arrow>> = Vec::new();
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         for file in self.arrows.keys().map(String::as_str) {
             if seen.contains(file) {
                 continue;
             }
-            if let Some(circle) = self.shortest_way_back(file) {
-                // All files that `file` reaches and that reach it belong to the same group.
+            if let Some(cycle) = self.shortest_way_back(file) {
+                // A group has all files that `file` reaches and that reach `file`.
                 let reached = self.reached(file);
                 seen.extend(reached.iter().filter(|other| self.reached(other).contains(file)));
-                circles.push(circle);
+                cycles.push(cycle);
             }
         }
-        circles
+        cycles
     }
 
     fn reached<'a>(&'a self, from: &str) -> BTreeSet<&'a str> {
@@ -159,14 +159,14 @@ impl Graph {
         self.arrows = arrows;
     }
 
-    /// The module all of whose names are imported.
+    /// The module whose names are all imported.
     fn glob(&self, from: &[String], used: &[String]) -> Option<(ModulePath, String)> {
         let (star, path) = used.split_last()?;
         let module = (star == "*").then(|| self.module(from, path)).flatten()?;
         Some((module, "*".to_owned()))
     }
 
-    /// The module that a path means as seen from another one.
+    /// The module that `path` names in the module `from`.
     fn module(&self, from: &[String], path: &[String]) -> Option<ModulePath> {
         let mut at = from.to_vec();
         for (i, segment) in path.iter().enumerate() {
@@ -180,11 +180,11 @@ impl Graph {
         self.modules.contains_key(&at).then_some(at)
     }
 
-    /// The module that defines the item a path leads to, and the item's name. `None` for what other crates define, and
-    /// for modules.
+    /// The item that `path` names: the module that defines it, and its name. `None` for items of other crates, and for
+    /// modules.
     fn resolve(&self, from: &[String], path: &[String], depth: usize) -> Option<(ModulePath, String)> {
         if depth > 16 {
-            return None; // names that stand for each other
+            return None; // two imports that refer to each other
         }
         let (first, rest) = path.split_first()?;
         let down = |name: &str| self.module(from, std::slice::from_ref(&name.to_owned()));
@@ -202,7 +202,7 @@ impl Graph {
             return self.resolve(&child, rest, depth + 1);
         }
         if let Some(import) = module.imports.get(first) {
-            // `use a::b as a` would lead back to itself.
+            // `use a::b as a` would refer to itself.
             if import.as_slice() != std::slice::from_ref(first) {
                 return self.resolve(from, &[import.as_slice(), rest].concat(), depth + 1);
             }
@@ -222,7 +222,7 @@ fn module_file(children: &Path, name: &str) -> PathBuf {
 fn read_use(import: &ItemUse, module: &mut Module) {
     let is_private = matches!(import.vis, Visibility::Inherited);
     for (name, path) in leaves(&import.tree, &[]) {
-        // A name that is passed on is not used here unless the code says it too.
+        // A re-exported name counts as used only if the code of this module names it too.
         if is_private {
             module.uses.push(path.clone());
         }
@@ -234,7 +234,7 @@ fn read_use(import: &ItemUse, module: &mut Module) {
     }
 }
 
-/// The names that an import makes, each with the path that it stands for.
+/// The names that an import defines, each with its path.
 fn leaves(tree: &UseTree, before: &[String]) -> Vec<(String, Vec<String>)> {
     let with = |name: String| [before, &[name]].concat();
     match tree {
@@ -283,7 +283,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Whether the item is part of test builds alone.
+/// Whether the item is part of test builds only.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let list = attribute.path().is_ident("cfg").then(|| attribute.meta.require_list().ok()).flatten();

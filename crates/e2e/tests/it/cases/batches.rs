@@ -1,11 +1,11 @@
-//! Many records in one request.
+//! Batches: many records in one request.
 
 use pssp_e2e::{Client, Platform, until};
 use serde_json::Value;
 
 const FASTA: (&str, &str) = ("content-type", "text/x-fasta");
 
-/// `n` chains of 50 residues, each different.
+/// FASTA records with `n` different chains of 50 residues.
 pub(super) fn chains(n: usize) -> String {
     let residue =
         |c: usize, i: usize| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(i * i + i / 7 + c * 13 + c / 20) % 20]);
@@ -19,7 +19,7 @@ pub(super) fn send(client: &Client, headers: &[(&str, &str)], body: &[u8]) -> St
     format!("/v1/batches/{}", answer.json()["id"].as_str().unwrap())
 }
 
-/// Waits until nothing of the batch is left to do, and returns its counts.
+/// Waits until all jobs of the batch are done, and returns its counts.
 pub(super) fn done(client: &Client, path: &str) -> Value {
     until("the batch to end", || {
         let answer = client.try_send("GET", path, &[], b"")?;

@@ -1,4 +1,4 @@
-//! `jobid=ALL` of the classic API, which the acceptance cases never send: others may use their service.
+//! `jobid=ALL` of the classic API. The acceptance cases never send it, since other clients may use the same service.
 
 use pssp_e2e::{Platform, until};
 
@@ -17,6 +17,6 @@ pub(crate) fn delete_all(platform: &mut dyn Platform) {
     let delete = |what: &str| client.send("DELETE", "/delete", FORM, format!("jobid={what}").as_bytes());
     let _ = (client.finished(&one), client.finished(&two));
     assert_eq!(delete("ALL").status, 200);
-    // Lists may lag where the store says so.
+    // On some stores, lists show changes with a delay.
     until("all jobs to be gone", || (client.get("/jobs").text().trim() == "{}").then_some(()));
 }

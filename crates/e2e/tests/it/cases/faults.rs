@@ -1,5 +1,4 @@
-//! Processes that die, a store that restarts, messages that vanish: nothing accepted is lost, nothing
-//! is done twice.
+//! Faults: killed processes, a restarted store, lost messages. No accepted job may be lost, and none may be done twice.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +9,7 @@ use super::batches::{chains, done, send};
 const FASTA: (&str, &str) = ("content-type", "text/x-fasta");
 const TEXT: (&str, &str) = ("content-type", "text/plain");
 
-/// Chains that take a good part of a second each.
+/// FASTA records with chains that take a good part of a second each to predict.
 fn long_chains(n: usize) -> String {
     let chain = |c: usize| {
         (0..10_000_usize)
@@ -33,15 +32,15 @@ pub(crate) fn a_killed_worker_loses_nothing(platform: &mut dyn Platform) {
     });
     platform.kill_workers();
     let left = count(&platform.client(), &path, "finished");
-    assert!(left < 6, "killed too late to see anything");
+    assert!(left < 6, "killed too late: all jobs were finished");
     platform.start_workers();
     assert_eq!(done(&platform.client(), &path)["finished"], 6);
     let results = platform.client().get(&format!("{path}/results")).expect(200).text();
-    assert_eq!(results.lines().count(), 6, "each once");
+    assert_eq!(results.lines().count(), 6, "each result once");
 }
 
 pub(crate) fn a_killed_api_loses_and_doubles_nothing(platform: &mut dyn Platform) {
-    // Callers repeat a request without an answer under the same key.
+    // A caller that gets no answer repeats the request with the same key.
     let submit = |client: &Client, n: usize| {
         until("an answer", || {
             let (key, body) = (format!("request-{n}"), format!("MKVLAAGIVG{}", "A".repeat(n)));

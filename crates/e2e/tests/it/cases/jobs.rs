@@ -1,4 +1,4 @@
-//! One job at a time, beyond the acceptance cases.
+//! Single jobs, where the acceptance cases are not enough.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use pssp_e2e::{Client, Platform, pssp, until};
 const UBIQUITIN: &str = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG";
 const TEXT: (&str, &str) = ("content-type", "text/plain");
 
-/// A chain that takes a good part of a second.
+/// A chain that takes a good part of a second to predict.
 fn long() -> String {
     (0..10_000_usize).map(|i| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(i * i + i / 7) % 20])).collect()
 }
@@ -18,7 +18,7 @@ pub(crate) fn a_result_is_that_of_a_prediction_on_this_machine(platform: &mut dy
     let id = client.submit(UBIQUITIN);
     let job = client.finished(&id);
     assert_eq!((&job["status"], &job["attempts"]), (&"finished".into(), &1.into()), "{job}");
-    // The same bytes as a prediction made here, but for the header.
+    // Apart from the header, the result has the same bytes as a local prediction.
     let lines = |text: String| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     let served = client.get(&format!("/v1/jobs/{id}/result.txt")).expect(200).text();
     assert_eq!(lines(served), lines(pssp(platform, &["predict", UBIQUITIN])));
@@ -29,7 +29,7 @@ pub(crate) fn watching_ends_with_the_job(platform: &mut dyn Platform) {
     let id = client.submit(&long());
     let watched = pssp(platform, &["watch", &id, "--timeout", "60s"]);
     assert!(watched.lines().last().unwrap().contains("finished"), "{watched}");
-    // A stream that begins after the end still shows it.
+    // A stream that begins after the end of the job still has its last event.
     let events = client.get(&format!("/v1/jobs/{id}/events")).expect(200);
     assert!(events.header("content-type").starts_with("text/event-stream"), "{events:?}");
     assert!(events.text().contains("finished"), "{}", events.text());
@@ -68,7 +68,7 @@ pub(crate) fn a_reused_result_outlives_its_source(platform: &mut dyn Platform) {
         text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(lines(id), lines(&first));
-    // Records of a batch are reused too, but not where the caller wants a new result. The copy outlives the first job.
+    // Records of a batch get stored results too, unless the caller asks for a new one. The copy outlives the first job.
     let fasta = format!(">a\n{UBIQUITIN}\n>b\n{UBIQUITIN}\n");
     let batch =
         client.send("POST", "/v1/batches", &[("content-type", "text/x-fasta"), REUSE], fasta.as_bytes());

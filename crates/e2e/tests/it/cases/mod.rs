@@ -1,7 +1,7 @@
-//! The cases, by what they are about. [`CASES`] lists them for the README's table.
+//! The cases by subject. [`CASES`] lists them for the table in the README.
 //!
-//! What callers see on a service that works is in the acceptance cases ([`verify`]). The others need what those lack: a
-//! service of their own, its operator, faults, or the `pssp` command.
+//! The acceptance cases ([`verify`]) check what callers see on a healthy service. The other cases need more than those
+//! have: a service that no other client uses, an operator's access, faults, or the `pssp` command.
 
 pub(crate) mod batches;
 pub(crate) mod classic;
@@ -10,7 +10,7 @@ pub(crate) mod jobs;
 pub(crate) mod operators;
 pub(crate) mod verify;
 
-/// Makes a test of every case, on a platform that the expression starts, and the list of their names.
+/// Defines the list of the cases, and a macro that makes a test of each case on a given platform.
 macro_rules! cases {
     ($($group:ident: $($case:ident),+;)+) => {
         /// Every case, with its group.

@@ -1,4 +1,4 @@
-//! What operators do while the service runs.
+//! Tasks of operators while the service runs.
 
 use pssp_e2e::{Platform, operate, until};
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub(crate) fn a_notice_pauses_intake(platform: &mut dyn Platform) {
     });
 }
 
-/// A job whose workers are lost again and again is given up.
+/// A job that loses its worker at every attempt becomes a dead letter.
 pub(crate) fn what_was_given_up_is_sent_again(platform: &mut dyn Platform) {
     let long: String =
         (0..10_000_usize).map(|i| char::from(b"ACDEFGHIKLMNPQRSTVWY"[(i * i + i / 7) % 20])).collect();
@@ -34,7 +34,7 @@ pub(crate) fn what_was_given_up_is_sent_again(platform: &mut dyn Platform) {
         let answer = platform.client().try_send("GET", &path, &[], b"")?;
         let job = (answer.status == 200).then(|| answer.json())?;
         let (status, attempts) = (job["status"].as_str().unwrap(), job["attempts"].as_u64().unwrap());
-        // Once for each attempt: the job stays running until the lease has expired.
+        // One kill for each attempt: the job stays running until its lease has expired.
         if status == "running" && attempts > killed {
             killed = attempts;
             platform.kill_workers();

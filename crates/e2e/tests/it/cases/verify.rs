@@ -1,4 +1,4 @@
-//! The acceptance cases that `pssp verify` runs too, a group at a time.
+//! The acceptance cases, which `pssp verify` runs too, one test for each group.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn run(group: &str, platform: &dyn Platform) {
     assert!(failed.is_empty(), "cases of {} failed:{}", group.name, failed.concat());
 }
 
-/// One function for each group, and the list of the groups.
+/// Defines one function for each group, and the list of the groups.
 macro_rules! groups {
     ($($group:ident),+) => {
         const NAMES: &[&str] = &[$(stringify!($group)),+];
