@@ -4,7 +4,7 @@
 //! [`StoreError::Unavailable`]. Backends differ only by their [`Capabilities`]; no code asks for a backend by
 //! its name.
 //!
-//! A backend is complete when it passes the contract suite ([`crate::contract_tests`], feature `testing`).
+//! A backend is complete when it passes the contract suite (`contract_tests!`, feature `testing`).
 
 use std::sync::Arc;
 use std::time::Duration;
