@@ -1,9 +1,10 @@
 //! The interface between a host and a worker function: slots for messages, and how a message is settled.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::message::Message;
 use crate::ports::Record;
@@ -31,20 +32,26 @@ pub enum Disposition {
 /// Capacity for one message. A worker claims a job only while it holds a slot. Dropping the slot frees it.
 #[derive(Debug, Default)]
 pub struct Slot {
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Slot {
     /// A slot that holds a permit of a semaphore.
     #[must_use]
     pub const fn new(permit: OwnedSemaphorePermit) -> Self {
-        Self { _permit: Some(permit) }
+        Self { permit: Some(permit) }
+    }
+
+    /// Whether the slot holds a permit of this semaphore.
+    #[must_use]
+    pub fn is_of(&self, semaphore: &Arc<Semaphore>) -> bool {
+        self.permit.as_ref().is_some_and(|permit| Arc::ptr_eq(permit.semaphore(), semaphore))
     }
 
     /// A slot without a semaphore.
     #[must_use]
     pub const fn unlimited() -> Self {
-        Self { _permit: None }
+        Self { permit: None }
     }
 }
 

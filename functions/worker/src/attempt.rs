@@ -43,7 +43,10 @@ pub(crate) async fn run(
     }
     // Dropping the prediction cancels the computation.
     tokio::select! {
-        outcome = pool.predict(job.request.sequence.clone(), slot) => attempt.settle(step(outcome)).await,
+        outcome = pool.predict(job.request.sequence.clone(), slot, || jobs.now()) => match step(outcome) {
+            Some(step) => attempt.settle(step).await,
+            None => attempt.release().await,
+        },
         () = attempt.until_lost(watcher) => {
             let (id, n) = (job.id(), job.status.attempt);
             tracing::info!(job = %id, attempt = n, "the worker no longer holds job {id} (cancelled, deleted or lease lost): stopped attempt {n}");
@@ -54,9 +57,11 @@ pub(crate) async fn run(
     }
 }
 
-fn step(outcome: Result<Bytes, NoResult>) -> Step {
+/// The last step after a computation, or nothing if it was never started.
+fn step(outcome: Result<Bytes, NoResult>) -> Option<Step> {
     let retry = |class, detail: String| Step::Retry(Failure::new(class, cut(detail)));
-    match outcome {
+    Some(match outcome {
+        Err(NoResult::Busy) => return None,
         Ok(result) => Step::Finish(result),
         Err(NoResult::Engine(EngineError::Input(detail))) => {
             Step::Fail(Failure::new(FailureClass::Input, cut(detail)))
@@ -69,7 +74,7 @@ fn step(outcome: Result<Bytes, NoResult>) -> Step {
             retry(FailureClass::System, "the computation was stopped".to_owned())
         }
         Err(NoResult::Panic(text)) => retry(FailureClass::Method, format!("the method crashed: {text}")),
-    }
+    })
 }
 
 /// Cuts the text to a length that every store can hold.

@@ -84,7 +84,7 @@ impl Worker {
 
 #[async_trait]
 impl Handler for Worker {
-    /// Waits for a free thread, because a job is claimed only when it can be computed at once.
+    /// Waits for a free thread, because a job is claimed when it can be computed. Short jobs are claimed a little ahead.
     async fn reserve(&self, max: usize) -> Vec<Slot> {
         self.pool.reserve(max).await
     }

@@ -3,25 +3,42 @@
 use std::any::Any;
 use std::iter;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pssp_jobs::Slot;
+use pssp_jobs::{Slot, Timestamp};
 use pssp_predict::{Cancel, Engine, EngineError, Sequence};
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
+use tokio::time::timeout;
+
+/// Mean time of a computation below which jobs are claimed ahead, and the longest time that such a job waits for a
+/// thread. A receive and a claim take some milliseconds each, for which a thread would idle between short jobs.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// Slots ahead for each thread.
+const AHEAD: u32 = 3;
 
 /// Runs the engine, with a limit on the number of computations at the same time.
+///
+/// A slot is a free thread. While computations are short, each thread has some more slots, ahead of the job that it
+/// computes. While they are long there are none, so that no worker holds a job that another one could compute.
 pub(crate) struct Pool {
     engine: Arc<dyn Engine>,
     threads: Arc<Semaphore>,
+    ahead: Arc<Semaphore>,
     size: u32,
+    /// Mean time of the last computations, in microseconds; the highest number where it is not known.
+    mean_us: AtomicU64,
 }
 
 /// Why a computation has no result.
 pub(crate) enum NoResult {
     /// The engine failed.
     Engine(EngineError),
+    /// No thread was free in time. The job was not started.
+    Busy,
     /// The engine panicked with this text.
     Panic(String),
 }
@@ -38,7 +55,9 @@ impl Drop for CancelOnDrop {
 impl Pool {
     pub(crate) fn new(engine: Arc<dyn Engine>, threads: usize) -> Self {
         let size = u32::try_from(threads.max(1)).unwrap_or(u32::MAX);
-        Self { engine, threads: Arc::new(Semaphore::new(size as usize)), size }
+        let semaphore = |permits: u32| Arc::new(Semaphore::new(permits as usize));
+        let (threads, ahead) = (semaphore(size), semaphore(size.saturating_mul(AHEAD)));
+        Self { engine, threads, ahead, size, mean_us: AtomicU64::new(u64::MAX) }
     }
 
     /// Returns when no thread computes.
@@ -46,23 +65,61 @@ impl Pool {
         let _all = self.threads.acquire_many(self.size).await;
     }
 
-    /// Waits for a free thread. Takes all free threads, at most `max`.
+    /// Waits for a free slot. Takes all free slots, at most `max`, those of free threads first.
     pub(crate) async fn reserve(&self, max: usize) -> Vec<Slot> {
-        let Ok(first) = Arc::clone(&self.threads).acquire_owned().await else {
-            return Vec::new(); // does not happen: the semaphore is never closed
+        let first = tokio::select! {
+            biased;
+            thread = Arc::clone(&self.threads).acquire_owned() => thread,
+            ahead = Arc::clone(&self.ahead).acquire_owned(), if self.short() => ahead,
         };
-        let more = iter::from_fn(|| Arc::clone(&self.threads).try_acquire_owned().ok());
-        iter::once(first).chain(more.take(max.saturating_sub(1))).map(Slot::new).collect()
+        let Ok(first) = first else { return Vec::new() }; // does not happen: no semaphore is ever closed
+        let free = |slots: &Arc<Semaphore>| Arc::clone(slots).try_acquire_owned().ok();
+        let threads = iter::from_fn(|| free(&self.threads));
+        let ahead = iter::from_fn(|| self.short().then(|| free(&self.ahead)).flatten());
+        iter::once(first).chain(threads).chain(ahead).take(max.max(1)).map(Slot::new).collect()
     }
 
-    /// Computes the stored form of the result on the thread of `slot`. Dropping the future cancels the
-    /// computation; its thread stays taken until the engine has stopped.
-    pub(crate) async fn predict(&self, sequence: Sequence, slot: Slot) -> Result<Bytes, NoResult> {
+    /// Returns the slot of a free thread. A slot ahead is changed for one, or is given up after a short wait.
+    async fn thread(&self, slot: Slot) -> Result<Slot, NoResult> {
+        if !slot.is_of(&self.ahead) {
+            return Ok(slot);
+        }
+        if let Ok(Ok(thread)) = timeout(SHORT, Arc::clone(&self.threads).acquire_owned()).await {
+            return Ok(Slot::new(thread));
+        }
+        // The computations in hand are long. Nothing more is claimed ahead until one of them has ended.
+        self.mean_us.store(u64::MAX, Relaxed);
+        Err(NoResult::Busy)
+    }
+
+    fn short(&self) -> bool {
+        Duration::from_micros(self.mean_us.load(Relaxed)) < SHORT
+    }
+
+    fn note_time(&self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let mean = |mean: u64| Some(if mean == u64::MAX { took } else { mean / 4 * 3 + took / 4 });
+        let _ = self.mean_us.fetch_update(Relaxed, Relaxed, mean); // never fails: the closure returns a value
+    }
+
+    /// Computes the stored form of the result on the thread of `slot`, or on the next free one for a slot ahead.
+    /// Dropping the future cancels the computation; its thread stays taken until the engine has stopped.
+    pub(crate) async fn predict(
+        &self,
+        sequence: Sequence,
+        slot: Slot,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Bytes, NoResult> {
+        let slot = self.thread(slot).await?;
+        let started = now();
         let cancel = CancelOnDrop(Cancel::new());
         let (engine, token) = (Arc::clone(&self.engine), cancel.0.clone());
         let computation = tokio::task::spawn_blocking(move || compute(&*engine, &sequence, &token, slot));
         match computation.await {
-            Ok(outcome) => outcome.map_err(NoResult::Engine),
+            Ok(outcome) => {
+                self.note_time(now().since(started));
+                outcome.map_err(NoResult::Engine)
+            }
             Err(error) => Err(panicked(error)),
         }
     }

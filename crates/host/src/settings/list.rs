@@ -158,7 +158,7 @@ settings! {
             threads: usize = "PSSP_WORKERS", "0", count(0, 1024),
                 "Threads that compute predictions. 0: one for each core.";
             slots: usize = "PSSP_SLOTS", "0", count(0, MAX_SLOTS as u64),
-                "Jobs in hand at the same time: computed, which takes a free thread each, or being settled. 0: four for each thread.";
+                "Jobs in hand at the same time: computed, claimed ahead of a thread while jobs are short, or being settled. 0: four for each thread.";
             sweep_every: Duration = "PSSP_SWEEP_EVERY", "10s", duration(SECOND, HOUR),
                 "How often a worker looks for lost messages, lost workers and expired records.";
         }

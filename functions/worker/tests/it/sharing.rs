@@ -1,4 +1,4 @@
-//! Workers share a backlog evenly: a job is claimed only when a thread is free.
+//! Workers share a backlog evenly: a job is claimed when a thread is free, and only short jobs are claimed ahead.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -96,15 +96,61 @@ async fn two_workers_share_ten_long_jobs_evenly() {
         clock.advance(RUN);
         workers.iter().for_each(|worker| worker.gate.open(1));
     }
-    let deadline = tokio::time::Instant::now() + LONG;
-    while count(&all(&jobs, &ids).await, State::Finished) < JOBS {
-        assert!(tokio::time::Instant::now() < deadline, "not all finish");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    wait_for(&jobs, &ids, "all finish", |now| count(now, State::Finished) == JOBS).await;
     for worker in &workers {
         assert_eq!(worker.calls.load(Ordering::SeqCst), JOBS / 2);
     }
     let finished = all(&jobs, &ids).await;
     assert!(finished.iter().all(|job| job.head.owner == Owner::public() && job.status.attempt == 1));
     shutdown.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_claimed_ahead_of_a_long_one_go_back() {
+    const SHORT_JOBS: usize = 3;
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_700_000_000_000)));
+    let get = |name: &str| (name == "PSSP_WORKERS").then(|| "1".to_owned());
+    let settings = Settings::resolve(get).unwrap();
+    let backend = Backend::of(Arc::new(MemoryBackend::new(clock.clone())));
+    let jobs = Jobs::new(backend, clock, settings.policy.clone()).unwrap();
+    let gate = Arc::new(Gate::default());
+    let passing = gate.clone();
+    let engine = Fake::new(move |call, _, _| {
+        if call >= SHORT_JOBS {
+            passing.pass();
+        }
+        Ok(())
+    });
+    let shutdown = CancellationToken::new();
+    tokio::spawn(Standalone::new(&settings, jobs.clone(), engine.clone()).unwrap().run(shutdown.clone()));
+    for n in 1..=SHORT_JOBS {
+        let id = submit(&jobs, Duration::ZERO).await;
+        wait_for(&jobs, &[id], &format!("short job {n} finishes"), |now| count(now, State::Finished) == 1)
+            .await;
+    }
+    let mut ids = Vec::new();
+    for _ in 0..JOBS {
+        ids.push(submit(&jobs, Duration::ZERO).await);
+    }
+    let released = |now: &[Job]| {
+        now.iter().filter(|job| job.state() == State::Submitted && job.status.attempt == 1).count()
+    };
+    wait_for(&jobs, &ids, "the jobs ahead of the long one go back", |now| {
+        count(now, State::Running) == 1 && released(now) > 0
+    })
+    .await;
+    assert_eq!(engine.calls.load(Ordering::SeqCst), SHORT_JOBS + 1, "one computes");
+    gate.open(JOBS);
+    wait_for(&jobs, &ids, "all finish", |now| count(now, State::Finished) == JOBS).await;
+    let finished = all(&jobs, &ids).await;
+    assert!(finished.iter().all(|job| job.status.errors.is_empty() && job.status.attempt <= 2));
+    shutdown.cancel();
+}
+
+async fn wait_for(jobs: &Jobs, ids: &[pssp_jobs::JobId], what: &str, done: impl Fn(&[Job]) -> bool) {
+    let deadline = tokio::time::Instant::now() + LONG;
+    while !done(&all(jobs, ids).await) {
+        assert!(tokio::time::Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
