@@ -1,7 +1,7 @@
 //! Measures how fast sequences are cleaned and FASTA is read.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pssp_predict::fasta::{BatchOptions, read_all};
+use pssp_predict::fasta::Reader;
 use pssp_predict::sequence::{CleanOptions, clean};
 
 fn cleaning(c: &mut Criterion) {
@@ -35,7 +35,10 @@ fn fasta(c: &mut Criterion) {
     let text = pssp_bench::fasta(1_000, 350);
     group.throughput(Throughput::Bytes(text.len() as u64));
     group.bench_function("1000 records", |b| {
-        b.iter(|| read_all(text.as_bytes(), BatchOptions::default()).filter(Result::is_ok).count());
+        b.iter(|| {
+            let records = Reader::new(text.as_bytes()).map_while(Result::ok);
+            records.filter(|record| record.clean(&CleanOptions::default()).is_ok()).count()
+        });
     });
     group.finish();
 }

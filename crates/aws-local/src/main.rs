@@ -25,7 +25,7 @@ struct Args {
     /// Port of the front door on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 5000)]
     port: u16,
-    /// GatewayKind door: http-api, rest, rest:<stage>, alb or function-url
+    /// Kind of the front door: http-api, rest, rest:<stage>, alb or function-url
     #[arg(long, default_value = "http-api")]
     front: GatewayKind,
     /// Interval of the scheduled event to the worker; 0s for none

@@ -14,19 +14,20 @@
 //!   too large is skipped up to the next `>`.
 //!
 //! ```
-//! use pssp_predict::fasta::{BatchOptions, read_all};
+//! use pssp_predict::fasta::Reader;
+//! use pssp_predict::sequence::CleanOptions;
 //!
 //! let text = ">a first\nMKVLT\r\nAYG\n>b\nMK?LT\n";
-//! let mut records = read_all(text.as_bytes(), BatchOptions::default());
-//! let (a, cleaned) = records.next().unwrap()?;
+//! let mut records = Reader::new(text.as_bytes());
+//! let a = records.next().unwrap()?;
 //! assert_eq!(a.id(), Some("a"));
-//! assert_eq!(cleaned.unwrap().sequence.as_str(), "MKVLTAYG");
-//! let (_, errors) = records.next().unwrap()?;
+//! assert_eq!(a.clean(&CleanOptions::default()).unwrap().sequence.as_str(), "MKVLTAYG");
+//! let b = records.next().unwrap()?;
 //! assert_eq!(
-//!     errors.unwrap_err().to_string(),
+//!     b.clean(&CleanOptions::default()).unwrap_err().to_string(),
 //!     "record 2, line 5, column 3: '?' cannot stand in a protein sequence; remove it"
 //! );
-//! # Ok::<(), pssp_predict::fasta::ReadError>(())
+//! # Ok::<(), std::io::Error>(())
 //! ```
 
 use std::io::{self, BufRead};
@@ -39,11 +40,11 @@ use crate::sequence::{
     flat_file_name, is_blank, not_utf8, pir_name, recognized_fault,
 };
 
-mod batch;
+mod ids;
 mod lines;
 mod single;
 
-pub use batch::{Batch, BatchOptions, Ids, Meta, ReadError, read_all};
+pub use ids::Ids;
 use lines::{Bounded, Lines};
 pub use single::clean_single;
 
@@ -134,6 +135,8 @@ pub struct Reader<R> {
     line: Bounded,
     /// The line number of the header in [`Self::line`], if that line is a header.
     header: Option<usize>,
+    /// Whether an I/O error has ended the reading.
+    failed: bool,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -146,7 +149,7 @@ impl<R: BufRead> Reader<R> {
     pub fn with_limit(inner: R, max_record_bytes: usize) -> Self {
         // A line may also be a header. A header needs room beyond its limit, to show that it is too long.
         let line = Bounded::new(max_record_bytes.max(2 * MAX_HEADER_BYTES));
-        Self { lines: Lines::new(inner), index: 0, max_record_bytes, line, header: None }
+        Self { lines: Lines::new(inner), index: 0, max_record_bytes, line, header: None, failed: false }
     }
 
     /// The same reader, but its first record has this index (from 0), as a part of a larger input.
@@ -242,7 +245,12 @@ impl<R: BufRead> Iterator for Reader<R> {
     type Item = io::Result<Record>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_record().transpose()
+        if self.failed {
+            return None;
+        }
+        let record = self.next_record();
+        self.failed = record.is_err();
+        record.transpose()
     }
 }
 

@@ -1,8 +1,6 @@
 //! Batches: FASTA, or a list of names and sequences. A record with an error does not affect the others.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
+use pssp_predict::fasta::Ids;
 use pssp_predict::name;
 use pssp_predict::sequence::{
     Cleaned, ErrorCode, InputError, InputErrors, Warning, WarningCode, clean_single,
@@ -76,7 +74,7 @@ impl Rules {
         force: bool,
     ) -> Result<ParsedBatch, IntakeError> {
         let mut collected = Collected::new(self, force);
-        let mut names = HashMap::new();
+        let mut ids = Ids::default();
         for (number, entry) in (1..).zip(entries) {
             let (name, sequence) = match entry {
                 Listed::Record { name, sequence } => (name, sequence),
@@ -92,7 +90,10 @@ impl Rules {
                 Err(errors) => (None, Err(errors.in_record(number))),
             };
             let name = name.and_then(|name| name::cut(&name)).or_else(|| header.and_then(|h| h.id));
-            let odd = name_warning(name.as_deref(), number, &mut names);
+            let odd = match name.as_deref() {
+                Some(name) => ids.note(name, number),
+                None => Some(Warning::new(WarningCode::MissingId, format!("record {number} has no name"))),
+            };
             let cleaned = cleaned.map(|mut cleaned| {
                 cleaned.warnings.extend(odd);
                 cleaned
@@ -151,23 +152,6 @@ impl Collected {
             _ => None,
         });
         Err(IntakeError::NoneUsable { records, errors: rejected.take(MAX_ERRORS).collect() })
-    }
-}
-
-fn name_warning(name: Option<&str>, number: usize, names: &mut HashMap<String, usize>) -> Option<Warning> {
-    let Some(name) = name else {
-        let message = format!("record {number} has no name");
-        return Some(Warning { code: WarningCode::MissingId, message });
-    };
-    match names.entry(name.to_owned()) {
-        Entry::Vacant(free) => {
-            free.insert(number);
-            None
-        }
-        Entry::Occupied(first) => {
-            let message = format!("the name {name} is also that of record {}", first.get());
-            Some(Warning { code: WarningCode::DuplicateId, message })
-        }
     }
 }
 

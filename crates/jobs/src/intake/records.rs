@@ -58,6 +58,9 @@ impl<R: BufRead> Iterator for Records<R> {
     fn next(&mut self) -> Option<Self::Item> {
         let record = self.reader.next()?;
         self.count += 1;
-        Some(record.map(|record| NumberedRecord { duplicate: self.ids.note(&record), record }))
+        Some(record.map(|record| {
+            let duplicate = record.id().and_then(|id| self.ids.note(id, record.number()));
+            NumberedRecord { record, duplicate }
+        }))
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufReader, Read};
 
 use proptest::prelude::*;
-use pssp_predict::fasta::{BatchOptions, Header, Ids, MAX_HEADER_BYTES, ReadError, Reader, Record, read_all};
+use pssp_predict::fasta::{Header, Ids, MAX_HEADER_BYTES, Reader, Record};
 use pssp_predict::sequence::{CleanOptions, ErrorCode, WarningCode};
 
 fn records(text: &[u8]) -> Vec<Record> {
@@ -117,22 +117,19 @@ fn long_headers_are_cut_with_a_warning() {
 #[test]
 fn warnings_for_ids_and_comments() {
     let text = ">a\nMKVLT\n>\nMKVLT\n>a x\nMKVLT\n>b\n;hm\nMKVLT\n";
-    let codes: Vec<Vec<WarningCode>> = read_all(text.as_bytes(), BatchOptions::default())
-        .map(|item| item.unwrap().1.unwrap().warnings.iter().map(|w| w.code).collect())
+    let codes: Vec<Vec<WarningCode>> = records(text.as_bytes())
+        .iter()
+        .map(|record| {
+            record.clean(&CleanOptions::default()).unwrap().warnings.iter().map(|w| w.code).collect()
+        })
         .collect();
-    assert_eq!(
-        codes,
-        [
-            vec![],
-            vec![WarningCode::MissingId],
-            vec![WarningCode::DuplicateId],
-            vec![WarningCode::CommentIgnored],
-        ]
-    );
+    assert_eq!(codes, [vec![], vec![WarningCode::MissingId], vec![], vec![WarningCode::CommentIgnored]]);
     let mut ids = Ids::default();
-    let notes: Vec<_> = records(text.as_bytes()).iter().filter_map(|r| ids.note(r)).collect();
+    let notes: Vec<_> =
+        records(text.as_bytes()).iter().filter_map(|r| ids.note(r.id()?, r.number())).collect();
     assert_eq!(notes.len(), 1);
-    assert_eq!(notes[0].message, "the id a is also that of record 1");
+    assert_eq!(notes[0].code, WarningCode::DuplicateId);
+    assert_eq!(notes[0].message, "the name a is also that of record 1");
 }
 
 /// A record `>big` with `size` letters on one line, then a valid record. The text is generated while it is
@@ -161,35 +158,7 @@ fn a_record_as_large_as_the_limit_is_read() {
 }
 
 #[test]
-fn read_all_keeps_order_and_goes_on_after_errors() {
-    let text = ">a one\nMKVLT\n>b\nM?\n>c\nAYGWW\n";
-    let items: Vec<_> = read_all(text.as_bytes(), BatchOptions::default()).map(Result::unwrap).collect();
-    assert_eq!(items.iter().map(|(meta, _)| meta.index).collect::<Vec<_>>(), [0, 1, 2]);
-    assert_eq!(items[0].0.description(), Some("one"));
-    assert_eq!(items[1].1.as_ref().unwrap_err().first().record, Some(2));
-    assert_eq!(items[2].1.as_ref().unwrap().sequence.as_str(), "AYGWW");
-}
-
-#[test]
-fn read_all_refuses_empty_input_and_too_many_records() {
-    let last = |text: &str, max_records: usize| {
-        let options = BatchOptions { max_records, ..BatchOptions::default() };
-        let items: Vec<_> = read_all(text.as_bytes(), options).collect();
-        let count = items.len();
-        match items.into_iter().last() {
-            Some(Err(ReadError::Input(error))) => Some((count, error.code)),
-            _ => None,
-        }
-    };
-    assert_eq!(last("", 5), Some((1, ErrorCode::EmptyBody)));
-    assert_eq!(last(" \n", 5), Some((1, ErrorCode::EmptyBody)));
-    let two = ">a\nMKV\n>b\nMKV\n";
-    assert_eq!(last(two, 2), None);
-    assert_eq!(last(&format!("{two}>c\nMKV\n>d\nMKV"), 2), Some((3, ErrorCode::TooManyRecords)));
-}
-
-#[test]
-fn an_io_error_ends_the_batch() {
+fn an_io_error_ends_the_reading() {
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -197,10 +166,10 @@ fn an_io_error_ends_the_batch() {
         }
     }
     let input = BufReader::new(b">a\nMKVLT\n>b\nMK".chain(Broken));
-    let items: Vec<_> = read_all(input, BatchOptions::default()).collect();
+    let items: Vec<_> = Reader::new(input).collect();
     assert_eq!(items.len(), 2);
     assert!(items[0].is_ok());
-    assert_eq!(items[1].as_ref().unwrap_err().to_string(), "reading FASTA failed: cable cut");
+    assert_eq!(items[1].as_ref().unwrap_err().to_string(), "cable cut");
 }
 
 proptest! {
@@ -236,12 +205,9 @@ proptest! {
             }
         }
         let clean = CleanOptions { force: true, ..CleanOptions::default() };
-        let options = BatchOptions { clean, ..BatchOptions::default() };
-        let read: Vec<(String, String)> = read_all(text.as_bytes(), options)
-            .map(|item| {
-                let (meta, cleaned) = item.unwrap();
-                (meta.id().unwrap().to_owned(), cleaned.unwrap().sequence.to_string())
-            })
+        let read: Vec<(String, String)> = records(text.as_bytes())
+            .iter()
+            .map(|record| (record.id().unwrap().to_owned(), record.clean(&clean).unwrap().sequence.to_string()))
             .collect();
         prop_assert_eq!(read, chains);
     }
