@@ -12,6 +12,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 CASES = ROOT / "crates/e2e/tests/it/cases/mod.rs"
+PLATFORMS = ROOT / "crates/e2e/tests/it/main.rs"
 BEGIN, END = "<!-- matrix: made by `make matrix` -->", "<!-- end of matrix -->"
 
 
@@ -34,7 +35,8 @@ def run(command):
 
 
 def table(outcomes):
-    platforms = [p for p in ("embedded", "redis", "aws") if any(platform == p for platform, _ in outcomes)]
+    listed = re.search(r"^platforms! \{(.*?)^\}", PLATFORMS.read_text(), re.S | re.M).group(1)
+    platforms = re.findall(r"^\s*(\w+) =>", listed, re.M)
     yield f"| | case | {' | '.join(platforms)} |"
     yield "|---|---|" + "---|" * len(platforms)
     for group, case in cases():
