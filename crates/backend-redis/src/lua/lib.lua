@@ -54,7 +54,10 @@ end
 
 -- The owner of a job, from its record.
 local function owner_of(job)
-  return cjson.decode(redis.call('HGET', job, 'head')).owner
+  local head = redis.call('HGET', job, 'head')
+  -- Every finish calls this, and to decode the whole head is slow. A quote inside a string of JSON has a backslash
+  -- before it, so this pattern finds only the field. An owner with a backslash does not match.
+  return string.match(head, '"owner":"([^"\\]*)"') or cjson.decode(head).owner
 end
 
 -- The number of deliveries of a message, from its entry in `held`.
