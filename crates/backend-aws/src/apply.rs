@@ -9,6 +9,7 @@ use crate::AwsBackend;
 use crate::dead;
 use crate::item::{self, Item, bytes, expiry, fitting, get_bytes, job_partition, key, text, with};
 use crate::pack::plain;
+use crate::queue::Outgoing;
 use crate::table::{Condition, Write, Written};
 
 impl AwsBackend {
@@ -34,7 +35,8 @@ impl AwsBackend {
         }
         if let Some(delay) = change.send {
             // The sweep sends a message that could not be sent here.
-            self.queue.send_all(&[(Message::new(id), delay)]).await;
+            let owner = Some(change.owner.clone());
+            self.queue.send_all(&[Outgoing { message: Message::new(id), owner, delay }]).await;
         }
         self.hub.notify(id);
         Ok(())

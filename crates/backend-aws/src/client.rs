@@ -1,5 +1,6 @@
 //! The clients of the SDK, with explicit settings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -14,6 +15,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use pssp_jobs::StoreError;
 
+use crate::clock::{ReadDate, ServerTime};
 use crate::target::Target;
 
 /// How AWS is used. The defaults are right for production.
@@ -60,6 +62,7 @@ pub(crate) struct Clients {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) region: String,
+    pub(crate) server_time: Arc<ServerTime>,
 }
 
 impl Clients {
@@ -67,7 +70,9 @@ impl Clients {
     pub(crate) async fn load(target: &Target, options: &Options) -> Result<Self, StoreError> {
         let region = region(target).await?;
         let shared = shared(&region, options).await;
-        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
+        let server_time = Arc::new(ServerTime::default());
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
+        let mut dynamodb = dynamodb.interceptor(ReadDate(server_time.clone()));
         // Only the URL may set an endpoint. Settings such as AWS_ENDPOINT_URL have been read by now, and are
         // replaced here.
         if let Some(endpoint) = &target.dynamodb_endpoint {
@@ -81,6 +86,7 @@ impl Clients {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
             region: region.to_string(),
+            server_time,
         })
     }
 }

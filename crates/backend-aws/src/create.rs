@@ -9,6 +9,7 @@ use pssp_jobs::{Created, IdempotencyKey, JobId, Message, StoreError, Submission}
 use crate::AwsBackend;
 use crate::item::{self, Item, get_bytes};
 use crate::keys::{self, Kind};
+use crate::queue::Outgoing;
 use crate::table::{Condition, Write, Written};
 
 /// Number of records of one call that are written at the same time.
@@ -23,8 +24,12 @@ impl AwsBackend {
         let made = submissions.iter().zip(&outcomes).filter(|(_, made)| matches!(made, Ok(Created::New)));
         // A finished job has no message.
         let made = made.filter(|(submission, _)| submission.result.is_none());
-        let messages: Vec<(Message, Duration)> = made
-            .map(|(submission, _)| (Message::new(submission.job.id()), self.delay_of(submission)))
+        let messages: Vec<Outgoing> = made
+            .map(|(submission, _)| Outgoing {
+                message: Message::new(submission.job.id()),
+                owner: Some(submission.job.head.owner.clone()),
+                delay: self.delay_of(submission),
+            })
             .collect();
         // The sweep sends messages that could not be sent here. The jobs are accepted already.
         self.queue.send_all(&messages).await;

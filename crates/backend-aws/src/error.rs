@@ -93,7 +93,7 @@ pub(crate) fn of_code(code: &str, message: &str, about: About<'_>) -> StoreError
         | "AWS.SimpleQueueService.NonExistentQueue"
         | "com.amazonaws.sqs#QueueDoesNotExist" => StoreError::Refused(text(missing)),
         "AccessDeniedException" | "AccessDenied" | "KmsAccessDenied" | "AuthorizationError" => {
-            StoreError::Refused(text(&permission(message)))
+            StoreError::Denied(text(&permission(message)))
         }
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
@@ -104,7 +104,7 @@ pub(crate) fn of_code(code: &str, message: &str, about: About<'_>) -> StoreError
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
         | "ExpiredToken"
-        | "ExpiredTokenException" => StoreError::Refused(text(
+        | "ExpiredTokenException" => StoreError::Denied(text(
             ": the credentials are not valid here: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
              AWS_SESSION_TOKEN, the profile, or the role, and the region",
         )),
@@ -211,7 +211,12 @@ mod tests {
             ),
         ] {
             let error = of_code(code, message, ABOUT);
-            assert!(matches!(error, StoreError::Refused(_)), "{code}");
+            let denied = code.starts_with("AccessDenied") || code.starts_with("UnrecognizedClient");
+            assert!(if denied {
+                matches!(error, StoreError::Denied(_))
+            } else {
+                matches!(error, StoreError::Refused(_))
+            });
             let text = error.to_string();
             assert!(text.contains(said) && text.starts_with("table jobs in eu-west-1: "), "{text}");
         }

@@ -16,6 +16,7 @@
 mod apply;
 mod batches;
 mod client;
+mod clock;
 mod create;
 mod dead;
 mod error;
@@ -44,6 +45,7 @@ use pssp_jobs::{Clock, JobStore as _, StoreError};
 
 use crate::client::Clients;
 pub use crate::client::Options;
+use crate::clock::ServerTime;
 use crate::queue::Queue;
 use crate::receipts::Receipts;
 use crate::table::Table;
@@ -56,6 +58,7 @@ pub struct AwsBackend {
     receipts: Receipts,
     options: Options,
     clock: Arc<dyn Clock>,
+    server_time: Arc<ServerTime>,
     hub: Hub,
 }
 
@@ -91,6 +94,7 @@ pub async fn connect(
         receipts: Receipts::default(),
         options,
         clock,
+        server_time: clients.server_time,
         hub: Hub::default(),
     }))
 }

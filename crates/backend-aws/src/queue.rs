@@ -11,7 +11,8 @@ use aws_sdk_sqs::types::{
 use futures::stream::{self, StreamExt as _};
 use pssp_common::Backoff;
 use pssp_jobs::policy::MAX_DELAY;
-use pssp_jobs::{JobQueue, Message, StoreError};
+use pssp_jobs::{JobQueue, Message, Owner, StoreError};
+use sha2::{Digest as _, Sha256};
 
 use crate::AwsBackend;
 use crate::error::{self, About, unwritable};
@@ -47,6 +48,26 @@ pub(crate) struct Queue {
     pub(crate) place: String,
 }
 
+/// A message to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) message: Message,
+    /// The owner of the job. SQS lets groups take turns.
+    pub(crate) owner: Option<Owner>,
+    pub(crate) delay: Duration,
+}
+
+/// The message group of an owner. A standard queue delivers messages of quiet groups before the backlog of a busy
+/// one. A group takes up to 128 printable ASCII characters without blanks; another name is replaced by its digest.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
+fn group(owner: &Owner) -> String {
+    let name = owner.as_str();
+    if (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return name.to_owned();
+    }
+    base16ct::lower::encode_string(&Sha256::digest(name))
+}
+
 /// Whole seconds, rounded up: a message that arrives too early is refused by its job.
 pub(crate) fn seconds(time: Duration) -> i32 {
     let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
@@ -71,7 +92,7 @@ impl Queue {
     }
 
     /// Sends all messages. Logs how many could not be sent.
-    pub(crate) async fn send_all(&self, messages: &[(Message, Duration)]) {
+    pub(crate) async fn send_all(&self, messages: &[Outgoing]) {
         let groups: Vec<_> = messages.chunks(MAX_GROUP).map(|group| self.send_group(group)).collect();
         let sent: Vec<Result<(), StoreError>> =
             stream::iter(groups).buffer_unordered(SEND_CONCURRENCY).collect().await;
@@ -85,7 +106,7 @@ impl Queue {
     }
 
     /// Sends at most ten messages. Those that fail alone are tried again alone.
-    async fn send_group(&self, messages: &[(Message, Duration)]) -> Result<(), StoreError> {
+    async fn send_group(&self, messages: &[Outgoing]) -> Result<(), StoreError> {
         let mut left = entries(messages)?;
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2)).with_jitter();
         for tries in 0..MAX_TRIES {
@@ -140,14 +161,15 @@ fn is_temporary(entry: &BatchResultErrorEntry) -> bool {
     !entry.sender_fault() || error::is_temporary_code(entry.code())
 }
 
-fn entries(messages: &[(Message, Duration)]) -> Result<Vec<SendMessageBatchRequestEntry>, StoreError> {
-    let bodies: Vec<(String, Duration)> = messages.iter().map(|(m, delay)| (m.encode(), *delay)).collect();
-    check_size(bodies.iter().map(|(body, _)| body.len()).sum())?;
-    let entry = |(n, (body, delay)): (usize, (String, Duration))| {
+fn entries(messages: &[Outgoing]) -> Result<Vec<SendMessageBatchRequestEntry>, StoreError> {
+    let bodies: Vec<String> = messages.iter().map(|outgoing| outgoing.message.encode()).collect();
+    check_size(bodies.iter().map(String::len).sum())?;
+    let entry = |(n, (outgoing, body)): (usize, (&Outgoing, String))| {
         let entry = SendMessageBatchRequestEntry::builder().id(n.to_string()).message_body(body);
-        entry.delay_seconds(seconds(delay.min(MAX_DELAY))).build().map_err(unwritable)
+        let entry = entry.set_message_group_id(outgoing.owner.as_ref().map(group));
+        entry.delay_seconds(seconds(outgoing.delay.min(MAX_DELAY))).build().map_err(unwritable)
     };
-    bodies.into_iter().enumerate().map(entry).collect()
+    messages.iter().zip(bodies).enumerate().map(entry).collect()
 }
 
 fn check_size(bytes: usize) -> Result<(), StoreError> {
@@ -160,7 +182,7 @@ fn check_size(bytes: usize) -> Result<(), StoreError> {
 #[async_trait]
 impl JobQueue for AwsBackend {
     async fn send(&self, message: &Message, delay: Duration) -> Result<(), StoreError> {
-        self.queue.send_group(&[(*message, delay)]).await
+        self.queue.send_group(&[Outgoing { message: *message, owner: None, delay }]).await
     }
 }
 
@@ -173,10 +195,20 @@ mod tests {
     fn delays_are_whole_seconds_never_early_and_never_over_the_limit() {
         let of = |delay| {
             let message = Message::new(JobId::new(Timestamp::from_millis(1)));
-            entries(&[(message, delay)]).unwrap()[0].delay_seconds()
+            let outgoing = Outgoing { message, owner: None, delay };
+            entries(&[outgoing]).unwrap()[0].delay_seconds()
         };
         for (delay, seconds) in [(0, 0), (1, 1), (1000, 1), (1001, 2), (10_000_000, 900)] {
             assert_eq!(of(Duration::from_millis(delay)), Some(seconds), "{delay}");
+        }
+    }
+
+    #[test]
+    fn groups_of_owners_are_allowed_and_distinct() {
+        assert_eq!(group(&Owner::new("ana:lab-7")), "ana:lab-7");
+        let odd = ["", "two words", "größe", &"x".repeat(129)].map(|name| group(&Owner::new(name)));
+        for (n, name) in odd.iter().enumerate() {
+            assert!(name.len() == 64 && !odd[n + 1..].contains(name), "{odd:?}");
         }
     }
 

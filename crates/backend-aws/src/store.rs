@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use pssp_common::Backoff;
 use pssp_jobs::{
     Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
-    State, StoreError, Submission, Timestamp,
+    Room, State, StoreError, Submission, Timestamp,
 };
 
 use crate::AwsBackend;
@@ -120,6 +120,20 @@ impl JobStore for AwsBackend {
     async fn ping(&self) -> Result<(), StoreError> {
         self.table.get(key("P", "P")).await?;
         self.queue.counts().await.map(drop)
+    }
+
+    /// A table has no limit.
+    async fn room(&self) -> Result<Option<Room>, StoreError> {
+        Ok(None)
+    }
+
+    /// By the `Date` of the latest answer. Makes a call only if there was none yet.
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        if self.server_time.offset_ms().is_none() {
+            self.table.get(key("P", "P")).await?;
+        }
+        let now = self.clock.now().as_millis();
+        Ok(self.server_time.offset_ms().map(|offset| Timestamp::from_millis(now.saturating_add(offset))))
     }
 }
 

@@ -63,7 +63,7 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 }
 
 /// The fields of `INFO`. Managed servers permit this command where they do not permit `CONFIG`.
-async fn info(link: &Link) -> Result<HashMap<String, String>, StoreError> {
+pub(crate) async fn info(link: &Link) -> Result<HashMap<String, String>, StoreError> {
     let answer = link.query(&redis::cmd("INFO")).await;
     let text = match answer.map_err(|error| link.error(&error))? {
         Value::BulkString(text) => String::from_utf8_lossy(&text).into_owned(),

@@ -120,6 +120,7 @@ pub(crate) fn known_key(value: &str) -> Result<KnownKey<'_>, StoreError> {
 /// Arguments of `create.lua` for one submission.
 pub(crate) struct NewJob {
     texts: [String; 11],
+    residues: usize,
     result: Option<Bytes>,
 }
 
@@ -152,12 +153,12 @@ impl NewJob {
             expires,
             millis(job.status.expires_at),
         ];
-        Ok(Self { texts, result: submission.result.clone() })
+        Ok(Self { texts, residues: job.head.length, result: submission.result.clone() })
     }
 
     pub(crate) fn put(&self, command: &mut Cmd) {
         command.arg(&self.texts);
-        command.arg(self.result.as_deref().unwrap_or_default());
+        command.arg(self.result.as_deref().unwrap_or_default()).arg(self.residues);
     }
 }
 
@@ -175,6 +176,7 @@ pub(crate) struct NewState {
     texts: [String; 5],
     result: Option<StoredResult>,
     delay: String,
+    open_residues: i64,
 }
 
 impl NewState {
@@ -190,6 +192,7 @@ impl NewState {
             ],
             result: change.result.clone(),
             delay: change.send.map(delay_ms).unwrap_or_default(),
+            open_residues: change.open_residues(),
         })
     }
 
@@ -201,6 +204,7 @@ impl NewState {
         };
         let key = self.result.as_ref().and_then(|result| result.key);
         command.arg(&self.delay).arg(key.map(|key| key.to_string()).unwrap_or_default());
+        command.arg(self.open_residues);
     }
 }
 

@@ -39,8 +39,8 @@ pub(crate) fn store_error(error: &RedisError, target: &str) -> StoreError {
         return unavailable();
     }
     match error.kind() {
-        ErrorKind::AuthenticationFailed => return StoreError::Refused(text(AUTH)),
-        ErrorKind::Server(ServerErrorKind::NoPerm) => return StoreError::Refused(text(PERM)),
+        ErrorKind::AuthenticationFailed => return StoreError::Denied(text(AUTH)),
+        ErrorKind::Server(ServerErrorKind::NoPerm) => return StoreError::Denied(text(PERM)),
         ErrorKind::Server(
             ServerErrorKind::BusyLoading
             | ServerErrorKind::ReadOnly
@@ -61,13 +61,15 @@ pub(crate) fn store_error(error: &RedisError, target: &str) -> StoreError {
     }
     match error.code().unwrap_or_default() {
         "OOM" => StoreError::Full(text(": raise maxmemory, or wait until results expire")),
-        "NOAUTH" | "WRONGPASS" => StoreError::Refused(text(AUTH)),
+        "NOAUTH" | "WRONGPASS" => StoreError::Denied(text(AUTH)),
         "MISCONF" => StoreError::Unavailable(text(": the server cannot write its disk")),
         "BUSY" | "NOREPLICAS" | "UNBLOCKED" => unavailable(),
         "WRONGTYPE" => StoreError::Corrupt(text(
             ": another program uses our keys; give pssp a prefix of its own (?prefix=…)",
         )),
         _ if error.to_string().contains("max number of clients") => unavailable(),
+        // A script may not run one of its commands. This error has no code of its own.
+        _ if error.to_string().contains("can't run this command") => StoreError::Denied(text(PERM)),
         _ => StoreError::Refused(text("")),
     }
 }
@@ -91,8 +93,8 @@ mod tests {
     fn categories() {
         let oom = of("OOM command not allowed when used memory > 'maxmemory'.");
         assert!(matches!(oom, StoreError::Full(_)) && oom.is_temporary());
-        assert!(matches!(of("NOAUTH Authentication required."), StoreError::Refused(_)));
-        assert!(matches!(of("WRONGPASS no"), StoreError::Refused(_)));
+        assert!(matches!(of("NOAUTH Authentication required."), StoreError::Denied(_)));
+        assert!(matches!(of("WRONGPASS no"), StoreError::Denied(_)));
         assert!(matches!(of("MISCONF Errors writing to the AOF file"), StoreError::Unavailable(_)));
         assert!(matches!(of("WRONGTYPE Operation"), StoreError::Corrupt(_)));
         let io = RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));

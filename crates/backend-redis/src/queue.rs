@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::{Delivery, JobQueue, JobReceiver, Message, Receipt, Record, StoreError};
-use redis::Value;
+use redis::{Pipeline, Value};
 use tokio::time::Instant;
 
 use crate::RedisBackend;
@@ -22,8 +22,8 @@ use crate::script::{EXTEND, RECEIVE, RETRY, SEND};
 /// Most messages in one receive.
 const MAX_MESSAGES: usize = 1000;
 
-/// About how many bytes of records one receive returns. The server serves no other client meanwhile.
-const MAX_RECORD_BYTES: usize = 1 << 20;
+/// Most jobs that one receive reads. A job has up to about 30 kB, and a worker seldom takes this many messages.
+const MAX_RECORDS: usize = 256;
 
 /// Longest sleep of a receiver before it checks the queue without a wake-up. The process that took a wake-up
 /// may crash before it uses it.
@@ -98,7 +98,7 @@ impl RedisBackend {
         let answer = self.eval(&RECEIVE, |command| {
             command.arg(self.queue_time()).arg(max);
             command.arg(visibility.as_millis().to_string());
-            command.arg(horizon.as_millis().to_string()).arg(&receipt).arg(MAX_RECORD_BYTES);
+            command.arg(horizon.as_millis().to_string()).arg(&receipt);
         });
         let mut answer = match answer.await? {
             Value::Array(values) => values.into_iter(),
@@ -108,19 +108,36 @@ impl RedisBackend {
             Some(Value::Int(ms)) => u64::try_from(ms).ok().map(Duration::from_millis),
             _ => None,
         };
-        let mut taken = Vec::with_capacity(answer.len() / 3);
-        while let (Some(Value::BulkString(message)), Some(Value::Int(times)), Some(record)) =
-            (answer.next(), answer.next(), answer.next())
+        let mut taken = Vec::with_capacity(answer.len() / 2);
+        while let (Some(Value::BulkString(message)), Some(Value::Int(times))) = (answer.next(), answer.next())
         {
             let receives = u32::try_from(times).unwrap_or(u32::MAX);
             taken.push(Delivery {
                 body: body(&message),
                 receives,
-                record: record_of(record).map(Box::new),
+                record: None,
                 receipt: Held { entry: format!("{receipt}:{times}"), message }.receipt(),
             });
         }
+        self.add_records(&mut taken).await;
         Ok((taken, next))
+    }
+
+    /// Reads the jobs of the first messages. Plain commands do this with less work for the server than a script.
+    /// A message whose job cannot be read keeps none, and the claim reports the error.
+    async fn add_records(&self, taken: &mut [Delivery]) {
+        let read = taken.len().min(MAX_RECORDS);
+        let taken = &mut taken[..read];
+        let mut commands = Pipeline::with_capacity(taken.len());
+        for delivery in &*taken {
+            let id = Message::decode(&delivery.body).map(|message| message.job.to_string());
+            let key = self.key(format_args!("job:{}", id.unwrap_or_default()));
+            commands.cmd("HMGET").arg(key).arg("head").arg("status").arg("request");
+        }
+        let Ok(answers) = self.query_all(&commands).await else { return };
+        for (delivery, answer) in taken.iter_mut().zip(answers) {
+            delivery.record = record_of(answer).map(Box::new);
+        }
     }
 
     /// A text that no other receive uses.

@@ -47,4 +47,5 @@ scripts! {
     CREATE_BATCH "create_batch.lua";
     BURY "bury.lua";
     DISCARD "discard.lua";
+    PING "ping.lua";
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pssp_jobs::{
     Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
-    StoreError, Submission, Timestamp,
+    Room, StoreError, Submission, Timestamp,
 };
 use redis::{Pipeline, RedisError, Value};
 
-use crate::RedisBackend;
 use crate::codec::{self, NewJob, NewState};
 use crate::error::corrupt;
-use crate::script::{DELETE, PURGE};
+use crate::script::{DELETE, PING, PURGE};
+use crate::{QueueTime, RedisBackend, check};
 
 /// Most jobs that one call reads or changes. The next call continues.
 const MAX_STEP: usize = 1000;
@@ -209,11 +209,34 @@ impl JobStore for RedisBackend {
         }
     }
 
-    /// Writes a value, so that a full, read-only or half-broken server fails the check.
+    /// Writes as a creation does, so that a full, read-only or half-broken server, or one that has taken a right
+    /// away, fails the check.
     async fn ping(&self) -> Result<(), StoreError> {
-        let mut command = redis::cmd("SET");
-        command.arg(self.key("ping")).arg(1).arg("PX").arg(60_000);
-        self.query(&command).await.map(drop)
+        self.eval(&PING, |_| {}).await.map(drop)
+    }
+
+    async fn room(&self) -> Result<Option<Room>, StoreError> {
+        let info = check::info(&self.link).await?;
+        let field = |name: &str| info.get(name).and_then(|value| value.parse::<u64>().ok());
+        let Some(limit) = field("maxmemory").filter(|limit| *limit > 0) else { return Ok(None) };
+        // Buffers of replicas and of the log do not count against maxmemory.
+        let used = field("used_memory").unwrap_or(0);
+        let used = used.saturating_sub(field("mem_not_counted_for_evict").unwrap_or(0));
+        let mut commands = Pipeline::new();
+        commands.cmd("ZCARD").arg(self.key("submitted")).cmd("ZCARD").arg(self.key("running"));
+        commands.cmd("GET").arg(self.key("open"));
+        let answer = Value::Array(self.query_all(&commands).await?);
+        let (submitted, running, residues): (u64, u64, Option<u64>) = self.read(answer)?;
+        let reserved = Room::of_results(submitted + running, residues.unwrap_or(0));
+        Ok(Some(Room { used, reserved, limit }))
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        if self.options.queue_time == QueueTime::Clock {
+            return Ok(Some(self.clock.now()));
+        }
+        let (seconds, micros): (i64, i64) = self.read(self.query(&redis::cmd("TIME")).await?)?;
+        Ok(Some(Timestamp::from_millis(seconds * 1000 + micros / 1000)))
     }
 }
 

@@ -93,6 +93,7 @@ impl StatusRow {
 pub(crate) struct NewRow {
     pub(crate) id: JobId,
     pub(crate) owner: String,
+    pub(crate) residues: i64,
     pub(crate) head: String,
     pub(crate) status: StatusRow,
     pub(crate) request: String,
@@ -114,6 +115,7 @@ impl NewRow {
         Ok(Self {
             id: job.id(),
             owner: head.owner.as_str().to_owned(),
+            residues: i64::try_from(head.length).unwrap_or(i64::MAX),
             head: to_json(head)?,
             status: StatusRow::of(&job.status)?,
             request: to_json(submission.request.as_ref())?,
@@ -132,6 +134,8 @@ pub(crate) struct ChangeRow {
     pub(crate) from_attempt: i64,
     pub(crate) status: StatusRow,
     pub(crate) result: Option<StoredResult>,
+    /// By how much it alters the residues of open jobs.
+    pub(crate) open_residues: i64,
     pub(crate) send_at: Option<i64>,
     pub(crate) letter: Option<(DeadLetter, i64)>,
 }
@@ -154,6 +158,7 @@ impl ChangeRow {
             from_attempt: i64::from(change.expect.attempt),
             status: StatusRow::of(status)?,
             result: change.result.clone(),
+            open_residues: change.open_residues(),
             send_at: millis(send_at),
             letter,
         })

@@ -77,7 +77,7 @@ pub(crate) fn store_error(error: &rusqlite::Error, path: &Path) -> StoreError {
         ErrorCode::NotADatabase => StoreError::Refused(
             format!("{file} is not an SQLite database: name another file, or move this one away").into(),
         ),
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => StoreError::Refused(
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => StoreError::Denied(
             format!(
                 "{file} cannot be written ({error}): make the file and its directory writable for this user"
             )
@@ -133,7 +133,7 @@ mod tests {
         assert!(matches!(of(rusqlite::ffi::SQLITE_IOERR_WRITE), StoreError::Unavailable(_)));
         assert!(matches!(of(rusqlite::ffi::SQLITE_BUSY), StoreError::Unavailable(_)));
         assert!(matches!(of(rusqlite::ffi::SQLITE_CORRUPT), StoreError::Corrupt(_)));
-        assert!(matches!(of(rusqlite::ffi::SQLITE_READONLY), StoreError::Refused(_)));
+        assert!(matches!(of(rusqlite::ffi::SQLITE_READONLY), StoreError::Denied(_)));
         assert!(matches!(of(rusqlite::ffi::SQLITE_NOTADB), StoreError::Refused(_)));
     }
 }

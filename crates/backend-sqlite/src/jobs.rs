@@ -92,7 +92,8 @@ pub(crate) fn create(tx: &mut Tx<'_>, row: &NewRow, now: i64) -> Result<Created<
         .prepare_cached("INSERT INTO requests (seq, request) VALUES (?1, ?2)")?
         .execute(params![seq, row.request])?;
     if let Some(start_at) = row.start_at {
-        queue::put(tx, seq, id, start_at)?;
+        add_open(tx.db, row.residues)?;
+        queue::put_new(tx, (seq, id, &row.owner), start_at, now)?;
     }
     if let Some(result) = &row.result {
         put_result(tx.db, seq, result, None)?;
@@ -129,6 +130,7 @@ pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
     let Some(seq) = seq else {
         return Err(why_not(tx.db, id)?.into());
     };
+    add_open(tx.db, row.open_residues)?;
     if let Some(result) = &row.result {
         put_result(tx.db, seq, &result.bytes, result.key)?;
     }
@@ -144,6 +146,15 @@ pub(crate) fn apply(tx: &mut Tx<'_>, row: &ChangeRow) -> Result<(), Fault> {
         None => {}
     }
     tx.changed(row.id);
+    Ok(())
+}
+
+/// Alters the residues of open jobs.
+fn add_open(db: &Connection, residues: i64) -> rusqlite::Result<()> {
+    if residues != 0 {
+        let add = "UPDATE open SET residues = max(0, residues + ?1)";
+        db.prepare_cached(add)?.execute([residues])?;
+    }
     Ok(())
 }
 
@@ -167,12 +178,16 @@ fn why_not(db: &Connection, id: IdBytes) -> Result<StoreError, Fault> {
 /// Deletes a job with all its data, except its idempotency key.
 pub(crate) fn delete(tx: &mut Tx<'_>, id: JobId) -> Result<bool, Fault> {
     let bytes = id.uuid().into_bytes();
-    let seq: Option<i64> = tx
+    let deleted: Option<(i64, Option<i64>)> = tx
         .db
-        .prepare_cached("DELETE FROM jobs WHERE id = ?1 RETURNING seq")?
-        .query_row([bytes], |row| row.get(0))
+        .prepare_cached(
+            "DELETE FROM jobs WHERE id = ?1
+             RETURNING seq, CASE WHEN due_at IS NOT NULL AND json_valid(head) THEN head ->> '$.length' END",
+        )?
+        .query_row([bytes], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(seq) = seq else { return Ok(false) };
+    let Some((seq, open_residues)) = deleted else { return Ok(false) };
+    add_open(tx.db, -open_residues.unwrap_or(0))?;
     for sql in ["DELETE FROM requests WHERE seq = ?1", "DELETE FROM results WHERE seq = ?1"] {
         tx.db.prepare_cached(sql)?.execute([seq])?;
     }

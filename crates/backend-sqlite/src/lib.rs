@@ -21,6 +21,7 @@ mod open;
 mod queue;
 mod reader;
 mod receiver;
+mod room;
 mod schema;
 mod store;
 mod task;
@@ -68,6 +69,7 @@ pub struct SqliteBackend {
     readers: Readers,
     wakeups: Arc<Wakeups>,
     path: PathBuf,
+    max_bytes: Option<u64>,
 }
 
 impl SqliteBackend {
@@ -87,7 +89,7 @@ impl SqliteBackend {
         let wakeups = Wakeups::start(path.clone())?;
         let readers = Readers::open(&path, &options)?;
         let writer = Writer::start(connection, path.clone(), &options, wakeups.clone())?;
-        Ok(Arc::new(Self { clock, writer, readers, wakeups, path }))
+        Ok(Arc::new(Self { clock, writer, readers, wakeups, path, max_bytes: options.max_bytes }))
     }
 
     /// The file.

@@ -117,7 +117,8 @@ impl JobReceiver for SqliteBackend {
                     let left = tx
                         .db
                         .prepare_cached(
-                            "UPDATE queue SET visible_at = again_at, again_at = NULL, token = NULL, receives = 0
+                            "UPDATE queue SET visible_at = again_at, again_at = NULL, token = NULL, receives = 0,
+                                 turn = NULL
                              WHERE seq = ?1 AND token = ?2",
                         )?
                         .execute(by)?;
@@ -140,7 +141,8 @@ impl JobReceiver for SqliteBackend {
                 // From now on there is one message. It becomes visible at the earlier of the two times.
                 tx.db
                     .prepare_cached(
-                        "UPDATE queue SET visible_at = min(?3, ifnull(again_at, ?3)), again_at = NULL, token = NULL
+                        "UPDATE queue SET visible_at = min(?3, ifnull(again_at, ?3)), again_at = NULL, token = NULL,
+                             turn = NULL
                          WHERE seq = ?1 AND token = ?2",
                     )?
                     .execute([token.seq, token.random, at])?;
@@ -160,7 +162,8 @@ impl JobReceiver for SqliteBackend {
                 let extended = tx
                     .db
                     .prepare_cached(
-                        "UPDATE queue SET visible_at = min(?3, ifnull(again_at, ?3)) WHERE seq = ?1 AND token = ?2",
+                        "UPDATE queue SET visible_at = min(?3, ifnull(again_at, ?3)), turn = NULL
+                         WHERE seq = ?1 AND token = ?2",
                     )?
                     .execute([token.seq, token.random, until])?;
                 Ok(extended > 0)

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(crate) const APPLICATION_ID: i32 = 0x7073_7370;
 
 /// One script for each version. `user_version` counts the scripts that have run. Released scripts never change.
-pub(crate) const MIGRATIONS: &[&str] = &[V1, V2, V3];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 // Inside the file `seq`, an integer, stands for the id of a job. It is short, grows, and is the key of the
 // large columns and of the queue, so that a list or a compare-and-set never reads an input or a result. All
@@ -96,6 +96,25 @@ UPDATE jobs SET head = json_set(head, '$.warnings',
             AND CASE WHEN json_valid(request) THEN json_array_length(request, '$.warnings') > 0 END);
 UPDATE requests SET request = json_remove(request, '$.warnings')
     WHERE CASE WHEN json_valid(request) THEN json_array_length(request, '$.warnings') > 0 END;
+";
+
+// Owners take turns (queue.rs): a message has a turn while it is ready. Room is kept for results (jobs.rs).
+const V4: &str = "
+ALTER TABLE queue ADD COLUMN turn INTEGER;
+DROP INDEX queue_visible;
+CREATE INDEX queue_visible ON queue (visible_at) WHERE turn IS NULL;
+CREATE INDEX queue_ready ON queue (turn, seq) WHERE turn IS NOT NULL;
+
+-- The turn of the last ready message of each owner.
+CREATE TABLE turns (owner TEXT NOT NULL PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- One row: the latest turn that was delivered.
+CREATE TABLE turn (one INTEGER PRIMARY KEY CHECK (one = 1), current INTEGER NOT NULL) STRICT;
+INSERT INTO turn VALUES (1, 0);
+
+-- One row: the residues of all jobs that are not terminal, for whose results room is kept.
+CREATE TABLE open (one INTEGER PRIMARY KEY CHECK (one = 1), residues INTEGER NOT NULL) STRICT;
+INSERT INTO open SELECT 1, ifnull(sum(CASE WHEN json_valid(head) THEN head ->> '$.length' END), 0)
+    FROM jobs WHERE due_at IS NOT NULL;
 ";
 
 /// The content of a file, by its header.

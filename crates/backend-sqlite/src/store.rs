@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::{
     Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
-    StoreError, Submission, Timestamp,
+    Room, StoreError, Submission, Timestamp,
 };
 use rusqlite::{OptionalExtension, params};
 
 use crate::SqliteBackend;
 use crate::codec::{self, ChangeRow, IdBytes, NewRow, job_id, state_code, state_of};
 use crate::error::Fault;
-use crate::{jobs, upkeep};
+use crate::{jobs, room, upkeep};
 
 /// Most jobs on one page, in one list of candidates or in one creation.
 const MAX_BATCH: usize = 1000;
@@ -266,6 +266,15 @@ impl JobStore for SqliteBackend {
         let write = "UPDATE health SET pinged = ?1";
         self.writer.write(1, move |tx| Ok(tx.db.prepare_cached(write)?.execute([now]).map(drop)?)).await
     }
+
+    async fn room(&self) -> Result<Option<Room>, StoreError> {
+        let (path, max_bytes) = (self.path.clone(), self.max_bytes);
+        self.readers.read(move |db| Ok(room::of(db, &path, max_bytes)?)).await
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(Some(self.clock.now()))
+    }
 }
 
 fn from_sql(error: rusqlite::types::FromSqlError) -> Fault {
@@ -278,6 +287,7 @@ fn copy_of(error: &StoreError) -> StoreError {
     match error {
         StoreError::Full(_) => StoreError::Full(cause),
         StoreError::Unavailable(_) => StoreError::Unavailable(cause),
+        StoreError::Denied(_) => StoreError::Denied(cause),
         StoreError::Corrupt(_) => StoreError::Corrupt(cause),
         StoreError::TooLarge(text) => StoreError::TooLarge(text.clone()),
         _ => StoreError::Refused(cause),

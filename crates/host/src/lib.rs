@@ -1,5 +1,6 @@
 //! The adapter between handlers and the platform that they run on. It depends on no backend and on no function.
 //!
+//! - [`clock`]: keeps the time of the store
 //! - [`settings`]: one list of environment variables, validated at start
 //! - [`telemetry`]: logs and metrics
 //! - [`shutdown`]: signals as a cancellation token
@@ -12,6 +13,7 @@
 //! - [`deferred`]: a router that is set after the server starts
 //! - [`program`]: code that the main functions share
 
+pub mod clock;
 pub mod deferred;
 #[cfg(feature = "lambda")]
 pub mod lambda;

@@ -57,6 +57,7 @@ pub(crate) async fn until_done(jobs: &Jobs) -> Result<Swept, StoreError> {
 async fn sweep_and_measure(jobs: &Jobs) -> Result<Swept, StoreError> {
     let swept = sweep(jobs).await?;
     measure_depth(jobs).await?;
+    measure_room(jobs).await?;
     Ok(swept)
 }
 
@@ -91,6 +92,15 @@ async fn measure_depth(jobs: &Jobs) -> Result<(), StoreError> {
     let depth = jobs.depth().await?;
     for (state, n) in [("submitted", depth.submitted), ("running", depth.running), ("dead", depth.dead)] {
         metrics::gauge!("pssp_jobs", "state" => state).set(n as f64);
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge of bytes is exact up to 2^53")]
+async fn measure_room(jobs: &Jobs) -> Result<(), StoreError> {
+    let Some(room) = jobs.room().await? else { return Ok(()) };
+    for (kind, bytes) in [("used", room.used), ("reserved", room.reserved), ("limit", room.limit)] {
+        metrics::gauge!("pssp_store_bytes", "kind" => kind).set(bytes as f64);
     }
     Ok(())
 }

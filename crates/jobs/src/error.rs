@@ -31,6 +31,10 @@ pub enum StoreError {
     /// A stored record cannot be read: another version wrote it, or it is damaged.
     #[error("a stored record cannot be read: {0}")]
     Corrupt(#[source] Cause),
+    /// The backend does not let this program in, or lacks a right that the call needs: a password was changed, a
+    /// permission was taken away, credentials have expired. Another try succeeds once the operator has mended that.
+    #[error("the store does not allow it: {0}")]
+    Denied(#[source] Cause),
     /// The backend refuses the call for a reason that another try does not change (configuration, permission).
     #[error("{0}")]
     Refused(#[source] Cause),

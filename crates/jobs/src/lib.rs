@@ -46,7 +46,7 @@ pub use policy::Policy;
 pub use ports::{
     Backend, BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth,
     IdempotencyKey, Include, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt,
-    Record, Submission, Watcher,
+    Record, Room, Submission, Watcher,
 };
 pub use reuse::{ResultKey, StoredResult};
 pub use service::Jobs;

@@ -19,7 +19,7 @@ use crate::notice::Notice;
 use crate::policy::MAX_DELAY;
 use crate::ports::{
     BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth, IdempotencyKey,
-    Include, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Record,
+    Include, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Record, Room,
     Submission, Watcher,
 };
 use crate::reuse::ResultKey;
@@ -49,6 +49,26 @@ struct Tables {
     notice: Option<Notice>,
     queue: BTreeMap<u64, Entry>,
     next_entry: u64,
+    turns: Turns,
+}
+
+/// Whose message is next. Every message that becomes ready gets the number of a turn, and messages are delivered
+/// in the order of these numbers. A turn has one message of each owner.
+#[derive(Default)]
+struct Turns {
+    /// The latest turn that was delivered.
+    current: u64,
+    /// The turn of the last ready message of each owner.
+    last: HashMap<Owner, u64>,
+}
+
+impl Turns {
+    /// The turn of the owner's next message.
+    fn next(&mut self, owner: &Owner) -> u64 {
+        let last = self.last.entry(owner.clone()).or_default();
+        *last = self.current.max(*last) + 1;
+        *last
+    }
 }
 
 type Keys<Id> = HashMap<(Owner, String), (IdempotencyKey, Id)>;
@@ -56,6 +76,8 @@ type Keys<Id> = HashMap<(Owner, String), (IdempotencyKey, Id)>;
 struct Entry {
     body: String,
     visible_at: Timestamp,
+    /// The turn of a message that is ready.
+    turn: Option<u64>,
     receives: u32,
     receipt: u64,
 }
@@ -80,19 +102,23 @@ impl MemoryBackend {
     fn take(&self, max: usize, visibility: Duration) -> Vec<Delivery> {
         let now = self.clock.now();
         let tables = &mut *self.tables();
-        let due: Vec<u64> = tables
-            .queue
-            .iter()
-            .filter(|(_, e)| e.visible_at <= now || e.visible_at > now.plus(MAX_DELAY * 2))
-            .map(|(&k, _)| k)
+        tables.make_ready(now);
+        let mut ready: Vec<(u64, u64)> =
+            tables.queue.iter().filter_map(|(&key, entry)| Some((entry.turn?, key))).collect();
+        ready.sort_unstable();
+        if ready.len() <= max {
+            tables.turns.last.clear();
+        }
+        ready
+            .into_iter()
             .take(max)
-            .collect();
-        due.into_iter()
-            .filter_map(|key| {
+            .filter_map(|(turn, key)| {
+                tables.turns.current = tables.turns.current.max(turn);
                 tables.next_entry += 1;
                 let receipt = tables.next_entry;
                 let entry = tables.queue.get_mut(&key)?;
                 entry.visible_at = now.plus(visibility.min(MAX_DELAY * 2));
+                entry.turn = None;
                 entry.receives += 1;
                 entry.receipt = receipt;
                 let (body, receives) = (entry.body.clone(), entry.receives);
@@ -108,7 +134,22 @@ impl MemoryBackend {
 impl Tables {
     fn enqueue(&mut self, body: String, visible_at: Timestamp) {
         self.next_entry += 1;
-        self.queue.insert(self.next_entry, Entry { body, visible_at, receives: 0, receipt: 0 });
+        let entry = Entry { body, visible_at, turn: None, receives: 0, receipt: 0 };
+        self.queue.insert(self.next_entry, entry);
+    }
+
+    /// Gives a turn to every message that is due. A message that is delivered again, or that belongs to no job, is
+    /// next.
+    fn make_ready(&mut self, now: Timestamp) {
+        let is_due = |at: Timestamp| at <= now || at > now.plus(MAX_DELAY * 2);
+        for entry in self.queue.values_mut().filter(|entry| entry.turn.is_none() && is_due(entry.visible_at))
+        {
+            let job = Message::decode(&entry.body).ok().and_then(|message| self.jobs.get(&message.job));
+            entry.turn = Some(match job {
+                Some(job) if entry.receives == 0 => self.turns.next(&job.head.owner),
+                _ => self.turns.current,
+            });
+        }
     }
 
     /// The entry that a receipt still holds.
@@ -321,6 +362,14 @@ impl JobStore for MemoryBackend {
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    async fn room(&self) -> Result<Option<Room>, StoreError> {
+        Ok(None)
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(Some(self.clock.now()))
+    }
 }
 
 #[async_trait]
@@ -446,6 +495,7 @@ impl JobReceiver for MemoryBackend {
         let at = self.clock.now().plus(after.min(MAX_DELAY));
         if let Some((_, entry)) = self.tables().owned(&receipt) {
             entry.visible_at = at;
+            entry.turn = None;
             entry.receipt = 0;
         }
         self.arrived.notify_waiters();
@@ -456,7 +506,7 @@ impl JobReceiver for MemoryBackend {
         let at = self.clock.now().plus(visibility.min(MAX_DELAY * 2));
         let mut tables = self.tables();
         let owned = tables.owned(receipt);
-        Ok(owned.map(|(_, entry)| entry.visible_at = at).is_some())
+        Ok(owned.map(|(_, entry)| (entry.visible_at, entry.turn) = (at, None)).is_some())
     }
 }
 

@@ -32,6 +32,9 @@ pub struct Policy {
     /// How long after its start time a submitted job is taken to have lost its message, which is then sent
     /// again. Never shorter than [`crate::Capabilities::resend_after`] of the backend.
     pub resend_after: Duration,
+    /// New jobs are refused when the store would be fuller than this, in percent. The rest is for what nobody
+    /// counts exactly.
+    pub high_water_percent: u32,
 }
 
 impl Default for Policy {
@@ -46,6 +49,7 @@ impl Default for Policy {
             ttl: Duration::from_hours(7 * 24),
             key_ttl: Duration::from_hours(24),
             resend_after: Duration::from_secs(30),
+            high_water_percent: 90,
         }
     }
 }

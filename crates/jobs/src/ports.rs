@@ -124,6 +124,10 @@ impl Record {
 pub struct Change {
     /// The id of the job.
     pub id: JobId,
+    /// The owner of the job. A message of it takes its turn among those of other owners.
+    pub owner: Owner,
+    /// The length of the chain in residues, by which the store keeps room for the result ([`Room`]).
+    pub residues: usize,
     /// The state and attempt that the store must still have.
     pub expect: Fence,
     /// The status after the transition.
@@ -138,8 +142,26 @@ impl Change {
     /// The transition from `before` to `after`, without a result and a message.
     #[must_use]
     pub fn new(before: &Job, after: &Job) -> Self {
-        let status = after.status.clone();
-        Self { id: before.id(), expect: before.fence(), status, result: None, send: None }
+        Self {
+            id: before.id(),
+            owner: before.head.owner.clone(),
+            residues: before.head.length,
+            expect: before.fence(),
+            status: after.status.clone(),
+            result: None,
+            send: None,
+        }
+    }
+
+    /// By how many residues the change alters the open jobs: those that have no result yet.
+    #[must_use]
+    pub fn open_residues(&self) -> i64 {
+        let residues = i64::try_from(self.residues).unwrap_or(i64::MAX);
+        match (self.expect.state.is_terminal(), self.status.state().is_terminal()) {
+            (false, true) => -residues,
+            (true, false) => residues,
+            _ => 0,
+        }
     }
 
     /// Adds the result, which is written in the same step.
@@ -186,6 +208,26 @@ pub struct Depth {
     pub running: u64,
     /// Dead letters.
     pub dead: u64,
+}
+
+/// How full a store is, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What the data needs now.
+    pub used: u64,
+    /// About what the results of all open jobs will need.
+    pub reserved: u64,
+    /// What the store can hold.
+    pub limit: u64,
+}
+
+impl Room {
+    /// About the bytes of a stored result of `residues` residues: 25 a residue, of which real results need about 16,
+    /// and a fixed part.
+    #[must_use]
+    pub const fn of_results(jobs: u64, residues: u64) -> u64 {
+        jobs.saturating_mul(500).saturating_add(residues.saturating_mul(25))
+    }
 }
 
 /// The store of jobs.
@@ -258,6 +300,13 @@ pub trait JobStore: Send + Sync {
 
     /// Checks that the backend responds and can be written to.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// How full the store is. `None` if it has no limit that is known.
+    async fn room(&self) -> Result<Option<Room>, StoreError>;
+
+    /// The time of the store. All machines that share the store judge leases by it. A store on the same machine
+    /// returns the time of that machine. `None` if the store has not told its time yet.
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError>;
 }
 
 /// The store of batches.
@@ -372,6 +421,11 @@ pub struct Delivery {
 
 /// The receiving side of the queue. On Lambda the platform receives and deletes messages, so a worker there has
 /// none.
+///
+/// Owners take turns: while one owner has a backlog, the next receives deliver the messages of other owners too,
+/// one message of each owner in a turn. So an owner whose first message arrives waits for at most one message of
+/// each other owner. Messages of one owner are delivered about in the order in which they were sent. A message that
+/// is delivered again does not wait for a further turn of its owner.
 #[async_trait]
 pub trait JobReceiver: Send + Sync {
     /// Receives up to `max` (1 to 1,000) messages. Each is hidden from other receivers for `visibility` (cut to

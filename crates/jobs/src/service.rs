@@ -4,9 +4,11 @@
 //! caller that loses a race computes the transition again from the new state.
 
 mod callers;
+mod clock;
 mod events;
 mod operators;
 mod reuse;
+mod room;
 mod workers;
 
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use crate::id::{JobId, Owner};
 use crate::job::{BatchRef, Head, Job, Refused, Request, State};
 use crate::policy::{BadPolicy, MAX_DELAY, Policy};
 use crate::ports::{Backend, Change, IdempotencyKey, Submission};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, StoreClock, Timestamp};
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -143,14 +145,15 @@ pub const SWEEP_LIMIT: usize = 1000;
 #[derive(Clone)]
 pub struct Jobs {
     backend: Backend,
-    clock: Arc<dyn Clock>,
+    clock: Arc<StoreClock>,
     policy: Arc<Policy>,
+    room: Arc<room::KnownRoom>,
     /// The method whose results are reused; `None` for no reuse.
     reuse: Option<Arc<Method>>,
 }
 
 impl Jobs {
-    /// The use cases over this backend, clock and policy.
+    /// The use cases over this backend, the clock of this machine, and the policy.
     ///
     /// # Errors
     /// If the policy cannot keep the promises ([`Policy::check`]).
@@ -158,10 +161,16 @@ impl Jobs {
         policy.check()?;
         let resend_after = policy.resend_after.max(backend.store.capabilities().resend_after);
         let policy = Arc::new(Policy { resend_after, ..policy });
-        Ok(Self { backend, clock, policy, reuse: None })
+        Ok(Self {
+            backend,
+            clock: Arc::new(StoreClock::new(clock)),
+            policy,
+            room: Arc::default(),
+            reuse: None,
+        })
     }
 
-    /// The time now.
+    /// The time of the store now, as far as it is known ([`Jobs::compare_clocks`]).
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()

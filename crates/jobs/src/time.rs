@@ -1,7 +1,8 @@
 //! Points in time, and clocks.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -119,6 +120,50 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// The time of the store: the clock of this machine, corrected by how far it is from the clock of the store.
+///
+/// All machines that share a store judge leases by it, so a machine whose clock is wrong ends no job of another.
+pub(crate) struct StoreClock {
+    machine: Arc<dyn Clock>,
+    /// Milliseconds from the machine's time to the store's.
+    offset: AtomicI64,
+    compared: AtomicBool,
+}
+
+impl StoreClock {
+    /// A clock that is not compared yet and shows the machine's time.
+    pub(crate) fn new(machine: Arc<dyn Clock>) -> Self {
+        Self { machine, offset: AtomicI64::new(0), compared: AtomicBool::new(false) }
+    }
+
+    /// The time of the machine, not corrected.
+    pub(crate) fn machine_time(&self) -> Timestamp {
+        self.machine.now()
+    }
+
+    /// The correction in milliseconds.
+    pub(crate) fn offset_ms(&self) -> i64 {
+        self.offset.load(Ordering::Relaxed)
+    }
+
+    /// Whether the correction was ever set.
+    pub(crate) fn is_compared(&self) -> bool {
+        self.compared.load(Ordering::Relaxed)
+    }
+
+    /// Sets the correction. Returns the one before.
+    pub(crate) fn correct_ms(&self, offset: i64) -> i64 {
+        self.compared.store(true, Ordering::Relaxed);
+        self.offset.swap(offset, Ordering::Relaxed)
+    }
+}
+
+impl Clock for StoreClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.machine.now().0.saturating_add(self.offset_ms()))
     }
 }
 

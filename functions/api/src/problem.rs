@@ -6,7 +6,8 @@
 mod kind;
 
 use std::error::Error;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -23,8 +24,15 @@ pub(crate) use kind::Kind;
 
 /// The default of `Retry-After`.
 const RETRY_SOON: Duration = Duration::from_secs(1);
-/// `Retry-After` if the store failed or was full.
+/// `Retry-After` if the store failed.
 const RETRY_STORE: Duration = Duration::from_secs(5);
+/// `Retry-After` if the store is full: results expire or are deleted, which takes time.
+const RETRY_FULL: Duration = Duration::from_mins(1);
+/// `Retry-After` if the store refuses the service: a person has to act.
+const RETRY_DENIED: Duration = Duration::from_secs(30);
+
+/// Pause between two log lines about a store that is full or refuses. Every request meets the same error.
+const LOG_PAUSE: Duration = Duration::from_secs(10);
 
 /// `Retry-After` if intake is paused and the end of the pause is unknown.
 const RETRY_PAUSED: Duration = Duration::from_mins(5);
@@ -233,13 +241,34 @@ impl From<StoreError> for Problem {
                 "this idempotency key came before with another request; use a new key",
             ),
             StoreError::TooLarge(what) => Self::new(Kind::TooLarge, what.clone()),
+            StoreError::Full(_) => {
+                log_store_failure(&error);
+                let detail = "there is no room for new jobs now; those that were accepted will finish, and results stay \
+                              readable; try again later, or delete jobs that you need no more";
+                Self::new(Kind::StorageFull, detail).with_retry_after(RETRY_FULL)
+            }
+            StoreError::Denied(_) => {
+                log_store_failure(&error);
+                Self::new(Kind::Unavailable, "the store refuses this service; the operator has been told")
+                    .with_retry_after(RETRY_DENIED)
+            }
             temporary if temporary.is_temporary() => {
                 tracing::warn!(error = %error_chain(&error), "the store failed: {}", error_chain(&error));
-                Self::new(Kind::Unavailable, "the store does not answer or is full; try again later")
+                Self::new(Kind::Unavailable, "the store does not answer; try again later")
                     .with_retry_after(RETRY_STORE)
             }
             _ => Self::internal(&error),
         }
+    }
+}
+
+/// Logs an error that an operator must act on, at most once in a while.
+fn log_store_failure(error: &StoreError) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|at| at.elapsed() >= LOG_PAUSE) {
+        *last = Some(Instant::now());
+        tracing::error!(error = %error_chain(error), "new jobs are refused: {}", error_chain(error));
     }
 }
 

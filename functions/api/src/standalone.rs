@@ -115,6 +115,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         let clock = Arc::new(SystemClock);
         let opening = pssp_backends::open_when_there(settings.backend.as_str(), clock.clone());
         let jobs = Jobs::new(opening.await?, clock, settings.policy.clone())?;
+        pssp_host::clock::compare(&jobs).await;
+        tokio::spawn(pssp_host::clock::keep(jobs.clone(), shutdown.clone()));
         deferred.set(crate::router(app(settings, jobs, methods(&settings.engine)?, shutdown.clone())));
         tracing::info!(addr = %settings.addr, "listening on http://{}", settings.addr);
         anyhow::Ok(())

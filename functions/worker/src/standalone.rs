@@ -11,7 +11,7 @@ use pssp_host::liveness::Liveness;
 use pssp_host::poll::{PollOptions, Poller};
 use pssp_host::program::{Platform, platform};
 use pssp_host::server::ServerOptions;
-use pssp_host::{Settings, probes, server, shutdown, sweep, telemetry};
+use pssp_host::{Settings, clock, probes, server, shutdown, sweep, telemetry};
 use pssp_jobs::{Jobs, SystemClock};
 use pssp_predict::Engine;
 use tokio::task::JoinHandle;
@@ -60,8 +60,10 @@ impl Standalone {
             worker.threads,
             worker.slots
         );
+        clock::compare(&self.jobs).await;
+        let time = clock::keep(self.jobs.clone(), shutdown.clone());
         let sweep = sweep::run(self.jobs, worker.sweep_every, shutdown.clone());
-        tokio::join!(self.poller.run(shutdown), sweep);
+        tokio::join!(self.poller.run(shutdown), sweep, time);
         tracing::info!("worker stopped");
     }
 }

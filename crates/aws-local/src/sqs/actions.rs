@@ -159,6 +159,7 @@ fn send(shared: &Shared, input: &Value, entry: &Value) -> Answer {
     if attributes.len() > 10 {
         return Err(SqsError::invalid("MessageAttributes", attributes.len(), "At most 10 attributes."));
     }
+    let group = group(entry)?;
     let delay = number(entry, "DelaySeconds", 0..=900)?;
     let lost = shared.faults.loses();
     shared.with_queue(input, |queue| {
@@ -170,7 +171,7 @@ fn send(shared: &Shared, input: &Value, entry: &Value) -> Answer {
             return Err(SqsError::new("InvalidParameterValue", message));
         }
         let delay = delay.map_or_else(|| queue.settings.seconds("DelaySeconds"), Duration::from_secs);
-        let message = new_message(body, attributes, delay);
+        let message = new_message(body, attributes, group, delay);
         let answer = sent(&message);
         if !lost {
             queue.put(message);
@@ -179,13 +180,31 @@ fn send(shared: &Shared, input: &Value, entry: &Value) -> Answer {
     })
 }
 
-fn new_message(body: &str, attributes: Map<String, Value>, delay: Duration) -> Message {
+/// The message group: 1 to 128 letters, digits and marks.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+fn group(entry: &Value) -> Result<Option<String>, SqsError> {
+    let Some(group) = entry["MessageGroupId"].as_str() else { return Ok(None) };
+    if !(1..=128).contains(&group.len()) || !group.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let reason =
+            "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
+        return Err(SqsError::invalid("MessageGroupId", group, reason));
+    }
+    Ok(Some(group.to_owned()))
+}
+
+fn new_message(
+    body: &str,
+    attributes: Map<String, Value>,
+    group: Option<String>,
+    delay: Duration,
+) -> Message {
     let (at, sent_ms) = now();
-    let place = if delay.is_zero() { Place::Ready } else { Place::Delayed { until: at + delay } };
+    let place = if delay.is_zero() { Place::Ready { turn: 0 } } else { Place::Delayed { until: at + delay } };
     Message {
         id: uuid::Uuid::new_v4().to_string(),
         body: body.to_owned(),
         attributes,
+        group,
         sent_ms,
         first_received_ms: None,
         receives: 0,

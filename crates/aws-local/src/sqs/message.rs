@@ -13,8 +13,8 @@ use super::error::SqsError;
 pub(super) enum Place {
     /// Not yet visible, since its delay has not passed.
     Delayed { until: Instant },
-    /// Visible: it may be received.
-    Ready,
+    /// Visible: it may be received, in its turn.
+    Ready { turn: u64 },
     /// In flight: received at `since`, hidden until `until`.
     InFlight { since: Instant, until: Instant },
 }
@@ -25,6 +25,8 @@ pub(super) struct Message {
     pub(super) id: String,
     pub(super) body: String,
     pub(super) attributes: Map<String, Value>,
+    /// The message group, whose messages take turns with those of other groups.
+    pub(super) group: Option<String>,
     pub(super) sent_ms: i64,
     pub(super) first_received_ms: Option<i64>,
     /// How often the message was received, in all its queues together.

@@ -1,6 +1,9 @@
 //! One queue: messages and the times at which they become visible. Callers pass the time in.
+//!
+//! Message groups take turns, as in the fair queues of AWS: a turn has one message of each group. AWS promises less: it
+//! delivers messages of quiet groups before the backlog of a busy one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +31,12 @@ pub(super) struct Queue {
     /// Notified whenever a message may have become visible.
     pub(super) changed: Arc<Notify>,
     messages: BTreeMap<u64, Message>,
-    ready: BTreeSet<u64>,
+    /// Turn and number of each visible message.
+    ready: BTreeSet<(u64, u64)>,
+    /// The turn of the last visible message of each group.
+    turns: HashMap<String, u64>,
+    /// The latest turn that was delivered.
+    current_turn: u64,
     waiting: BTreeSet<(Instant, u64)>,
     delayed: usize,
     last: u64,
@@ -42,16 +50,18 @@ impl Queue {
             changed: Arc::default(),
             messages: BTreeMap::new(),
             ready: BTreeSet::new(),
+            turns: HashMap::new(),
+            current_turn: 0,
             waiting: BTreeSet::new(),
             delayed: 0,
             last: 0,
         }
     }
 
-    pub(super) fn put(&mut self, message: Message) {
+    pub(super) fn put(&mut self, mut message: Message) {
         self.last += 1;
         match message.place {
-            Place::Ready => drop(self.ready.insert(self.last)),
+            Place::Ready { .. } => message.place = self.make_ready(self.last, &message),
             Place::Delayed { until } => {
                 self.delayed += 1;
                 self.waiting.insert((until, self.last));
@@ -61,6 +71,20 @@ impl Queue {
         self.messages.insert(self.last, message);
         // Waiting receivers must also update the time when the next message becomes visible.
         self.changed.notify_waiters();
+    }
+
+    /// Lets the message wait for its turn. A message without a group, or one that was received before, is next.
+    fn make_ready(&mut self, number: u64, message: &Message) -> Place {
+        let turn = match &message.group {
+            Some(group) if message.receives == 0 => {
+                let last = self.turns.entry(group.clone()).or_default();
+                *last = self.current_turn.max(*last) + 1;
+                *last
+            }
+            _ => self.current_turn,
+        };
+        self.ready.insert((turn, number));
+        Place::Ready { turn }
     }
 
     /// Receives up to `most` visible messages and hides them for `hidden`. The second list has messages that were
@@ -78,7 +102,8 @@ impl Queue {
         let limit = self.settings.redrive().map_or(u32::MAX, |redrive| redrive.max_receives);
         let (mut received, mut dead) = (Vec::new(), Vec::new());
         while received.len() < most {
-            let Some(number) = self.ready.pop_first() else { break };
+            let Some((turn, number)) = self.ready.pop_first() else { break };
+            self.current_turn = self.current_turn.max(turn);
             let Some(message) = self.messages.get_mut(&number) else { continue };
             if message.receives >= limit {
                 dead.extend(self.messages.remove(&number));
@@ -91,6 +116,9 @@ impl Queue {
             let handle = Handle { queue: self.name.clone(), number, receive: message.receives };
             received.push((message.clone(), handle.write(&message.id)));
             self.waiting.insert((until, number));
+        }
+        if self.ready.is_empty() {
+            self.turns.clear();
         }
         Ok((received, dead))
     }
@@ -149,6 +177,7 @@ impl Queue {
     pub(super) fn purge(&mut self) {
         self.messages.clear();
         self.ready.clear();
+        self.turns.clear();
         self.waiting.clear();
         self.delayed = 0;
     }
@@ -168,10 +197,10 @@ impl Queue {
     pub(super) fn advance(&mut self, now: Instant, now_ms: i64) {
         while let Some(&(until, number)) = self.waiting.first().filter(|(until, _)| *until <= now) {
             self.waiting.remove(&(until, number));
-            let Some(message) = self.messages.get_mut(&number) else { continue };
+            let Some(mut message) = self.messages.remove(&number) else { continue };
             self.delayed -= usize::from(matches!(message.place, Place::Delayed { .. }));
-            message.place = Place::Ready;
-            self.ready.insert(number);
+            message.place = self.make_ready(number, &message);
+            self.messages.insert(number, message);
         }
         let kept_ms = i64::try_from(self.settings.seconds("MessageRetentionPeriod").as_millis());
         let oldest_ms = now_ms.saturating_sub(kept_ms.unwrap_or(i64::MAX));
@@ -185,7 +214,7 @@ impl Queue {
     fn remove(&mut self, number: u64) {
         let Some(message) = self.messages.remove(&number) else { return };
         match message.place {
-            Place::Ready => drop(self.ready.remove(&number)),
+            Place::Ready { turn } => drop(self.ready.remove(&(turn, number))),
             Place::Delayed { until } => {
                 self.delayed -= 1;
                 self.waiting.remove(&(until, number));

@@ -90,7 +90,7 @@ impl Shared {
         let target = queues.values_mut().find(|queue| Some(self.arn(&queue.name)) == target);
         if let Some(target) = target {
             for mut message in dead {
-                message.place = Place::Ready;
+                message.place = Place::Ready { turn: 0 };
                 message.dead_letter_source = Some(self.arn(&name));
                 target.put(message);
             }

@@ -76,6 +76,12 @@ impl Harness for Aws {
         testing::send(&self.place.url, &self.place.options, body).await.unwrap();
     }
 
+    /// ministack ignores message groups. AWS itself promises less than turns: that a backlog of one group does not
+    /// delay others.
+    fn takes_turns(&self) -> bool {
+        matches!(self.place.services, Services::Own { .. })
+    }
+
     /// Each history takes seconds of real time.
     fn random_histories(&self) -> u32 {
         3

@@ -9,7 +9,7 @@ use pssp_backend_aws::{AwsBackend, Options};
 use pssp_jobs::job::{Failure, FailureClass};
 use pssp_jobs::service::{Claim, Claimed, Key, NewJob, Settled};
 use pssp_jobs::{
-    Backend, Job, JobId, JobReceiver as _, JobStore as _, Jobs, ListQuery, ManualClock, Message, Owner,
+    Backend, Clock, Job, JobId, JobReceiver as _, JobStore as _, Jobs, ListQuery, ManualClock, Message, Owner,
     Policy, State, SystemClock,
 };
 use serde_json::json;
@@ -26,13 +26,17 @@ pub(crate) struct Bench {
 }
 
 pub(crate) async fn bench() -> Bench {
+    bench_at(Arc::new(SystemClock)).await
+}
+
+async fn bench_at(clock: Arc<dyn Clock>) -> Bench {
     let place = Place::own().await;
     let proxy = Proxy::before(&dynoxide().endpoint()).await;
     let direct = dynoxide().endpoint();
     let url = place.url.replace(&direct, &proxy.endpoint);
     let options = Options { attempt_timeout: Duration::from_millis(1500), ..place.options.clone() };
-    let backend = AwsBackend::open(&url, Arc::new(SystemClock), options).await.unwrap();
-    let jobs = Jobs::new(Backend::of(backend.clone()), Arc::new(SystemClock), Policy::default()).unwrap();
+    let backend = AwsBackend::open(&url, clock.clone(), options).await.unwrap();
+    let jobs = Jobs::new(Backend::of(backend.clone()), clock, Policy::default()).unwrap();
     proxy.take_counts();
     Bench { place, proxy, jobs, backend }
 }
@@ -206,9 +210,8 @@ async fn messages_that_failed_alone_are_sent_again_alone() {
 /// Messages are lost, or cannot be sent. The jobs are accepted, and the sweep sends the messages.
 #[tokio::test]
 async fn lost_messages_are_sent_by_the_sweep() {
-    let Bench { place, backend, proxy: _proxy, .. } = bench().await;
-    let clock = Arc::new(ManualClock::new(pssp_jobs::Clock::now(&SystemClock)));
-    let jobs = Jobs::new(Backend::of(backend), clock.clone(), Policy::default()).unwrap();
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let Bench { place, jobs, proxy: _proxy, .. } = bench_at(clock.clone()).await;
     place.sqs().faults().lose(1);
     let lost = submit(&jobs).await.id();
     place.sqs().faults().inject("SendMessageBatch", sqs::Fault::Unavailable, 100);

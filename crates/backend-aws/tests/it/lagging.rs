@@ -76,6 +76,14 @@ impl JobStore for Lagging {
         self.0.depth().await
     }
 
+    async fn room(&self) -> Result<Option<pssp_jobs::Room>, StoreError> {
+        self.0.room().await
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.0.time().await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.0.ping().await
     }

@@ -9,6 +9,5 @@ for i, message in ipairs(messages) do
   if ours then gone[#gone + 1] = message end
   out[i] = ours and 1 or 0
 end
-bulk('ZREM', QUEUE, gone)
-bulk('HDEL', HELD, gone)
+delete_messages(gone)
 return out

@@ -1,5 +1,6 @@
 -- Extends the visibility timeout of a message if its receipt is still valid. ARGV: now, message, its entry in
 -- `held`, visibility in ms. Returns 1 or 0.
 if redis.call('HGET', HELD, ARGV[2]) ~= ARGV[3] then return 0 end
-redis.call('ZADD', QUEUE, 'XX', clock(ARGV[1]) + tonumber(ARGV[4]), ARGV[2])
+redis.call('ZREM', READY, ARGV[2])
+redis.call('ZADD', QUEUE, clock(ARGV[1]) + tonumber(ARGV[4]), ARGV[2])
 return 1

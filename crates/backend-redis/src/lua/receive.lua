@@ -1,34 +1,46 @@
 -- Receives messages that are due, and hides them. ARGV: now, most messages, visibility in ms, horizon in ms,
--- receipt, most bytes of records. Returns the time in ms until the next message is due (-1: none waits), then
--- for each received message: the message, its number of deliveries, and head, status and request of its job
--- (empty if there is no job, or if the records before it have reached the limit).
+-- receipt. Returns the time in ms until the next message is due (-1: none waits), then each received message and
+-- its number of deliveries.
 local now, most = clock(ARGV[1]), tonumber(ARGV[2])
-local ready = redis.call('ZRANGE', QUEUE, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
-if #ready == 0 then
-  -- Times beyond the horizon were written before the clock was set back.
-  ready = redis.call('ZRANGE', QUEUE, '(' .. string.format('%.0f', now + tonumber(ARGV[4])), '+inf',
-    'BYSCORE', 'LIMIT', 0, most)
+-- Gives a turn to messages whose time has come. Times beyond the horizon were written before the clock was set back.
+local beyond = '(' .. string.format('%.0f', now + tonumber(ARGV[4]))
+for _, range in ipairs({ { '-inf', now }, { beyond, '+inf' } }) do
+  local due = redis.call('ZRANGE', QUEUE, range[1], range[2], 'BYSCORE', 'LIMIT', 0, 1000)
+  if #due > 0 then
+    local held, again, owners = redis.call('HMGET', HELD, unpack(due)), {}, {}
+    local current = current_turn()
+    for i, message in ipairs(due) do
+      local owner = not held[i] and owner_of(P .. 'job:' .. message)
+      if owner then
+        owners[owner] = owners[owner] or {}
+        table.insert(owners[owner], message)
+      else
+        -- A message that was delivered before, or that belongs to no job, is next.
+        again[#again + 1] = current
+        again[#again + 1] = message
+      end
+    end
+    bulk('ZADD', READY, again)
+    take_turns(owners)
+    bulk('ZREM', QUEUE, due)
+  end
 end
+local ready = redis.call('ZRANGE', READY, 0, most - 1, 'WITHSCORES')
 if #ready == 0 then
-  redis.call('DEL', WAKE)
+  redis.call('DEL', WAKE, TURNS)
   local first = redis.call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES')
   return { first[2] and math.max(1, tonumber(first[2]) - now) or -1 }
 end
-local held = redis.call('HMGET', HELD, unpack(ready))
+local messages = {}
+for i = 1, #ready, 2 do messages[#messages + 1] = ready[i] end
+local held = redis.call('HMGET', HELD, unpack(messages))
 local held_is_new = redis.call('HLEN', HELD) == 0
 local out, hide, hold = { 0 }, {}, {}
 local till = now + tonumber(ARGV[3])
-local room = tonumber(ARGV[6])
-for i, message in ipairs(ready) do
+for i, message in ipairs(messages) do
   local times = deliveries(held[i]) + 1
   out[#out + 1] = message
   out[#out + 1] = times
-  local record = {}
-  if room > 0 then
-    record = redis.call('HMGET', P .. 'job:' .. message, 'head', 'status', 'request')
-    if record[3] then room = room - #record[3] end
-  end
-  out[#out + 1] = record
   hide[#hide + 1] = till
   hide[#hide + 1] = message
   hold[#hold + 1] = message
@@ -39,6 +51,8 @@ bulk('ZADD', QUEUE, hide)
 -- prevents this.
 if held_is_new then redis.call('HSET', HELD, '', string.rep('-', 65)) end
 bulk('HSET', HELD, hold)
+bulk('ZREM', READY, messages)
+redis.call('HSET', TURNS, '', ready[#ready])
 -- There may be more messages for another receiver.
-if #ready == most then wake() end
+if #messages == most then wake() end
 return out

@@ -43,7 +43,7 @@ async fn a_backlog_of_100_000_drains_in_bounded_steps() {
         }
     }
     assert_eq!(seen.len(), 100_000);
-    assert_eq!(server.cli(&["EXISTS", "{big}:v1:queue"]), "0");
+    assert_eq!(server.cli(&["EXISTS", "{big}:v1:queue", "{big}:v1:ready"]), "0");
 }
 
 /// An acknowledged message is deleted. In streams that were only acknowledged, messages stayed for ever.
@@ -58,7 +58,7 @@ async fn acknowledged_messages_are_deleted() {
     for delivery in receiver.receive(100, Duration::ZERO, Duration::from_mins(5)).await.unwrap() {
         assert!(work(&jobs, delivery).await.is_some());
     }
-    for key in ["queue", "submitted", "running"] {
+    for key in ["ready", "queue", "submitted", "running"] {
         assert_eq!(server.cli(&["EXISTS", &format!("{{done}}:v1:{key}")]), "0", "{key}");
     }
     assert_eq!(server.cli(&["HKEYS", "{done}:v1:held"]), "", "only the field without a name");
@@ -80,7 +80,8 @@ async fn sending_again_does_not_double_what_waits() {
         clock.advance(jobs.policy().resend_after * 4_u32.pow(round) + Duration::from_secs(1));
         assert_eq!(jobs.sweep().await.unwrap().resent, 30);
     }
-    assert_eq!(server.cli(&["ZCARD", "{again}:v1:queue"]), "30");
+    assert_eq!(server.cli(&["ZCARD", "{again}:v1:ready"]), "30");
+    assert_eq!(server.cli(&["ZCARD", "{again}:v1:queue"]), "0", "those that wait are not sent a second time");
 }
 
 /// Every terminal record expires. Results without an expiry fill a server.
@@ -141,7 +142,7 @@ async fn expired_jobs_leave_nothing_behind() {
     assert_eq!(jobs.backend().store.purge(clock.now(), 300).await.unwrap(), 151);
     let left = server.cli(&["KEYS", "*"]);
     let left: HashSet<&str> = left.lines().collect();
-    assert_eq!(left, HashSet::from(["{gone}:v1:wake"]));
+    assert_eq!(left, HashSet::from(["{gone}:v1:wake", "{gone}:v1:turns"]));
 }
 
 /// Records that expired on their own are removed from the lists by the next reader.
@@ -213,4 +214,12 @@ async fn two_workers_race() {
     for id in batch.jobs() {
         assert!(is_finished(&first, id).await);
     }
+}
+
+/// Redis may use 8 MiB.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_finishes_what_it_accepted() {
+    let server = Server::start("everysec", &["--maxmemory", "8mb"]);
+    let jobs = jobs(Backend::of(open(&server.url("full")).await));
+    pssp_jobs::contract::room::a_full_store_finishes_what_it_accepted(&jobs).await;
 }

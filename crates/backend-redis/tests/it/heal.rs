@@ -160,7 +160,7 @@ async fn the_sweep_restores_a_lost_queue() {
     let receiver = jobs.receiver().unwrap();
     // One message is delivered meanwhile.
     let held = receiver.receive(1, Duration::ZERO, Duration::from_secs(30)).await.unwrap();
-    server.cli(&["DEL", "{lost}:v1:queue", "{lost}:v1:held", "{lost}:v1:wake"]);
+    server.cli(&["DEL", "{lost}:v1:ready", "{lost}:v1:queue", "{lost}:v1:held", "{lost}:v1:wake"]);
     for delivery in held {
         receiver.ack(delivery.receipt).await.unwrap();
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pssp_backend_redis::{Options, RedisBackend};
 use pssp_jobs::contract::upgrade;
+use pssp_jobs::service::JobsError;
 use pssp_jobs::{Backend, JobStore as _, Jobs, Message, Owner, StoreError, SystemClock};
 
 use crate::server::{Server, open, open_at, url};
@@ -13,7 +14,7 @@ use crate::{jobs, new_job, submit, work};
 async fn refusal(url: &str) -> String {
     let opened = RedisBackend::open(url, Arc::new(SystemClock), Options::default()).await;
     match opened {
-        Err(StoreError::Refused(why)) => why.to_string(),
+        Err(StoreError::Refused(why) | StoreError::Denied(why)) => why.to_string(),
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -82,7 +83,33 @@ async fn a_user_with_few_rights_is_enough() {
 
     let backend = open(&login.replace("prefix=few", "prefix=other")).await;
     let error = backend.ping().await.unwrap_err();
-    assert!(matches!(error, StoreError::Refused(_)) && error.to_string().contains("few rights"), "{error}");
+    assert!(matches!(error, StoreError::Denied(_)) && error.to_string().contains("few rights"), "{error}");
+}
+
+/// A right that a submission needs is taken away from a running service: the check of readiness notices it.
+#[tokio::test]
+async fn a_right_that_is_taken_away_fails_the_check() {
+    for right in ["-hset", "-evalsha", "-zadd", "-set"] {
+        let server = Server::start("everysec", &[]);
+        let login = user_with(&server, &rights("{few}"));
+        let jobs = jobs(Backend::of(open(&login).await));
+        jobs.ping().await.unwrap();
+        server.cli(&["ACL", "SETUSER", "app", right]);
+        for error in [jobs.ping().await.unwrap_err(), submit_fails(&jobs).await] {
+            assert!(matches!(error, StoreError::Denied(_)), "{right}: {error:?}");
+            assert!(error.to_string().contains("few rights"), "{right}: {error}");
+        }
+        server.cli(&["ACL", "SETUSER", "app", &right.replace('-', "+")]);
+        jobs.ping().await.unwrap();
+        submit(&jobs).await;
+    }
+}
+
+async fn submit_fails(jobs: &Jobs) -> StoreError {
+    match jobs.submit(&Owner::public(), new_job(), Duration::ZERO, None).await {
+        Err(JobsError::Store(error)) => error,
+        other => panic!("not refused: {other:?}"),
+    }
 }
 
 /// The operations that writing and reading a store do not use.

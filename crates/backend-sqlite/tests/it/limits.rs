@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pssp_backend_sqlite::Options;
 use pssp_jobs::service::{Claim, JobsError};
-use pssp_jobs::{Include, Job, JobStore, StoreError, Timestamp};
+use pssp_jobs::{Backend, Include, Job, JobStore, Jobs, Policy, StoreError, Timestamp};
 use rusqlite::Connection;
 
 use crate::support::{Fixture, eventually, new_job, owner, submit};
@@ -15,7 +15,9 @@ use crate::support::{Fixture, eventually, new_job, owner, submit};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_loses_nothing_and_recovers() {
     let fixture = Fixture::new(Options { max_bytes: Some(1 << 20), ..Options::default() });
-    let jobs = fixture.jobs();
+    // Nothing is refused before the disk is full, as if another program had filled it.
+    let policy = Policy { high_water_percent: 100_000, ..Policy::default() };
+    let jobs = Jobs::new(Backend::of(fixture.sqlite.clone()), fixture.clock.clone(), policy).unwrap();
     let mut accepted: Vec<Job> = Vec::new();
     let full = loop {
         match jobs.submit(&owner(), new_job(5000), Duration::ZERO, None).await {
@@ -131,10 +133,12 @@ fn hot_statements_use_their_indexes() {
         ),
         ("SELECT id FROM jobs WHERE expires_at <= 5 ORDER BY expires_at LIMIT 9", "jobs_expiry "),
         (
-            "SELECT seq FROM queue WHERE visible_at BETWEEN 0 AND 5 ORDER BY visible_at, seq LIMIT 9",
+            "SELECT seq FROM queue WHERE turn IS NULL AND visible_at BETWEEN 0 AND 5
+             ORDER BY visible_at, seq LIMIT 9",
             "queue_visible ",
         ),
-        ("SELECT min(visible_at) FROM queue", "queue_visible"),
+        ("SELECT min(visible_at) FROM queue WHERE turn IS NULL", "queue_visible"),
+        ("SELECT seq, turn FROM queue WHERE turn IS NOT NULL ORDER BY turn, seq LIMIT 9", "queue_ready "),
         ("SELECT kind FROM keys WHERE expires_at <= 5 LIMIT 9", "keys_expiry "),
     ] {
         let plan: Vec<String> = db
@@ -165,4 +169,11 @@ async fn a_removed_file_refuses_jobs() {
     assert!(error.contains("was removed or replaced: put it back"), "{error}");
     std::fs::rename(directory.path().join("moved.db"), &path).unwrap();
     pssp_jobs::JobStore::ping(&*backend).await.unwrap();
+}
+
+/// The file may grow to 8 MiB.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_store_finishes_what_it_accepted() {
+    let fixture = Fixture::new(Options { max_bytes: Some(8 << 20), ..Options::default() });
+    pssp_jobs::contract::room::a_full_store_finishes_what_it_accepted(&fixture.jobs()).await;
 }

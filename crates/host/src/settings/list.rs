@@ -209,6 +209,8 @@ settings! {
                 "How long finished, failed and cancelled jobs are kept, with their results.";
             reuse: bool = "PSSP_REUSE", "true", Kind::Switch,
                 "Whether a sequence that the same model has predicted for the same caller is answered from the stored result. Results of a program of yours are never reused.";
+            high_water_percent: u32 = "PSSP_HIGH_WATER", "90", count(1, 100),
+                "How full the store may get, in percent, before new jobs are refused with 503 `storage_full`. What accepted jobs will need for their results counts as used.";
             key_ttl: Duration = "PSSP_KEY_TTL", "24h", duration(DAY, Duration::from_hours(24 * 365)),
                 "How long an Idempotency-Key is remembered.";
         }
@@ -289,6 +291,7 @@ fn policy(reader: &mut Reader<'_>, jobs: &JobSettings) -> Policy {
         ttl: jobs.ttl,
         key_ttl: jobs.key_ttl,
         resend_after: jobs.resend_after,
+        high_water_percent: jobs.high_water_percent,
     };
     if let Err(bad @ BadPolicy::LeaseTooShort { .. }) = policy.check() {
         reader.fault("PSSP_LEASE", format!("{bad}; raise PSSP_LEASE or lower PSSP_HEARTBEAT"));

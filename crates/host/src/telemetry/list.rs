@@ -71,6 +71,10 @@ pub const METRICS: &[Metric] = &[
     counter("pssp_sweep_total", &["outcome"], "Sweeps: ok, error."),
     counter("pssp_sweep_repaired_total", &["kind"],
         "What sweeps did: resent (messages that may be lost), reclaimed (lost workers), healed (leases from before a clock jump), buried (too many workers lost), skipped (damaged records), purged (expired)."),
+    gauge("pssp_store_bytes", &["kind"],
+        "Bytes of the store: used, reserved (for the results of accepted jobs), limit; as of the last sweep. Not there if the store has no known limit."),
+    gauge("pssp_clock_offset_seconds", &[],
+        "What is added to the clock of this machine to get the store's time; not 0 if it is wrong by more than a second."),
     gauge("pssp_jobs", &["state"], "Jobs: submitted, running, dead; as of the last sweep, or of this scrape of an API."),
 
     counter("pssp_http_requests_total", &["method", "route", "status"], "Requests answered."),

@@ -12,7 +12,7 @@ use crate::id::JobId;
 use crate::job::{Job, Request};
 use crate::ports::{
     Backend, Capabilities, Change, Created, Delivery, Depth, Include, JobReceiver, JobStore, ListQuery, Page,
-    Receipt, Record, Submission,
+    Receipt, Record, Room, Submission,
 };
 use crate::reuse::ResultKey;
 use crate::time::Timestamp;
@@ -168,6 +168,15 @@ impl JobStore for Counting {
     async fn ping(&self) -> Result<(), StoreError> {
         self.counts.call("ping");
         self.inner.store.ping().await
+    }
+
+    async fn room(&self) -> Result<Option<Room>, StoreError> {
+        self.inner.store.room().await
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.counts.call("time");
+        self.inner.store.time().await
     }
 }
 

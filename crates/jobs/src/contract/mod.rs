@@ -30,6 +30,7 @@ pub mod cases;
 pub mod counting;
 pub mod faults;
 pub mod model;
+pub mod room;
 pub mod upgrade;
 
 /// A backend under test.
@@ -52,6 +53,11 @@ pub trait Harness: Send + Sync {
     /// Puts a raw body into the queue, as a foreign sender does.
     async fn inject(&self, body: &str);
 
+    /// Whether owners take turns. A stand-in may lack what the backend uses for that.
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
     /// Number of random histories to try. A backend on real time tries fewer.
     fn random_histories(&self) -> u32 {
         48
@@ -67,7 +73,7 @@ macro_rules! contract_tests {
             a_full_length_result_fits,
             a_lost_message_is_sent_again, a_lost_worker_is_replaced, an_unsettled_message_comes_back,
             leases_and_waits_from_before_a_clock_jump_are_corrected, sweeps_do_not_disturb_each_other,
-            a_heartbeat_keeps_the_job,
+            a_heartbeat_keeps_the_job, a_wrong_clock_ends_no_healthy_job,
             duplicate_delivery_is_harmless, concurrent_claims_have_one_winner, a_job_finishes_once,
             a_stale_worker_cannot_finish_a_later_attempt, finish_and_cancel_race_to_one_outcome,
             result_and_state_appear_together, a_claim_with_a_lost_response_succeeds,
@@ -92,6 +98,7 @@ macro_rules! contract_tests {
             a_stale_receipt_settles_nothing, extending_hides_the_message, waiting_is_woken_by_the_finish,
             watching_sees_a_change_made_before_waiting, a_backlog_drains_in_bounded_batches,
             a_delivery_includes_its_job, an_old_record_takes_no_lease, the_last_step_settles_the_message, a_job_costs_few_calls,
+            a_backlog_does_not_delay_other_owners, delayed_jobs_take_turns_too, a_second_delivery_waits_for_no_turn,
             random_operations_keep_the_promises, faults_lose_and_duplicate_no_job,
         );
     };
@@ -138,6 +145,7 @@ pub fn policy() -> Policy {
         ttl: Duration::from_mins(1),
         key_ttl: Duration::from_hours(24),
         resend_after: Duration::from_secs(2),
+        high_water_percent: 90,
     }
 }
 
@@ -163,19 +171,26 @@ pub fn jobs_at<H: Harness>(harness: &H, clock: Arc<dyn Clock>) -> Jobs {
 pub struct SkewedClock {
     base: Arc<dyn Clock>,
     ahead: Duration,
+    behind: Duration,
 }
 
 impl SkewedClock {
     /// A clock that is `ahead` of `base`.
     #[must_use]
     pub fn new(base: Arc<dyn Clock>, ahead: Duration) -> Self {
-        Self { base, ahead }
+        Self { base, ahead, behind: Duration::ZERO }
+    }
+
+    /// A clock that is `behind` the one of `base`.
+    #[must_use]
+    pub fn behind(base: Arc<dyn Clock>, behind: Duration) -> Self {
+        Self { base, ahead: Duration::ZERO, behind }
     }
 }
 
 impl Clock for SkewedClock {
     fn now(&self) -> Timestamp {
-        self.base.now().plus(self.ahead)
+        self.base.now().plus(self.ahead).minus(self.behind)
     }
 }
 

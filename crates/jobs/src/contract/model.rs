@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::contract::{Harness, new_job, policy, receive, receiver};
+use crate::contract::{Harness, SkewedClock, new_job, policy, receive, receiver};
 use crate::id::{JobId, Owner};
 use crate::job::{Failure, FailureClass, Job, Phase, Refused, State};
 use crate::message::Message;
@@ -234,6 +234,7 @@ impl<H: Harness> History<'_, H> {
     }
 
     async fn sweep(&mut self, jobs: Jobs) {
+        jobs.compare_clocks().await.unwrap();
         let now = jobs.now();
         jobs.sweep().await.unwrap();
         for i in 0..self.expected.len() {
@@ -254,13 +255,8 @@ impl<H: Harness> History<'_, H> {
     }
 
     async fn sweep_behind(&mut self) {
-        struct Behind(std::sync::Arc<dyn crate::Clock>);
-        impl crate::Clock for Behind {
-            fn now(&self) -> Timestamp {
-                self.0.now().minus(Duration::from_secs(2))
-            }
-        }
-        let clock = std::sync::Arc::new(Behind(self.harness.clock()));
+        let clock = SkewedClock::behind(self.harness.clock(), Duration::from_secs(2));
+        let clock = std::sync::Arc::new(clock);
         let jobs = Jobs::new(self.harness.backend(), clock, self.jobs.policy().clone()).expect("sound");
         self.sweep(jobs).await;
     }

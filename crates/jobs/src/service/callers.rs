@@ -20,8 +20,8 @@ impl Jobs {
     /// ([`Jobs::reusing`]). When this returns, the job is durable.
     ///
     /// # Errors
-    /// [`StoreError::KeyReused`]; [`JobsError::NotFound`] if the job of the key has been deleted; errors of the
-    /// backend.
+    /// [`StoreError::KeyReused`]; [`StoreError::Full`]; [`JobsError::NotFound`] if the job of the key has been
+    /// deleted; errors of the backend.
     pub async fn submit(
         &self,
         owner: &Owner,
@@ -43,6 +43,7 @@ impl Jobs {
         delay: Duration,
         key: Option<IdempotencyKey>,
     ) -> Result<Accepted<Job>, JobsError> {
+        self.keep_room(std::iter::once(&new)).await?;
         let submission = self.submission(JobId::new(self.now()), owner, new, delay, None);
         let mut submissions = self.lookup_cached(vec![Submission { key, ..submission }]).await;
         let created = self.backend.store.create(&submissions).await.pop();
@@ -84,6 +85,7 @@ impl Jobs {
         let (batch, replayed) = match known {
             Some(id) => (self.batch(owner, id).await?, true),
             None => {
+                self.keep_room(records.iter().flatten()).await?;
                 let batch = self.plan(owner, &records);
                 match self.backend.batches.create_batch(&batch, key.as_ref()).await? {
                     Created::New => (batch, false),

@@ -21,6 +21,12 @@ impl Jobs {
     /// logged, counted and skipped.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
+        // A sweep by a clock that was never compared could take healthy jobs from their workers.
+        if let Err(error) = self.compare_clocks().await
+            && !self.clock.is_compared()
+        {
+            return Err(error);
+        }
         let now = self.now();
         let overdue = self.backend.store.overdue(now, self.policy.horizon(), SWEEP_LIMIT).await?;
         // Several repairs run at the same time, so that a backend can group their writes.

@@ -44,5 +44,6 @@ kinds! {
     Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The service cannot do it now";
     Overloaded = SERVICE_UNAVAILABLE, "overloaded", "Too much to do";
     Maintenance = SERVICE_UNAVAILABLE, "maintenance", "No new jobs during maintenance";
+    StorageFull = SERVICE_UNAVAILABLE, "storage-full", "No room for new jobs";
     Timeout = SERVICE_UNAVAILABLE, "timeout", "It took too long";
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use http::header;
-use pssp_jobs::Depth;
+use pssp_jobs::{Depth, StoreError};
 
 use crate::app::Ctx;
 use crate::problem::{Kind, Problem};
@@ -17,14 +17,15 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The process can handle requests: the store accepts writes, and the process is not shutting down.
+/// The process can handle requests: the store accepts writes or is full, and the process is not shutting down.
 pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Problem> {
     let not_ready = |why| Problem::new(Kind::Unavailable, why).with_retry_after(Duration::from_secs(5));
     if ctx.is_draining() {
         return Err(not_ready("shutting down"));
     }
     match tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().ping()).await {
-        Ok(Ok(())) => Ok("ready\n"),
+        // A full store is readable, and its jobs finish.
+        Ok(Ok(()) | Err(StoreError::Full(_))) => Ok("ready\n"),
         Ok(Err(error)) => {
             tracing::warn!("not ready: {error}");
             Err(not_ready("the store does not answer"))

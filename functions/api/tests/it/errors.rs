@@ -179,6 +179,14 @@ impl JobStore for Failing {
         self.fail().await
     }
 
+    async fn room(&self) -> Result<Option<pssp_jobs::Room>, StoreError> {
+        self.fail().await
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.fail().await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.fail().await
     }

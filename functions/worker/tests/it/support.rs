@@ -215,6 +215,14 @@ impl JobStore for Store {
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await
     }
+
+    async fn room(&self) -> Result<Option<pssp_jobs::Room>, StoreError> {
+        self.inner.room().await
+    }
+
+    async fn time(&self) -> Result<Option<pssp_jobs::Timestamp>, StoreError> {
+        self.inner.time().await
+    }
 }
 
 /// A watch without events, as over a broken network.

@@ -12,6 +12,7 @@ mod randomised;
 mod records;
 mod reuse;
 mod shutdown;
+mod turns;
 
 pub use cancelled::*;
 pub use cost::*;
@@ -25,6 +26,7 @@ pub use randomised::*;
 pub use records::*;
 pub use reuse::*;
 pub use shutdown::*;
+pub use turns::*;
 
 /// The source of every file above, for [`case_names`](super::case_names).
 pub(super) const SOURCES: &[&str] = &[
@@ -40,4 +42,5 @@ pub(super) const SOURCES: &[&str] = &[
     include_str!("records.rs"),
     include_str!("reuse.rs"),
     include_str!("shutdown.rs"),
+    include_str!("turns.rs"),
 ];

@@ -150,3 +150,30 @@ pub async fn a_long_backlog_does_not_hide_a_lost_worker<H: Harness>(h: &mut H) {
     assert_eq!(jobs.sweep().await.unwrap().reclaimed, 1);
     assert_eq!(jobs.heartbeat(&held).await.unwrap(), Settled::Stale);
 }
+
+/// The clock of one machine is a minute ahead, or behind. Its sweeps take no job from a worker whose heartbeats
+/// arrive, its own jobs are not taken either, and a job that it submits starts at once.
+pub async fn a_wrong_clock_ends_no_healthy_job<H: Harness>(h: &mut H) {
+    let right = jobs(h);
+    let minute = Duration::from_mins(1);
+    let (ahead, behind) = (SkewedClock::new(h.clock(), minute), SkewedClock::behind(h.clock(), minute));
+    for (clock, correction) in [(ahead, -60_000), (behind, 60_000)] {
+        let wrong = jobs_at(h, Arc::new(clock));
+        let corrected = wrong.compare_clocks().await.unwrap();
+        assert!((corrected - correction).abs() < 2_000, "{corrected} ms instead of about {correction}");
+        let (healthy, theirs) = (submit(&right).await, submit(&wrong).await);
+        let (first, second) = (claim(&right, healthy.id()).await, claim(&wrong, theirs.id()).await);
+        for _ in 0..3 {
+            h.advance(policy().heartbeat).await;
+            assert!(matches!(right.heartbeat(&first).await.unwrap(), Settled::Done(_)));
+            assert!(matches!(wrong.heartbeat(&second).await.unwrap(), Settled::Done(_)));
+            for jobs in [&wrong, &right] {
+                let swept = jobs.sweep().await.unwrap();
+                assert_eq!((swept.reclaimed, swept.buried, swept.healed), (0, 0, 0), "{swept:?}");
+            }
+        }
+        for (jobs, job) in [(&right, &first), (&wrong, &second)] {
+            assert!(matches!(jobs.finish(job, bytes("r")).await.unwrap(), Settled::Done(_)));
+        }
+    }
+}
