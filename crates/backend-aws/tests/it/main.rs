@@ -4,8 +4,10 @@
 
 mod contract;
 mod cost;
+mod dump;
 mod faults;
 mod lagging;
 mod proxy;
 mod stand_ins;
 mod start;
+mod upgrade;
