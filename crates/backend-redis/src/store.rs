@@ -23,6 +23,9 @@ const MIN_FILTERED_STEP: usize = 100;
 /// Records that one purge script deletes. Other clients wait meanwhile.
 const PURGE_STEP: usize = 200;
 
+/// Bytes of `maxmemory` that are not for jobs: the buffers of commands on their way, and of scripts.
+const BUFFER_BYTES: u64 = 2 << 20;
+
 /// Largest result in bytes. The server takes 512 MB, far more than any result needs.
 const MAX_RESULT_BYTES: usize = 32 << 20;
 
@@ -227,8 +230,10 @@ impl JobStore for RedisBackend {
         commands.cmd("GET").arg(self.key("open"));
         let answer = Value::Array(self.query_all(&commands).await?);
         let (submitted, running, residues): (u64, u64, Option<u64>) = self.read(answer)?;
-        let reserved = Room::of_results(submitted + running, residues.unwrap_or(0));
-        Ok(Some(Room { used, reserved, limit }))
+        let results = Room::of_results(submitted + running, residues.unwrap_or(0));
+        // The allocator rounds sizes up, by a quarter at most.
+        let reserved = results.saturating_add(results / 4);
+        Ok(Some(Room { used, reserved, limit: limit.saturating_sub(BUFFER_BYTES) }))
     }
 
     async fn time(&self) -> Result<Option<Timestamp>, StoreError> {

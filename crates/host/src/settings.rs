@@ -18,7 +18,7 @@ pub use list::{
 };
 pub use render::{render_help, render_markdown};
 pub use setting::{Group, Setting};
-pub use types::{BackendUrl, LogFormat};
+pub use types::{AccessMode, BackendUrl, LogFormat};
 pub use value::Kind;
 
 use reader::Reader;

@@ -33,7 +33,7 @@ pub enum StoreError {
     Corrupt(#[source] Cause),
     /// The backend does not let this program in, or lacks a right that the call needs: a password was changed, a
     /// permission was taken away, credentials have expired. Another try succeeds once the operator has mended that.
-    #[error("the store does not allow it: {0}")]
+    #[error("{0}")]
     Denied(#[source] Cause),
     /// The backend refuses the call for a reason that another try does not change (configuration, permission).
     #[error("{0}")]

@@ -150,6 +150,8 @@ pub struct Jobs {
     room: Arc<room::KnownRoom>,
     /// The method whose results are reused; `None` for no reuse.
     reuse: Option<Arc<Method>>,
+    /// Whether whoever knows the id of a job or batch may read it.
+    is_readable_by_id: bool,
 }
 
 impl Jobs {
@@ -167,7 +169,15 @@ impl Jobs {
             policy,
             room: Arc::default(),
             reuse: None,
+            is_readable_by_id: false,
         })
+    }
+
+    /// The same use cases, in which whoever knows the id of a job or batch may read it. Lists, idempotency keys,
+    /// reuse, cancellation and deletion stay with the owner.
+    #[must_use]
+    pub fn readable_by_id(&self) -> Self {
+        Self { is_readable_by_id: true, ..self.clone() }
     }
 
     /// The time of the store now, as far as it is known ([`Jobs::compare_clocks`]).

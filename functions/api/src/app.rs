@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::buffers::Buffers;
-use crate::config::Config;
+use crate::config::{Anonymous, Config};
 use crate::cpu::Cpu;
 use crate::headers;
 use crate::keys::Keys;
@@ -70,6 +70,10 @@ pub(crate) type Ctx = Arc<Shared>;
 
 impl Shared {
     pub(crate) fn new(app: App) -> Ctx {
+        let app = match app.config.anonymous {
+            Anonymous::Unlisted => App { jobs: app.jobs.readable_by_id(), ..app },
+            Anonymous::Shared | Anonymous::Refused => app,
+        };
         let config = &app.config;
         Arc::new(Self {
             keys: Keys::new(&config.api_keys),

@@ -8,6 +8,8 @@ use http::{HeaderMap, HeaderValue, header};
 use pssp_jobs::Owner;
 
 use crate::app::Ctx;
+use crate::client::Client;
+use crate::config::Anonymous;
 use crate::problem::{Kind, Problem};
 
 /// Who may use a route.
@@ -15,7 +17,7 @@ use crate::problem::{Kind, Problem};
 pub enum Access {
     /// Everybody. The route shows no data of any owner.
     Open,
-    /// Callers with a key, if keys are configured.
+    /// Callers with a key, and those without one that the configuration allows.
     Keyed,
     /// The operator, with the admin key. Nobody if no admin key is configured.
     Admin,
@@ -33,21 +35,27 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Accepts callers with a valid key (or all callers, if no keys are configured) and adds the [`Caller`] to the
-/// request.
+/// Accepts callers with a valid key, and others as [`Anonymous`] says. Adds the [`Caller`] to the request.
 pub(crate) async fn require(
     State(ctx): State<Ctx>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let owner = if ctx.keys.is_open() {
-        Owner::public()
-    } else {
-        let key = presented(request.headers()).ok_or_else(unauthorized)?;
-        ctx.keys.owner_of(key).ok_or_else(unauthorized)?
+    // A key says who its caller is. A wrong key is refused and not taken for a caller without one.
+    let key = presented(request.headers()).filter(|_| !ctx.keys.is_open());
+    let anonymous = ctx.config().anonymous;
+    let (owner, cookie) = match key {
+        Some(key) => (ctx.keys.owner_of(key).ok_or_else(unauthorized)?, None),
+        None if anonymous == Anonymous::Refused => return Err(unauthorized()),
+        None if anonymous == Anonymous::Shared => (Owner::public(), None),
+        None => Client::of(&request, &ctx.config().trusted_proxies).into_owner(),
     };
     request.extensions_mut().insert(Caller(owner));
-    Ok(next.run(request).await)
+    let mut response = next.run(request).await;
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Accepts only the operator.

@@ -2,8 +2,20 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use pssp_jobs::ApiKey;
 use pssp_jobs::intake::Rules;
+
+/// Who a caller without a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anonymous {
+    /// All such callers are one owner, `public`.
+    Shared,
+    /// Each client is an owner of its own, and whoever knows the id of a job may read it.
+    Unlisted,
+    /// Refused.
+    Refused,
+}
 
 /// The settings that an operator may change.
 #[derive(Debug, Clone)]
@@ -32,8 +44,12 @@ pub struct Config {
     pub classic_list: usize,
     /// Whether the classic `jobid=ALL` may delete all jobs.
     pub allow_delete_all: bool,
-    /// The keys of callers. If there are none, everybody may call, as the owner `public`.
+    /// The keys of callers.
     pub api_keys: Vec<ApiKey>,
+    /// Who a caller without a key is.
+    pub anonymous: Anonymous,
+    /// Networks of proxies whose `X-Forwarded-For` tells the address of a client.
+    pub trusted_proxies: Vec<IpNet>,
     /// The key of the operator, for `/v1/admin`. Without it, every request there is refused.
     pub admin_key: Option<ApiKey>,
     /// The origins whose web pages may call (CORS). None by default; `*` means all.
@@ -70,6 +86,8 @@ impl Default for Config {
             classic_list: 1_000,
             allow_delete_all: false,
             api_keys: Vec::new(),
+            anonymous: Anonymous::Shared,
+            trusted_proxies: Vec::new(),
             admin_key: None,
             cors_origins: Vec::new(),
             request_timeout: Duration::from_secs(30),

@@ -1,6 +1,7 @@
 //! A gateway in front of the service: its information about a request, and its limits on answers.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::body::HttpBody;
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub prefix: String,
     /// The time when the answer must be complete.
     pub answer_by: Option<Instant>,
+    /// The address of the caller, as the gateway saw it.
+    pub peer: Option<IpAddr>,
     /// The gateway's id of the request, used if the caller sends none.
     pub request_id: Option<String>,
 }

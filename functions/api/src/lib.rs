@@ -18,6 +18,7 @@ pub mod app;
 mod auth;
 mod body;
 mod buffers;
+mod client;
 mod config;
 mod cpu;
 #[cfg(feature = "openapi")]
@@ -42,7 +43,7 @@ mod view;
 
 pub use app::App;
 pub use auth::Access;
-pub use config::Config;
+pub use config::{Anonymous, Config};
 pub use gateway::Gateway;
 pub use pssp_jobs::ApiKey;
 pub use routes::{ROUTES, router};

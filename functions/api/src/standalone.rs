@@ -6,14 +6,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use pssp_host::program::{Platform, platform};
 use pssp_host::server::{self, ServerOptions};
-use pssp_host::settings::EngineSettings;
+use pssp_host::settings::{AccessMode, EngineSettings};
 use pssp_host::{Settings, shutdown, telemetry};
 use pssp_jobs::{Jobs, SystemClock};
 use pssp_predict::Method;
 use pssp_predict::engine::Neural;
 use tokio_util::sync::CancellationToken;
 
-use crate::{App, Config};
+use crate::{Anonymous, App, Config};
 
 /// The configuration from the settings. Values without a setting have their default.
 #[must_use]
@@ -34,6 +34,12 @@ pub fn config(settings: &Settings) -> Config {
         admin_key: api.admin_key,
         cors_origins: api.cors_origins,
         api_keys: api.keys.0,
+        anonymous: match settings.access {
+            AccessMode::Open => Anonymous::Shared,
+            AccessMode::Unlisted => Anonymous::Unlisted,
+            AccessMode::Keys => Anonymous::Refused,
+        },
+        trusted_proxies: settings.trusted_proxies.clone(),
         // A program of the operator may return another result the next time.
         reuse: settings.reuse && settings.engine == EngineSettings::Neural,
         ..default
@@ -90,10 +96,11 @@ async fn lambda(settings: &Settings) -> anyhow::Result<()> {
         ..app.config
     };
     let enter = |extensions: &mut ::http::Extensions, context: GatewayContext| {
-        let GatewayContext { prefix, answer_by, request_id } = context;
+        let GatewayContext { prefix, answer_by, peer, request_id } = context;
         extensions.insert(crate::Gateway {
             prefix,
             answer_by: Some(answer_by),
+            peer,
             request_id: Some(request_id),
         });
     };

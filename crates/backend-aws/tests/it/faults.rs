@@ -9,8 +9,8 @@ use pssp_backend_aws::{AwsBackend, Options};
 use pssp_jobs::job::{Failure, FailureClass};
 use pssp_jobs::service::{Claim, Claimed, Key, NewJob, Settled};
 use pssp_jobs::{
-    Backend, Clock, Job, JobId, JobReceiver as _, JobStore as _, Jobs, ListQuery, ManualClock, Message, Owner,
-    Policy, State, SystemClock,
+    Backend, Clock, Job, JobId, JobReceiver as _, JobStore as _, Jobs, ListQuery, ManualClock, Message,
+    Owner, Policy, State, SystemClock,
 };
 use serde_json::json;
 

@@ -216,10 +216,10 @@ async fn two_workers_race() {
     }
 }
 
-/// Redis may use 8 MiB.
+/// Redis may use 16 MiB.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_server_finishes_what_it_accepted() {
-    let server = Server::start("everysec", &["--maxmemory", "8mb"]);
+    let server = Server::start("everysec", &["--maxmemory", "16mb"]);
     let jobs = jobs(Backend::of(open(&server.url("full")).await));
     pssp_jobs::contract::room::a_full_store_finishes_what_it_accepted(&jobs).await;
 }

@@ -1,6 +1,7 @@
 //! Passes HTTP events of API Gateway (REST and HTTP APIs), function URLs and load balancers to a router.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct GatewayContext {
     pub prefix: String,
     /// When the response must be ready.
     pub answer_by: Instant,
+    /// The address of the caller, if the platform tells it.
+    pub peer: Option<IpAddr>,
     /// The platform's id of the request.
     pub request_id: String,
 }
@@ -111,7 +114,8 @@ where
     let invocation = Invocation::of(&request.lambda_context());
     let path = BasePath::of(&request);
     let answer_by = answer_by(&request, &invocation);
-    let context = GatewayContext { prefix: path.prefix, answer_by, request_id: invocation.request_id };
+    let peer = peer(&request);
+    let context = GatewayContext { prefix: path.prefix, answer_by, peer, request_id: invocation.request_id };
     let mut inner = axum::http::Request::new(body(&request));
     *inner.method_mut() = request.method().clone();
     *inner.headers_mut() = request.headers().clone();
@@ -132,6 +136,19 @@ where
     // The gateway sets the headers of the connection.
     response.headers_mut().remove(header::CONNECTION);
     Ok(Answer(response))
+}
+
+/// The address of the caller. A load balancer adds it at the end of `X-Forwarded-For`.
+fn peer(request: &Request) -> Option<IpAddr> {
+    let given = match request.request_context() {
+        RequestContext::ApiGatewayV1(context) => context.identity.source_ip,
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip,
+        _ => {
+            let hops = request.headers().get("x-forwarded-for").and_then(|hops| hops.to_str().ok());
+            hops.and_then(|hops| hops.rsplit(',').next()).map(str::to_owned)
+        }
+    };
+    given.and_then(|address| address.trim().parse().ok())
 }
 
 /// The body. The library has decoded it if it was base64.

@@ -4,16 +4,19 @@
 //! To add a setting, write an entry in the block of its group. The field, the parsing, `--help`, `pssp settings` and
 //! `docs/configuration.md` are generated from it. Rules between several settings are checked below the list.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use pssp_jobs::policy::BadPolicy;
 use pssp_jobs::{ApiKey, ApiKeys, Policy};
 
+use crate::program::{Platform, platform};
+
 use super::reader::Reader;
 use super::setting::{Group, Setting};
-use super::types::{BackendUrl, LogFormat};
+use super::types::{AccessMode, BackendUrl, LogFormat};
 use super::value::{Kind, MAX_SLOTS, any_duration, count, duration, size};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -132,7 +135,11 @@ settings! {
         /// What the API allows.
         api: ApiSettings in Api {
             keys: ApiKeys = "PSSP_API_KEYS", "", Kind::Keys,
-                "Who may call: name:key,name:key. Each name sees its own jobs only. Empty: open to everybody.";
+                "Who may call: name:key,name:key. Each name sees its own jobs only.";
+            access: String = "PSSP_ACCESS", "auto", Kind::OneOf(&["auto", "open", "unlisted", "keys"]),
+                "How callers are told apart. open: callers without a key share all jobs. unlisted: each client has its own list, and whoever knows the id of a job may read it. keys: only callers with a key. auto: keys if there are any, else open on a loopback address, else unlisted.";
+            trusted_proxies: String = "PSSP_TRUSTED_PROXIES", "", Kind::Text,
+                "Networks of proxies whose X-Forwarded-For tells the address of a client, such as 10.0.0.0/8,192.168.1.7. Empty: none.";
             max_residues: usize = "PSSP_MAX_RESIDUES", "10000", count(1, 10_000),
                 "Longest sequence, in residues.";
             max_batch_records: usize = "PSSP_MAX_BATCH_RECORDS", "10000", count(1, 100_000),
@@ -224,6 +231,10 @@ settings! {
     }
 
     with reader {
+        /// How callers are told apart.
+        access: AccessMode = access(reader, &api, addr);
+        /// Networks of proxies whose `X-Forwarded-For` counts.
+        trusted_proxies: Vec<IpNet> = networks(reader, &api.trusted_proxies);
         /// What predicts.
         engine: EngineSettings = engine(reader, choice, command);
         /// Attempts, leases, back-off, times to live.
@@ -278,6 +289,37 @@ fn engine(reader: &mut Reader<'_>, choice: EngineChoice, command: CommandSetting
         reader.fault("PSSP_COMMAND", "name the program that PSSP_ENGINE=command is to run".to_owned());
     }
     EngineSettings::Command(command)
+}
+
+fn access(reader: &mut Reader<'_>, api: &ApiSettings, addr: SocketAddr) -> AccessMode {
+    let has_keys = !api.keys.is_open();
+    match api.access.as_str() {
+        "open" => AccessMode::Open,
+        "unlisted" => AccessMode::Unlisted,
+        "keys" if has_keys => AccessMode::Keys,
+        "keys" => {
+            reader.fault("PSSP_ACCESS", "keys needs PSSP_API_KEYS; set keys, or choose unlisted".to_owned());
+            AccessMode::Keys
+        }
+        _ if has_keys => AccessMode::Keys,
+        _ if addr.ip().is_loopback() && platform() == Platform::Process => AccessMode::Open,
+        _ => AccessMode::Unlisted,
+    }
+}
+
+fn networks(reader: &mut Reader<'_>, text: &str) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let network = entry.parse::<IpNet>().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+        match network {
+            Ok(network) => networks.push(network),
+            Err(_) => reader.fault(
+                "PSSP_TRUSTED_PROXIES",
+                format!("{entry} is neither an address nor a network such as 10.0.0.0/8"),
+            ),
+        }
+    }
+    networks
 }
 
 fn policy(reader: &mut Reader<'_>, jobs: &JobSettings) -> Policy {

@@ -11,6 +11,18 @@ pub enum LogFormat {
     Json,
 }
 
+/// How callers are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessMode {
+    /// Callers without a key are all one owner.
+    Open,
+    /// A caller without a key is the client that it shows by a token or a cookie, or else its address. Whoever knows
+    /// the id of a job may read it.
+    Unlisted,
+    /// Only callers with a key.
+    Keys,
+}
+
 /// The URL of the backend, as in `PSSP_BACKEND`. `Debug` and `Display` hide a password in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BackendUrl(String);

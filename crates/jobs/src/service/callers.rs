@@ -150,7 +150,7 @@ impl Jobs {
         Ok(reused)
     }
 
-    /// The job, if it belongs to `owner` and has not expired.
+    /// The job, if `owner` may read it and it has not expired.
     ///
     /// # Errors
     /// [`JobsError::NotFound`], [`JobsError::Expired`], or errors of the backend.
@@ -164,7 +164,7 @@ impl Jobs {
     /// As for [`Jobs::find`].
     pub async fn find_with(&self, owner: &Owner, id: JobId, include: Include) -> Result<Record, JobsError> {
         let record = self.backend.store.read(id, include).await?.ok_or(JobsError::NotFound)?;
-        if record.job.head.owner != *owner {
+        if record.job.head.owner != *owner && !self.is_readable_by_id {
             return Err(JobsError::NotFound);
         }
         match record.job.status.expires_at {
@@ -181,13 +181,13 @@ impl Jobs {
         self.backend.store.get_many(ids).await
     }
 
-    /// The batch, if it belongs to `owner` and has not expired.
+    /// The batch, if `owner` may read it and it has not expired.
     ///
     /// # Errors
     /// As for [`Jobs::find`].
     pub async fn batch(&self, owner: &Owner, id: BatchId) -> Result<Batch, JobsError> {
         let batch = self.backend.batches.batch(id).await?.ok_or(JobsError::NotFound)?;
-        if batch.owner != *owner {
+        if batch.owner != *owner && !self.is_readable_by_id {
             return Err(JobsError::NotFound);
         }
         if batch.expires_at <= self.now() {
@@ -246,6 +246,9 @@ impl Jobs {
     pub async fn cancel(&self, owner: &Owner, id: JobId) -> Result<Accepted<Job>, JobsError> {
         loop {
             let job = self.find(owner, id).await?;
+            if job.head.owner != *owner {
+                return Err(JobsError::NotFound);
+            }
             if job.state() == State::Cancelled {
                 return Ok(Accepted { value: job, replayed: true, reused: 0 });
             }

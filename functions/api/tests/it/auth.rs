@@ -1,6 +1,6 @@
 //! Keys: which callers are accepted, and that they see only their own jobs.
 
-use pssp_api::{Access, ApiKey, Config};
+use pssp_api::{Access, Anonymous, ApiKey, Config};
 use pssp_jobs::Owner;
 
 use crate::support::{Service, service_with};
@@ -9,6 +9,7 @@ fn keyed() -> Service {
     let key = |owner: &str, key: &str| ApiKey { owner: Owner::new(owner), key: key.to_owned() };
     service_with(Config {
         api_keys: vec![key("ann", "ann-secret"), key("bob", "bob-secret")],
+        anonymous: Anonymous::Refused,
         ..Config::default()
     })
 }

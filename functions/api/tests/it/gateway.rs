@@ -21,6 +21,7 @@ async fn through(service: &Service, verb: &str, path: &str, body: &str) -> (http
         prefix: "/prod".to_owned(),
         answer_by: Some(Instant::now() + Duration::from_secs(11)),
         request_id: Some("aws-1".to_owned()),
+        peer: None,
     };
     let request = Request::builder().method(verb).uri(path).header("prefer", "wait=20");
     let mut request = request.body(Body::from(body.to_owned())).unwrap();

@@ -45,7 +45,8 @@ async fn the_query_and_the_body_are_kept() {
 #[tokio::test]
 async fn keys_are_required_as_on_the_plain_path() {
     let key = pssp_api::ApiKey { owner: pssp_jobs::Owner::new("lab"), key: "long-enough".to_owned() };
-    let config = pssp_api::Config { api_keys: vec![key], ..pssp_api::Config::default() };
+    let anonymous = pssp_api::Anonymous::Refused;
+    let config = pssp_api::Config { api_keys: vec![key], anonymous, ..pssp_api::Config::default() };
     let service = crate::support::service_with(config);
     service.get("//v1/jobs/").await.problem(401, "unauthorized");
     service.get("/v1//admin/notice").await.problem(405, "method-not-allowed");

@@ -1,0 +1,115 @@
+//! Who a caller without a key is: the client that it shows by a token or a cookie, else its address.
+//!
+//! A token is a secret of its client. Nothing signs it: who could guess a token of 122 random bits could guess a
+//! signature, too. The owner is a digest of it, so records and logs do not have the token.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use ipnet::IpNet;
+use pssp_jobs::Owner;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::gateway::Gateway;
+
+/// The header with the token of a program.
+const TOKEN: HeaderName = HeaderName::from_static("x-pssp-client");
+
+/// The cookie with the token of a browser.
+const COOKIE: &str = "pssp_client";
+
+/// Lengths of a token, in bytes. Shorter ones can be guessed.
+const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
+
+/// How long a browser keeps its cookie, in seconds: a year.
+const COOKIE_MAX_AGE: u32 = 31_536_000;
+
+/// A client without a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// It shows this token.
+    Token(String),
+    /// A browser that has no token yet gets this one.
+    NewBrowser(String),
+    /// Any other program, by its address. `None` if the address is not known.
+    Address(Option<IpAddr>),
+}
+
+impl Client {
+    pub(crate) fn of(request: &Request, trusted: &[IpNet]) -> Self {
+        let headers = request.headers();
+        if let Some(token) = token(headers) {
+            return Self::Token(token.to_owned());
+        }
+        // Every browser of today sends this header, and no page can set it.
+        if headers.contains_key("sec-fetch-site") {
+            return Self::NewBrowser(Uuid::new_v4().simple().to_string());
+        }
+        Self::Address(address(request, trusted))
+    }
+
+    /// The owner of its jobs, and the cookie to set. The names have a colon, which the name of a key cannot have.
+    pub(crate) fn into_owner(self) -> (Owner, Option<HeaderValue>) {
+        match self {
+            Self::Token(token) => (owner_of_token(&token), None),
+            Self::NewBrowser(token) => {
+                let cookie =
+                    format!("{COOKIE}={token}; Path=/; Max-Age={COOKIE_MAX_AGE}; HttpOnly; SameSite=Lax");
+                (owner_of_token(&token), HeaderValue::try_from(cookie).ok())
+            }
+            Self::Address(Some(address)) => (Owner::new(format!("address:{}", network(address))), None),
+            Self::Address(None) => (Owner::new("address:unknown"), None),
+        }
+    }
+}
+
+fn owner_of_token(token: &str) -> Owner {
+    let digest = Sha256::digest(token);
+    Owner::new(format!("client:{}", base16ct::lower::encode_string(&digest[..16])))
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(TOKEN).and_then(|value| value.to_str().ok());
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let kept = || pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token);
+    let is_token = |token: &&str| {
+        TOKEN_BYTES.contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    given.or_else(kept).filter(is_token)
+}
+
+/// The address of the client: that of the peer, or the last one in `X-Forwarded-For` that is no trusted proxy, if
+/// the peer is one.
+fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
+    let peer = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let peer = Gateway::of(request.extensions()).peer.or_else(peer)?.to_canonical();
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !is_trusted(&peer) {
+        return Some(peer);
+    }
+    let lines = request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let mut client = peer;
+    for hop in hops.into_iter().rev() {
+        // A text that is no address was not written by a trusted proxy.
+        let Ok(address) = hop.parse::<IpAddr>() else { break };
+        client = address.to_canonical();
+        if !is_trusted(&client) {
+            break;
+        }
+    }
+    Some(client)
+}
+
+/// The address, or the network of 64 bits of an IPv6 address: one client has all addresses in it.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::from(u64::MAX) << 64)))
+        }
+    }
+}
