@@ -8,10 +8,11 @@ CARGO ?= cargo
 # Where demo and load tool find the command.
 PSSP := target/debug/pssp
 API_TOOLS := target/tools/api
+DENY_TOOLS := target/tools/deny
 
 include docker/images.mk kubernetes/kubernetes.mk infra/aws.mk
 
-.PHONY: help setup setup-test build test check-api e2e matrix lint demo up lambda bench load train docs clean
+.PHONY: help setup setup-test setup-lint build test check-api e2e matrix lint check-crates third-party demo up lambda bench load train docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -47,8 +48,24 @@ matrix: setup-test ## The same, and write the README's table of it
 	$(CARGO) build --locked --workspace --bins
 	scripts/matrix.py $(CARGO) test --locked -p pssp-e2e --test it -- --skip matrix::
 
-lint: ## Check format, lints, documentation, and that generated pages are current
+# Once; afterwards the check works without a network, apart from the database of known faults.
+$(DENY_TOOLS)/installed: scripts/deny/requirements.txt
+	rm -rf $(DENY_TOOLS)
+	python3 -m venv $(DENY_TOOLS)
+	$(DENY_TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+setup-lint:
 	@scripts/setup.sh lint
+
+check-crates: setup-lint $(DENY_TOOLS)/installed ## Check the crates of others: licences, known faults, doubles, sources; and their notices
+	@scripts/deny/check.sh $(DENY_TOOLS)/bin/cargo-deny
+	@scripts/third-party/notices.py --check
+
+third-party: ## Write THIRD-PARTY.txt anew, after a change of Cargo.lock
+	@scripts/third-party/notices.py
+
+lint: setup-lint check-crates ## Check format, lints, crates of others, documentation, and that generated pages are current
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet

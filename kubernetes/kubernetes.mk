@@ -25,6 +25,7 @@ lint-deploy: $(DEPLOY_TOOLS)/installed ## Lint Dockerfiles, shell scripts, YAML 
 	@$(DEPLOY_TOOLS)/bin/shellcheck -x $(SHELL_SCRIPTS)
 	@$(DEPLOY_TOOLS)/bin/yamllint --strict -c kubernetes/.yamllint kubernetes docker .github
 	@$(DEPLOY_TOOLS)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(DEPLOY_TOOLS)/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(DEPLOY_TOOLS)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/docker-compose.yml
 	@$(DEPLOY_TOOLS)/bin/zizmor --offline --quiet --no-progress .github
 	@if command -v actionlint >/dev/null; then actionlint; fi

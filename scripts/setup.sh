@@ -31,6 +31,10 @@ need() {
 
 need cc "a C compiler" gcc libc6-dev
 if [[ ${1:-} == lint ]]; then
+    # The checks of crates use it; 3.11 reads TOML.
+    need python3 "Python" python3 python3-venv
+    python3 -c 'import ensurepip' 2>/dev/null || need no-python3-venv "Python's venv" python3-venv
+    python3 -c 'import tomllib' 2>/dev/null || { echo "setup: python3 is older than 3.11" >&2; exit 1; }
     for tool in fmt clippy; do
         cargo "$tool" --version >/dev/null 2>&1 || {
             echo "setup: cargo $tool is missing: rustup component add rustfmt clippy" >&2

@@ -95,6 +95,8 @@ nothing() {
     [[ $left == 0 ]] || die "$left of the $1 are left"
 }
 nothing tables dynamodb list-tables --query 'length(TableNames)'
+# The quoted marks are JMESPath's.
+# shellcheck disable=SC2016
 nothing queues sqs list-queues --query 'length(QueueUrls || `[]`)'
 nothing functions lambda list-functions --query 'length(Functions)'
 nothing stacks cloudformation list-stacks --query "length(StackSummaries[?StackStatus != 'DELETE_COMPLETE'])"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Uploads the programs of a version to a bucket, each as a zip with one file `bootstrap`: zip.sh 1.2.3 arm64 BUCKET
+# Uploads the programs of a version to a bucket, each as a zip of `bootstrap` and the licences: zip.sh 1.2.3 arm64 BUCKET
 # The programs come from the images (Linux, static), or from the folder PROGRAMS. Existing objects are not replaced.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -15,6 +15,7 @@ suffix=${architecture/x86_64/amd64}
 from=${REGISTRY:-ghcr.io/pssp}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+cp LICENSE THIRD-PARTY.txt "$work"
 
 # program NAME IMAGE: copies the program to the place where it is zipped.
 program() {
@@ -37,6 +38,6 @@ for pair in pssp-api:pssp-api pssp-worker:pssp-wrk; do
     fi
     program "$name" "${pair#*:}"
     chmod 755 "$work/bootstrap"
-    (cd "$work" && rm -f code.zip && python3 -m zipfile -c code.zip bootstrap)
+    (cd "$work" && rm -f code.zip && python3 -m zipfile -c code.zip bootstrap LICENSE THIRD-PARTY.txt)
     aws s3 cp --only-show-errors "$work/code.zip" "s3://$bucket/$key"
 done

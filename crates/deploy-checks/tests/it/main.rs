@@ -13,6 +13,8 @@ mod pods;
 mod release;
 mod rollout;
 mod settings;
+mod supply_chain;
+mod workflows;
 
 /// The two environments, each a folder of `kubernetes/`.
 const ENVIRONMENTS: [&str; 2] = ["test", "prod"];
