@@ -16,7 +16,7 @@ for stage in test prod; do
     for way in "Image HttpApi arm64" "Image FunctionUrl x86_64" "Zip HttpApi x86_64" "Zip FunctionUrl arm64"; do
         read -r package entry architecture <<< "$way"
         cfn-lint infra/template.yaml --parameters "${parameters[@]}" "Package=$package" "Entry=$entry" \
-            "Architecture=$architecture" Version=0.1.0 Registry=123456789012.dkr.ecr.us-east-1.amazonaws.com CodeBucket=code
+            "Architecture=$architecture" ApiKeys=alice:dummy-key Version=0.1.0 Registry=123456789012.dkr.ecr.us-east-1.amazonaws.com CodeBucket=code
         cases=$((cases + 1))
     done
 done

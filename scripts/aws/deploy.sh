@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Deploys a version and its alarms to a stage: deploy.sh test [1.2.3]. The default is the version of the code.
 #   API_KEYS_FILE    a file with the new value of PSSP_API_KEYS; ADMIN_KEY_FILE likewise. Without them the keys stay.
-#                    A new stage gets a random admin key, which is shown once, and is open to everybody.
+#                    A new stage gets a random admin key, which is shown once. Without API_KEYS_FILE it is open to
+#                    everybody, which a function URL may not be.
 #   ALARM_EMAIL      the new recipient of the alarms
 #   TEMPLATE         a template instead of infra/template.yaml
 #   ONLY_HERE        parameters other than those of infra/<stage>.params: "Package=Zip CodeBucket=mine"
@@ -32,6 +33,9 @@ if [[ -n $now && $now != "$version" ]]; then
     parameter PreviousVersion "$now"
 fi
 
+if [[ -z $now && -z ${API_KEYS_FILE:-} && $(setting "$stage" Entry) == FunctionUrl ]]; then
+    die "a function URL is open to the internet, so $stage needs keys: API_KEYS_FILE=keys.txt with name:key,name:key"
+fi
 if [[ $(setting "$stage" Package) == Zip ]]; then
     bucket=$(setting "$stage" CodeBucket)
     [[ -n $bucket ]] || die "Package=Zip needs a bucket: ONLY_HERE='Package=Zip CodeBucket=NAME'"

@@ -57,6 +57,11 @@ sed -e 's/MaximumConcurrency: !Ref WorkerConcurrency/MaximumConcurrency: 5/' \
 aws s3 mb s3://code > /dev/null
 export PROGRAMS=$work/programs TEMPLATE=$work/template.yaml PSSP=target/debug/pssp
 export ONLY_HERE="Package=Zip CodeBucket=code Architecture=$architecture Entry=FunctionUrl JobEvents=on"
+# A function URL needs keys.
+! scripts/aws/deploy.sh test 2> "$work/refused" || die "a function URL was made without keys"
+grep -q 'needs keys' "$work/refused" || die "the refusal says: $(< "$work/refused")"
+(umask 077 && printf 'tester:%s' "dummy-key-of-this-stack" > "$work/keys")
+export API_KEYS_FILE=$work/keys PSSP_API_KEY=dummy-key-of-this-stack
 scripts/aws/deploy.sh test
 # The stand-in finds a function URL by its id: <id>.lambda-url.<region>.on.aws
 id=$(output test Url | sed -E 's#https?://([^.]+)\..*#\1#')

@@ -1,8 +1,10 @@
 # shellcheck shell=bash
 # Shared functions of these scripts. They source this file, with the repository as working directory.
 
-# KUBECTL="kubectl -n mine --context class" chooses another cluster or namespace than the current one.
-read -ra KUBECTL <<< "${KUBECTL:-kubectl}"
+# KUBECTL="kubectl -n mine --context class" chooses another cluster or namespace than the current one, for the scripts
+# that a script calls, too. An array would not reach them, hence its own name.
+export KUBECTL=${KUBECTL:-kubectl}
+read -ra kubectl_words <<< "$KUBECTL"
 
 say() {
     printf '%s\n' "$*"
@@ -14,7 +16,7 @@ die() {
 }
 
 kubectl() {
-    command "${KUBECTL[@]}" "$@"
+    command "${kubectl_words[@]}" "$@"
 }
 
 need_environment() {
@@ -24,6 +26,11 @@ need_environment() {
 # The image that the manifest of a part (api, wrk, db) names: written_image test api
 written_image() {
     sed -n 's/^ *image: *//p' "kubernetes/$1/$2-deployment.yml"
+}
+
+# Says on standard error why pods with these labels do not come up: why app.kubernetes.io/instance=test
+why() {
+    scripts/deploy/why.py "$1" >&2 || true # it is only asked where something has failed already
 }
 
 # The image of a deployment in the cluster.

@@ -70,6 +70,17 @@ impl Template {
         self.holds(written)
     }
 
+    /// Why CloudFormation refuses these parameters: the descriptions of the assertions in `Rules` that are false.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        let rules = self.doc["Rules"].as_object().into_iter().flatten().map(|(_, rule)| rule);
+        let applies = |rule: &&Value| rule.get("RuleCondition").is_none_or(|condition| self.holds(condition));
+        let assertions =
+            rules.filter(applies).flat_map(|rule| rule["Assertions"].as_array().expect("assertions"));
+        let failed = assertions.filter(|one| !self.holds(&one["Assert"]));
+        failed.map(|one| plain(&one["AssertDescription"])).collect()
+    }
+
     fn holds(&self, condition: &Value) -> bool {
         let (function, argument) = call(condition).expect("a condition");
         let arguments = || argument.as_array().into_iter().flatten();

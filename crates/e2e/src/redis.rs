@@ -1,11 +1,16 @@
-//! The service as on Kubernetes: `pssp-api` and `pssp-worker` with a Redis.
+//! The service as on Kubernetes: `pssp-api` and `pssp-worker` with a Redis that has the users and settings of a cluster.
 
+use std::fs;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::program::{Running, command, free_port};
+use crate::program::{Running, command, free_port, repository};
 use crate::{Client, Platform, SETTINGS};
+
+/// What `scripts/deploy/secret.sh` would choose.
+const SERVICE_PASSWORD: &str = "password-of-the-service";
+const OPERATOR_PASSWORD: &str = "password-of-the-operator";
 
 /// The service with Redis.
 pub struct Redis {
@@ -35,20 +40,29 @@ impl Redis {
 }
 
 fn url_of(port: u16) -> String {
-    format!("redis://127.0.0.1:{port}/0")
+    format!("redis://pssp:{SERVICE_PASSWORD}@127.0.0.1:{port}/0")
 }
 
 fn cli(port: u16, args: &[&str]) -> String {
-    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(args).output();
+    let output = Command::new("redis-cli")
+        .args(["-p", &port.to_string(), "--user", "operator", "--no-auth-warning"])
+        .env("REDISCLI_AUTH", OPERATOR_PASSWORD)
+        .args(args)
+        .output();
     let output = output.unwrap_or_else(|e| panic!("redis-cli ({e}): run `make setup-test`"));
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 fn serve_store(folder: &TempDir, port: u16) -> Running {
+    let users = fs::read_to_string(repository().join("data/redis-users.conf")).unwrap();
+    let users =
+        users.replace("SERVICE_PASSWORD", SERVICE_PASSWORD).replace("OPERATOR_PASSWORD", OPERATOR_PASSWORD);
+    let conf = format!("include {}\n{users}", repository().join("data/redis.conf").display());
+    fs::write(folder.path().join("redis.conf"), conf).unwrap();
     let mut server = Command::new("redis-server");
     server
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-        .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+        .arg(folder.path().join("redis.conf"))
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
         .arg(folder.path())
         .stdin(Stdio::null());
     let mut running = Running::start("redis-server", server);
@@ -104,6 +118,8 @@ impl Platform for Redis {
     }
 
     fn lose_messages(&mut self) {
-        assert_eq!(self.cli(&["DEL", "{pssp}:v1:queue"]), "1", "keys: {}", self.cli(&["KEYS", "*"]));
+        // Messages that are due, and their turns.
+        let lost = self.cli(&["DEL", "{pssp}:v1:ready", "{pssp}:v1:turns"]);
+        assert_eq!(lost, "2", "keys: {}", self.cli(&["KEYS", "*"]));
     }
 }

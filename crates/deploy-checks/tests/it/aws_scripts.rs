@@ -23,7 +23,9 @@ impl Site {
         }
         let repo = site.path("repo");
         let mut copy = Command::new("cp");
-        copy.args(["-r", "scripts", "infra", "Cargo.toml"]).arg(&repo).current_dir(root());
+        copy.args(["-r", "scripts", "infra", "Cargo.toml", "LICENSE", "THIRD-PARTY.txt"])
+            .arg(&repo)
+            .current_dir(root());
         assert!(copy.status().expect("cp").success());
         for name in ["aws", "docker", "pssp"] {
             let fake = root().join("crates/deploy-checks/tests/it/fake-aws.sh");
@@ -150,6 +152,29 @@ fn keys_are_not_passed_as_arguments_and_are_kept() {
 }
 
 #[test]
+fn a_new_stage_with_a_function_url_needs_keys() {
+    let site = Site::new();
+    site.write_account("local", "arm64");
+    let url = ("ONLY_HERE", "Entry=FunctionUrl");
+    assert!(site.refused("deploy.sh", &["test"], &[url]).contains("API_KEYS_FILE=keys.txt"));
+    assert_eq!(
+        (site.account("stack-pssp-test/Version").as_str(), site.calls().contains("push")),
+        ("", false)
+    );
+    let file = site.path("keys");
+    fs::write(&file, "alice:secret-key\n").expect("a written file");
+    let keys = ("API_KEYS_FILE", file.to_str().expect("a path"));
+    for given in [&[url, keys][..], &[url]] {
+        let output = site.with("deploy.sh", &["test"], given);
+        assert!(
+            output.status.success(),
+            "a stage keeps its keys: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+#[test]
 fn images_of_another_architecture_and_image_lists_are_refused() {
     let site = Site::new();
     site.write_account("local", "amd64");
@@ -164,7 +189,7 @@ fn images_of_another_architecture_and_image_lists_are_refused() {
 }
 
 #[test]
-fn zips_hold_one_program_and_are_never_replaced() {
+fn zips_hold_one_program_with_its_licences_and_are_never_replaced() {
     let site = Site::new();
     let programs = site.path("programs");
     fs::create_dir(&programs).expect("a folder");
@@ -183,8 +208,8 @@ fn zips_hold_one_program_and_are_never_replaced() {
     let zip = site.path("account").join(format!("s3-pssp_{VERSION}_pssp-worker-x86_64.zip"));
     let list = Command::new("python3").args(["-m", "zipfile", "-l"]).arg(zip).output().expect("python3");
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
-    assert_eq!(list.lines().count(), 2, "{list}");
-    assert!(list.lines().nth(1).is_some_and(|line| line.starts_with("bootstrap ")));
+    let files: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(files, ["bootstrap", "LICENSE", "THIRD-PARTY.txt"], "{list}");
     assert!(site.refused("deploy.sh", &["test"], &[("ONLY_HERE", "Package=Zip")]).contains("needs a bucket"));
 }
 

@@ -192,6 +192,19 @@ fn there_is_either_a_gateway_or_a_function_url() {
     }
 }
 
+#[test]
+fn a_function_url_is_not_made_without_keys() {
+    let registry = ("Registry", "registry");
+    let refusals = |given: &[(&str, &str)]| stack("prod", given).refusals();
+    assert_eq!(refusals(&[registry, ("Entry", "HttpApi")]), [""; 0]);
+    assert_eq!(refusals(&[registry, ("Entry", "FunctionUrl"), ("ApiKeys", "alice:secret-key")]), [""; 0]);
+    let open = refusals(&[registry, ("Entry", "FunctionUrl")]);
+    assert!(open.len() == 1 && open[0].contains("needs ApiKeys"), "{open:?}");
+    // The other rules are read, too.
+    assert_eq!(refusals(&[("Package", "Image")]), ["Package=Image needs Registry"]);
+    assert_eq!(refusals(&[("Package", "Zip")]), ["Package=Zip needs CodeBucket"]);
+}
+
 /// Every statement of every role and policy, with the name of its resource.
 fn statements(template: &Template) -> Vec<(String, Value)> {
     let mut all = Vec::new();

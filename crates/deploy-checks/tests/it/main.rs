@@ -12,6 +12,7 @@ mod network;
 mod pods;
 mod release;
 mod rollout;
+mod redis_users;
 mod settings;
 mod supply_chain;
 mod workflows;

@@ -8,12 +8,12 @@ use pssp_deploy_checks::root;
 use tempfile::TempDir;
 
 /// A copy of the files that the scripts use, as a git repository, and a fake cluster that keeps its state in a folder.
-struct Site {
+pub(crate) struct Site {
     dir: TempDir,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let site = Self { dir: tempfile::tempdir().expect("a folder") };
         fs::create_dir_all(site.repo()).expect("a folder");
         fs::create_dir_all(site.fake()).expect("a folder");
@@ -46,7 +46,7 @@ impl Site {
         self.dir.path().join("repo")
     }
 
-    fn fake(&self) -> PathBuf {
+    pub(crate) fn fake(&self) -> PathBuf {
         self.dir.path().join("cluster")
     }
 
@@ -89,7 +89,7 @@ impl Site {
     }
 
     /// Runs a script that must succeed.
-    fn run(&self, script: &str, args: &[&str]) {
+    pub(crate) fn run(&self, script: &str, args: &[&str]) {
         let output = self.command(self.repo().join("scripts").join(script), args);
         assert!(output.status.success(), "{script} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -193,16 +193,18 @@ fn a_deploy_creates_secrets_once_and_waits() {
     let site = Site::new();
     site.run("deploy/apply.sh", &["test"]);
     let secrets = fs::read_to_string(site.fake().join("created")).expect("secrets");
-    let password = secrets
-        .lines()
-        .find_map(|l| l.trim().strip_prefix("password.conf: requirepass "))
-        .expect("a password");
-    assert_eq!(password.len(), 48);
-    assert!(secrets.contains(&format!("PSSP_BACKEND: redis://:{password}@test-db:6379/0\n")));
+    let password_of = |user: &str| {
+        let line = secrets.lines().find_map(|l| l.trim().strip_prefix(&format!("user {user} on >")));
+        line.and_then(|rest| rest.split(' ').next()).expect("a password")
+    };
+    let (password, operator) = (password_of("pssp"), password_of("operator"));
+    assert!(password.len() == 48 && operator.len() == 48 && password != operator);
+    assert!(secrets.contains(&format!("PSSP_BACKEND: redis://pssp:{password}@test-db:6379/0\n")));
+    assert!(secrets.contains(&format!("  operator: \"{operator}\"\n")), "people find it there");
     let admin = secrets.lines().find_map(|l| l.trim().strip_prefix("PSSP_ADMIN_KEY: \"")).expect("a key");
     assert!(admin.trim_end_matches('"').len() == 48 && !admin.contains(password));
     assert!(
-        !site.calls().contains(password) && !site.calls().contains(admin),
+        ![password, operator, admin].iter().any(|secret| site.calls().contains(secret)),
         "other users can read the arguments of a process"
     );
     for part in ["db", "api", "wrk"] {
@@ -223,6 +225,21 @@ fn pods_without_the_password_are_restarted() {
 }
 
 #[test]
+/// Secrets that an earlier release made have no users. They work, and the script says what to do.
+#[test]
+fn secrets_of_an_earlier_release_are_kept_and_named() {
+    let site = Site::new();
+    site.run("deploy/secret.sh", &["prod"]);
+    fs::write(site.fake().join("earlier-secrets"), "").expect("a file");
+    let output = site.command(site.repo().join("scripts/deploy/secret.sh"), &["prod"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("kubectl delete secret prod-secret prod-db-secret"),
+        "{said}"
+    );
+    assert_eq!(site.calls().matches("create -f -").count(), 1);
+}
+
 fn latest_is_refused() {
     let site = Site::new();
     site.edit(

@@ -14,8 +14,10 @@ use tempfile::TempDir;
 fn check_crates(fails: &[&str], dated: bool, more: &[(&str, &str)]) -> (Output, String) {
     let dir = tempfile::tempdir().expect("a folder");
     let deny = dir.path().join("cargo-deny");
-    let cases: String = fails.iter().map(|step| format!("*\"{step}\"*) echo 'fatal: {step}' >&2; exit 1;; ")).collect();
-    fs::write(&deny, format!("#!/bin/sh\ncase \"$*\" in {cases}*) echo \"ran $*\";; esac\n")).expect("a file");
+    let cases: String =
+        fails.iter().map(|step| format!("*\"{step}\"*) echo 'fatal: {step}' >&2; exit 1;; ")).collect();
+    fs::write(&deny, format!("#!/bin/sh\ncase \"$*\" in {cases}*) echo \"ran $*\";; esac\n"))
+        .expect("a file");
     fs::set_permissions(&deny, fs::Permissions::from_mode(0o755)).expect("a program");
     if dated {
         copy_of_the_database(&dir);
@@ -85,7 +87,9 @@ fn a_database_that_cannot_be_fetched_is_said_and_fails_where_it_is_required() {
 fn lint_checks_the_crates_and_their_notices() {
     let make = Command::new("make").args(["--dry-run", "lint"]).current_dir(root()).output().expect("make");
     let steps = String::from_utf8_lossy(&make.stdout).into_owned();
-    for step in ["scripts/deny/check.sh target/tools/deny/bin/cargo-deny", "scripts/third-party/notices.py --check"] {
+    for step in
+        ["scripts/deny/check.sh target/tools/deny/bin/cargo-deny", "scripts/third-party/notices.py --check"]
+    {
         assert!(steps.contains(step), "{steps}");
     }
     assert!(text(".ci/run").contains("\nmake lint\n"));
@@ -98,12 +102,18 @@ fn lint_checks_the_crates_and_their_notices() {
 fn images_and_zips_carry_the_licences() {
     let ignore = text(".dockerignore");
     for file in ["LICENSE", "THIRD-PARTY.txt"] {
-        assert!(root().join(file).exists() && ignore.lines().any(|line| line == format!("!{file}")), "{file}");
+        assert!(
+            root().join(file).exists() && ignore.lines().any(|line| line == format!("!{file}")),
+            "{file}"
+        );
     }
     for part in ["api", "wrk", "cli"] {
         let file = Dockerfile::of(part);
         let built: String = file.build().iter().map(|(_, rest)| rest.as_str()).collect();
-        assert!(built.contains("cp LICENSE THIRD-PARTY.txt /usr/share/common-licenses/LGPL-2.1 /out/licenses/"), "{part}");
+        assert!(
+            built.contains("cp LICENSE THIRD-PARTY.txt /usr/share/common-licenses/LGPL-2.1 /out/licenses/"),
+            "{part}"
+        );
         let copies: Vec<&str> =
             file.image().iter().filter(|(name, _)| name == "COPY").map(|(_, rest)| rest.as_str()).collect();
         assert!(copies.contains(&"--from=build /out/licenses /licenses"), "{part}: {copies:?}");
@@ -114,7 +124,12 @@ fn images_and_zips_carry_the_licences() {
 /// The bill of materials of a program.
 fn bill(program: &str) -> Value {
     let script = root().join("scripts/third-party/sbom.py");
-    let output = Command::new("python3").arg(script).arg(program).env("CARGO", env!("CARGO")).output().expect("python3");
+    let output = Command::new("python3")
+        .arg(script)
+        .arg(program)
+        .env("CARGO", env!("CARGO"))
+        .output()
+        .expect("python3");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
@@ -137,10 +152,14 @@ fn a_bill_of_materials_names_the_linked_crates_as_cargo_lock_does() {
         ("pssp-worker", vec!["pulp", "safetensors"], vec!["clap", "jsonschema"]),
     ] {
         let bill = bill(program);
-        assert_eq!((bill["bomFormat"].as_str(), bill["specVersion"].as_str()), (Some("CycloneDX"), Some("1.6")));
+        assert_eq!(
+            (bill["bomFormat"].as_str(), bill["specVersion"].as_str()),
+            (Some("CycloneDX"), Some("1.6"))
+        );
         assert_eq!(bill["metadata"]["component"]["name"], program);
         let components = bill["components"].as_array().expect("components");
-        let names: BTreeSet<&str> = components.iter().map(|one| one["name"].as_str().expect("a name")).collect();
+        let names: BTreeSet<&str> =
+            components.iter().map(|one| one["name"].as_str().expect("a name")).collect();
         has.iter().for_each(|name| assert!(names.contains(name), "{program} is linked with {name}"));
         has_not.iter().for_each(|name| assert!(!names.contains(name), "{program} is not linked with {name}"));
         for one in components {
@@ -150,7 +169,10 @@ fn a_bill_of_materials_names_the_linked_crates_as_cargo_lock_does() {
             if let Some(sum) = one["hashes"][0]["content"].as_str() {
                 assert!(lock.contains(&format!("checksum = \"{sum}\"")), "{name}");
                 let licence = one["licenses"][0]["expression"].as_str().expect("a licence");
-                assert!(notices.contains(&format!("\n{name} {version}: {licence}; in ")), "{name} is not in the notices");
+                assert!(
+                    notices.contains(&format!("\n{name} {version}: {licence}; in ")),
+                    "{name} is not in the notices"
+                );
             } else {
                 assert!(name.starts_with("pssp"), "{name} has no checksum");
             }
@@ -172,8 +194,12 @@ fn the_bill_of_an_image_names_its_debian_packages() {
                   Description: GNU C Library\n Version: of a continued line\n";
     fs::write(dir.path().join("libc6"), record).expect("a file");
     let script = root().join("scripts/third-party/sbom.py");
-    let output =
-        Command::new("python3").arg(script).args(["pssp-db", "7.0.15-1"]).arg(dir.path()).output().expect("python3");
+    let output = Command::new("python3")
+        .arg(script)
+        .args(["pssp-db", "7.0.15-1"])
+        .arg(dir.path())
+        .output()
+        .expect("python3");
     let bill: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(bill["components"][0]["purl"], "pkg:deb/debian/libc6@5%3A2.36-9%2Bdeb12u14?arch=amd64");
     assert_eq!(bill["metadata"]["component"]["name"], "pssp-db");
