@@ -26,7 +26,7 @@ build: setup ## Build the command `pssp` (development profile, predictor optimis
 setup-test:
 	@scripts/setup.sh test
 
-test: setup-test check-manifests check-aws aws-local-stack check-api ## Run every test
+test: setup-test check-manifests check-alerts check-aws aws-local-stack check-api ## Run every test
 	$(CARGO) test --locked --workspace
 
 # Once; afterwards the check works without a network.

@@ -5,9 +5,9 @@ KUBECTL ?= kubectl
 export KUBECTL
 
 DEPLOY_TOOLS := target/deploy-tools
-SHELL_SCRIPTS = $(wildcard scripts/*.sh scripts/*/*.sh docker/*.sh)
+SHELL_SCRIPTS = $(wildcard scripts/*.sh scripts/*/*.sh docker/*.sh monitoring/*.sh)
 
-.PHONY: check-manifests lint-deploy release deploy-test deploy-prod verify-test verify-prod promote rollback k8s-e2e
+.PHONY: check-alerts check-manifests lint-deploy release deploy-test deploy-prod verify-test verify-prod promote rollback k8s-e2e
 
 # Once; afterwards everything here works without a network.
 $(DEPLOY_TOOLS)/installed: scripts/deploy/requirements.txt
@@ -16,6 +16,9 @@ $(DEPLOY_TOOLS)/installed: scripts/deploy/requirements.txt
 	$(DEPLOY_TOOLS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
+check-alerts: ## Check and test the alert rules of monitoring/
+	@scripts/monitoring/check.sh target/tools/promtool
+
 check-manifests: $(DEPLOY_TOOLS)/installed ## Validate the Kubernetes manifests strictly against the schemas of 1.30 to 1.37
 	@scripts/deploy/no-latest.sh
 	@scripts/deploy/check-manifests.sh $(DEPLOY_TOOLS)/bin/kubernetes-validate
@@ -23,7 +26,7 @@ check-manifests: $(DEPLOY_TOOLS)/installed ## Validate the Kubernetes manifests 
 lint-deploy: $(DEPLOY_TOOLS)/installed ## Lint Dockerfiles, shell scripts, YAML and workflows
 	@$(DEPLOY_TOOLS)/bin/hadolint docker/Dockerfile.*
 	@$(DEPLOY_TOOLS)/bin/shellcheck -x $(SHELL_SCRIPTS)
-	@$(DEPLOY_TOOLS)/bin/yamllint --strict -c kubernetes/.yamllint kubernetes docker .github
+	@$(DEPLOY_TOOLS)/bin/yamllint --strict -c kubernetes/.yamllint kubernetes docker monitoring .github
 	@$(DEPLOY_TOOLS)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(DEPLOY_TOOLS)/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(DEPLOY_TOOLS)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/docker-compose.yml

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 mod cloudformation;
 mod dockerfile;
+pub mod promql;
 
 pub use cloudformation::Template;
 pub use dockerfile::Dockerfile;

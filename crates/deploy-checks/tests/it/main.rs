@@ -9,6 +9,7 @@ mod environments;
 mod images;
 mod manifests;
 mod network;
+mod monitoring;
 mod pods;
 mod release;
 mod rollout;
