@@ -13,8 +13,9 @@ kubectl delete job "$env-verify" --ignore-not-found
 sed -E "s/\btest-/$env-/g; s#^( *image: .*/pssp):.*#\1:$version#; s#(--expect-version, ).*]#\1\"$version\"]#" \
     kubernetes/debug/verify-job.yml | kubectl apply -f -
 
+outcome=
 # `kubectl wait` waits for one condition only, and a job ends with one of two conditions.
-for ((second = 0; second < 300; second += 2)); do
+for ((second = 0; second < ${VERIFY_SECONDS:-300}; second += 2)); do
     outcome=$(kubectl get job "$env-verify" -o "jsonpath={.status.conditions[*].type}")
     case " $outcome " in
         *" Complete "* | *" Failed "*) break ;;
@@ -22,4 +23,5 @@ for ((second = 0; second < 300; second += 2)); do
     sleep 2
 done
 kubectl logs "job/$env-verify" || true
+[[ " $outcome " == *" Complete "* || " $outcome " == *" Failed "* ]] || why "job-name=$env-verify"
 [[ " $outcome " == *" Complete "* ]] || die "$env failed its verification"

@@ -3,10 +3,12 @@
 set -euo pipefail
 
 echo "$*" >> "$FAKE/calls"
+# KUBECTL="kubectl --context class -n mine"
+while [[ $1 == --context || $1 == -n ]]; do shift 2; done
 case "$*" in
+    "get secret "*jsonpath*) [[ -e $FAKE/earlier-secrets ]] || echo dXNlcg== ;;
     "get secret "*)
         for name in "$3" "$4"; do
-    "get secret "*jsonpath*) [[ -e $FAKE/earlier-secrets ]] || echo dXNlcg== ;;
             [[ ! -e $FAKE/secret-$name ]] || echo "secret/$name"
         done
         ;;
@@ -29,6 +31,20 @@ case "$*" in
         ;;
     "get job "*) cat "$FAKE/verdict" ;;
     "get service "*) echo 30123 ;;
+    # What is wrong in this cluster, in the words of a real one.
+    "rollout status deployment/$(cat "$FAKE/broken" 2> /dev/null) "*)
+        echo 'error: timed out waiting for the condition' >&2
+        exit 1
+        ;;
+    "get pods "*json) cat "$FAKE/pods.json" ;;
+    "get deployments "*json | "get events "*json)
+        kind=$2
+        cat "$FAKE/$kind.json" 2> /dev/null || echo '{"items": []}'
+        ;;
+    "logs test-"*)
+        [[ -e $FAKE/log ]] || { echo 'Error from server (BadRequest): waiting to start' >&2 && exit 1; }
+        cat "$FAKE/log"
+        ;;
     "rollout "* | "delete job "* | "logs job/"*) ;;
     *)
         echo "fake kubectl: $*" >&2

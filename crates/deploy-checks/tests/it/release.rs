@@ -61,6 +61,10 @@ impl Site {
     }
 
     fn command(&self, program: impl AsRef<Path>, args: &[&str]) -> Output {
+        self.command_with(program, args, &[])
+    }
+
+    fn command_with(&self, program: impl AsRef<Path>, args: &[&str], more: &[(&str, &str)]) -> Output {
         let path = format!("{}:{}", self.bin().display(), std::env::var("PATH").expect("PATH"));
         let me = ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"];
         Command::new(program.as_ref())
@@ -73,6 +77,7 @@ impl Site {
             .env_remove("KUBECTL")
             .env_remove("RELEASE_BRANCH")
             .envs(me.map(|name| (name, "test@example.org")))
+            .envs(more.iter().copied())
             .output()
             .expect("a program")
     }
@@ -95,8 +100,12 @@ impl Site {
     }
 
     /// Runs a script that must refuse, and returns its output.
-    fn refused(&self, script: &str, args: &[&str]) -> String {
-        let output = self.command(self.repo().join("scripts").join(script), args);
+    pub(crate) fn refused(&self, script: &str, args: &[&str]) -> String {
+        self.refused_with(script, args, &[])
+    }
+
+    pub(crate) fn refused_with(&self, script: &str, args: &[&str], more: &[(&str, &str)]) -> String {
+        let output = self.command_with(self.repo().join("scripts").join(script), args, more);
         assert!(!output.status.success(), "{script} {args:?} should have refused");
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
@@ -117,7 +126,7 @@ impl Site {
     }
 
     /// Sets the outcome of the verification job.
-    fn verdict(&self, condition: &str) {
+    pub(crate) fn verdict(&self, condition: &str) {
         fs::write(self.fake().join("verdict"), condition).expect("a written file");
     }
 
@@ -127,7 +136,7 @@ impl Site {
         image.trim().to_owned()
     }
 
-    fn calls(&self) -> String {
+    pub(crate) fn calls(&self) -> String {
         fs::read_to_string(self.fake().join("calls")).unwrap_or_default()
     }
 
@@ -216,15 +225,6 @@ fn a_deploy_creates_secrets_once_and_waits() {
     assert!(site.refused("deploy/apply.sh", &["test"]).contains("share a password"));
 }
 
-#[test]
-fn pods_without_the_password_are_restarted() {
-    let site = Site::new();
-    fs::write(site.fake().join("image-test-api"), "").expect("a file");
-    site.run("deploy/secret.sh", &["test"]);
-    assert!(site.calls().contains("rollout restart deployment.apps/test-api"));
-}
-
-#[test]
 /// Secrets that an earlier release made have no users. They work, and the script says what to do.
 #[test]
 fn secrets_of_an_earlier_release_are_kept_and_named() {
@@ -240,6 +240,15 @@ fn secrets_of_an_earlier_release_are_kept_and_named() {
     assert_eq!(site.calls().matches("create -f -").count(), 1);
 }
 
+#[test]
+fn pods_without_the_password_are_restarted() {
+    let site = Site::new();
+    fs::write(site.fake().join("image-test-api"), "").expect("a file");
+    site.run("deploy/secret.sh", &["test"]);
+    assert!(site.calls().contains("rollout restart deployment.apps/test-api"));
+}
+
+#[test]
 fn latest_is_refused() {
     let site = Site::new();
     site.edit(
@@ -321,4 +330,23 @@ fn a_changed_redis_image_gets_the_next_revision() {
     let version = after.split(' ').next().expect("a version");
     assert!(site.read("kubernetes/test/db-deployment.yml").contains(&format!("pssp-db:{version}\n")));
     assert!(!site.read("kubernetes/prod/db-deployment.yml").contains(&format!("pssp-db:{version}\n")));
+}
+
+/// The scripts that a script calls talk to the same cluster and namespace.
+#[test]
+fn another_cluster_or_namespace_is_used_for_everything() {
+    let site = Site::new();
+    site.run("release.sh", &["7.8.9"]);
+    for script in ["apply.sh", "promote.sh"] {
+        let args: &[&str] = if script == "apply.sh" { &["test"] } else { &[] };
+        let kubectl = ("KUBECTL", "kubectl --context class -n mine");
+        let output = site.command_with(site.repo().join("scripts/deploy").join(script), args, &[kubectl]);
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(
+        site.calls().contains("create -f -") && site.calls().contains("rollout status deployment/prod-api")
+    );
+    for call in site.calls().lines() {
+        assert!(call.starts_with("--context class -n mine "), "{call}");
+    }
 }
