@@ -27,7 +27,10 @@ random() {
     od -An -N24 -tx1 /dev/urandom | tr -d ' \n'
 }
 password=$(random) operator=$(random)
-users=$(sed -e '/^#/d; /^$/d; s/^/    /' -e "s/SERVICE_PASSWORD/$password/; s/OPERATOR_PASSWORD/$operator/" data/redis-users.conf)
+# Not by sed, whose arguments other users can read.
+users=$(sed '/^#/d; /^$/d; s/^/    /' data/redis-users.conf)
+users=${users//SERVICE_PASSWORD/$password}
+users=${users//OPERATOR_PASSWORD/$operator}
 # The Secrets are passed on standard input, since other users can read the arguments of a process.
 kubectl create -f - << END
 apiVersion: v1

@@ -5,6 +5,8 @@ Asks the cluster ($KUBECTL) for the pods with these labels, their events and log
 labels. What it prints is for people: a few lines a pod, the reason first, and what can be done where that is known.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import shlex
