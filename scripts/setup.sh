@@ -29,12 +29,17 @@ need() {
     fi
 }
 
+need_python() {
+    need python3 "Python" python3 python3-venv
+    # On Debian venv is a separate package. Checks of crates, manifests and templates need it.
+    python3 -c 'import ensurepip' 2>/dev/null || need no-python3-venv "Python's venv" python3-venv
+    # The lists of crates are read with it.
+    python3 -c 'import tomllib' 2>/dev/null || { echo "setup: python3 is older than 3.11, which reads TOML" >&2; exit 1; }
+}
+
 need cc "a C compiler" gcc libc6-dev
 if [[ ${1:-} == lint ]]; then
-    # The checks of crates use it; 3.11 reads TOML.
-    need python3 "Python" python3 python3-venv
-    python3 -c 'import ensurepip' 2>/dev/null || need no-python3-venv "Python's venv" python3-venv
-    python3 -c 'import tomllib' 2>/dev/null || { echo "setup: python3 is older than 3.11" >&2; exit 1; }
+    need_python
     for tool in fmt clippy; do
         cargo "$tool" --version >/dev/null 2>&1 || {
             echo "setup: cargo $tool is missing: rustup component add rustfmt clippy" >&2
@@ -46,8 +51,6 @@ if [[ ${1:-} == test ]]; then
     # Tests start their own servers on free ports, and run the Python example.
     need redis-server "Redis" redis-server
     need openssl "OpenSSL's command" openssl
-    need python3 "Python" python3 python3-venv
-    # On Debian venv is a separate package. The checks of the manifests need it.
-    python3 -c 'import ensurepip' 2>/dev/null || need no-python3-venv "Python's venv" python3-venv
+    need_python
     scripts/aws-stand-ins.sh
 fi

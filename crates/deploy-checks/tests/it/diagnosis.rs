@@ -8,7 +8,7 @@ use crate::release::Site;
 
 /// A cluster in which the API of test does not come up.
 fn broken(pods: &Value) -> Site {
-    let site = Site::new();
+    let site = Site::without_history();
     fs::write(site.fake().join("broken"), "test-api").expect("a file");
     tell(&site, "pods.json", &json!({ "items": pods }));
     site

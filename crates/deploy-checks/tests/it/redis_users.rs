@@ -35,7 +35,7 @@ impl Drop for Redis {
 impl Redis {
     /// Starts Redis with `data/redis.conf`, the config map of the environment, and the Secret that the script makes.
     fn of(env: &str) -> Self {
-        let site = Site::new();
+        let site = Site::without_history();
         site.run("deploy/secret.sh", &[env]);
         let [service, store] = secrets(&site);
         let folder = tempfile::tempdir().expect("a folder");

@@ -14,30 +14,29 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let site = Self { dir: tempfile::tempdir().expect("a folder") };
-        fs::create_dir_all(site.repo()).expect("a folder");
-        fs::create_dir_all(site.fake()).expect("a folder");
+        let site = Self::without_history();
         site.outside("docker/skeleton.sh", &[site.repo().to_str().expect("a path")]);
-        site.outside(
-            "cp",
-            &[
-                "-r",
-                "CHANGELOG.md",
-                "kubernetes",
-                "scripts",
-                "docker",
-                "data",
-                site.repo().to_str().expect("a path"),
-            ],
-        );
         let described = "functions/api/openapi.json";
         site.outside("cp", &[described, site.repo().join(described).to_str().expect("a path")]);
-        let kubectl = root().join("crates/deploy-checks/tests/it/fake-kubectl.sh");
-        fs::create_dir_all(site.bin()).expect("a folder");
-        fs::copy(kubectl, site.bin().join("kubectl")).expect("a copy");
         site.changelog("## [Unreleased]\n\n### Added\n\n- Something.\n");
         site.git(&["init", "--quiet", "--initial-branch=main"]);
         site.commit("Begin");
+        site
+    }
+
+    /// Enough for scripts that only talk to the cluster: there is no git repository, and nothing to release.
+    pub(crate) fn without_history() -> Self {
+        let site = Self { dir: tempfile::tempdir().expect("a folder") };
+        for folder in [site.repo(), site.fake(), site.bin()] {
+            fs::create_dir_all(folder).expect("a folder");
+        }
+        let repo = site.repo();
+        site.outside(
+            "cp",
+            &["-r", "kubernetes", "scripts", "docker", "data", repo.to_str().expect("a path")],
+        );
+        let kubectl = root().join("crates/deploy-checks/tests/it/fake-kubectl.sh");
+        fs::copy(kubectl, site.bin().join("kubectl")).expect("a copy");
         site.verdict("Complete");
         site
     }

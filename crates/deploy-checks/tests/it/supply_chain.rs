@@ -85,7 +85,13 @@ fn a_database_that_cannot_be_fetched_is_said_and_fails_where_it_is_required() {
 
 #[test]
 fn lint_checks_the_crates_and_their_notices() {
-    let make = Command::new("make").args(["--dry-run", "lint"]).current_dir(root()).output().expect("make");
+    // Options of the make that runs this test must not reach it.
+    let make = Command::new("make")
+        .args(["--dry-run", "lint"])
+        .env_remove("MAKEFLAGS")
+        .current_dir(root())
+        .output()
+        .expect("make");
     let steps = String::from_utf8_lossy(&make.stdout).into_owned();
     for step in
         ["scripts/deny/check.sh target/tools/deny/bin/cargo-deny", "scripts/third-party/notices.py --check"]
@@ -148,7 +154,6 @@ fn a_bill_of_materials_names_the_linked_crates_as_cargo_lock_does() {
     let notices = text("THIRD-PARTY.txt");
     for (program, has, has_not) in [
         ("pssp", vec!["clap", "rusqlite", "redis", "ureq"], vec!["insta", "serde_derive", "cc"]),
-        ("pssp-api", vec!["axum", "resvg", "lambda_http"], vec!["clap", "proptest", "utoipa"]),
         ("pssp-worker", vec!["pulp", "safetensors"], vec!["clap", "jsonschema"]),
     ] {
         let bill = bill(program);
