@@ -93,6 +93,11 @@ pub(crate) fn lost_messages_are_sent_again(platform: &mut dyn Platform) {
     platform.start_workers();
     for id in &ids {
         let job = platform.client().finished(id);
-        assert_eq!((&job["status"], &job["attempts"]), (&"finished".into(), &1.into()), "{job}");
+        // No attempt failed. There may be two: a worker gives back what it took ahead of a free thread (ADR 11).
+        assert_eq!(
+            (&job["status"], &job["last_error"]),
+            (&"finished".into(), &serde_json::Value::Null),
+            "{job}"
+        );
     }
 }
