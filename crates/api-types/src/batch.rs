@@ -123,6 +123,8 @@ pub struct BatchLinks {
     pub this: String,
     /// Its results.
     pub results: String,
+    /// POST there to cancel its jobs.
+    pub cancel: String,
 }
 
 /// One line of a batch's results as NDJSON: one record, whatever its state.

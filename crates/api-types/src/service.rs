@@ -70,6 +70,12 @@ pub struct Limits {
     pub max_batch_bytes: usize,
     /// Longest name of a job.
     pub max_name_bytes: usize,
+    /// Requests a second of one caller, on average. Absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_requests_per_s: Option<u32>,
+    /// New jobs a second of one caller, on average. Absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_jobs_per_s: Option<u32>,
     /// Longest `Prefer: wait`.
     pub max_wait_s: u64,
     /// How long a job is kept after its end.

@@ -127,8 +127,8 @@ async fn submit(jobs: &Jobs, count: usize, residues: usize) {
     let mut left = count;
     while left > 0 {
         let now = left.min(1000);
-        let records = (0..now).map(|_| Ok(new.clone()));
-        jobs.submit_batch(&Owner::public(), records.collect(), None).await.unwrap();
+        let records = (0..now).map(|_| new.clone());
+        jobs.submit_batch(&Owner::public(), records.collect::<Vec<_>>(), None).await.unwrap();
         left -= now;
     }
 }

@@ -4,8 +4,14 @@
 //! At shutdown the server still accepts connections for the drain delay, since load balancers notice late that an
 //! instance ends. Then it accepts no more, lets requests in flight finish within the grace time, and closes the rest.
 
-use std::io;
+mod places;
+
+use std::convert::Infallible;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,11 +19,15 @@ use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use ipnet::IpNet;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use pssp_common::Backoff;
+use pssp_common::{Backoff, PeerClosed};
+
+use places::{Place, Places};
 
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
@@ -35,6 +45,12 @@ pub struct ServerOptions {
     pub drain_delay: Duration,
     /// How long requests in flight may take after the drain delay.
     pub grace: Duration,
+    /// Most open connections. More are closed at once.
+    pub max_connections: usize,
+    /// Most open connections of one address that is no trusted proxy.
+    pub max_connections_of_one: usize,
+    /// Networks of proxies, which bring the connections of many clients.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long a new connection may take to send its first bytes.
     pub first_byte: Duration,
     /// How long a request head may take, counted from the end of the request before. So it also limits how long a
@@ -47,6 +63,9 @@ impl Default for ServerOptions {
         Self {
             drain_delay: Duration::ZERO,
             grace: Duration::from_secs(25),
+            max_connections: 8192,
+            max_connections_of_one: 1024,
+            trusted_proxies: Vec::new(),
             first_byte: Duration::from_secs(10),
             header: Duration::from_secs(65),
         }
@@ -57,9 +76,19 @@ impl ServerOptions {
     /// The options from the settings.
     #[must_use]
     pub fn of(settings: &crate::Settings) -> Self {
-        Self { drain_delay: settings.drain_delay, grace: settings.grace, ..Self::default() }
+        Self {
+            drain_delay: settings.drain_delay,
+            grace: settings.grace,
+            max_connections: settings.api.max_connections,
+            max_connections_of_one: settings.api.max_connections_of_one,
+            trusted_proxies: settings.trusted_proxies.clone(),
+            ..Self::default()
+        }
     }
 }
+
+/// The most bytes of a request head.
+const MAX_HEAD_BYTES: u32 = 64 << 10;
 
 /// How long sent bytes may stay unacknowledged by the peer.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -131,6 +160,7 @@ pub async fn serve(
         router,
         builder: builder(&options),
         first_byte: options.first_byte,
+        places: Places::new(&options),
         stopping: stopping.clone(),
         cut: cut.clone(),
     };
@@ -155,11 +185,13 @@ fn builder(options: &ServerOptions) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     // A client that closes its sending side after the request (`nc -N`) still expects the answer.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(options.header).half_close(true);
+    builder.http1().max_buf_size(MAX_HEAD_BYTES as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(Duration::from_secs(20)))
         .keep_alive_timeout(Duration::from_secs(10))
+        .max_header_list_size(MAX_HEAD_BYTES)
         .max_concurrent_streams(256);
     builder
 }
@@ -168,6 +200,7 @@ struct Server {
     router: Router,
     builder: Builder<TokioExecutor>,
     first_byte: Duration,
+    places: Places,
     /// Cancelled when no more connections are accepted. Connections without a request are then closed soon.
     stopping: CancellationToken,
     cut: CancellationToken,
@@ -181,7 +214,10 @@ async fn accept_all(listener: &TcpListener, server: &Server, connections: &Grace
                 if backoff.reset() {
                     tracing::info!("accepting connections again");
                 }
-                server.spawn(stream, peer, connections.watcher());
+                match server.places.take(peer.ip()) {
+                    Some(place) => server.spawn(stream, peer, connections.watcher(), place),
+                    None => metrics::counter!("pssp_connections_refused_total").increment(1),
+                }
             }
             Err(error) if is_of_the_peer(&error) => {}
             Err(error) => {
@@ -202,7 +238,7 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 }
 
 impl Server {
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher, place: Place) {
         let (router, builder, cut) = (self.router.clone(), self.builder.clone(), self.cut.clone());
         // The builder needs the first bytes to distinguish HTTP/1 from HTTP/2, and waits for them without a limit. So
         // they are awaited here.
@@ -217,6 +253,7 @@ impl Server {
             }
         };
         tokio::spawn(async move {
+            let _place = place;
             metrics::gauge!("pssp_connections").increment(1.0);
             tokio::select! {
                 () = connection => {}
@@ -247,13 +284,98 @@ async fn serve_connection(
     watcher: Watcher,
 ) {
     tune(&stream);
+    let stream = Arc::new(stream);
+    let closed = PeerClosed::default();
+    let seen_closed = see_closed(Arc::clone(&stream), closed.clone());
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(closed.clone());
         router.clone().oneshot(request.map(axum::body::Body::new))
     });
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    let stream = TokioIo::new(SharedStream(stream));
+    let connection = watcher.watch(builder.serve_connection_with_upgrades(stream, service).into_owned());
+    let served = tokio::select! {
+        served = connection => served,
+        never = seen_closed => match never {},
+    };
+    if let Err(error) = served {
         tracing::debug!(%peer, error, "connection of {peer} ended early: {error}");
+    }
+}
+
+/// Tells `closed` when the client has closed its side. hyper reads nothing while it handles a request, so it does
+/// not see that. Runs until it is dropped.
+async fn see_closed(stream: Arc<TcpStream>, closed: PeerClosed) -> Infallible {
+    /// Pause after bytes that are there to be read. Until they are read, the stream stays ready.
+    const PAUSE: Duration = Duration::from_millis(250);
+    loop {
+        match stream.ready(Interest::READABLE).await {
+            Ok(ready) if !ready.is_read_closed() => tokio::time::sleep(PAUSE).await,
+            _ => break,
+        }
+    }
+    closed.tell();
+    std::future::pending().await
+}
+
+/// A stream for hyper that [`see_closed`] watches meanwhile.
+struct SharedStream(Arc<TcpStream>);
+
+impl AsyncRead for SharedStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buf.initialize_unfilled()) {
+                Ok(n) => {
+                    buf.advance(n);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl SharedStream {
+    fn poll_with(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(cx))?;
+            match write(&self.0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for SharedStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_with(cx, |stream| stream.try_write(buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(cx, |stream| stream.try_write_vectored(bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(())) // nothing is buffered
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(socket2::SockRef::from(&*self.0).shutdown(std::net::Shutdown::Write))
     }
 }
 

@@ -34,6 +34,15 @@ macro_rules! id {
                 Self(Uuid::from_u128(u128::from(ms) << 80))
             }
 
+            /// When the object was created, if the id is a `UUIDv7`.
+            #[must_use]
+            pub fn created_at(self) -> Option<Timestamp> {
+                let (seconds, nanos) =
+                    self.0.get_timestamp().filter(|_| self.0.get_version_num() == 7)?.to_unix();
+                let ms = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+                Some(Timestamp::from_millis(ms + i64::from(nanos / 1_000_000)))
+            }
+
             /// The UUID.
             #[must_use]
             pub const fn uuid(self) -> Uuid {

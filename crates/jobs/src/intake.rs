@@ -19,7 +19,7 @@ use pssp_predict::fasta::MAX_RECORD_BYTES;
 use pssp_predict::name;
 use pssp_predict::sequence::{CleanOptions, Cleaned, clean_single};
 
-pub use batch::{Listed, ParsedBatch};
+pub use batch::{BatchJobs, List, Listed, ParsedBatch};
 pub use error::{IntakeError, Paused};
 pub use gzip::{Gunzip, gunzip};
 pub use notice_cache::NoticeCache;

@@ -14,9 +14,12 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use pssp_predict::sequence::Warning;
 use pssp_predict::{Method, Sequence};
 
+use crate::batch::BatchItem;
 use crate::error::StoreError;
 use crate::id::{JobId, Owner};
 use crate::job::{BatchRef, Head, Job, Refused, Request, State};
@@ -57,6 +60,32 @@ impl From<Sequence> for NewJob {
     fn from(sequence: Sequence) -> Self {
         let request = Request::new(sequence.as_str().to_owned(), sequence, Vec::new());
         Self { name: None, request, warnings: Vec::new() }
+    }
+}
+
+/// A batch to be submitted. Its jobs need not be in memory all at once.
+pub struct NewBatch {
+    /// The records in order: the length of each that can be used, in residues, and the errors of each that cannot.
+    pub outline: Vec<Result<usize, BatchItem>>,
+    /// The jobs of the records that can be used, in order, some at a time.
+    pub jobs: BoxStream<'static, Vec<NewJob>>,
+}
+
+impl From<Vec<Result<NewJob, BatchItem>>> for NewBatch {
+    fn from(records: Vec<Result<NewJob, BatchItem>>) -> Self {
+        let length = |record: &Result<NewJob, BatchItem>| match record {
+            Ok(new) => Ok(new.request.sequence.len()),
+            Err(rejected) => Err(rejected.clone()),
+        };
+        let outline = records.iter().map(length).collect();
+        let jobs: Vec<NewJob> = records.into_iter().flatten().collect();
+        Self { outline, jobs: stream::iter([jobs]).boxed() }
+    }
+}
+
+impl From<Vec<NewJob>> for NewBatch {
+    fn from(jobs: Vec<NewJob>) -> Self {
+        jobs.into_iter().map(Ok).collect::<Vec<_>>().into()
     }
 }
 

@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::HeaderMap;
-use pssp_jobs::Jobs;
 use pssp_jobs::intake::Intake;
+use pssp_jobs::{Depth, Jobs};
 use pssp_predict::Method;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::bounds::{Rates, Waits};
 use crate::buffers::Buffers;
 use crate::config::{Anonymous, Config};
 use crate::cpu::Cpu;
+use crate::fresh::Fresh;
 use crate::headers;
 use crate::keys::Keys;
+use crate::settled::Settled;
 
 /// Renders the process' metrics as Prometheus text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -60,8 +63,13 @@ pub(crate) struct Shared {
     pub(crate) intake: Intake,
     pub(crate) cpu: Cpu,
     pub(crate) in_flight: Arc<Semaphore>,
-    pub(crate) waits: Arc<Semaphore>,
+    pub(crate) waits: Waits,
+    pub(crate) rates: Rates,
     pub(crate) buffers: Buffers,
+    pub(crate) settled: Settled,
+    /// Whether the store answers, or why not.
+    pub(crate) ready: Fresh<Result<(), &'static str>>,
+    pub(crate) depth: Fresh<Option<Depth>>,
     pub(crate) started: Instant,
 }
 
@@ -81,8 +89,12 @@ impl Shared {
             intake: Intake::new(config.rules()),
             cpu: Cpu::new(),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
-            waits: Arc::new(Semaphore::new(config.max_waits)),
+            waits: Waits::new(config.max_waits),
+            rates: Rates::new(config.rate, config.job_rate, config.max_batch_records),
             buffers: Buffers::new(config.max_buffered_bytes),
+            settled: Settled::default(),
+            ready: Fresh::new(config.max_status_age),
+            depth: Fresh::new(config.max_status_age),
             started: Instant::now(),
             app,
         })

@@ -1,6 +1,7 @@
 //! Request bodies: reads them within limits, unpacks gzip and interprets the content type.
 
 use std::io::{self, Read};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -10,8 +11,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use pssp_jobs::intake;
 use pssp_predict::sequence::{ErrorCode, InputError};
+use tokio::time::Instant;
 
 use crate::app::Ctx;
+use crate::auth::Caller;
+use crate::bounds::Client;
 use crate::buffers::Share;
 use crate::problem::{Kind, Problem, echo};
 
@@ -43,6 +47,7 @@ pub(crate) struct Payload {
     pub(crate) bytes: Bytes,
     /// The limit that was used to read the body.
     pub(crate) limit: Limit,
+    pub(crate) client: Client,
     /// The share of the body in the memory for bodies.
     held: Share,
 }
@@ -51,19 +56,21 @@ impl Payload {
     /// Reads the body of `request`.
     pub(crate) async fn read(ctx: &Ctx, request: Request, limit: Limit) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
+        let Caller { client, .. } = Caller::of(&parts.extensions)?;
         let content = ContentType::of(&parts.headers)?;
         let zipped = content.gzip || is_gzip(&parts.headers)?;
-        declared_length(&parts.headers, limit)?;
-        let (packed, mut held) = collect(ctx, body, limit).await?;
+        let announced = announced_length(&parts.headers, limit)?;
+        let (packed, mut held) = collect(ctx, &client, body, limit, announced).await?;
         let bytes = if zipped {
-            let bytes = ctx.cpu.run(move || gunzip(&packed, limit, limit.bytes)).await??;
-            held.merge(ctx.buffers.hold(bytes.len())?);
+            let packed_bytes = packed.len();
+            let bytes = ctx.cpu.run(&client, move || gunzip(&packed, limit, limit.bytes)).await??;
+            ctx.buffers.grow(&mut held, packed_bytes + bytes.len())?;
             bytes
         } else {
             packed
         };
         content.check(&bytes)?;
-        Ok(Self { parts, media: content.media, bytes, limit, held })
+        Ok(Self { parts, media: content.media, bytes, limit, client, held })
     }
 
     /// The body, with its share of the memory for bodies.
@@ -162,38 +169,77 @@ fn too_large(limit: Limit) -> Problem {
     Problem::too_large("the body", limit.bytes, "bytes", limit.name)
 }
 
-/// Refuses a body by its `Content-Length`, before anything is read.
-fn declared_length(headers: &HeaderMap, limit: Limit) -> Result<(), Problem> {
+/// The length of a body by its `Content-Length`, 0 without one. Refuses a body that is too long before anything is
+/// read.
+fn announced_length(headers: &HeaderMap, limit: Limit) -> Result<usize, Problem> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    match length {
-        Some(length) if length > limit.bytes as u64 => Err(too_large(limit)),
-        _ => Ok(()),
-    }
+    let length = length.map_or(Ok(0), usize::try_from).ok().filter(|length| *length <= limit.bytes);
+    length.ok_or_else(|| too_large(limit))
 }
 
-async fn collect(ctx: &Ctx, body: Body, limit: Limit) -> Result<(Bytes, Share), Problem> {
-    let mut held = ctx.buffers.hold(1)?;
-    let mut bytes = BytesMut::new();
-    let mut chunks = body.into_data_stream();
-    while let Some(chunk) = next_chunk(ctx, &mut chunks).await? {
+async fn collect(
+    ctx: &Ctx,
+    client: &Client,
+    body: Body,
+    limit: Limit,
+    announced: usize,
+) -> Result<(Bytes, Share), Problem> {
+    let mut held = ctx.buffers.hold(client, 1)?;
+    // Memory is used when bytes arrive, so this reserves addresses only, and the body is not copied as it grows.
+    let mut bytes = BytesMut::with_capacity(announced);
+    let mut chunks = Chunks::new(ctx, body);
+    while let Some(chunk) = chunks.next().await? {
         if bytes.len() + chunk.len() > limit.bytes {
             return Err(too_large(limit));
         }
+        ctx.buffers.grow(&mut held, bytes.len() + chunk.len())?;
         bytes.extend_from_slice(&chunk);
-        let missing = bytes.len().saturating_sub(held.bytes());
-        if missing > 0 {
-            held.merge(ctx.buffers.hold(missing)?);
-        }
     }
     Ok((bytes.freeze(), held))
 }
 
-async fn next_chunk(ctx: &Ctx, chunks: &mut axum::body::BodyDataStream) -> Result<Option<Bytes>, Problem> {
-    match tokio::time::timeout(ctx.config().body_idle, chunks.next()).await {
-        Ok(None) => Ok(None),
-        Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
-        Ok(Some(Err(_))) => Err(Problem::new(Kind::Unparsable, "the body ended before its announced length")),
-        Err(_) => Err(Problem::new(Kind::SlowBody, "the body stopped coming; send it again")),
+/// The chunks of a body that arrives fast enough: at least `least` bytes in each `window`.
+struct Chunks {
+    chunks: axum::body::BodyDataStream,
+    window: Duration,
+    least: usize,
+    window_ends: Instant,
+    in_window: usize,
+}
+
+impl Chunks {
+    fn new(ctx: &Ctx, body: Body) -> Self {
+        let (window, least) = (ctx.config().body_idle, ctx.config().min_body_bytes);
+        let chunks = body.into_data_stream();
+        Self { chunks, window, least, window_ends: Instant::now() + window, in_window: 0 }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            match tokio::time::timeout_at(self.window_ends, self.chunks.next()).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(Ok(chunk))) => {
+                    self.in_window += chunk.len();
+                    return Ok(Some(chunk));
+                }
+                Ok(Some(Err(_))) => {
+                    return Err(Problem::new(Kind::Unparsable, "the body ended before its announced length"));
+                }
+                Err(_) if self.in_window < self.least => {
+                    let detail = format!(
+                        "the body came too slowly: {} bytes in {} s, where {} are the least; send it again",
+                        self.in_window,
+                        self.window.as_secs(),
+                        self.least
+                    );
+                    return Err(Problem::new(Kind::SlowBody, detail));
+                }
+                Err(_) => {
+                    self.window_ends = Instant::now() + self.window;
+                    self.in_window = 0;
+                }
+            }
+        }
     }
 }
 

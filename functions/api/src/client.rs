@@ -3,15 +3,17 @@
 //! A token is a secret of its client. Nothing signs it: who could guess a token of 122 random bits could guess a
 //! signature, too. The owner is a digest of it, so records and logs do not have the token.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
+use pssp_common::network;
 use pssp_jobs::Owner;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::bounds::Client;
 use crate::gateway::Gateway;
 
 /// The header with the token of a program.
@@ -28,7 +30,7 @@ const COOKIE_MAX_AGE: u32 = 31_536_000;
 
 /// A client without a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Client {
+pub(crate) enum Stranger {
     /// It shows this token.
     Token(String),
     /// A browser that has no token yet gets this one.
@@ -37,7 +39,7 @@ pub(crate) enum Client {
     Address(Option<IpAddr>),
 }
 
-impl Client {
+impl Stranger {
     pub(crate) fn of(request: &Request, trusted: &[IpNet]) -> Self {
         let headers = request.headers();
         if let Some(token) = token(headers) {
@@ -59,9 +61,20 @@ impl Client {
                     format!("{COOKIE}={token}; Path=/; Max-Age={COOKIE_MAX_AGE}; HttpOnly; SameSite=Lax");
                 (owner_of_token(&token), HeaderValue::try_from(cookie).ok())
             }
-            Self::Address(Some(address)) => (Owner::new(format!("address:{}", network(address))), None),
-            Self::Address(None) => (Owner::new("address:unknown"), None),
+            Self::Address(address) => (Owner::new(name(address)), None),
         }
+    }
+}
+
+/// The client that the bounds count a caller without a key for.
+pub(crate) fn of_address(request: &Request, trusted: &[IpNet]) -> Client {
+    Client::new(name(address(request, trusted)))
+}
+
+fn name(address: Option<IpAddr>) -> String {
+    match address {
+        Some(address) => format!("address:{}", network(address)),
+        None => "address:unknown".to_owned(),
     }
 }
 
@@ -102,14 +115,4 @@ fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
         }
     }
     Some(client)
-}
-
-/// The address, or the network of 64 bits of an IPv6 address: one client has all addresses in it.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::from(u64::MAX) << 64)))
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! The settings that an operator may change.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -29,12 +30,12 @@ pub struct Config {
     /// The largest body of a batch, in bytes. The limit also applies after unpacking gzip.
     pub max_batch_bytes: usize,
     /// The most bytes of bodies that all requests together hold in memory. Requests beyond this limit get status
-    /// 503. A batch counts twice: for its body and for its records.
+    /// 503. One client may have half of it. Bodies of up to 64 KiB have memory of their own.
     pub max_buffered_bytes: usize,
     /// The most requests that are handled at the same time, without streams that have begun. Requests beyond this
     /// limit get status 503.
     pub max_in_flight: usize,
-    /// The most waiting requests, event streams and streams of results at the same time.
+    /// The most waiting requests, event streams and streams of results at the same time. One client may have an eighth.
     pub max_waits: usize,
     /// Whether a new job gets the stored result of an earlier job with the same sequence and the same method.
     pub reuse: bool,
@@ -54,14 +55,24 @@ pub struct Config {
     pub admin_key: Option<ApiKey>,
     /// The origins whose web pages may call (CORS). None by default; `*` means all.
     pub cors_origins: Vec<String>,
+    /// Requests a second of one client, on average. `None`: no limit.
+    pub rate: Option<NonZeroU32>,
+    /// New jobs a second of one client, on average. `None`: no limit.
+    pub job_rate: Option<NonZeroU32>,
+    /// Whether the router has `/metrics`. If not, it is served on an address of its own.
+    pub has_metrics: bool,
     /// The time limit of a request, without the time of `Prefer: wait`.
     pub request_timeout: Duration,
     /// The time limit of a request that submits a batch.
     pub batch_timeout: Duration,
-    /// The longest pause of a client while it sends a body.
+    /// The time in which a client must send at least `min_body_bytes` of a body that is not complete.
     pub body_idle: Duration,
+    /// The least bytes of a body in each `body_idle`.
+    pub min_body_bytes: usize,
     /// The longest time of `Prefer: wait`. Longer times are shortened to it.
     pub max_wait: Duration,
+    /// How long the readiness and the depth of the queue are used before the store is asked again.
+    pub max_status_age: Duration,
     /// Whether answers can be streams. If not (because a gateway collects answers), a request for an event stream
     /// gets one new event, perhaps after a wait, and the client connects again.
     pub streaming: bool,
@@ -69,6 +80,8 @@ pub struct Config {
     pub max_answer_bytes: Option<usize>,
     /// The interval of heartbeats in an event stream.
     pub sse_heartbeat: Duration,
+    /// The longest time of an event stream. Then it ends, and the client connects again.
+    pub max_stream_age: Duration,
 }
 
 impl Default for Config {
@@ -90,13 +103,19 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             admin_key: None,
             cors_origins: Vec::new(),
+            has_metrics: true,
+            rate: None,
+            job_rate: None,
             request_timeout: Duration::from_secs(30),
             batch_timeout: Duration::from_mins(2),
             body_idle: Duration::from_secs(10),
+            min_body_bytes: 4 << 10,
             max_wait: Duration::from_secs(20),
+            max_status_age: Duration::from_secs(1),
             streaming: true,
             max_answer_bytes: None,
             sse_heartbeat: Duration::from_secs(15),
+            max_stream_age: Duration::from_mins(30),
         }
     }
 }

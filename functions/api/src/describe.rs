@@ -101,6 +101,13 @@ fn shared(components: ComponentsBuilder) -> ComponentsBuilder {
             Answer::text("no valid key").headers(["WWW-Authenticate"]).response.build(),
         )
         .response(
+            "TooManyRequestsText",
+            Answer::text("too much for one caller")
+                .headers(["Retry-After", "RateLimit", "RateLimit-Policy"])
+                .response
+                .build(),
+        )
+        .response(
             "UnavailableText",
             Answer::text("too much to do, the store is away, or it took too long")
                 .headers(["Retry-After"])
@@ -151,9 +158,9 @@ fn parameters() -> [(&'static str, ParameterBuilder); 5] {
     ]
 }
 
-const HEADERS: [(&str, &str, Type); 10] = [
+const HEADERS: [(&str, &str, Type); 12] = [
     ("Location", "where it is", Type::String),
-    ("ETag", "names this state of the job", Type::String),
+    ("ETag", "names this state of the job, or this form of its result", Type::String),
     ("Retry-After", "when to ask again, in seconds; absent when nothing more will happen", Type::Integer),
     ("Preference-Applied", "the wait granted", Type::String),
     ("Idempotent-Replayed", "`true` where an earlier request with the same key made it", Type::String),
@@ -164,12 +171,14 @@ const HEADERS: [(&str, &str, Type); 10] = [
         "the method that made the result: name, version, `sha256:` and the digest of its weights",
         Type::String,
     ),
+    ("RateLimit", "what is left of the rate: `r` more now, full again after `t` seconds", Type::String),
+    ("RateLimit-Policy", "the rate: `q` in `w` seconds", Type::String),
     ("Pssp-Skipped", "records without a result in this answer", Type::Integer),
     ("WWW-Authenticate", "how to show a key", Type::String),
 ];
 
 /// Name, description and headers.
-const PROBLEMS: [(&str, &str, &[&str]); 13] = [
+const PROBLEMS: [(&str, &str, &[&str]); 14] = [
     ("Unparsable", "the request cannot be read", &[]),
     ("NoAdmin", "this service has no admin key", &[]),
     ("Unauthorized", "no valid key", &["WWW-Authenticate"]),
@@ -191,5 +200,6 @@ const PROBLEMS: [(&str, &str, &[&str]); 13] = [
         "not a protein sequence (`errors` points at the fault), or an idempotency key used with another request",
         &[],
     ),
+    ("TooManyRequests", "too much for one caller", &["Retry-After", "RateLimit", "RateLimit-Policy"]),
     ("Unavailable", "too much to do, the store is away, or it took too long", &["Retry-After"]),
 ];

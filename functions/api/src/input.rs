@@ -3,27 +3,61 @@
 mod fields;
 mod json;
 
-use bytes::Bytes;
-use pssp_jobs::intake::{Draft, ParsedBatch, ParsedJob};
+use futures::{StreamExt, stream};
+use pssp_jobs::intake::{BatchJobs, Draft, ParsedBatch, ParsedJob};
+use pssp_jobs::service::{NewBatch, NewJob};
 
 use crate::app::Ctx;
 use crate::body::{Media, Payload};
+use crate::bounds::Client;
 use crate::buffers::Share;
 use crate::problem::Problem;
 
 pub(crate) use fields::{Fields, parse_form, query};
 
-/// A parsed batch with its share of the memory for bodies.
+/// A checked batch, its client, and the share of its body in the memory for bodies.
 pub(crate) struct HeldBatch {
     pub(crate) batch: ParsedBatch,
-    pub(crate) held: Share,
+    client: Client,
+    held: Share,
+}
+
+/// About how many residues of a batch are cleaned at a time.
+const RESIDUES_AT_A_TIME: usize = 200_000;
+
+impl HeldBatch {
+    /// The batch to submit. Its jobs are made on another thread, some at a time. The share is held until the last one
+    /// is made.
+    pub(crate) fn into_new(self, ctx: &Ctx) -> NewBatch {
+        let Self { batch: ParsedBatch { outline, jobs, .. }, client, held } = self;
+        let cpu = ctx.cpu.clone();
+        let jobs = stream::unfold((cpu, client, jobs, held), |(cpu, client, mut jobs, held)| async {
+            let take = move || (some_of(&mut jobs), jobs);
+            // A panic ends the stream early, and so the submission fails.
+            let (some, jobs) = cpu.run(&client, take).await.ok()?;
+            (!some.is_empty()).then_some((some, (cpu, client, jobs, held)))
+        });
+        NewBatch { outline, jobs: jobs.boxed() }
+    }
+}
+
+fn some_of(jobs: &mut BatchJobs) -> Vec<NewJob> {
+    let mut residues = 0;
+    let mut some = Vec::new();
+    while residues < RESIDUES_AT_A_TIME {
+        let Some(job) = jobs.next() else { break };
+        residues += job.request.sequence.len();
+        some.push(job);
+    }
+    some
 }
 
 /// Parses and cleans the one sequence of a body, on another thread if it is large.
 pub(crate) async fn parse_job(ctx: &Ctx, payload: Payload) -> Result<ParsedJob, Problem> {
+    let client = payload.client.clone();
     let draft = draft(ctx, payload).await?;
     let rules = ctx.intake.rules;
-    Ok(ctx.cpu.run_if_large(draft.input.len(), move || rules.job(draft)).await??)
+    Ok(ctx.cpu.run_if_large(&client, draft.input.len(), move || rules.job(draft)).await??)
 }
 
 async fn draft(ctx: &Ctx, payload: Payload) -> Result<Draft, Problem> {
@@ -37,34 +71,29 @@ async fn draft(ctx: &Ctx, payload: Payload) -> Result<Draft, Problem> {
     Ok(Draft { force: force || draft.force, ..draft })
 }
 
-/// Parses and cleans all records of a body, on another thread.
+/// Checks all records of a body, on another thread.
 pub(crate) async fn parse_batch(ctx: &Ctx, payload: Payload) -> Result<HeldBatch, Problem> {
     let force = query(&payload.parts)?.switch("force")?;
-    let media = payload.media;
-    // This share is for the records made from the body. They stay in memory until all of them are stored.
-    let mut held = ctx.buffers.hold(payload.bytes.len())?;
+    let client = payload.client.clone();
     let rules = ctx.intake.rules;
-    let batch = match media {
+    let (batch, held) = match payload.media {
         Media::Json => {
-            let (bytes, body) = payload.into_bytes();
-            held.merge(body);
+            let (bytes, held) = payload.into_bytes();
             let parse = move || {
                 let (list, asked) = json::batch(&bytes)?;
                 Ok::<_, Problem>(rules.list(list, force || asked)?)
             };
-            ctx.cpu.run(parse).await??
+            (ctx.cpu.run(&client, parse).await??, held)
         }
         Media::Text => {
-            let (bytes, body) = payload.into_bytes();
-            held.merge(body);
-            ctx.cpu.run(move || rules.batch(&[bytes], force)).await??
+            let (bytes, held) = payload.into_bytes();
+            (ctx.cpu.run(&client, move || rules.batch(vec![bytes], force)).await??, held)
         }
         Media::Form | Media::Multipart => {
             let form = parse_form(ctx, payload).await?;
-            held.merge(form.held);
             let (parts, asked) = form.fields.into_parts()?;
-            ctx.cpu.run(move || rules.batch::<Bytes>(&parts, force || asked)).await??
+            (ctx.cpu.run(&client, move || rules.batch(parts, force || asked)).await??, form.held)
         }
     };
-    Ok(HeldBatch { batch, held })
+    Ok(HeldBatch { batch, client, held })
 }

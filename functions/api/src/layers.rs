@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use pssp_jobs::{JobId, Owner};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
@@ -16,11 +17,17 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::Ctx;
+use crate::auth::Caller;
+use crate::bounds::Client;
+use crate::client;
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::headers;
 use crate::paths;
 use crate::problem::{Kind, Problem};
+
+/// The target of the log lines about requests that change something. They are written whatever their outcome.
+const AUDIT: &str = "pssp_api::audit";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -29,7 +36,7 @@ const CLIENT_DISCONNECTED: u16 = 499;
 
 /// Statuses of refusals that may be sent before the body is read. In this case the server announces and closes
 /// the connection. Otherwise it would read the rest of the body as the next request.
-const REFUSED_EARLY: [StatusCode; 8] = [
+const REFUSED_EARLY: [StatusCode; 9] = [
     StatusCode::UNAUTHORIZED,
     StatusCode::FORBIDDEN,
     StatusCode::NOT_FOUND,
@@ -37,8 +44,13 @@ const REFUSED_EARLY: [StatusCode; 8] = [
     StatusCode::REQUEST_TIMEOUT,
     StatusCode::PAYLOAD_TOO_LARGE,
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    StatusCode::TOO_MANY_REQUESTS,
     StatusCode::SERVICE_UNAVAILABLE,
 ];
+
+/// The job that a request made, if its answer has no `Location`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Made(pub(crate) JobId);
 
 /// The longest request id that is accepted from a caller, in bytes.
 const MAX_REQUEST_ID_BYTES: usize = 128;
@@ -46,7 +58,7 @@ const MAX_REQUEST_ID_BYTES: usize = 128;
 /// Surrounds every route and fallback with a span, a log line and metrics, and writes a problem as the body of
 /// the response.
 pub(crate) async fn observe(State(ctx): State<Ctx>, request: Request, next: Next) -> Response {
-    let info = RequestInfo::new(&request);
+    let info = RequestInfo::new(&request, ctx.config());
     let span = tracing::info_span!(
         "request",
         method = info.method,
@@ -57,7 +69,8 @@ pub(crate) async fn observe(State(ctx): State<Ctx>, request: Request, next: Next
     let mut response = guarded(&ctx, request, next).instrument(span.clone()).await;
     on_drop.info = None;
     info.complete(&mut response);
-    span.in_scope(|| info.report(response.status()));
+    let subject = Subject::of(&mut response);
+    span.in_scope(|| info.report(response.status(), &subject));
     response
 }
 
@@ -70,7 +83,28 @@ struct ReportOnDrop<'a> {
 impl Drop for ReportOnDrop<'_> {
     fn drop(&mut self) {
         if let (Some(info), Ok(left)) = (self.info, StatusCode::from_u16(CLIENT_DISCONNECTED)) {
-            self.span.in_scope(|| info.report(left));
+            self.span.in_scope(|| info.report(left, &Subject::default()));
+        }
+    }
+}
+
+/// Who made a request, and what it made.
+#[derive(Default)]
+struct Subject {
+    /// The owner, if the request is of a known one.
+    owner: Option<Owner>,
+    /// The job or batch that the request made.
+    made: Option<String>,
+}
+
+impl Subject {
+    fn of(response: &mut Response) -> Self {
+        let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let made = location.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
+        let extensions = response.extensions_mut();
+        Self {
+            owner: extensions.remove::<Caller>().map(|caller| caller.owner),
+            made: made.or_else(|| extensions.remove::<Made>().map(|Made(id)| id.to_string())),
         }
     }
 }
@@ -80,6 +114,9 @@ struct RequestInfo {
     method: &'static str,
     route: String,
     request_id: String,
+    path: String,
+    /// The address of the client.
+    address: Client,
     is_v1: bool,
     /// Whether the request has a body and its connection could be used for another request (HTTP/1).
     sends_body: bool,
@@ -87,13 +124,15 @@ struct RequestInfo {
 }
 
 impl RequestInfo {
-    fn new(request: &Request) -> Self {
+    fn new(request: &Request, config: &Config) -> Self {
         let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let path = request.uri().path();
         Self {
             method: verb(request.method()),
             route: route.unwrap_or("unmatched").to_owned(),
             request_id: request_id(request),
+            path: path.to_owned(),
+            address: client::of_address(request, &config.trusted_proxies),
             is_v1: paths::is_v1(path),
             sends_body: request.version() <= Version::HTTP_11 && !request.body().is_end_stream(),
             since: Instant::now(),
@@ -116,7 +155,7 @@ impl RequestInfo {
         }
     }
 
-    fn report(&self, status: StatusCode) {
+    fn report(&self, status: StatusCode, subject: &Subject) {
         let elapsed = self.since.elapsed();
         let labels = [("method", self.method.to_owned()), ("route", self.route.clone())];
         metrics::histogram!("pssp_http_request_seconds", &labels).record(elapsed.as_secs_f64());
@@ -126,15 +165,24 @@ impl RequestInfo {
         let (status, latency_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
         let (method, route) = (self.method, &self.route);
         // Health checks and scrapes of metrics come every few seconds. Lines about successful ones only fill logs.
+        let (address, owner) = (self.address.name(), subject.owner.as_ref().map(Owner::as_str));
+        // Text in fields is quoted and escaped, so no caller can write a line of its own.
         if status < 400 && is_probe(route) {
             tracing::debug!(status, latency_ms, "{method} {route} {status}");
+        } else if matches!(method, "GET" | "HEAD" | "OPTIONS") {
+            tracing::info!(status, latency_ms, owner, address, "{method} {route} {status}");
         } else {
-            tracing::info!(status, latency_ms, "{method} {route} {status}");
+            let (path, made) = (self.path.as_str(), subject.made.as_deref());
+            tracing::info!(
+                target: AUDIT,
+                status, latency_ms, owner, address, path, made,
+                "{method} {route} {status}"
+            );
         }
     }
 }
 
-fn is_probe(path: &str) -> bool {
+pub(crate) fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
@@ -164,7 +212,8 @@ fn deadline(config: &Config, request: &Request) -> Duration {
 }
 
 fn allowed_time(config: &Config, request: &Request) -> Duration {
-    if request.method() == Method::POST && request.uri().path() == "/v1/batches" {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_read && request.uri().path().starts_with("/v1/batches") {
         return config.batch_timeout;
     }
     let wait = headers::wait(request.headers(), config.max_wait).unwrap_or_default();
@@ -202,15 +251,16 @@ fn verb(method: &Method) -> &'static str {
     }
 }
 
-/// Compresses large answers, except answers with an `ETag`: a strong `ETag` identifies the exact bytes.
+/// Compresses large answers, except answers with a strong `ETag`, which identifies the exact bytes.
 pub(crate) fn compression() -> CompressionLayer<impl Predicate> {
-    let untagged =
-        |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key(header::ETAG);
+    let untagged = |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
+        headers.get(header::ETAG).is_none_or(|etag| etag.as_bytes().starts_with(b"W/"))
+    };
     CompressionLayer::new().compress_when(DefaultPredicate::new().and(untagged))
 }
 
 /// Headers of answers that web pages of other origins may read (CORS).
-const EXPOSED_HEADERS: [&str; 10] = [
+const EXPOSED_HEADERS: [&str; 12] = [
     "content-disposition",
     "etag",
     "idempotent-replayed",
@@ -218,6 +268,8 @@ const EXPOSED_HEADERS: [&str; 10] = [
     "location",
     "preference-applied",
     "pssp-skipped",
+    "ratelimit",
+    "ratelimit-policy",
     "retry-after",
     "x-pssp-method",
     "x-request-id",

@@ -17,14 +17,17 @@
 pub mod app;
 mod auth;
 mod body;
+mod bounds;
 mod buffers;
 mod client;
 mod config;
 mod cpu;
 #[cfg(feature = "openapi")]
 pub mod describe;
+mod fresh;
 mod gateway;
 mod headers;
+mod immutable;
 mod input;
 mod keys;
 mod layers;
@@ -37,6 +40,7 @@ mod render;
 mod retry_after;
 pub mod route;
 pub mod routes;
+mod settled;
 #[cfg(feature = "standalone")]
 pub mod standalone;
 mod view;
@@ -46,7 +50,7 @@ pub use auth::Access;
 pub use config::{Anonymous, Config};
 pub use gateway::Gateway;
 pub use pssp_jobs::ApiKey;
-pub use routes::{ROUTES, router};
+pub use routes::{ROUTES, metrics_router, router};
 
 /// The version of this program, equal to the version of its image and its git tag.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

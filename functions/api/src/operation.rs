@@ -21,6 +21,7 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::schema::Type;
 
 use crate::auth::Access;
+use crate::layers::is_probe;
 
 /// An example of a FASTA body.
 const FASTA: &str = ">demo\nTESTTESTTEST\n";
@@ -51,6 +52,10 @@ impl Operation {
                 new.builder = new.builder.securities(Some([key("bearer"), key("apiKey")]));
             }
             new = new.problem(401, if is_text { "UnauthorizedText" } else { "Unauthorized" });
+        }
+        // Probes have no rate.
+        if !is_probe(path) {
+            new = new.problem(429, if is_text { "TooManyRequestsText" } else { "TooManyRequests" });
         }
         new.problem(503, if is_text { "UnavailableText" } else { "Unavailable" })
     }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use pssp_jobs::{Include, Job, JobId, Owner, Record, Request, State, Timestamp};
+use pssp_jobs::{Include, Job, JobId, Record, Request, State, Timestamp};
 use pssp_predict::Prediction;
 use pssp_predict::format::{Entry, Format};
 use pssp_predict::sequence::Warning;
 
 use crate::app::Ctx;
+use crate::auth::Caller;
+use crate::bounds::Client;
 use crate::headers;
 use crate::problem::{Kind, Problem};
 use crate::view;
@@ -21,25 +23,27 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// Reads a job of `owner` with its result.
+    /// Reads a job of the caller with its result.
     ///
     /// # Errors
     /// If the job is not found, not ready, has no result, or its result is unreadable.
-    pub(crate) async fn read(ctx: &Ctx, owner: &Owner, id: JobId) -> Result<Self, Problem> {
-        Self::of(ctx, ctx.jobs().find_with(owner, id, Include::ALL).await?).await
+    pub(crate) async fn read(ctx: &Ctx, caller: &Caller, id: JobId) -> Result<Self, Problem> {
+        let record = ctx.jobs().find_with(&caller.owner, id, Include::ALL).await?;
+        Self::of(ctx, &caller.client, record).await
     }
 
     /// Makes the same from a job that was read with all its parts.
     ///
     /// # Errors
     /// If the job is not ready, has no result, was deleted meanwhile, or its result is unreadable.
-    pub(crate) async fn of(ctx: &Ctx, record: Record) -> Result<Self, Problem> {
+    pub(crate) async fn of(ctx: &Ctx, client: &Client, record: Record) -> Result<Self, Problem> {
         finished(&record.job, ctx.jobs().now())?;
         let warnings = record.warnings().to_vec();
         let Record { job, request: Some(request), result: Some(bytes) } = record else {
             return Err(Problem::no_job());
         };
-        let prediction = ctx.cpu.run_if_large(bytes.len(), move || Prediction::decode(&bytes)).await?;
+        let prediction =
+            ctx.cpu.run_if_large(client, bytes.len(), move || Prediction::decode(&bytes)).await?;
         let prediction = prediction.map_err(|error| {
             tracing::error!(job = %job.id(), "stored result of job {} cannot be read", job.id());
             Problem::internal(&error)

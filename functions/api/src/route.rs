@@ -6,6 +6,7 @@ use pssp_predict::format::FORMATS;
 
 use crate::app::Ctx;
 use crate::auth::{self, Access};
+use crate::layers;
 #[cfg(feature = "openapi")]
 use crate::operation::Operation;
 
@@ -23,7 +24,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    const fn filter(self) -> MethodFilter {
+    pub(crate) const fn filter(self) -> MethodFilter {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
@@ -73,7 +74,9 @@ impl Route {
     pub(crate) fn method_router(&self, ctx: &Ctx) -> MethodRouter<Ctx> {
         let router = (self.make)(self.verb.filter());
         match self.access {
-            Access::Open => router,
+            // Probes and scrapers must get through whatever an address sends.
+            Access::Open if layers::is_probe(self.path) => router,
+            Access::Open => router.route_layer(from_fn_with_state(ctx.clone(), auth::count)),
             Access::Keyed => router.route_layer(from_fn_with_state(ctx.clone(), auth::require)),
             Access::Admin => router.route_layer(from_fn_with_state(ctx.clone(), auth::require_admin)),
         }

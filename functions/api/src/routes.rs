@@ -62,6 +62,8 @@ pub const ROUTES: &[Route] = &[
     route!(Keyed Get "/v1/jobs/{id}/plot.{image}" plot::read),
     route!(Keyed Post "/v1/batches" batches::create),
     route!(Keyed Get "/v1/batches/{id}" batches::read),
+    route!(Keyed Delete "/v1/batches/{id}" batches::delete),
+    route!(Keyed Post "/v1/batches/{id}/cancel" batches::cancel),
     route!(Keyed Get "/v1/batches/{id}/results" batch_results::read),
     route!(Keyed Get "/v1/batches/{id}/results.{format}" batch_results::read),
     route!(Keyed Post "/v1/validate" validate::validate),
@@ -73,7 +75,7 @@ pub const ROUTES: &[Route] = &[
     route!(Open Get "/openapi.json" openapi::read),
     route!(Open Get "/healthz" health::alive),
     route!(Open Get "/readyz" health::ready),
-    route!(Open Get "/metrics" health::metrics),
+    route!(Open Get "/metrics" health::metrics_here),
 ];
 
 /// The router of the whole API.
@@ -102,7 +104,12 @@ pub fn router(app: App) -> Router {
     Router::new().fallback_service(MapRequest::new(service, paths::without_extra_slashes))
 }
 
-async fn no_route() -> Problem {
+/// The router of `/metrics` alone, for an address of its own.
+pub fn metrics_router(app: App) -> Router {
+    Router::new().route("/metrics", on(Verb::Get.filter(), health::metrics)).with_state(Shared::new(app))
+}
+
+pub(crate) async fn no_route() -> Problem {
     Problem::new(Kind::NotFound, "there is no such route; /openapi.json lists them")
 }
 

@@ -1,6 +1,7 @@
 //! The API as a program: makes the configuration from the settings and serves the router. `pssp serve` runs the
 //! same code together with a worker.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -15,12 +16,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Anonymous, App, Config};
 
+/// Requests and jobs a second of one client, if nothing is set.
+const DEFAULT_RATE: Option<NonZeroU32> = NonZeroU32::new(100);
+
 /// The configuration from the settings. Values without a setting have their default.
 #[must_use]
 pub fn config(settings: &Settings) -> Config {
     let api = settings.api.clone();
     let default = Config::default();
-    // Memory for two of the largest bodies, each counted twice. With less, a large body would never be accepted.
+    // One client may have half of the memory: one of the largest bodies, packed and unpacked.
     let largest = api.max_batch_body.max(api.max_body);
     Config {
         max_buffered_bytes: default.max_buffered_bytes.max(largest.saturating_mul(4)),
@@ -30,6 +34,9 @@ pub fn config(settings: &Settings) -> Config {
         max_batch_bytes: api.max_batch_body,
         classic_delay: api.classic_delay,
         allow_delete_all: api.allow_delete_all,
+        has_metrics: settings.metrics_addr.is_none(),
+        rate: rate(api.rate, settings.access),
+        job_rate: rate(api.job_rate, settings.access),
         request_timeout: api.request_timeout,
         admin_key: api.admin_key,
         cors_origins: api.cors_origins,
@@ -43,6 +50,16 @@ pub fn config(settings: &Settings) -> Config {
         // A program of the operator may return another result the next time.
         reuse: settings.reuse && settings.engine == EngineSettings::Neural,
         ..default
+    }
+}
+
+/// The rate that is set, else the default of the access mode. In the mode open all callers share everything, so
+/// they are trusted.
+fn rate(set: Option<u32>, access: AccessMode) -> Option<NonZeroU32> {
+    match (set, access) {
+        (Some(rate), _) => NonZeroU32::new(rate),
+        (None, AccessMode::Open) => None,
+        (None, AccessMode::Unlisted | AccessMode::Keys) => DEFAULT_RATE,
     }
 }
 
@@ -112,6 +129,18 @@ async fn lambda(_: &Settings) -> anyhow::Result<()> {
     anyhow::bail!("this build cannot run on AWS Lambda (it lacks the feature lambda)")
 }
 
+/// Serves `/metrics` on its own address, if it has one.
+///
+/// # Errors
+/// If the address cannot be used.
+pub fn serve_metrics(settings: &Settings, app: &App) -> anyhow::Result<()> {
+    let Some(addr) = settings.metrics_addr else { return Ok(()) };
+    let listener = server::bind(addr).context("PSSP_METRICS_ADDR")?;
+    let router = crate::metrics_router(app.clone());
+    tokio::spawn(server::serve(listener, router, ServerOptions::of(settings), app.shutdown.clone()));
+    Ok(())
+}
+
 /// Opens the backend and serves until a signal.
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("cannot install signal handlers")?;
@@ -124,7 +153,9 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         let jobs = Jobs::new(opening.await?, clock, settings.policy.clone())?;
         pssp_host::clock::compare(&jobs).await;
         tokio::spawn(pssp_host::clock::keep(jobs.clone(), shutdown.clone()));
-        deferred.set(crate::router(app(settings, jobs, methods(&settings.engine)?, shutdown.clone())));
+        let app = app(settings, jobs, methods(&settings.engine)?, shutdown.clone());
+        serve_metrics(settings, &app)?;
+        deferred.set(crate::router(app));
         tracing::info!(addr = %settings.addr, "listening on http://{}", settings.addr);
         anyhow::Ok(())
     };

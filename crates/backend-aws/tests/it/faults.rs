@@ -198,7 +198,7 @@ async fn keys_left_out_are_asked_for_again() {
 async fn messages_that_failed_alone_are_sent_again_alone() {
     let Bench { place, jobs, proxy: _proxy, .. } = bench().await;
     place.sqs().faults().fail_entries("SendMessageBatch", 3);
-    let records = (0..10).map(|_| Ok(new_job())).collect();
+    let records: Vec<_> = (0..10).map(|_| new_job()).collect();
     let batch = jobs.submit_batch(&Owner::public(), records, None).await.unwrap().value;
     let sent: HashSet<JobId> =
         place.sqs().bodies(queue(&place)).iter().map(|body| Message::decode(body).unwrap().job).collect();

@@ -99,7 +99,7 @@ async fn every_terminal_record_has_a_time_to_live() {
     jobs.cancel(&owner, cancelled).await.unwrap();
     jobs.bury("not ours".to_owned(), "undecodable".to_owned()).await.unwrap();
     let key = Some(Key { key: "k".to_owned(), digest: [1; 32] });
-    jobs.submit_batch(&owner, vec![Ok(new_job())], key.clone()).await.unwrap();
+    jobs.submit_batch(&owner, vec![new_job()], key.clone()).await.unwrap();
     jobs.submit(&owner, new_job(), Duration::ZERO, key).await.unwrap();
 
     let ttl = |key: &str| -> i64 { server.cli(&["PTTL", &format!("{{ttl}}:v1:{key}")]).parse().unwrap() };
@@ -168,7 +168,7 @@ async fn a_filtered_list_reads_a_bounded_number_of_jobs() {
     let jobs = jobs(Backend::of(open(&server.url("filter")).await));
     let oldest = submit(&jobs).await.id();
     jobs.cancel(&Owner::public(), oldest).await.unwrap();
-    let records = (0..2500).map(|_| Ok(new_job())).collect();
+    let records: Vec<_> = (0..2500).map(|_| new_job()).collect();
     jobs.submit_batch(&Owner::public(), records, None).await.unwrap();
     let mut query = pssp_jobs::ListQuery {
         owner: Owner::public(),
@@ -194,7 +194,7 @@ async fn two_workers_race() {
     let server = Server::start("everysec", &[]);
     let first = jobs(Backend::of(open(&server.url("race")).await));
     let second = jobs(Backend::of(open(&server.url("race")).await));
-    let records = (0..400).map(|_| Ok(new_job())).collect();
+    let records: Vec<_> = (0..400).map(|_| new_job()).collect();
     let batch = first.submit_batch(&Owner::public(), records, None).await.unwrap().value;
     let drain = |jobs: Jobs| async move {
         let receiver = jobs.receiver().unwrap();

@@ -70,7 +70,7 @@ async fn two_processes_finish_each_job_once() {
 
     let mut submitted = Vec::new();
     for _ in 0..JOBS / 10 {
-        let batch = (0..10).map(|_| Ok(new_job(40))).collect();
+        let batch: Vec<_> = (0..10).map(|_| new_job(40)).collect();
         submitted.extend(jobs.submit_batch(&owner(), batch, None).await.unwrap().value.jobs());
     }
     let last = *submitted.last().unwrap();

@@ -119,6 +119,8 @@ settings! {
             "Where jobs live; also decides which queue is used.";
         addr: SocketAddr = "PSSP_ADDR", "127.0.0.1:5000", Kind::Address,
             "Where the API listens. Images set 0.0.0.0:5000.";
+        metrics_addr: Option<SocketAddr> = "PSSP_METRICS_ADDR", "", Kind::Address,
+            "Where the API answers /metrics, and there alone. Empty: where it listens.";
         worker_addr: Option<SocketAddr> = "PSSP_WORKER_ADDR", "", Kind::Address,
             "Where a worker process answers /healthz, /readyz and /metrics. Empty: nowhere.";
     }
@@ -148,6 +150,14 @@ settings! {
                 "Largest body of a request that is no batch.";
             max_batch_body: usize = "PSSP_MAX_BATCH_BODY", "32MiB", size(1 << 10, 1 << 30),
                 "Largest body of a batch, also after decompression.";
+            rate: Option<u32> = "PSSP_RATE", "", Kind::MaybeCount { max: 1_000_000 },
+                "Requests a second that one caller may send on average: a key, or an address without one. Ten times as many may come at once. 0: no limit. Empty: 100, and no limit in the access mode open.";
+            job_rate: Option<u32> = "PSSP_JOB_RATE", "", Kind::MaybeCount { max: 1_000_000 },
+                "New jobs a second that one caller may submit on average. Ten times as many, and the largest batch, may come at once. 0: no limit. Empty: 100, and no limit in the access mode open.";
+            max_connections: usize = "PSSP_MAX_CONNECTIONS", "8192", count(1, 1_000_000),
+                "Most open connections. More are closed at once.";
+            max_connections_of_one: usize = "PSSP_MAX_CONNECTIONS_PER_ADDRESS", "1024", count(1, 1_000_000),
+                "Most open connections of one address that PSSP_TRUSTED_PROXIES does not name.";
             request_timeout: Duration = "PSSP_REQUEST_TIMEOUT", "30s", duration(SECOND, HOUR),
                 "How long a request may take before it is answered with 503. Streams, held answers and the submission of batches (2 minutes) have their own bounds.";
             classic_delay: Duration = "PSSP_CLASSIC_DELAY", "1s", any_duration(MINUTE),

@@ -32,6 +32,11 @@ pub enum Kind {
         /// Largest.
         max: u64,
     },
+    /// A whole number, or nothing.
+    MaybeCount {
+        /// Largest.
+        max: u64,
+    },
     /// A number of bytes.
     Size {
         /// Smallest.
@@ -76,6 +81,7 @@ pub(super) enum Value {
     Address(Option<SocketAddr>),
     Switch(bool),
     Count(usize),
+    MaybeCount(Option<usize>),
     Duration(Duration),
     Keys(ApiKeys),
     Secret(Option<String>),
@@ -110,6 +116,7 @@ from_value! {
     usize: Value::Count(count) => Some(count);
     u32: Value::Count(count) => Self::try_from(count).ok();
     u64: Value::Count(count) => Self::try_from(count).ok();
+    Option<u32>: Value::MaybeCount(count) => count.map(u32::try_from).transpose().ok();
     Duration: Value::Duration(duration) => Some(duration);
     ApiKeys: Value::Keys(keys) => Some(keys);
     Option<ApiKey>: Value::Secret(key) => Some(key.map(|key| ApiKey { owner: Owner::new("admin"), key }));
@@ -127,6 +134,7 @@ impl Kind {
             Self::OneOf(words) => words.join(" or "),
             Self::Switch => "true or false".to_owned(),
             Self::Count { min, max } => format!("a whole number from {min} to {max}"),
+            Self::MaybeCount { max } => format!("a whole number up to {max}, or nothing"),
             Self::Size { min, max } => {
                 format!("a size from {} to {} such as 512KiB or 1MiB", bytes(min), bytes(max))
             }
@@ -164,6 +172,11 @@ impl Kind {
             }
             Self::Switch => switch(text).map(Value::Switch),
             Self::Count { min, max } => within(text.parse().ok()?, min, max),
+            Self::MaybeCount { .. } if text.is_empty() => Some(Value::MaybeCount(None)),
+            Self::MaybeCount { max } => match within(text.parse().ok()?, 0, max)? {
+                Value::Count(count) => Some(Value::MaybeCount(Some(count))),
+                _ => None,
+            },
             Self::Size { min, max } => within(parse_bytes(text)?, min, max),
             Self::Duration { min, max } => {
                 let value =

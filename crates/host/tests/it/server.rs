@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
 use axum::routing::get;
+use pssp_common::PeerClosed;
 use pssp_host::server::{ServerOptions, bind, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -40,7 +41,11 @@ fn start(options: ServerOptions) -> Running {
             "/",
             get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { format!("hello {}", peer.ip()) }),
         )
-        .route("/slow", get(slow));
+        .route("/slow", get(slow))
+        .route(
+            "/closed",
+            get(|request: Request| async move { PeerClosed::of(request.extensions()).closed().await }),
+        );
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let addr = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
@@ -174,4 +179,51 @@ async fn a_client_that_closes_its_sending_side_gets_its_answer() {
     );
     running.release.notify_one();
     assert!(rest(stream).await.ends_with("slow but sure"));
+}
+
+#[tokio::test]
+async fn handlers_see_at_once_that_a_client_has_closed() {
+    let running = start(ServerOptions::default());
+    // Half closed: the handler ends, and the client still reads its answer.
+    let mut half = send(running.addr, "/closed").await;
+    assert!(timeout(Duration::from_millis(200), half.peek(&mut [0])).await.is_err(), "it waits");
+    half.shutdown().await.unwrap();
+    assert!(rest(half).await.starts_with("HTTP/1.1 200"));
+    // A request that came along does not hide the end.
+    let mut stream = send(running.addr, "/closed").await;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert!(rest(stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn one_address_has_a_limited_number_of_connections() {
+    let running = start(ServerOptions { max_connections_of_one: 2, ..ServerOptions::default() });
+    let held = [send(running.addr, "/slow").await, send(running.addr, "/slow").await];
+    running.begun.notified().await;
+    let mut third = TcpStream::connect(running.addr).await.unwrap();
+    let refused = timeout(TEST_TIMEOUT, third.read(&mut [0])).await.expect("closed at once");
+    assert!(matches!(refused, Ok(0) | Err(_)), "{refused:?}");
+    drop(held);
+    loop {
+        // The place is free when the server has seen the end.
+        let mut stream = TcpStream::connect(running.addr).await.unwrap();
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+        if rest(stream).await.contains(" 200 ") {
+            break;
+        }
+        running.release.notify_waiters();
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_refused() {
+    let running = start(ServerOptions::default());
+    let mut stream = TcpStream::connect(running.addr).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\nx: ").await.unwrap();
+    let mut sent = 0;
+    while sent < 4 << 20 && stream.write_all(&[b'a'; 8 << 10]).await.is_ok() {
+        sent += 8 << 10;
+    }
+    assert!(sent < 4 << 20, "the server has stopped reading");
 }

@@ -89,6 +89,7 @@ fn every_invalid_value_is_a_fault_that_names_it() {
     let table = [
         ("PSSP_ADDR", "5000"),
         ("PSSP_ADDR", "example.org:5000"),
+        ("PSSP_METRICS_ADDR", ":9091"),
         ("PSSP_WORKER_ADDR", ":9090"),
         ("PSSP_LOG", "pssp=loud"),
         ("PSSP_LOG_FORMAT", "xml"),
@@ -104,6 +105,10 @@ fn every_invalid_value_is_a_fault_that_names_it() {
         ("PSSP_MAX_BODY", "1 light year"),
         ("PSSP_MAX_BODY", "2KiB"), // smaller than the longest sequence
         ("PSSP_MAX_BATCH_BODY", "2GiB"),
+        ("PSSP_RATE", "fast"),
+        ("PSSP_JOB_RATE", "-1"),
+        ("PSSP_MAX_CONNECTIONS", "0"),
+        ("PSSP_MAX_CONNECTIONS_PER_ADDRESS", "0"),
         ("PSSP_REQUEST_TIMEOUT", "0s"),
         ("PSSP_CLASSIC_DELAY", "2m"),
         ("PSSP_ALLOW_DELETE_ALL", "maybe"),

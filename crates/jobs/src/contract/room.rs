@@ -56,7 +56,7 @@ pub async fn a_full_store_finishes_what_it_accepted(jobs: &Jobs) {
         assert!(accepted.len() < 100_000, "the store has no limit");
     }
     assert!(accepted.len() > 10, "{} jobs fit", accepted.len());
-    let batch = (0..50).map(|_| Ok(new_job())).collect();
+    let batch: Vec<_> = (0..50).map(|_| new_job()).collect();
     assert!(is_full(&jobs.submit_batch(&owner(), batch, None).await), "a batch is refused, too");
 
     // Reads, cancellations, deletions and the sweep go on.

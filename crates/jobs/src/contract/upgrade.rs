@@ -188,7 +188,7 @@ async fn check_keys(jobs: &Jobs) {
     let again = jobs.submit(&owner(), named("waits"), Duration::ZERO, Some(key("one"))).await;
     let again = again.expect("a known key");
     assert!(again.replayed && again.value.head.name.as_deref() == Some("waits"));
-    let again = jobs.submit_batch(&owner(), vec![Ok(named("in a batch"))], Some(key("two"))).await;
+    let again = jobs.submit_batch(&owner(), vec![named("in a batch")], Some(key("two"))).await;
     let again = again.expect("a known key");
     assert!(again.replayed && again.value.sealed);
     let [BatchItem::Job(id), BatchItem::Rejected { name, .. }] = &again.value.items[..] else {

@@ -7,15 +7,22 @@ use flate2::bufread::GzDecoder;
 /// The first bytes of a gzip stream (RFC 1952).
 const MAGIC: &[u8] = &[0x1f, 0x8b];
 
-/// A reader of the decompressed `packed`. It returns an error if the data is not gzip, is truncated, or has
-/// other bytes than gzip or zeros after a member.
+/// Most members of a stream. Files of bgzip have one for each 64 KiB. An empty member is 20 bytes long and takes
+/// longer to read than its length suggests.
+const MAX_MEMBERS: usize = 10_000;
+
+/// A reader of the decompressed `packed`. It returns an error if the data is not gzip, is truncated, has
+/// other bytes than gzip or zeros after a member, or has very many members.
 pub fn gunzip<R: BufRead>(packed: R) -> Gunzip<R> {
-    Gunzip(Some(GzDecoder::new(packed)))
+    Gunzip { member: Some(GzDecoder::new(packed)), members: 1 }
 }
 
 /// The reader of [`gunzip`].
 #[derive(Debug)]
-pub struct Gunzip<R>(Option<GzDecoder<R>>);
+pub struct Gunzip<R> {
+    member: Option<GzDecoder<R>>,
+    members: usize,
+}
 
 impl Gunzip<()> {
     /// Whether `bytes`, the beginning of some data, begin a gzip stream.
@@ -30,13 +37,18 @@ impl<R: BufRead> Read for Gunzip<R> {
         if into.is_empty() {
             return Ok(0);
         }
-        while let Some(member) = &mut self.0 {
+        while let Some(member) = &mut self.member {
             let read = member.read(into)?;
             if read > 0 {
                 return Ok(read);
             }
-            let rest = self.0.take().map(GzDecoder::into_inner);
-            self.0 = rest.map(after_member).transpose()?.flatten();
+            let rest = self.member.take().map(GzDecoder::into_inner);
+            self.member = rest.map(after_member).transpose()?.flatten();
+            self.members += 1;
+            if self.member.is_some() && self.members > MAX_MEMBERS {
+                self.member = None;
+                return Err(io::Error::other(format!("it has more than {MAX_MEMBERS} members")));
+            }
         }
         Ok(0)
     }
@@ -91,6 +103,14 @@ mod tests {
         ] {
             assert_eq!(unpack(&packed).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn members_are_limited() {
+        let text = pack(">a\nMKV\n");
+        let most = [pack("").repeat(MAX_MEMBERS - 1), text.clone()].concat();
+        assert_eq!(unpack(&most).unwrap(), ">a\nMKV\n");
+        assert!(unpack(&[&most[..], &text].concat()).unwrap_err().to_string().contains("members"));
     }
 
     #[test]

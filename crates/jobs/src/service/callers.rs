@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 
-use super::{Accepted, Jobs, JobsError, Key, NewJob, Settled};
+use super::{Accepted, Jobs, JobsError, Key, NewBatch, NewJob, Settled};
 use crate::batch::{Batch, BatchItem};
 use crate::error::StoreError;
 use crate::id::{BatchId, JobId, Owner};
 use crate::job::{BatchRef, Job, State};
 use crate::ports::{Change, Created, IdempotencyKey, Include, ListQuery, Page, Record, Submission, Watcher};
+use crate::time::Timestamp;
 
 /// About how many residues the jobs of one creation have together. Stored results for them are held in memory
 /// meanwhile, up to 25 bytes for each residue.
 const GROUP_RESIDUES: usize = 200_000;
+
+/// Jobs of a batch that are cancelled or deleted at the same time.
+const AT_ONCE: usize = 32;
 
 impl Jobs {
     /// Accepts one job. It starts after `delay`, or is finished at once if a stored result is reused
@@ -43,7 +49,7 @@ impl Jobs {
         delay: Duration,
         key: Option<IdempotencyKey>,
     ) -> Result<Accepted<Job>, JobsError> {
-        self.keep_room(std::iter::once(&new)).await?;
+        self.keep_room(std::iter::once(new.request.sequence.len())).await?;
         let submission = self.submission(JobId::new(self.now()), owner, new, delay, None);
         let mut submissions = self.lookup_cached(vec![Submission { key, ..submission }]).await;
         let created = self.backend.store.create(&submissions).await.pop();
@@ -74,9 +80,10 @@ impl Jobs {
     pub async fn submit_batch(
         &self,
         owner: &Owner,
-        records: Vec<Result<NewJob, BatchItem>>,
+        new: impl Into<NewBatch>,
         key: Option<Key>,
     ) -> Result<Accepted<Batch>, JobsError> {
+        let NewBatch { outline, jobs } = new.into();
         let key = key.map(|k| self.idempotency(owner, k));
         let known = match &key {
             Some(key) => self.backend.batches.batch_of_key(key).await?,
@@ -85,8 +92,8 @@ impl Jobs {
         let (batch, replayed) = match known {
             Some(id) => (self.batch(owner, id).await?, true),
             None => {
-                self.keep_room(records.iter().flatten()).await?;
-                let batch = self.plan(owner, &records);
+                self.keep_room(outline.iter().flatten().copied()).await?;
+                let batch = self.plan(owner, outline);
                 match self.backend.batches.create_batch(&batch, key.as_ref()).await? {
                     Created::New => (batch, false),
                     Created::Existing(id) => (self.batch(owner, id).await?, true),
@@ -96,17 +103,17 @@ impl Jobs {
         if batch.sealed {
             return Ok(Accepted { value: batch, replayed, reused: 0 });
         }
-        let reused = self.fill(&batch, records).await?;
+        let reused = self.fill(&batch, jobs).await?;
         let batch = Batch { sealed: true, ..batch };
         self.backend.batches.seal_batch(&batch).await?;
         Ok(Accepted { value: batch, replayed, reused })
     }
 
-    fn plan(&self, owner: &Owner, records: &[Result<NewJob, BatchItem>]) -> Batch {
+    fn plan(&self, owner: &Owner, outline: Vec<Result<usize, BatchItem>>) -> Batch {
         let now = self.now();
-        let item = |record: &Result<NewJob, BatchItem>| match record {
+        let item = |record: Result<usize, BatchItem>| match record {
             Ok(_) => BatchItem::Job(JobId::new(now)),
-            Err(rejected) => rejected.clone(),
+            Err(rejected) => rejected,
         };
         Batch {
             id: BatchId::new(now),
@@ -115,7 +122,7 @@ impl Jobs {
             // A job may wait before it starts, so the handle is kept for longer than a result.
             expires_at: now.plus(self.policy.ttl * 2),
             sealed: false,
-            items: records.iter().map(item).collect(),
+            items: outline.into_iter().map(item).collect(),
         }
     }
 
@@ -124,30 +131,32 @@ impl Jobs {
     async fn fill(
         &self,
         batch: &Batch,
-        records: Vec<Result<NewJob, BatchItem>>,
+        mut jobs: BoxStream<'static, Vec<NewJob>>,
     ) -> Result<usize, StoreError> {
         let mut reused = 0;
-        let planned = (0_u32..).zip(&batch.items).zip(records);
-        let submissions: Vec<Submission> = planned
-            .filter_map(|((index, item), record)| match (item, record) {
-                (BatchItem::Job(id), Ok(new)) => {
-                    let place = BatchRef { id: batch.id, index };
-                    Some(self.submission(*id, &batch.owner, new, Duration::ZERO, Some(place)))
-                }
-                _ => None,
-            })
-            .collect();
-        for group in groups(submissions, self.backend.store.capabilities().max_create) {
-            let submissions = self.lookup_cached(group).await;
-            for (new, outcome) in submissions.iter().zip(self.backend.store.create(&submissions).await) {
-                match outcome {
-                    Ok(Created::New) => reused += usize::from(new.job.status.reused),
-                    Ok(Created::Existing(_)) | Err(StoreError::Exists) => {}
-                    Err(error) => return Err(error),
+        let mut planned = (0_u32..).zip(&batch.items).filter_map(|(index, item)| match item {
+            BatchItem::Job(id) => Some((*id, BatchRef { id: batch.id, index })),
+            BatchItem::Rejected { .. } => None,
+        });
+        while let Some(jobs) = jobs.next().await {
+            let submissions = planned.by_ref().zip(jobs).map(|((id, place), new)| {
+                self.submission(id, &batch.owner, new, Duration::ZERO, Some(place))
+            });
+            for group in groups(submissions.collect(), self.backend.store.capabilities().max_create) {
+                let submissions = self.lookup_cached(group).await;
+                for (new, outcome) in submissions.iter().zip(self.backend.store.create(&submissions).await) {
+                    match outcome {
+                        Ok(Created::New) => reused += usize::from(new.job.status.reused),
+                        Ok(Created::Existing(_)) | Err(StoreError::Exists) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
         }
-        Ok(reused)
+        match planned.next() {
+            None => Ok(reused),
+            Some(_) => Err(StoreError::Refused("the jobs of a batch ended before its outline".into())),
+        }
     }
 
     /// The job, if `owner` may read it and it has not expired.
@@ -158,12 +167,22 @@ impl Jobs {
         Ok(self.find_with(owner, id, Include::NOTHING).await?.job)
     }
 
+    /// The error for an id that the store does not know. What was created longer ago than `kept` has expired, if it
+    /// was ever there: the id itself tells when, so nothing needs to be remembered.
+    fn missing(&self, created_at: Option<Timestamp>, kept: Duration) -> JobsError {
+        match created_at.map(|at| at.plus(kept)) {
+            Some(until) if until <= self.now() => JobsError::Expired(until),
+            _ => JobsError::NotFound,
+        }
+    }
+
     /// The same with the parts in `include`.
     ///
     /// # Errors
     /// As for [`Jobs::find`].
     pub async fn find_with(&self, owner: &Owner, id: JobId, include: Include) -> Result<Record, JobsError> {
-        let record = self.backend.store.read(id, include).await?.ok_or(JobsError::NotFound)?;
+        let missing = || self.missing(id.created_at(), self.policy.ttl);
+        let record = self.backend.store.read(id, include).await?.ok_or_else(missing)?;
         if record.job.head.owner != *owner && !self.is_readable_by_id {
             return Err(JobsError::NotFound);
         }
@@ -186,7 +205,8 @@ impl Jobs {
     /// # Errors
     /// As for [`Jobs::find`].
     pub async fn batch(&self, owner: &Owner, id: BatchId) -> Result<Batch, JobsError> {
-        let batch = self.backend.batches.batch(id).await?.ok_or(JobsError::NotFound)?;
+        let missing = || self.missing(id.created_at(), self.policy.ttl * 2);
+        let batch = self.backend.batches.batch(id).await?.ok_or_else(missing)?;
         if batch.owner != *owner && !self.is_readable_by_id {
             return Err(JobsError::NotFound);
         }
@@ -269,6 +289,48 @@ impl Jobs {
             Some(job) if job.head.owner == *owner => Ok(self.backend.store.delete(id).await?),
             _ => Ok(false),
         }
+    }
+}
+
+impl Jobs {
+    /// Cancels all jobs of a batch that have not ended. May be repeated.
+    ///
+    /// # Errors
+    /// [`JobsError::NotFound`] if the owner has no such batch; [`JobsError::Expired`]; errors of the backend, after
+    /// which some jobs may be cancelled.
+    pub async fn cancel_batch(&self, owner: &Owner, id: BatchId) -> Result<Batch, JobsError> {
+        let batch = self.batch(owner, id).await?;
+        if batch.owner != *owner {
+            return Err(JobsError::NotFound);
+        }
+        let mut cancelled = stream::iter(batch.jobs().map(|job| self.cancel(owner, job)).collect::<Vec<_>>())
+            .buffer_unordered(AT_ONCE);
+        while let Some(outcome) = cancelled.next().await {
+            match outcome {
+                Ok(_) | Err(JobsError::Refused(_) | JobsError::NotFound | JobsError::Expired(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        drop(cancelled);
+        Ok(batch)
+    }
+
+    /// Deletes a batch with all its jobs. Returns whether the owner had such a batch. May be repeated: the batch is
+    /// deleted last.
+    ///
+    /// # Errors
+    /// Errors of the backend, after which some jobs may be deleted.
+    pub async fn delete_batch(&self, owner: &Owner, id: BatchId) -> Result<bool, JobsError> {
+        let Some(batch) = self.backend.batches.batch(id).await?.filter(|batch| batch.owner == *owner) else {
+            return Ok(false);
+        };
+        let mut deleted = stream::iter(batch.jobs().map(|job| self.delete(owner, job)).collect::<Vec<_>>())
+            .buffer_unordered(AT_ONCE);
+        while let Some(outcome) = deleted.next().await {
+            outcome?;
+        }
+        drop(deleted);
+        Ok(self.backend.batches.delete_batch(id).await?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Jobs, NewJob};
+use super::Jobs;
 use crate::error::StoreError;
 use crate::ports::Room;
 
@@ -40,19 +40,15 @@ impl Jobs {
         self.refresh(&mut *self.room.0.lock().await).await
     }
 
-    /// Checks that the new jobs and their results fit into the store.
+    /// Checks that new jobs of these lengths, in residues, and their results fit into the store.
     ///
     /// # Errors
     /// [`StoreError::Full`] if not; errors of the backend.
-    pub(super) async fn keep_room<'a>(
+    pub(super) async fn keep_room(
         &self,
-        new: impl Iterator<Item = &'a NewJob> + Send,
+        lengths: impl Iterator<Item = usize> + Send,
     ) -> Result<(), StoreError> {
-        let (mut jobs, mut residues) = (0, 0);
-        for job in new {
-            jobs += 1;
-            residues += job.request.sequence.len() as u64;
-        }
+        let (jobs, residues) = lengths.fold((0, 0), |(n, sum), length| (n + 1, sum + length as u64));
         let record = RECORD_BYTES * jobs + INPUT_BYTES_PER_RESIDUE * residues;
         let needed = record + Room::of_results(jobs, residues);
         let known = &mut *self.room.0.lock().await;

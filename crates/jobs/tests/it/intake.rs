@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pssp_jobs::intake::{Draft, Intake, IntakeError, Listed, Paused, Records, Rules};
+use bytes::Bytes;
+use pssp_jobs::intake::{Draft, Intake, IntakeError, Listed, ParsedBatch, Paused, Records, Rules};
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::notice::Level;
-use pssp_jobs::{Backend, BatchItem, Jobs, ManualClock, Notice, Policy, Timestamp};
+use pssp_jobs::{Backend, Jobs, ManualClock, Notice, Policy, Timestamp};
 use pssp_predict::sequence::ErrorCode;
 
 const RULES: Rules = Rules { max_residues: 50, max_records: 3 };
@@ -17,6 +18,14 @@ fn draft(name: Option<&str>, input: &str) -> Draft {
 
 fn record(name: Option<&str>, sequence: &str) -> Listed {
     Listed::Record { name: name.map(str::to_owned), sequence: sequence.to_owned() }
+}
+
+fn batch(parts: &[&str]) -> Result<ParsedBatch, IntakeError> {
+    RULES.batch(parts.iter().map(|part| Bytes::copy_from_slice(part.as_bytes())).collect(), false)
+}
+
+fn list(entries: Vec<Listed>) -> Result<ParsedBatch, IntakeError> {
+    RULES.list(entries, false)
 }
 
 fn hex(digest: [u8; 32]) -> String {
@@ -36,9 +45,9 @@ fn digests_stay_the_same() {
         job(Draft { force: true, ..draft(None, "MKVLT") }),
         "0a1be4d1ba13d817e397abf4a1fe14b45571b8e2e5287be8260bb2270937645d"
     );
-    let list = RULES.list([record(Some("a"), "MKVLT"), record(None, "AYG?")], true).unwrap();
-    assert_eq!(hex(list.digest), "93058731dd0b5bb2a806950e8b267838dc43b21875476693e7e5faa6e1a6bdba");
-    let fasta = RULES.batch(&[">a x\r\nMKV\r\nLT\n>\nAYGKL"], false).unwrap();
+    let listed = RULES.list(vec![record(Some("a"), "MKVLT"), record(None, "AYG?")], true).unwrap();
+    assert_eq!(hex(listed.digest), "93058731dd0b5bb2a806950e8b267838dc43b21875476693e7e5faa6e1a6bdba");
+    let fasta = batch(&[">a x\r\nMKV\r\nLT\n>\nAYGKL"]).unwrap();
     assert_eq!(hex(fasta.digest), "79aabf509ec47a59d934be1d939382a7184000f411568f9c63d93487e0f7fde0");
 }
 
@@ -54,8 +63,24 @@ fn a_name_is_that_of_the_caller_or_of_the_header() {
         matches!(&refused, IntakeError::Name(error) if error.code == ErrorCode::NameTooLong),
         "{refused}"
     );
-    let batch = RULES.list([record(Some(&long), "MKVLT")], false).unwrap();
-    assert_eq!(batch.records[0].as_ref().unwrap().name.as_ref().unwrap().len(), 1000, "cut, not refused");
+    let mut batch = list(vec![record(Some(&long), "MKVLT")]).unwrap();
+    assert_eq!(batch.jobs.next().unwrap().name.unwrap().len(), 1000, "cut, not refused");
+}
+
+/// The outline and the jobs come from two readings, which must agree.
+#[test]
+fn a_batch_is_read_a_second_time_for_its_jobs() {
+    let fasta = batch(&[">a\nMKVLT\n>b\nMK?\n", ">a\nAYGKL\n"]).unwrap();
+    let entries = vec![record(Some("a"), "MKVLT"), record(Some("b"), "MK?"), record(Some("a"), "AYGKL")];
+    for parsed in [fasta, list(entries).unwrap()] {
+        let lengths: Vec<Option<usize>> =
+            parsed.outline.iter().map(|record| record.as_ref().ok().copied()).collect();
+        assert_eq!(lengths, [Some(5), None, Some(5)]);
+        let jobs: Vec<_> = parsed.jobs.collect();
+        let texts: Vec<String> = jobs.iter().map(|job| job.request.sequence.to_string()).collect();
+        assert_eq!(texts, ["MKVLT", "AYGKL"]);
+        assert_eq!(jobs[1].warnings.len(), 1, "the name a came before, also in the second reading");
+    }
 }
 
 #[test]
@@ -67,17 +92,17 @@ fn limits_are_errors_with_a_place() {
     );
     let four = ">a\nMKVLT\n".repeat(4);
     for (refused, place) in [
-        (RULES.batch(&[&four], false), (Some(4), Some(7))),
-        (RULES.batch(&[&four[..18], &four[..18]], false), (Some(4), Some(3))),
-        (RULES.list(vec![record(None, "MKVLT"); 4], false), (Some(4), None)),
+        (batch(&[&four]), (Some(4), Some(7))),
+        (batch(&[&four[..18], &four[..18]]), (Some(4), Some(3))),
+        (list(vec![record(None, "MKVLT"); 4]), (Some(4), None)),
     ] {
         let Err(IntakeError::TooManyRecords { max: 3, first }) = refused else { panic!("{refused:?}") };
         assert_eq!((first.record, first.line), place);
     }
-    assert_eq!(RULES.batch(&[" \n", ""], false).unwrap_err(), IntakeError::Empty);
-    assert_eq!(RULES.batch::<&str>(&[], false).unwrap_err(), IntakeError::Empty);
-    assert_eq!(RULES.list([], false).unwrap_err(), IntakeError::Empty);
-    let refused = RULES.batch(&[">a\nMK?\n>b\n\n"], false).unwrap_err();
+    assert_eq!(batch(&[" \n", ""]).unwrap_err(), IntakeError::Empty);
+    assert_eq!(batch(&[]).unwrap_err(), IntakeError::Empty);
+    assert_eq!(list(vec![]).unwrap_err(), IntakeError::Empty);
+    let refused = batch(&[">a\nMK?\n>b\n\n"]).unwrap_err();
     let IntakeError::NoneUsable { records: 2, errors } = refused else { panic!("{refused:?}") };
     let codes: Vec<ErrorCode> = errors.iter().map(|error| error.code).collect();
     assert_eq!(codes, [ErrorCode::InvalidCharacter, ErrorCode::EmptySequence]);
@@ -104,17 +129,17 @@ fn the_same_text_is_accepted_and_refused_alike_on_every_way_in() {
             Err(IntakeError::Input(errors)) => told(None, Err(errors.first().code)),
             Err(other) => panic!("{other:?}"),
         };
-        let of_batch = |batch| match batch {
-            Ok(pssp_jobs::intake::ParsedBatch { records, .. }) => match records.into_iter().next() {
-                Some(Ok(job)) => told(job.name, Ok(job.request.sequence.to_string())),
-                Some(Err(BatchItem::Rejected { errors, .. })) => told(None, Err(errors.first().code)),
-                other => panic!("{other:?}"),
-            },
+        let of_batch = |batch: Result<ParsedBatch, IntakeError>| match batch {
+            Ok(mut batch) => {
+                assert_eq!(batch.outline.len(), 1);
+                let job = batch.jobs.next().unwrap();
+                told(job.name, Ok(job.request.sequence.to_string()))
+            }
             Err(IntakeError::NoneUsable { errors, .. }) => told(None, Err(errors[0].code)),
             Err(other) => panic!("{other:?}"),
         };
-        assert_eq!(of_batch(RULES.batch(&[text], false)), single, "{text:?} as a batch");
-        assert_eq!(of_batch(RULES.list([record(None, text)], false)), single, "{text:?} in a list");
+        assert_eq!(of_batch(batch(&[text])), single, "{text:?} as a batch");
+        assert_eq!(of_batch(list(vec![record(None, text)])), single, "{text:?} in a list");
         let mut records = Records::new(text.as_bytes(), &RULES);
         let read = records.next().unwrap().unwrap();
         let cleaned = read.clean(&RULES, false);

@@ -125,9 +125,10 @@ pub(crate) async fn parse_form(ctx: &Ctx, payload: Payload) -> Result<Form, Prob
 }
 
 async fn multipart(ctx: &Ctx, payload: Payload) -> Result<Form, Problem> {
-    let (parts, limit) = (payload.parts.clone(), payload.limit);
+    let (parts, limit, client) = (payload.parts.clone(), payload.limit, payload.client.clone());
     let (bytes, mut held) = payload.into_bytes();
     let mut left = limit.bytes;
+    let mut all = bytes.len();
     let request = Request::from_parts(parts, Body::from(bytes));
     let mut form = Multipart::from_request(request, &()).await.map_err(|e| bad_form(&e.body_text()))?;
     let mut fields = Fields::default();
@@ -135,9 +136,11 @@ async fn multipart(ctx: &Ctx, payload: Payload) -> Result<Form, Problem> {
         let name = field.name().unwrap_or_default().to_owned();
         let mut value = field.bytes().await.map_err(|e| bad_form(&e.body_text()))?;
         if Gunzip::is_begun_by(&value) {
-            value = ctx.cpu.run(move || gunzip(&value, limit, left)).await??;
-            held.merge(ctx.buffers.hold(value.len())?);
+            value = ctx.cpu.run(&client, move || gunzip(&value, limit, left)).await??;
         }
+        // The values are copies. The body is kept until its end is read.
+        all += value.len();
+        ctx.buffers.grow(&mut held, all)?;
         left = left.saturating_sub(value.len());
         fields.0.push((name, value));
         if fields.0.len() > MAX_FIELDS {

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use pssp_api_types::{JobRequest, Options};
-use pssp_jobs::intake::{Draft, Listed};
+use pssp_jobs::intake::{Draft, List, Listed};
 use pssp_predict::sequence::{ErrorCode, InputError};
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::problem::{Kind, Problem, echo};
 
@@ -21,8 +23,9 @@ const MAX_LISTED: usize = 100_000;
 /// [`pssp_api_types::BatchRequest`], but is read entry by entry: an invalid entry does not affect the others.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BatchForm {
-    records: Entries,
+struct BatchForm<'a> {
+    #[serde(borrow)]
+    records: Entries<'a>,
     #[serde(default)]
     options: Options,
 }
@@ -44,14 +47,31 @@ pub(super) fn job(bytes: &[u8]) -> Result<Draft, Problem> {
 }
 
 /// The entries of a batch, and the option `force`.
-pub(super) fn batch(bytes: &[u8]) -> Result<(Vec<Listed>, bool), Problem> {
-    let text = utf8(bytes)?;
-    if is_list(text) {
-        let Entries(entries) = parse(text)?;
-        return Ok((entries, false));
+pub(super) fn batch(body: &Bytes) -> Result<(JsonList, bool), Problem> {
+    let text = utf8(body)?;
+    let (Entries(entries), force) = if is_list(text) {
+        (parse(text)?, false)
+    } else {
+        let BatchForm { records, options } = parse(text)?;
+        (records, options.force)
+    };
+    let entries = entries.into_iter().map(|entry| body.slice_ref(entry.get().as_bytes())).collect();
+    Ok((JsonList(entries), force))
+}
+
+/// A list of records, each as its JSON text in the body.
+#[derive(Debug)]
+pub(super) struct JsonList(Vec<Bytes>);
+
+impl List for JsonList {
+    fn entry(&self, index: usize) -> Option<Listed> {
+        let text = self.0.get(index)?;
+        Some(serde_json::from_slice(text).map_or_else(
+            // The text is valid JSON, so only its meaning can be wrong: half of a surrogate pair.
+            |_| Entry::Other(IgnoredAny).into_listed(),
+            Entry::into_listed,
+        ))
     }
-    let BatchForm { records: Entries(entries), options } = parse(text)?;
-    Ok((entries, options.force))
 }
 
 fn is_list(text: &[u8]) -> bool {
@@ -72,7 +92,7 @@ fn utf8(bytes: &[u8]) -> Result<&[u8], Problem> {
 }
 
 /// Parses JSON. An error contains line and column.
-fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|error| {
         let detail = echo(&error.to_string());
         let fault = InputError::new(ErrorCode::BadJson, detail, "see /openapi.json for the fields");
@@ -84,33 +104,33 @@ fn not_expected(fault: InputError) -> Problem {
     Problem::new(Kind::Unparsable, "the body is not the JSON that is expected here").with_fault(fault)
 }
 
-/// The entries of a list.
-struct Entries(Vec<Listed>);
+/// The entries of a list, as JSON texts.
+struct Entries<'a>(Vec<&'a RawValue>);
 
-impl<'de> Deserialize<'de> for Entries {
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ListVisitor)
+        deserializer.deserialize_seq(ListVisitor).map(Self)
     }
 }
 
 struct ListVisitor;
 
 impl<'de> Visitor<'de> for ListVisitor {
-    type Value = Entries;
+    type Value = Vec<&'de RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of {name, sequence}")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = list.next_element::<Entry>()? {
+        while let Some(entry) = list.next_element::<&RawValue>()? {
             if entries.len() == MAX_LISTED {
                 return Err(A::Error::custom(format_args!("more than {MAX_LISTED} records")));
             }
-            entries.push(entry.into_listed());
+            entries.push(entry);
         }
-        Ok(Entries(entries))
+        Ok(entries)
     }
 }
 
@@ -202,11 +222,12 @@ mod tests {
     #[test]
     fn entries_are_records_or_errors() {
         let list = br#"[{"name": "a", "sequence": "MKV"}, {"name": null}, {"id": 1, "sequence": "MKV"},
-            {"sequence": 5}, {"sequence": "A", "sequence": "C"}, null, "MKV", [], {"sequence": {"id": []}}]"#;
-        let (entries, force) = batch(list).unwrap();
+            {"sequence": 5}, {"sequence": "A", "sequence": "C"}, null, "MKV", [], {"sequence": {"id": []}},
+            {"sequence": "\ud800"}]"#;
+        let (entries, force) = batch(&Bytes::from_static(list)).unwrap();
         assert!(!force);
-        let outline: Vec<String> = entries
-            .into_iter()
+        let outline: Vec<String> = (0..)
+            .map_while(|index| entries.entry(index))
             .map(|entry| match entry {
                 Listed::Record { name, sequence } => format!("{name:?} {sequence}"),
                 Listed::Other { detail, .. } => detail,
@@ -222,6 +243,7 @@ mod tests {
             "this entry is no record",
             "this entry is no record",
             "the field \"sequence\" is not text",
+            "this entry is no record",
         ];
         assert_eq!(outline, expected);
     }

@@ -39,6 +39,7 @@ kinds! {
     TooLarge = PAYLOAD_TOO_LARGE, "too-large", "Over a limit";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unknown form of body";
     InvalidInput = UNPROCESSABLE_ENTITY, "invalid-input", "Not a protein sequence";
+    TooManyRequests = TOO_MANY_REQUESTS, "too-many-requests", "Too much for one caller";
     KeyReused = UNPROCESSABLE_ENTITY, "key-reused", "The idempotency key belongs to another request";
     Internal = INTERNAL_SERVER_ERROR, "internal", "A fault of the service";
     Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The service cannot do it now";

@@ -11,20 +11,18 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use pssp_api_types::{BatchLine, RecordStatus};
 use pssp_jobs::service::JobsError;
-use pssp_jobs::{Batch, BatchItem, Include, JobId, Owner, State as JobState};
+use pssp_jobs::{Batch, BatchItem, Include, JobId, State as JobState};
 use pssp_predict::format::{Format, Writer};
 use serde_json::value::RawValue;
 
-use super::batches;
 use super::path::{BatchPath, extension};
 use super::result::file_headers;
-use tokio::sync::OwnedSemaphorePermit;
-
 use crate::app::Ctx;
 use crate::auth::Caller;
+use crate::bounds::{Client, Waiting};
 use crate::problem::{Kind, Problem};
 use crate::render::Finished;
-use crate::{input, negotiate, view};
+use crate::{input, negotiate, settled, view};
 
 /// The number of results that are read in advance and so are in memory at a time.
 const READ_AHEAD: usize = 4;
@@ -36,7 +34,7 @@ const SKIPPED: HeaderName = HeaderName::from_static("pssp-skipped");
 /// only, so they are refused until all jobs have ended, unless the query has `partial`.
 pub(super) async fn read(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    caller: Caller,
     BatchPath(id): BatchPath,
     parts: Parts,
 ) -> Result<Response, Problem> {
@@ -44,18 +42,18 @@ pub(super) async fn read(
     let asked = negotiate::named(&query, extension(&parts.uri))?;
     let format = negotiate::format(&parts.headers, asked, Format::Ndjson)?;
     let partial = query.switch("partial")?;
-    let batch = ctx.jobs().batch(&owner, id).await?;
+    let batch = ctx.jobs().batch(&caller.owner, id).await?;
     let mut headers = file_headers(format, &id.to_string());
     if format != Format::Ndjson {
-        let counts = batches::count(&ctx, &batch).await?;
+        let counts = settled::count(&ctx, &batch).await?;
         if !counts.is_done() && !partial {
             return Err(not_ready());
         }
         headers.insert(SKIPPED, HeaderValue::from(counts.without_result()));
     }
-    let permit = ctx.waits.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::overloaded("too many result streams at the moment"))?;
-    let body = Body::from_stream(Results::new(ctx, owner, batch, format, permit)?.into_stream());
+    let place = ctx.waits.take(&caller.client);
+    let place = place.ok_or_else(|| Problem::overloaded("too many result streams at the moment"))?;
+    let body = Body::from_stream(Results::new(ctx, caller, batch, format, place)?.into_stream());
     Ok((headers, body).into_response())
 }
 
@@ -74,31 +72,26 @@ struct Record {
 /// Writes the results, one after the other.
 struct Results {
     ctx: Ctx,
+    client: Client,
     records: BoxStream<'static, Result<Record, Problem>>,
     /// `None` for NDJSON, which is written line by line, and after the end.
     writer: Option<Writer<Vec<u8>>>,
     /// The number of streams is limited, because a slow reader may keep a stream open for long.
-    _permit: OwnedSemaphorePermit,
+    _place: Waiting,
 }
 
 impl Results {
-    fn new(
-        ctx: Ctx,
-        owner: Owner,
-        batch: Batch,
-        format: Format,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Self, Problem> {
+    fn new(ctx: Ctx, caller: Caller, batch: Batch, format: Format, place: Waiting) -> Result<Self, Problem> {
         let writer = match format {
             Format::Ndjson => None,
             other => Some(Writer::new(other, Vec::new()).map_err(|e| Problem::internal(&e))?),
         };
-        let reader = ctx.clone();
+        let (reader, client) = (ctx.clone(), caller.client.clone());
         let records = stream::iter(batch.items.into_iter().enumerate())
-            .map(move |(index, item)| find(reader.clone(), owner.clone(), index, item))
+            .map(move |(index, item)| find(reader.clone(), caller.clone(), index, item))
             .buffered(READ_AHEAD)
             .boxed();
-        Ok(Self { ctx, records, writer, _permit: permit })
+        Ok(Self { ctx, client, records, writer, _place: place })
     }
 
     fn into_stream(self) -> BoxStream<'static, io::Result<Bytes>> {
@@ -127,7 +120,7 @@ impl Results {
         let (writer, bytes) = self
             .ctx
             .cpu
-            .run_if_large(large, move || match writer {
+            .run_if_large(&self.client, large, move || match writer {
                 Some(mut writer) => {
                     let bytes = record.write_to(&mut writer);
                     (Some(writer), bytes)
@@ -190,7 +183,7 @@ fn line(index: usize, id: JobId, name: Option<String>, status: RecordStatus) -> 
     BatchLine { index, id: Some(id), name, status, error: None, errors: None, result: None }
 }
 
-async fn find(ctx: Ctx, owner: Owner, index: usize, item: BatchItem) -> Result<Record, Problem> {
+async fn find(ctx: Ctx, caller: Caller, index: usize, item: BatchItem) -> Result<Record, Problem> {
     let id = match item {
         BatchItem::Job(id) => id,
         BatchItem::Rejected { name, errors } => {
@@ -208,7 +201,7 @@ async fn find(ctx: Ctx, owner: Owner, index: usize, item: BatchItem) -> Result<R
         }
     };
     let gone = || Record::new(line(index, id, None, RecordStatus::Gone));
-    let record = match ctx.jobs().find_with(&owner, id, Include::ALL).await {
+    let record = match ctx.jobs().find_with(&caller.owner, id, Include::ALL).await {
         Ok(record) => record,
         Err(JobsError::NotFound | JobsError::Expired(_)) => return Ok(gone()),
         Err(error) => return Err(error.into()),
@@ -216,7 +209,7 @@ async fn find(ctx: Ctx, owner: Owner, index: usize, item: BatchItem) -> Result<R
     let job = &record.job;
     let mut line = line(index, id, job.head.name.clone(), job.state().into());
     if job.state() == JobState::Finished {
-        let finished = Finished::of(&ctx, record).await?;
+        let finished = Finished::of(&ctx, &caller.client, record).await?;
         return Ok(Record { line, finished: Some(Box::new(finished)) });
     }
     line.error = view::failure(&job.status).map(Into::into);

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use pssp_api_types::{Batch as BatchBody, BatchLinks, BatchStatus, Counts, RejectedRecord};
 use pssp_jobs::service::Key;
-use pssp_jobs::{Batch, BatchId, BatchItem, JobId};
+use pssp_jobs::{Batch, BatchId, BatchItem};
 
 use super::jobs::{gone, location, replayed};
 use super::path::BatchPath;
@@ -18,11 +18,10 @@ use crate::auth::Caller;
 use crate::body::{Limit, Payload};
 use crate::gateway::Gateway;
 use crate::headers;
-use crate::input::{self, HeldBatch};
+use crate::input;
 use crate::problem::Problem;
+use crate::settled::count;
 
-/// Jobs that are read from the store at a time to count them.
-const COUNT_CHUNK: usize = 500;
 /// Rejected records on a page, if the caller sets no limit.
 const DEFAULT_REJECTED: u32 = 100;
 /// The most rejected records on a page.
@@ -30,7 +29,7 @@ const MAX_REJECTED: u32 = 1_000;
 
 pub(super) async fn create(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, client }: Caller,
     gateway: Gateway,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -39,9 +38,10 @@ pub(super) async fn create(
     let jobs = ctx.submitting(request.headers());
     let limit = Limit { bytes: ctx.config().max_batch_bytes, name: "max_batch_bytes" };
     let payload = Payload::read(&ctx, request, limit).await?;
-    let HeldBatch { batch: parsed, held: _held } = input::parse_batch(&ctx, payload).await?;
-    let key = key.map(|key| Key { key, digest: parsed.digest });
-    let accepted = jobs.submit_batch(&owner, parsed.records, key).await.map_err(gone)?;
+    let parsed = input::parse_batch(&ctx, payload).await?;
+    ctx.rates.jobs(&client, parsed.batch.outline.len())?;
+    let key = key.map(|key| Key { key, digest: parsed.batch.digest });
+    let accepted = jobs.submit_batch(&owner, parsed.into_new(&ctx), key).await.map_err(gone)?;
     let batch = accepted.value;
     if !accepted.replayed {
         metrics::counter!("pssp_jobs_submitted_total", "by" => "batch")
@@ -59,7 +59,7 @@ pub(super) async fn create(
 
 pub(super) async fn read(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, .. }: Caller,
     BatchPath(id): BatchPath,
     gateway: Gateway,
     parts: Parts,
@@ -68,6 +68,28 @@ pub(super) async fn read(
     let batch = ctx.jobs().batch(&owner, id).await?;
     let counts = count(&ctx, &batch).await?;
     Ok(respond(&gateway, &batch, StatusCode::OK, counts, &window))
+}
+
+/// Cancels the jobs that have not ended. The status is 202, also when repeated.
+pub(super) async fn cancel(
+    State(ctx): State<Ctx>,
+    Caller { owner, .. }: Caller,
+    BatchPath(id): BatchPath,
+    gateway: Gateway,
+) -> Result<Response, Problem> {
+    let batch = ctx.jobs().cancel_batch(&owner, id).await?;
+    let counts = count(&ctx, &batch).await?;
+    Ok(respond(&gateway, &batch, StatusCode::ACCEPTED, counts, &Window::default()))
+}
+
+/// The status is 204 whether or not there was a batch, so that the request can be repeated.
+pub(super) async fn delete(
+    State(ctx): State<Ctx>,
+    Caller { owner, .. }: Caller,
+    BatchPath(id): BatchPath,
+) -> Result<StatusCode, Problem> {
+    ctx.jobs().delete_batch(&owner, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The range of rejected records to show.
@@ -106,20 +128,6 @@ fn count_new(batch: &Batch, reused: usize) -> Counts {
     }
 }
 
-/// Counts the states of all jobs, as read from the store.
-pub(super) async fn count(ctx: &Ctx, batch: &Batch) -> Result<Counts, Problem> {
-    let ids: Vec<JobId> = batch.jobs().collect();
-    let mut counts = Counts { rejected: batch.items.len() - ids.len(), ..Counts::default() };
-    let now = ctx.jobs().now();
-    for chunk in ids.chunks(COUNT_CHUNK) {
-        for job in ctx.jobs().get_many(chunk).await? {
-            let live = job.filter(|job| !job.status.is_expired(now));
-            counts.add(live.map(|job| job.state()));
-        }
-    }
-    Ok(counts)
-}
-
 fn respond(
     gateway: &Gateway,
     batch: &Batch,
@@ -138,7 +146,7 @@ fn respond(
         counts,
         rejected,
         rejected_next: next,
-        links: BatchLinks { results: format!("{this}/results"), this },
+        links: BatchLinks { results: format!("{this}/results"), cancel: format!("{this}/cancel"), this },
     };
     let mut response = (status, Json(body)).into_response();
     if !counts.is_done() {
@@ -202,6 +210,18 @@ pub(super) mod describe {
                 (415, "UnsupportedMediaType"),
                 (422, "InvalidInput"),
             ])
+    }
+
+    pub(in crate::routes) fn cancel(o: Operation) -> Operation {
+        o.id("cancelBatch", "batches", "Cancel the jobs of a batch that have not ended; may be repeated")
+            .answer(202, Answer::json::<Batch>("the batch").headers(["Retry-After"]))
+            .problems([(404, "NotFound"), (410, "Expired")])
+    }
+
+    pub(in crate::routes) fn delete(o: Operation) -> Operation {
+        o.id("deleteBatch", "batches", "Cancel and purge a batch with all its jobs; may be repeated")
+            .answer(204, Answer::new("it is gone, or never was"))
+            .problem(404, "NotFound")
     }
 
     pub(in crate::routes) fn read(o: Operation) -> Operation {

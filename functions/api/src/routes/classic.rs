@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::header;
 use http::request::Parts;
 use pssp_api_types::{ClassicImage, ClassicJob, ClassicResult, ClassicRow};
@@ -18,6 +18,7 @@ use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::{Media, Payload};
 use crate::input::{self, Fields};
+use crate::layers::Made;
 use crate::problem::{Kind, Problem, echo};
 use crate::render::{Finished, classic_header};
 use crate::view;
@@ -79,23 +80,25 @@ pub(super) async fn how_to_delete() -> &'static str {
 
 pub(super) async fn run(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, client }: Caller,
     request: Request,
-) -> Result<String, Problem> {
+) -> Result<(Extension<Made>, String), Problem> {
     ctx.intake.admit(ctx.jobs()).await?;
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await.map_err(Problem::classic)?;
+    ctx.rates.jobs(&client, 1)?;
     let accepted = ctx.jobs().submit(&owner, parsed.job, ctx.config().classic_delay, None).await?;
     metrics::counter!("pssp_jobs_submitted_total", "by" => "classic").increment(1);
     let job = accepted.value;
     let changes = job.head.warnings.iter().filter(|warning| warning.code.changes_prediction());
     let warnings: String = changes.map(|warning| format!("Warning: {warning}\n")).collect();
-    Ok(format!("Job {} submitted to the queue\n{warnings}", job.id()))
+    let text = format!("Job {} submitted to the queue\n{warnings}", job.id());
+    Ok((Extension(Made(job.id())), text))
 }
 
 pub(super) async fn list(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, .. }: Caller,
 ) -> Result<Json<BTreeMap<String, ClassicRow>>, Problem> {
     let jobs = newest(&ctx, &owner, ctx.config().classic_list).await?;
     let row = |job: &Job| {
@@ -122,7 +125,7 @@ async fn newest(ctx: &Ctx, owner: &Owner, most: usize) -> Result<Vec<Job>, Probl
 
 pub(super) async fn read(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, client }: Caller,
     id: ClassicId,
 ) -> Result<Json<ClassicJob>, Problem> {
     let Some(record) = find(&ctx, &owner, id.job, Include::ALL).await? else {
@@ -137,7 +140,7 @@ pub(super) async fn read(
     };
     match job.state() {
         JobState::Finished => {
-            body.result = Some(result(&Finished::of(&ctx, record).await?));
+            body.result = Some(result(&Finished::of(&ctx, &client, record).await?));
             body.image = Some(ClassicImage::Ready);
         }
         JobState::Failed => body.error = view::failure(&job.status).map(|e| e.detail.clone()),
@@ -192,7 +195,7 @@ async fn find(
 
 pub(super) async fn download(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, client }: Caller,
     id: ClassicId,
 ) -> Result<Response, Problem> {
     let no_image = |why: &str| Problem::new(Kind::NotFound, format!("no image for job {}: {why}", id.shown));
@@ -207,7 +210,7 @@ pub(super) async fn download(
     }
     let id = record.job.id();
     let request = record.request.ok_or_else(Problem::no_job)?;
-    let image = ctx.cpu.run(move || plot::png(&plot::composition_svg(&request.sequence))).await?;
+    let image = ctx.cpu.run(&client, move || plot::png(&plot::composition_svg(&request.sequence))).await?;
     let image = image.map_err(|e| Problem::internal(&e))?;
     let disposition = format!("attachment; filename={id}.png");
     Ok(([(header::CONTENT_TYPE, "image/png".to_owned()), (header::CONTENT_DISPOSITION, disposition)], image)
@@ -216,7 +219,7 @@ pub(super) async fn download(
 
 pub(super) async fn delete(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, .. }: Caller,
     request: Request,
 ) -> Result<String, Problem> {
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;

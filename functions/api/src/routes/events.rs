@@ -7,15 +7,17 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pssp_api_types::{Deleted, JobEventKind};
+use pssp_common::PeerClosed;
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{Job, JobId, Owner, Watcher};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::path::JobPath;
 use crate::app::Ctx;
 use crate::auth::Caller;
+use crate::bounds::Waiting;
 use crate::gateway::Gateway;
 use crate::headers::LAST_EVENT_ID;
 use crate::problem::Problem;
@@ -35,9 +37,10 @@ const LONG_POLL_TIMEOUT: Duration = Duration::from_secs(20);
 /// connect again. If answers cannot be streams, each answer has one event.
 pub(super) async fn watch(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, client }: Caller,
     JobPath(id): JobPath,
     gateway: Gateway,
+    extensions: Extensions,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let watcher = ctx.jobs().watch(id); // before reading, so that no change is missed
@@ -46,11 +49,25 @@ pub(super) async fn watch(
     if job.state().is_terminal() && seen.as_deref() == Some(&view::event_id(&job.status)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let permit = ctx.waits.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::overloaded("too many event streams at the moment"))?;
+    let place = ctx.waits.take(&client);
+    let place = place.ok_or_else(|| Problem::overloaded("too many event streams at the moment"))?;
     let keep_alive = KeepAlive::new().interval(ctx.config().sse_heartbeat);
     let (streaming, timeout) = (ctx.config().streaming, gateway.cap(LONG_POLL_TIMEOUT));
-    let events = Events { ctx, gateway, owner, id, watcher, seen, first: true, done: false, _permit: permit };
+    let ends_at = Instant::now() + ctx.config().max_stream_age;
+    let peer = PeerClosed::of(&extensions);
+    let events = Events {
+        ctx,
+        gateway,
+        owner,
+        id,
+        watcher,
+        seen,
+        first: true,
+        done: false,
+        ends_at,
+        peer,
+        _place: place,
+    };
     let mut response = if streaming {
         Sse::new(stream::unfold(events, Events::next).fuse()).keep_alive(keep_alive).into_response()
     } else {
@@ -70,7 +87,9 @@ struct Events {
     seen: Option<String>,
     first: bool,
     done: bool,
-    _permit: OwnedSemaphorePermit,
+    ends_at: Instant,
+    peer: PeerClosed,
+    _place: Waiting,
 }
 
 impl Events {
@@ -96,6 +115,8 @@ impl Events {
             tokio::select! {
                 () = self.watcher.changed() => {}
                 () = shutdown.cancelled() => self.done = true,
+                () = self.peer.closed() => self.done = true,
+                () = tokio::time::sleep_until(self.ends_at) => self.done = true,
             }
         }
         None

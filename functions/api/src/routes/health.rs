@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use http::header;
 use pssp_jobs::{Depth, StoreError};
 
+use super::no_route;
 use crate::app::Ctx;
 use crate::problem::{Kind, Problem};
 
@@ -23,20 +25,35 @@ pub(super) async fn ready(State(ctx): State<Ctx>) -> Result<&'static str, Proble
     if ctx.is_draining() {
         return Err(not_ready("shutting down"));
     }
+    ctx.ready.get(store_answers(&ctx)).await.map_err(not_ready)?;
+    Ok("ready\n")
+}
+
+/// Whether the store accepts writes, and if not, why.
+async fn store_answers(ctx: &Ctx) -> Result<(), &'static str> {
     match tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().ping()).await {
         // A full store is readable, and its jobs finish.
-        Ok(Ok(()) | Err(StoreError::Full(_))) => Ok("ready\n"),
+        Ok(Ok(()) | Err(StoreError::Full(_))) => Ok(()),
         Ok(Err(error)) => {
             tracing::warn!("not ready: {error}");
-            Err(not_ready("the store does not answer"))
+            Err("the store does not answer")
         }
-        Err(_) => Err(not_ready("the store does not answer in time")),
+        Err(_) => Err("the store does not answer in time"),
     }
 }
 
-/// The depth of the queue, if the store answers in time.
+/// The depth of the queue as of a moment ago, if the store answers in time.
 pub(super) async fn depth(ctx: &Ctx) -> Option<Depth> {
-    tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().depth()).await.ok()?.ok()
+    let read = async { tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().depth()).await.ok()?.ok() };
+    ctx.depth.get(read).await
+}
+
+/// The metrics, unless they have an address of their own.
+pub(super) async fn metrics_here(State(ctx): State<Ctx>) -> Response {
+    match ctx.config().has_metrics {
+        true => metrics(State(ctx)).await.into_response(),
+        false => no_route().await.into_response(),
+    }
 }
 
 /// The metrics as Prometheus text.
@@ -66,7 +83,7 @@ pub(super) mod describe {
         o.id("readyz", "service", "Whether requests can be dealt with").answer(200, Answer::text("ready"))
     }
 
-    pub(in crate::routes) fn metrics(o: Operation) -> Operation {
+    pub(in crate::routes) fn metrics_here(o: Operation) -> Operation {
         o.id("metrics", "service", "Prometheus text").answer(200, Answer::text("metrics"))
     }
 }

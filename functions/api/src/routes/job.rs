@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use pssp_jobs::{Job, JobId, Owner};
+use pssp_common::PeerClosed;
+use pssp_jobs::{Job, JobId};
 
 use super::path::JobPath;
 use crate::app::Ctx;
@@ -30,15 +31,18 @@ pub(super) struct Awaited {
 /// down: a preference need not be followed.
 pub(super) async fn awaited(
     ctx: &Ctx,
-    owner: &Owner,
+    Caller { owner, client }: &Caller,
+    peer: &PeerClosed,
     id: JobId,
     wait: Option<Duration>,
 ) -> Result<Awaited, Problem> {
-    let permit = wait.and_then(|wait| Some((wait, ctx.waits.try_acquire().ok()?)));
-    if let Some((wait, _permit)) = permit {
+    let place = wait.and_then(|wait| Some((wait, ctx.waits.take(client)?)));
+    if let Some((wait, _place)) = place {
         tokio::select! {
             job = ctx.jobs().wait(owner, id, wait) => return Ok(Awaited { applied: Some(wait), ..Awaited::at_once(job?) }),
             () = ctx.app.shutdown.cancelled() => {}
+            // A client that closed only its sending side still gets the answer, but no wait.
+            () = peer.closed() => {}
         }
     }
     Ok(Awaited::at_once(ctx.jobs().find(owner, id).await?))
@@ -75,7 +79,7 @@ impl Awaited {
 
 pub(super) async fn read(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    caller: Caller,
     JobPath(id): JobPath,
     gateway: Gateway,
     parts: Parts,
@@ -83,7 +87,10 @@ pub(super) async fn read(
     let headers = &parts.headers;
     let with_attempts = input::query(&parts)?.switch("attempts")?;
     let wait = gateway.wait(headers, ctx.config().max_wait);
-    let awaited = Awaited { with_attempts, ..awaited(&ctx, &owner, id, wait).await? };
+    let awaited = Awaited {
+        with_attempts,
+        ..awaited(&ctx, &caller, &PeerClosed::of(&parts.extensions), id, wait).await?
+    };
     let mut response = awaited.into_response(&ctx, &gateway);
     let etag = response.headers().get(header::ETAG).and_then(|v| v.to_str().ok());
     if etag.is_some_and(|etag| headers::none_match(headers, etag)) {
@@ -97,7 +104,7 @@ pub(super) async fn read(
 /// The status is 202 the first time and 200 when repeated.
 pub(super) async fn cancel(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, .. }: Caller,
     JobPath(id): JobPath,
     gateway: Gateway,
 ) -> Result<Response, Problem> {
@@ -109,7 +116,7 @@ pub(super) async fn cancel(
 /// The status is 204 whether or not there was a job, so that the request can be repeated.
 pub(super) async fn delete(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, .. }: Caller,
     JobPath(id): JobPath,
 ) -> Result<StatusCode, Problem> {
     ctx.jobs().delete(&owner, id).await?;

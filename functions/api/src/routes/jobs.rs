@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use pssp_api_types::{JobPage, PageLinks};
+use pssp_common::PeerClosed;
 use pssp_jobs::service::{JobsError, Key};
 use pssp_jobs::{JobId, ListQuery, State as JobState};
 
@@ -31,7 +32,7 @@ const MAX_PAGE: u32 = 200;
 /// `Prefer: wait`).
 pub(super) async fn create(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    caller: Caller,
     gateway: Gateway,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -39,17 +40,22 @@ pub(super) async fn create(
     let key = headers::idempotency_key(request.headers())?;
     let wait = gateway.wait(request.headers(), ctx.config().max_wait);
     let jobs = ctx.submitting(request.headers());
+    let peer = PeerClosed::of(request.extensions());
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await?;
+    ctx.rates.jobs(&caller.client, 1)?;
     let key = key.map(|key| Key { key, digest: parsed.digest });
-    let accepted = jobs.submit(&owner, parsed.job, std::time::Duration::ZERO, key).await.map_err(gone)?;
+    let accepted =
+        jobs.submit(&caller.owner, parsed.job, std::time::Duration::ZERO, key).await.map_err(gone)?;
     if !accepted.replayed {
         metrics::counter!("pssp_jobs_submitted_total", "by" => "single").increment(1);
         metrics::counter!("pssp_results_reused_total").increment(accepted.reused as u64);
     }
     let id = accepted.value.id();
     let awaited = match wait {
-        Some(_) if !accepted.value.state().is_terminal() => job::awaited(&ctx, &owner, id, wait).await?,
+        Some(_) if !accepted.value.state().is_terminal() => {
+            job::awaited(&ctx, &caller, &peer, id, wait).await?
+        }
         _ => job::Awaited::at_once(accepted.value),
     };
     let status = if awaited.job.state().is_terminal() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
@@ -83,7 +89,7 @@ pub(super) fn location(path: &str) -> HeaderValue {
 /// One page of jobs, newest first.
 pub(super) async fn list(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    Caller { owner, .. }: Caller,
     gateway: Gateway,
     parts: Parts,
 ) -> Result<Response, Problem> {

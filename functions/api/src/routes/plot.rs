@@ -11,6 +11,7 @@ use pssp_predict::plot::{self, PlotError};
 use super::path::{JobPath, extension};
 use crate::app::Ctx;
 use crate::auth::Caller;
+use crate::immutable::Tag;
 use crate::input;
 use crate::problem::Problem;
 use crate::render::Finished;
@@ -25,10 +26,17 @@ enum Kind {
     Composition,
 }
 
-#[cfg(feature = "openapi")]
 impl Kind {
     /// The names of all kinds, the default first.
-    const NAMES: [&str; 2] = ["tracks", "composition"];
+    #[cfg(feature = "openapi")]
+    const NAMES: [&str; 2] = [Self::Tracks.name(), Self::Composition.name()];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Tracks => "tracks",
+            Self::Composition => "composition",
+        }
+    }
 }
 
 impl FromStr for Kind {
@@ -45,27 +53,34 @@ impl FromStr for Kind {
 
 pub(super) async fn read(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    caller: Caller,
     JobPath(id): JobPath,
     parts: Parts,
 ) -> Result<Response, Problem> {
     let kind: Kind = input::query(&parts)?.parsed("kind", "tracks or composition")?.unwrap_or_default();
     let is_png = extension(&parts.uri) == Some("png");
-    let finished = Finished::read(&ctx, &owner, id).await?;
-    let picture =
-        ctx.cpu.run(move || draw(&finished, kind, is_png)).await?.map_err(|e| Problem::internal(&e))?;
     let (media, suffix) = if is_png { ("image/png", "png") } else { ("image/svg+xml", "svg") };
+    let tag = Tag::new(id, &format!("{}.{suffix}", kind.name()));
+    if let Some(known) = tag.known(&ctx, &caller, id, &parts.headers).await? {
+        return Ok(known.into_response());
+    }
+    let finished = Finished::read(&ctx, &caller, id).await?;
+    let caching = tag.headers(&ctx, &finished.job);
+    let picture = ctx
+        .cpu
+        .run(&caller.client, move || draw(&finished, kind, is_png))
+        .await?
+        .map_err(|e| Problem::internal(&e))?;
     let headers = [
         (header::CONTENT_TYPE, media.to_owned()),
         (header::CONTENT_DISPOSITION, format!("inline; filename=\"{id}.{suffix}\"")),
-        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
         // A browser opens an SVG as a document. This one must not run scripts or load anything.
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'unsafe-inline'; font-src data:".to_owned(),
         ),
     ];
-    Ok((headers, picture).into_response())
+    Ok((caching, headers, picture).into_response())
 }
 
 fn draw(finished: &Finished, kind: Kind, is_png: bool) -> Result<Vec<u8>, PlotError> {
@@ -93,8 +108,10 @@ pub(super) mod describe {
         };
         let kinds = pssp_api_types::schema::one_of(Kind::NAMES).default(Some(Kind::NAMES[0].into()));
         o.id(id, "results", summary)
+            .header("If-None-Match", "the ETag of the picture that the caller has")
             .query("kind", "every property along the chain, or how often each amino acid occurs", kinds)
-            .answer(200, Answer::bytes("the picture", media).headers(["Content-Disposition"]))
+            .answer(200, Answer::bytes("the picture", media).headers(["Content-Disposition", "ETag"]))
+            .answer(304, Answer::new("as the caller has it").headers(["ETag"]))
             .problems([(400, "Unparsable"), (404, "NotFound"), (409, "NoResult"), (410, "Expired")])
     }
 }

@@ -11,6 +11,7 @@ use super::path::{JobPath, extension};
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::headers::METHOD;
+use crate::immutable::Tag;
 use crate::input;
 use crate::negotiate;
 use crate::problem::Problem;
@@ -18,18 +19,24 @@ use crate::render::Finished;
 
 pub(super) async fn read(
     State(ctx): State<Ctx>,
-    Caller(owner): Caller,
+    caller: Caller,
     JobPath(id): JobPath,
     parts: Parts,
 ) -> Result<Response, Problem> {
     let asked = negotiate::named(&input::query(&parts)?, extension(&parts.uri))?;
     let format = negotiate::format(&parts.headers, asked, Format::Json)?;
-    let finished = Finished::read(&ctx, &owner, id).await?;
+    let tag = Tag::new(id, format.extension());
+    if let Some((status, mut headers)) = tag.known(&ctx, &caller, id, &parts.headers).await? {
+        headers.insert(header::VARY, HeaderValue::from_static("accept"));
+        return Ok((status, headers).into_response());
+    }
+    let finished = Finished::read(&ctx, &caller, id).await?;
     let length = finished.prediction.len();
     let mut headers = file_headers(format, &id.to_string());
+    headers.extend(tag.headers(&ctx, &finished.job));
     headers.extend(method_header(finished.prediction.method()));
     // A format writes about a hundred bytes for each residue.
-    let body = ctx.cpu.run_if_large(length * 100, move || finished.write(format)).await??;
+    let body = ctx.cpu.run_if_large(&caller.client, length * 100, move || finished.write(format)).await??;
     Ok((headers, body).into_response())
 }
 
@@ -73,7 +80,7 @@ pub(super) mod describe {
         let answer = Answer::new("the result")
             .with_schema::<JobResult>()
             .with_schema::<TrackResult>()
-            .headers(["Content-Disposition", "X-Pssp-Method"]);
+            .headers(["Content-Disposition", "ETag", "X-Pssp-Method"]);
         let problems = [(404, "NotFound"), (409, "NoResult"), (410, "Expired")];
         match o.format() {
             None => o
@@ -86,6 +93,8 @@ pub(super) mod describe {
                 o.id(&id, "results", &summary).answer(200, with(answer, format))
             }
         }
+        .header("If-None-Match", "the ETag of the result that the caller has")
+        .answer(304, Answer::new("as the caller has it").headers(["ETag"]))
         .problems(problems)
     }
 

@@ -1,5 +1,7 @@
 //! `/v1/methods`, `/v1/limits`, `/v1/status`: the methods, limits and state of the service.
 
+use std::num::NonZeroU32;
+
 use axum::Json;
 use axum::extract::State;
 use pssp_api_types::{Limits, Methods, PropertyInfo, ServiceState, ServiceStatus};
@@ -26,6 +28,8 @@ pub(super) async fn limits(State(ctx): State<Ctx>) -> Json<Limits> {
         max_body_bytes: config.max_body_bytes,
         max_batch_bytes: config.max_batch_bytes,
         max_name_bytes: name::MAX_BYTES,
+        max_requests_per_s: config.rate.map(NonZeroU32::get),
+        max_jobs_per_s: config.job_rate.map(NonZeroU32::get),
         max_wait_s: config.max_wait.as_secs(),
         result_ttl_s: policy.ttl.as_secs(),
         idempotency_key_ttl_s: policy.key_ttl.as_secs(),

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// Refuses a sequence with the same error as the submission of a job.
 pub(super) async fn validate(
     State(ctx): State<Ctx>,
-    Caller(_): Caller,
+    _: Caller,
     request: Request,
 ) -> Result<Json<Validated>, Problem> {
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;

@@ -55,6 +55,10 @@ async fn each_request_has_one_line_with_its_id_and_no_sequence() {
         let ask = service.ask("POST", "/v1/jobs").header("x-request-id", "the-id").body(media, body);
         ask.send().await;
     }
+    let job = service.submit("MKVLT").await;
+    let path = format!("/v1/jobs/{job}");
+    service.ask("DELETE", &path).header("x-request-id", "deletes").send().await.is(204);
+    service.ask("DELETE", "/v1/jobs/a%0Ab").header("x-request-id", "forges").send().await.is(404);
     service.ask("GET", "/healthz").header("x-request-id", "probe").send().await.is(200);
     let text = captured.text();
     assert!(!text.contains(secret), "{text}");
@@ -67,6 +71,15 @@ async fn each_request_has_one_line_with_its_id_and_no_sequence() {
     let statuses: Vec<&Value> = found.iter().map(|(status, _)| *status).collect();
     assert_eq!(statuses, [202, 422, 400, 400]);
     assert!(found.iter().all(|(_, route)| *route == "/v1/jobs"));
+    let line = |id: &str| lines.iter().find(|l| l["span"]["request_id"] == id).unwrap();
+    let made: Vec<&Value> = lines.iter().filter(|l| l["made"] == job.as_str()).map(|l| &l["path"]).collect();
+    assert_eq!(made, ["/v1/jobs"]);
+    let deleted = line("deletes");
+    assert_eq!(deleted["target"], "pssp_api::audit");
+    for (field, value) in [("owner", "public"), ("address", "address:unknown"), ("path", path.as_str())] {
+        assert_eq!(deleted[field], value, "{deleted}");
+    }
+    assert_eq!(line("forges")["path"], "/v1/jobs/a%0Ab");
     assert!(lines.iter().filter(|l| l["level"] == "INFO").all(|l| l["latency_ms"].is_number()));
     assert!(lines.iter().any(|l| l["level"] == "DEBUG" && l["span"]["request_id"] == "probe"));
 }

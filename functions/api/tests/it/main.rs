@@ -8,6 +8,8 @@ mod access;
 mod auth;
 mod batch_results;
 mod batches;
+mod bounds;
+mod caching;
 mod cancel_delete;
 mod classic;
 mod encodings;

@@ -17,6 +17,19 @@ async fn metrics_are_rendered_by_the_process() {
 }
 
 #[tokio::test]
+async fn metrics_may_have_an_address_of_their_own() {
+    let service = service();
+    let config = pssp_api::Config { has_metrics: false, ..pssp_api::Config::default() };
+    let app =
+        App { config, metrics: Arc::new(|| "pssp_up 1\n".to_owned()), ..App::new(service.jobs.clone()) };
+    let api = crate::support::Service { router: pssp_api::router(app.clone()), ..service };
+    api.get("/metrics").await.is(404);
+    let apart = crate::support::Service { router: pssp_api::metrics_router(app), ..api };
+    assert_eq!(apart.get("/metrics").await.is(200).text(), "pssp_up 1\n");
+    apart.get("/v1/jobs").await.is(404);
+}
+
+#[tokio::test]
 async fn requests_and_jobs_are_counted() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();

@@ -90,11 +90,11 @@ pub async fn an_expired_key_is_free<H: Harness>(h: &mut H) {
     let policy = Policy { key_ttl: Duration::from_secs(2), ..policy() };
     let jobs = Jobs::new(h.backend(), h.clock(), policy).unwrap();
     let (first, _) = submit_with(&jobs, &owner(), key(1)).await.unwrap();
-    let batch = jobs.submit_batch(&owner(), vec![Ok(new_job())], key(1)).await.unwrap().value;
+    let batch = jobs.submit_batch(&owner(), vec![new_job()], key(1)).await.unwrap().value;
     h.advance(Duration::from_millis(2100)).await;
     let (second, replayed) = submit_with(&jobs, &owner(), key(2)).await.unwrap();
     assert!(!replayed && second != first);
-    let again = jobs.submit_batch(&owner(), vec![Ok(new_job())], key(2)).await.unwrap();
+    let again = jobs.submit_batch(&owner(), vec![new_job()], key(2)).await.unwrap();
     assert!(!again.replayed && again.value.id != batch.id);
     assert_eq!(
         submit_with(&jobs, &owner(), key(2)).await.unwrap(),
@@ -108,7 +108,7 @@ pub async fn concurrent_batches_with_one_key_make_one_set_of_jobs<H: Harness>(h:
     let jobs = jobs(h);
     let tasks = (0..8).map(|_| {
         let jobs = jobs.clone();
-        let records = (0..20).map(|_| Ok(new_job())).collect();
+        let records: Vec<_> = (0..20).map(|_| new_job()).collect();
         tokio::spawn(async move { jobs.submit_batch(&owner(), records, key(1)).await.unwrap().value })
     });
     let made: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();

@@ -136,7 +136,7 @@ pub async fn a_heartbeat_keeps_the_job<H: Harness>(h: &mut H) {
 /// worker among many such jobs.
 pub async fn a_long_backlog_does_not_hide_a_lost_worker<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
-    let records = (0..40).map(|_| Ok(new_job())).collect();
+    let records: Vec<_> = (0..40).map(|_| new_job()).collect();
     let batch = jobs.submit_batch(&owner(), records, None).await.unwrap().value;
     let mut resent = 0;
     for _ in 0..7 {

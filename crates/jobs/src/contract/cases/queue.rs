@@ -121,7 +121,7 @@ pub async fn watching_sees_a_change_made_before_waiting<H: Harness>(h: &mut H) {
 /// A backlog is received in batches of the requested size, and every job is done exactly once.
 pub async fn a_backlog_drains_in_bounded_batches<H: Harness>(h: &mut H) {
     let jobs = jobs(h);
-    let records = (0..250).map(|i| Ok(named(&format!("job {i}")))).collect();
+    let records: Vec<_> = (0..250).map(|i| named(&format!("job {i}"))).collect();
     let batch = jobs.submit_batch(&owner(), records, None).await.unwrap().value;
     let mut finished = HashSet::new();
     loop {

@@ -89,7 +89,7 @@ pub async fn expired_records_are_gone<H: Harness>(h: &mut H) {
     let failed = claim(&jobs, submit(&jobs).await.id()).await;
     jobs.fail(&failed, Failure::new(FailureClass::Input, "no")).await.unwrap();
     jobs.bury("not ours".to_owned(), "undecodable".to_owned()).await.unwrap();
-    let batch = jobs.submit_batch(&owner(), vec![Ok(new_job())], None).await.unwrap().value;
+    let batch = jobs.submit_batch(&owner(), vec![new_job()], None).await.unwrap().value;
     let batched = batch.jobs().next().unwrap();
     // On a backend that runs on real time this is the longest wait of the suite.
     h.advance(policy().ttl + Duration::from_secs(1)).await;
