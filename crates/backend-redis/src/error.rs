@@ -35,6 +35,10 @@ pub(crate) fn store_error(error: &RedisError, target: &str) -> StoreError {
         format!("{target}: {error}{remedy}").into()
     };
     let unavailable = || StoreError::Unavailable(text(""));
+    // A server that expects TLS closes a connection without it.
+    if error.is_connection_dropped() && target.starts_with("redis://") {
+        return StoreError::Unavailable(text("; if this port expects TLS, write rediss://"));
+    }
     if error.is_timeout() || error.is_io_error() || error.is_connection_dropped() {
         return unavailable();
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use pssp_common::Backoff;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::Options;
@@ -34,6 +34,8 @@ pub(crate) struct Link {
     /// Number of completed attempts to connect, failed ones included.
     attempts: AtomicU64,
     connecting: Mutex<Connecting>,
+    /// Number of connections that were given up after an error.
+    given_up: watch::Sender<u64>,
 }
 
 #[derive(Clone)]
@@ -65,6 +67,7 @@ impl Link {
             live: RwLock::new(None),
             attempts: AtomicU64::new(0),
             connecting: Mutex::new(Connecting { backoff: backoff(), not_before: Instant::now(), last: None }),
+            given_up: watch::Sender::new(0),
         }))
     }
 
@@ -112,6 +115,11 @@ impl Link {
         store_error(error, &self.target.to_string())
     }
 
+    /// Changes when a connection is given up.
+    pub(crate) fn given_up(&self) -> watch::Receiver<u64> {
+        self.given_up.subscribe()
+    }
+
     /// A separate connection for subscriptions. It is neither shared nor replaced.
     pub(crate) async fn listen(&self, limit: Duration) -> Result<redis::aio::PubSub, RedisError> {
         tokio::time::timeout(limit, self.client.get_async_pubsub())
@@ -126,6 +134,7 @@ impl Link {
             let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
             if live.as_ref().is_some_and(|live| live.number == number) {
                 *live = None;
+                self.given_up.send_modify(|number| *number += 1);
                 tracing::warn!(%error, server = %self.target, "connection to redis given up");
             }
         }

@@ -44,6 +44,7 @@ scripts! {
     RETRY "retry.lua";
     EXTEND "extend.lua";
     PURGE "purge.lua";
+    MEND "mend.lua";
     CREATE_BATCH "create_batch.lua";
     BURY "bury.lua";
     DISCARD "discard.lua";

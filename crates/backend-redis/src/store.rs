@@ -11,7 +11,7 @@ use redis::{Pipeline, RedisError, Value};
 
 use crate::codec::{self, NewJob, NewState};
 use crate::error::corrupt;
-use crate::script::{DELETE, PING, PURGE};
+use crate::script::{DELETE, MEND, PING, PURGE};
 use crate::{QueueTime, RedisBackend, check};
 
 /// Most jobs that one call reads or changes. The next call continues.
@@ -20,7 +20,10 @@ const MAX_STEP: usize = 1000;
 /// A list with a filter reads at least this many jobs in one step.
 const MIN_FILTERED_STEP: usize = 100;
 
-/// Records that one purge script deletes. Other clients wait meanwhile.
+/// When the server deletes an expired record by itself, as `delete_at` in `lua/lib.lua`.
+const DELETED_AFTER: Duration = Duration::from_hours(1);
+
+/// Records that one script purges or mends. Other clients wait meanwhile.
 const PURGE_STEP: usize = 200;
 
 /// Bytes of `maxmemory` that are not for jobs: the buffers of commands on their way, and of scripts.
@@ -181,7 +184,9 @@ impl JobStore for RedisBackend {
             due.extend(pairs.iter().filter_map(|(id, at)| Some((*at as i64, codec::id_of(id)?))));
         }
         due.sort_unstable();
-        Ok(due.into_iter().map(|(_, id)| id).take(limit.min(MAX_STEP)).collect())
+        due.truncate(limit.min(MAX_STEP));
+        self.mend(&due).await?;
+        Ok(due.into_iter().map(|(_, id)| id).collect())
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
@@ -261,6 +266,33 @@ impl RedisBackend {
         let more = found.len() > limit;
         found.truncate(limit);
         Ok((found.iter().filter_map(|id| codec::id_of(id)).collect(), more))
+    }
+
+    /// Mends the entries of overdue jobs that do not agree with their records.
+    async fn mend(&self, due: &[(i64, JobId)]) -> Result<(), StoreError> {
+        for some in due.chunks(PURGE_STEP) {
+            let answer = self.eval(&MEND, |command| {
+                for (score, id) in some {
+                    command.arg(id.to_string()).arg(score);
+                }
+            });
+            let mended: Vec<Vec<u8>> = self.read(answer.await?)?;
+            for id in mended.iter().filter_map(|id| codec::id_of(id)) {
+                tracing::warn!(job = %id, "job {id} was listed in a state that it is not in; mended");
+                self.let_expire(id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a job that has ended expire, as the script does that ends it.
+    async fn let_expire(&self, id: JobId) -> Result<(), StoreError> {
+        let Some(at) = self.get(id).await?.and_then(|job| job.status.expires_at) else { return Ok(()) };
+        let mut commands = Pipeline::new();
+        let later = at.plus(DELETED_AFTER).as_millis();
+        commands.cmd("PEXPIREAT").arg(self.key(&format!("job:{id}"))).arg(later);
+        commands.cmd("ZADD").arg(self.key("expiry")).arg(at.as_millis()).arg(format!("j{id}"));
+        self.query_all(&commands).await.map(drop)
     }
 
     /// Removes ids of expired records from an index. An id is never used again, so this is safe. If it fails,

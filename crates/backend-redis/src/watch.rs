@@ -1,8 +1,9 @@
 //! Wake-ups of watchers of jobs: this process has one subscription to the channel of changes.
 //!
-//! The subscription begins with the first watch, so a worker without watches receives no changes. It is probed,
-//! and renewed when it ends. After every start all watchers are woken once, because changes may have been
-//! missed before it. A slow poll finds other missed changes.
+//! The subscription begins when a process prepares for watches, so a worker without watches receives no changes. It
+//! is probed, and renewed when it ends. It is also renewed when another connection is given up: after a failover the
+//! subscription may still be alive, on a server on which nothing changes any more. After every start all watchers
+//! are woken once, because changes may have been missed before it. A poll finds other missed changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,29 +40,42 @@ impl Default for Changes {
 }
 
 impl Changes {
-    /// Listens for changes from the first watch on, for ever.
+    /// Listens for changes from the first [`JobWatch::prepare`] on, for ever.
     pub(crate) async fn keep_listening(self: Arc<Self>, link: Arc<Link>, limit: Duration) {
         self.wanted.notified().await;
         let mut backoff = backoff();
+        let mut failed = false;
         loop {
             let before = *self.begun.borrow();
-            if let Err(error) = self.listen(&link, limit).await {
-                tracing::debug!(%error, "listening for changes failed");
-            }
+            let ended = self.listen(&link, limit).await;
             if *self.begun.borrow() != before {
                 backoff.reset();
+                failed = false;
+            }
+            match ended {
+                Err(error) if !failed => {
+                    tracing::warn!(%error, "cannot listen for changes of jobs; waits end late until it works again: {error}");
+                    failed = true;
+                }
+                Err(error) => tracing::debug!(%error, "listening for changes failed: {error}"),
+                Ok(()) => {}
             }
             tokio::time::sleep(backoff.next_wait()).await;
         }
     }
 
     async fn listen(&self, link: &Link, limit: Duration) -> Result<(), RedisError> {
+        let mut given_up = link.given_up();
         let (mut sink, mut stream) = link.listen(limit).await?.split();
         let channel = format!("{}changed", link.target.prefix);
         within(limit, sink.subscribe(&channel)).await?;
         self.begun.send_modify(|begun| *begun += 1);
         loop {
-            match tokio::time::timeout(PROBE_INTERVAL, stream.next()).await {
+            let message = tokio::select! {
+                message = tokio::time::timeout(PROBE_INTERVAL, stream.next()) => message,
+                _ = given_up.changed() => return Ok(()),
+            };
+            match message {
                 Ok(Some(message)) => {
                     for id in message.get_payload_bytes().chunks(36).filter_map(id_of) {
                         self.hub.notify(id);
@@ -101,10 +115,14 @@ impl Watcher for RedisWatcher {
 }
 
 impl JobWatch for RedisBackend {
+    fn prepare(&self) {
+        self.changes.wanted.notify_one();
+    }
+
     fn watch(&self, id: JobId) -> Box<dyn Watcher> {
         let begun = self.changes.begun.subscribe();
         let events = self.changes.hub.watch(id, Some(POLL_INTERVAL));
-        self.changes.wanted.notify_one();
+        self.prepare();
         Box::new(RedisWatcher { events, begun })
     }
 }

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 use crate::id::JobId;
 use crate::ports::Watcher;
 
+/// The longest first wait for an event.
+const FIRST_POLL: Duration = Duration::from_secs(1);
+
 /// The watchers of each job.
 #[derive(Debug, Clone, Default)]
 pub struct Hub {
@@ -30,7 +33,8 @@ impl Hub {
     #[must_use]
     pub fn watch(&self, id: JobId, poll: Option<Duration>) -> Box<dyn Watcher> {
         let receiver = self.lock().entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
-        Box::new(HubWatcher { hub: self.clone(), id, receiver: Some(receiver), poll })
+        let next = poll.map(|poll| poll.min(FIRST_POLL));
+        Box::new(HubWatcher { hub: self.clone(), id, receiver: Some(receiver), poll, next })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, watch::Sender<()>>> {
@@ -43,6 +47,9 @@ struct HubWatcher {
     id: JobId,
     receiver: Option<watch::Receiver<()>>,
     poll: Option<Duration>,
+    /// The next wait for an event. It doubles up to `poll`: most jobs are short, and if an event is lost, it is
+    /// found soon.
+    next: Option<Duration>,
 }
 
 #[async_trait]
@@ -52,10 +59,14 @@ impl Watcher for HubWatcher {
             return;
         };
         let event = receiver.changed();
-        match self.poll {
+        match self.next {
             // The channel cannot be closed, because this watcher holds the sender's entry.
             None => drop(event.await),
-            Some(poll) => drop(tokio::time::timeout(poll, event).await),
+            Some(wait) => {
+                if tokio::time::timeout(wait, event).await.is_err() {
+                    self.next = self.poll.map(|poll| poll.min(wait * 2));
+                }
+            }
         }
     }
 }
@@ -91,5 +102,13 @@ mod tests {
         let hub = Hub::default();
         let id = JobId::new(Timestamp::from_millis(1));
         hub.watch(id, Some(Duration::from_millis(250))).changed().await;
+        let mut watcher = hub.watch(id, Some(Duration::from_secs(5)));
+        let mut waits = Vec::new();
+        for _ in 0..5 {
+            let begun = tokio::time::Instant::now();
+            watcher.changed().await;
+            waits.push(begun.elapsed().as_secs());
+        }
+        assert_eq!(waits, [1, 2, 4, 5, 5], "early at first, then rarer");
     }
 }

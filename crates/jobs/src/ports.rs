@@ -459,6 +459,9 @@ pub trait Watcher: Send {
 
 /// Makes watchers.
 pub trait JobWatch: Send + Sync {
+    /// Begins to listen for changes, if the backend needs to. [`watch`](Self::watch) does it otherwise.
+    fn prepare(&self) {}
+
     /// Begins to watch `id`. Changes after this call are seen, so call this first and then read the job.
     fn watch(&self, id: JobId) -> Box<dyn Watcher>;
 }

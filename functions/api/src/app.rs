@@ -83,6 +83,7 @@ impl Shared {
             Anonymous::Shared | Anonymous::Refused => app,
         };
         let config = &app.config;
+        app.jobs.prepare_watches();
         Arc::new(Self {
             keys: Keys::new(&config.api_keys),
             admin: Keys::new(config.admin_key.as_slice()),

@@ -94,11 +94,22 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     given.or_else(kept).filter(is_token)
 }
 
+/// The address of the peer.
+fn peer(request: &Request) -> Option<IpAddr> {
+    let connection =
+        || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    Some(Gateway::of(request.extensions()).peer.or_else(connection)?.to_canonical())
+}
+
+/// Whether a trusted proxy sends the request.
+pub(crate) fn is_through_proxy(request: &Request, trusted: &[IpNet]) -> bool {
+    peer(request).is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)))
+}
+
 /// The address of the client: that of the peer, or the last one in `X-Forwarded-For` that is no trusted proxy, if
 /// the peer is one.
 fn address(request: &Request, trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let peer = Gateway::of(request.extensions()).peer.or_else(peer)?.to_canonical();
+    let peer = peer(request)?;
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
         return Some(peer);

@@ -69,6 +69,17 @@ impl Gateway {
     }
 }
 
+/// The most bytes of a prefix that a proxy tells.
+const MAX_PREFIX_BYTES: usize = 200;
+
+/// The prefix that a proxy has removed from the path, as it tells in `X-Forwarded-Prefix`.
+pub(crate) fn forwarded_prefix(headers: &HeaderMap) -> Option<String> {
+    let prefix = headers.get("x-forwarded-prefix")?.to_str().ok()?.trim_end_matches('/');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let is_path = prefix.starts_with('/') && !prefix.contains("//") && prefix.bytes().all(allowed);
+    (is_path && prefix.len() <= MAX_PREFIX_BYTES).then(|| prefix.to_owned())
+}
+
 /// Collects every answer, for a gateway that does not accept streams. An answer that is too large, too slow or
 /// broken off becomes a problem. This is the outermost layer, so that it measures answers after compression.
 pub(crate) async fn collect(State(ctx): State<Ctx>, request: Request, next: Next) -> Response {

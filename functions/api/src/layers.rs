@@ -21,7 +21,7 @@ use crate::auth::Caller;
 use crate::bounds::Client;
 use crate::client;
 use crate::config::Config;
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway};
 use crate::headers;
 use crate::paths;
 use crate::problem::{Kind, Problem};
@@ -57,7 +57,13 @@ const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// Surrounds every route and fallback with a span, a log line and metrics, and writes a problem as the body of
 /// the response.
-pub(crate) async fn observe(State(ctx): State<Ctx>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(ctx): State<Ctx>, mut request: Request, next: Next) -> Response {
+    if client::is_through_proxy(&request, &ctx.config().trusted_proxies)
+        && let Some(prefix) = gateway::forwarded_prefix(request.headers())
+    {
+        let gateway = Gateway { prefix, ..Gateway::of(request.extensions()) };
+        request.extensions_mut().insert(gateway);
+    }
     let info = RequestInfo::new(&request, ctx.config());
     let span = tracing::info_span!(
         "request",

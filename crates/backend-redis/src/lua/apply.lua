@@ -84,5 +84,5 @@ bulk('ZADD', RUNNING, runs)
 bulk('ZREM', RUNNING, runs_not)
 bulk('ZADD', EXPIRY, expiring)
 bulk('ZADD', DEAD, dead)
-if #changed > 0 then redis.call('PUBLISH', P .. 'changed', table.concat(changed)) end
+if #changed > 0 then redis.pcall('PUBLISH', P .. 'changed', table.concat(changed)) end
 return out

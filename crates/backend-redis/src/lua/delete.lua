@@ -14,5 +14,5 @@ if existed == 0 then return 0 end
 redis.call('ZREM', DEAD, id)
 not_expiring(id, head.owner)
 if head.owner then redis.call('ZREM', P .. 'owner:' .. head.owner, id) end
-redis.call('PUBLISH', P .. 'changed', id)
+redis.pcall('PUBLISH', P .. 'changed', id)
 return 1

@@ -24,6 +24,9 @@ local P = KEYS[1]
 local SUBMITTED, RUNNING, EXPIRY, DEAD = P .. 'submitted', P .. 'running', P .. 'expiry', P .. 'dead'
 local READY, QUEUE, HELD, TURNS, WAKE = P .. 'ready', P .. 'queue', P .. 'held', P .. 'turns', P .. 'wake'
 
+-- Redis does not undo a script that fails half-way. So what is no part of a job's state (a hint, a wake-up, an event)
+-- is done by pcall: it may fail alone. What else is left half done, the sweep mends (mend.lua).
+
 -- The time in ms: the given time (in tests), else that of the server, which is the same for all machines.
 local function clock(given)
   if given ~= '' then return tonumber(given) end
@@ -49,12 +52,12 @@ end
 -- Wakes one waiting receiver. One token is enough: the receiver that takes it wakes the next if there are more
 -- messages.
 local function wake()
-  if redis.call('LLEN', WAKE) == 0 then redis.call('RPUSH', WAKE, '1') end
+  if redis.call('LLEN', WAKE) == 0 then redis.pcall('RPUSH', WAKE, '1') end
 end
 
 -- Stores the key under which the result of a job is found, until `expires` ('': no key).
 local function reusable(key, id, expires)
-  if key ~= '' then redis.call('SET', P .. 'reuse:' .. key, id, 'PXAT', expires) end
+  if key ~= '' then redis.pcall('SET', P .. 'reuse:' .. key, id, 'PXAT', expires) end
 end
 
 -- The head of a job as a table, which is empty if there is no record, or a damaged one.

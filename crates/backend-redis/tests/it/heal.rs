@@ -202,3 +202,69 @@ async fn callers_share_the_failure_to_connect() {
     server.restart();
     eventually("it is there again", async || backend.ping().await.is_ok()).await;
 }
+
+/// Redis does not undo a script that fails half-way: the job has ended, and is listed as running.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sweep_mends_what_a_script_left_half_done() {
+    let server = Server::start("everysec", &[]);
+    let jobs = jobs(Backend::of(open(&server.url("half")).await));
+    let working = tokio::spawn(worker(jobs.clone()));
+    let done = submit(&jobs).await.id();
+    eventually("the job is finished", async || is_finished(&jobs, done).await).await;
+    working.abort();
+    let gone = JobId::new(SystemClock.now());
+    let waits = submit(&jobs).await.id();
+    let key = |name: &str| format!("{{half}}:v1:{name}");
+    for id in [done, gone, waits] {
+        server.cli(&["ZADD", &key("running"), "1", &id.to_string()]);
+    }
+    server.cli(&["ZREM", &key("expiry"), &format!("j{done}")]);
+    server.cli(&["PERSIST", &key(&format!("job:{done}"))]);
+    jobs.sweep().await.unwrap();
+    let depth = jobs.depth().await.unwrap();
+    assert_eq!((depth.submitted, depth.running), (1, 0), "only the job that waits is listed");
+    assert!(is_finished(&jobs, done).await);
+    assert!(!server.cli(&["ZSCORE", &key("expiry"), &format!("j{done}")]).is_empty(), "it expires");
+    assert!(server.cli(&["PTTL", &key(&format!("job:{done}"))]).parse::<i64>().unwrap() > 0);
+    let working = tokio::spawn(worker(jobs.clone()));
+    eventually("the other job is finished", async || is_finished(&jobs, waits).await).await;
+    working.abort();
+}
+
+/// After a failover the old server may stay up, with the subscription on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_subscription_follows_a_failover() {
+    let (old, new) = (Server::start("everysec", &[]), Server::start("everysec", &[]));
+    let proxy = Proxy::before(old.port).await;
+    let api = jobs(Backend::of(open_hasty(&url(proxy.port, "over")).await));
+    api.prepare_watches();
+    let listens = |server: &Server| server.cli(&["PUBSUB", "NUMSUB", "{over}:v1:changed"]).ends_with('1');
+    eventually("it listens to the old server", async || listens(&old)).await;
+    // The name now leads to the new server. The old one, read-only, keeps its connections.
+    proxy.lead_to(new.port);
+    old.cli(&["REPLICAOF", "127.0.0.1", &new.port.to_string()]);
+    eventually("it submits to the new server", async || {
+        api.submit(&Owner::public(), new_job(), Duration::ZERO, None).await.is_ok()
+    })
+    .await;
+    eventually("it listens to the new server", async || listens(&new)).await;
+}
+
+/// A server from which events do not come: a wait looks once more when it ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_without_events_ends_with_the_present_state() {
+    let server = Server::start("everysec", &[]);
+    server.cli(&["ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-subscribe", "-publish"]);
+    let login = format!("redis://app:secret@127.0.0.1:{}/0?prefix=mute", server.port);
+    let jobs = jobs(Backend::of(open(&login).await));
+    let job = submit(&jobs).await;
+    let waiting = tokio::spawn({
+        let (jobs, id) = (jobs.clone(), job.id());
+        async move { jobs.wait(&Owner::public(), id, Duration::from_millis(900)).await.unwrap().state() }
+    });
+    let working = tokio::spawn(worker(jobs.clone()));
+    // The right to publish is missing, and the job finishes all the same.
+    eventually("the job is finished", async || is_finished(&jobs, job.id()).await).await;
+    assert!(waiting.await.unwrap().is_terminal(), "not what was last seen");
+    working.abort();
+}

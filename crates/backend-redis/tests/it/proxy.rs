@@ -21,6 +21,8 @@ pub(crate) enum Network {
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     network: watch::Sender<Network>,
+    /// The port that new connections lead to.
+    server: watch::Sender<u16>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -30,13 +32,21 @@ impl Proxy {
         let own = listener.local_addr().unwrap().port();
         let network = watch::Sender::new(Network::Works);
         let state = network.subscribe();
+        let server = watch::Sender::new(port);
+        let leads_to = server.subscribe();
         let task = tokio::spawn(async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { return };
+                let port = *leads_to.borrow();
                 tokio::spawn(pass(client, port, state.clone()));
             }
         });
-        Self { port: own, network, task }
+        Self { port: own, network, server, task }
+    }
+
+    /// New connections lead to another server from now on.
+    pub(crate) fn lead_to(&self, port: u16) {
+        self.server.send_replace(port);
     }
 
     pub(crate) fn set(&self, network: Network) {

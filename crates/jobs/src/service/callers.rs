@@ -236,6 +236,12 @@ impl Jobs {
         Ok(page)
     }
 
+    /// Gets ready to watch jobs, so that the first watch misses no event. A process that answers callers does this
+    /// when it starts.
+    pub fn prepare_watches(&self) {
+        self.backend.watch.prepare();
+    }
+
     /// Begins to watch a job. Changes after this call are seen, so call this first and then read the job.
     #[must_use]
     pub fn watch(&self, id: JobId) -> Box<dyn Watcher> {
@@ -251,10 +257,12 @@ impl Jobs {
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
             let job = self.find(owner, id).await?;
-            if job.state().is_terminal()
-                || tokio::time::timeout_at(deadline, watcher.changed()).await.is_err()
-            {
+            if job.state().is_terminal() {
                 return Ok(job);
+            }
+            if tokio::time::timeout_at(deadline, watcher.changed()).await.is_err() {
+                // A last look: the event of a change may have been lost.
+                return self.find(owner, id).await;
             }
         }
     }

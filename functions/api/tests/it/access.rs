@@ -158,3 +158,22 @@ async fn in_the_open_mode_all_share() {
     submit(&service, ANN, "MKVLT").await;
     assert_eq!(listed(&service, BOB).await, 1);
 }
+
+#[tokio::test]
+async fn a_trusted_proxy_tells_the_prefix_of_links() {
+    let config = Config { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..Config::default() };
+    let service = service_with(config);
+    for (peer, prefix, link) in [
+        ("10.1.2.3", "/pssp/", "/pssp/v1/jobs/"),
+        ("10.1.2.3", "//evil.example", "/v1/jobs/"),
+        ("10.1.2.3", "no-path", "/v1/jobs/"),
+        ("192.0.2.1", "/pssp", "/v1/jobs/"),
+    ] {
+        let gateway = Gateway { peer: Some(peer.parse().unwrap()), ..Gateway::default() };
+        let request = Request::post("/v1/jobs").header("x-forwarded-prefix", prefix).extension(gateway);
+        let answer =
+            service.router.clone().oneshot(request.body(Body::from("MKVLT")).unwrap()).await.unwrap();
+        let location = answer.headers()["location"].to_str().unwrap();
+        assert!(location.starts_with(link), "{peer} {prefix}: {location}");
+    }
+}
