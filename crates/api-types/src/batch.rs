@@ -123,7 +123,8 @@ pub struct BatchLinks {
     pub this: String,
     /// Its results.
     pub results: String,
-    /// POST there to cancel its jobs.
+    /// POST there to cancel its jobs. Not told by releases before this field.
+    #[serde(default)]
     pub cancel: String,
 }
 

@@ -6,6 +6,7 @@
 //! - [`JobResult`]: the JSON form of a prediction
 //! - [`Problem`], [`Fault`]: errors (RFC 9457)
 //! - [`Methods`], [`Limits`], [`ServiceStatus`]: the service itself
+//! - [`KeyRequest`], [`KeyInfo`]: keys of callers
 //! - [`ClassicRow`], [`ClassicJob`]: the classic API
 //! - [`JobRequest`], [`BatchRequest`], [`Form`]: request bodies
 //! - `schema` (feature `openapi`): schemas of types that other crates define
@@ -15,6 +16,7 @@
 mod batch;
 mod classic;
 mod job;
+mod key;
 mod problem;
 mod request;
 mod result;
@@ -26,6 +28,7 @@ mod validated;
 pub use batch::{Batch, BatchLine, BatchLinks, BatchStatus, Counts, RecordStatus, RejectedRecord};
 pub use classic::{ClassicDeletion, ClassicImage, ClassicJob, ClassicResult, ClassicRow, ClassicStatus};
 pub use job::{AttemptFailure, Deleted, Job, JobError, JobEvent, JobEventKind, JobLinks, JobPage, PageLinks};
+pub use key::{KeyInfo, KeyList, KeyRequest};
 pub use problem::{Fault, LimitExceeded, Problem};
 pub use request::{BatchList, BatchRecord, BatchRequest, Form, JobRequest, Options};
 pub use result::{JobResult, ResultMethod, TrackResult};

@@ -17,6 +17,19 @@ fn text(description: &str) -> Object {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description)).build()
 }
 
+/// [`pssp_jobs::stored_key::Scope`].
+#[derive(Debug)]
+pub struct Scope;
+
+impl ToSchema for Scope {}
+
+impl PartialSchema for Scope {
+    fn schema() -> RefOr<Schema> {
+        use pssp_jobs::stored_key::Scope;
+        one_of(Scope::ALL.map(Scope::as_str)).build().into()
+    }
+}
+
 /// [`pssp_jobs::State`].
 #[derive(Debug)]
 pub struct State;

@@ -13,6 +13,7 @@
 //! - **Connecting makes no call** ([`connect`]): on Lambda the first call belongs to the first job.
 //!   [`AwsBackend::open`] checks table and queue first, and its error names what is wrong.
 
+mod api_keys;
 mod apply;
 mod batches;
 mod client;

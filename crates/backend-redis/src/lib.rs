@@ -19,6 +19,7 @@
 //!   Slow polls every few seconds find what was lost with a connection.
 //! - **Bounded**: a script handles at most 1,000 records, and every terminal record has a time to live.
 
+mod api_keys;
 mod batcher;
 mod batches;
 mod check;

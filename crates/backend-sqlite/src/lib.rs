@@ -11,6 +11,7 @@
 //! - **Bounded**: expired records are deleted in steps, free pages are returned to the file system, and the
 //!   write-ahead log is truncated when nobody writes.
 
+mod api_keys;
 mod batches;
 mod codec;
 mod dead;

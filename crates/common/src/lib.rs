@@ -8,5 +8,5 @@ mod text;
 
 pub use backoff::{Backoff, jittered};
 pub use error::error_chain;
-pub use peer::{PeerClosed, network};
+pub use peer::{PeerClosed, PeerWatch, network};
 pub use text::plain;

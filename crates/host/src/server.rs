@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use pssp_common::{Backoff, PeerClosed};
+use pssp_common::{Backoff, PeerClosed, PeerWatch};
 
 use places::{Place, Places};
 
@@ -285,8 +285,8 @@ async fn serve_connection(
 ) {
     tune(&stream);
     let stream = Arc::new(stream);
-    let closed = PeerClosed::default();
-    let seen_closed = see_closed(Arc::clone(&stream), closed.clone());
+    let (watch, closed) = PeerClosed::new();
+    let seen_closed = see_closed(Arc::clone(&stream), watch);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(closed.clone());
@@ -303,9 +303,9 @@ async fn serve_connection(
     }
 }
 
-/// Tells `closed` when the client has closed its side. hyper reads nothing while it handles a request, so it does
+/// Tells when the client has closed its side. hyper reads nothing while it handles a request, so it does
 /// not see that. Runs until it is dropped.
-async fn see_closed(stream: Arc<TcpStream>, closed: PeerClosed) -> Infallible {
+async fn see_closed(stream: Arc<TcpStream>, watch: PeerWatch) -> Infallible {
     /// Pause after bytes that are there to be read. Until they are read, the stream stays ready.
     const PAUSE: Duration = Duration::from_millis(250);
     loop {
@@ -314,7 +314,7 @@ async fn see_closed(stream: Arc<TcpStream>, closed: PeerClosed) -> Infallible {
             _ => break,
         }
     }
-    closed.tell();
+    watch.tell();
     std::future::pending().await
 }
 

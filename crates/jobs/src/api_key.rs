@@ -57,7 +57,7 @@ pub fn is_key(key: &str) -> bool {
     key.len() >= MIN_KEY && key.bytes().all(|b| b.is_ascii_graphic())
 }
 
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     letters && (1..=64).contains(&name.len()) && name != Owner::public().as_str()
 }

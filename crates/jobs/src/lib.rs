@@ -31,6 +31,7 @@ pub mod policy;
 pub mod ports;
 pub mod reuse;
 pub mod service;
+pub mod stored_key;
 pub mod time;
 
 pub use api_key::{ApiKey, ApiKeys};
@@ -45,8 +46,8 @@ pub use notice::Notice;
 pub use policy::Policy;
 pub use ports::{
     Backend, BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth,
-    IdempotencyKey, Include, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt,
-    Record, Room, Submission, Watcher,
+    IdempotencyKey, Include, JobQueue, JobReceiver, JobStore, JobWatch, KeyStore, ListQuery, Notices, Page,
+    Receipt, Record, Room, Submission, Watcher,
 };
 pub use reuse::{ResultKey, StoredResult};
 pub use service::Jobs;

@@ -19,10 +19,11 @@ use crate::notice::Notice;
 use crate::policy::MAX_DELAY;
 use crate::ports::{
     BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth, IdempotencyKey,
-    Include, JobQueue, JobReceiver, JobStore, JobWatch, ListQuery, Notices, Page, Receipt, Record, Room,
-    Submission, Watcher,
+    Include, JobQueue, JobReceiver, JobStore, JobWatch, KeyStore, ListQuery, Notices, Page, Receipt, Record,
+    Room, Submission, Watcher,
 };
 use crate::reuse::ResultKey;
+use crate::stored_key::StoredKey;
 use crate::time::{Clock, Timestamp};
 
 /// How often a waiting receiver checks whether a delayed message is due.
@@ -47,6 +48,7 @@ struct Tables {
     batch_keys: Keys<BatchId>,
     dead: BTreeMap<JobId, (DeadLetter, Timestamp)>,
     notice: Option<Notice>,
+    keys_of_callers: BTreeMap<String, StoredKey>,
     queue: BTreeMap<u64, Entry>,
     next_entry: u64,
     turns: Turns,
@@ -450,6 +452,35 @@ impl Notices for MemoryBackend {
     async fn set_notice(&self, notice: Option<&Notice>) -> Result<(), StoreError> {
         self.tables().notice = notice.cloned();
         Ok(())
+    }
+}
+
+#[async_trait]
+impl KeyStore for MemoryBackend {
+    async fn key(&self, id: &str) -> Result<Option<StoredKey>, StoreError> {
+        Ok(self.tables().keys_of_callers.get(id).cloned())
+    }
+
+    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        Ok(self.tables().keys_of_callers.values().cloned().collect())
+    }
+
+    async fn put_key(&self, key: &StoredKey) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let used_at = tables.keys_of_callers.get(&key.id).and_then(|known| known.used_at);
+        tables.keys_of_callers.insert(key.id.clone(), StoredKey { used_at, ..key.clone() });
+        Ok(())
+    }
+
+    async fn touch_key(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        if let Some(key) = self.tables().keys_of_callers.get_mut(id) {
+            key.used_at = Some(at);
+        }
+        Ok(())
+    }
+
+    async fn delete_key(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.tables().keys_of_callers.remove(id).is_some())
     }
 }
 

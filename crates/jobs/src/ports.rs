@@ -21,6 +21,7 @@ use crate::job::{Fence, Job, Request, State, Status};
 use crate::message::Message;
 use crate::notice::Notice;
 use crate::reuse::{ResultKey, StoredResult};
+use crate::stored_key::StoredKey;
 use crate::time::Timestamp;
 
 /// The differences between backends.
@@ -378,6 +379,25 @@ pub trait Notices: Send + Sync {
     async fn set_notice(&self, notice: Option<&Notice>) -> Result<(), StoreError>;
 }
 
+/// The store of the keys that operators make while the service runs. There are few of them.
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// The key with this id.
+    async fn key(&self, id: &str) -> Result<Option<StoredKey>, StoreError>;
+
+    /// All keys, in no order.
+    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError>;
+
+    /// Stores a key, in place of one with the same id. The time of its last use stays.
+    async fn put_key(&self, key: &StoredKey) -> Result<(), StoreError>;
+
+    /// Notes that a key was used. Does nothing if it is gone.
+    async fn touch_key(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Deletes a key. Returns whether it existed.
+    async fn delete_key(&self, id: &str) -> Result<bool, StoreError>;
+}
+
 /// The sending side of the queue.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
@@ -477,6 +497,8 @@ pub struct Backend {
     pub dead: Arc<dyn DeadLetters>,
     /// The outage notice.
     pub notices: Arc<dyn Notices>,
+    /// Keys of callers.
+    pub keys: Arc<dyn KeyStore>,
     /// The queue's sending side.
     pub queue: Arc<dyn JobQueue>,
     /// The receiving side of the queue, if this process receives messages itself.
@@ -490,13 +512,22 @@ impl Backend {
     #[must_use]
     pub fn of<B>(backend: Arc<B>) -> Self
     where
-        B: JobStore + BatchStore + DeadLetters + Notices + JobQueue + JobReceiver + JobWatch + 'static,
+        B: JobStore
+            + BatchStore
+            + DeadLetters
+            + Notices
+            + KeyStore
+            + JobQueue
+            + JobReceiver
+            + JobWatch
+            + 'static,
     {
         Self {
             store: backend.clone(),
             batches: backend.clone(),
             dead: backend.clone(),
             notices: backend.clone(),
+            keys: backend.clone(),
             queue: backend.clone(),
             receiver: Some(backend.clone()),
             watch: backend,

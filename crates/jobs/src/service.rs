@@ -6,6 +6,7 @@
 mod callers;
 mod clock;
 mod events;
+mod keys;
 mod operators;
 mod reuse;
 mod room;

@@ -18,6 +18,7 @@ use crate::fresh::Fresh;
 use crate::headers;
 use crate::keys::Keys;
 use crate::settled::Settled;
+use crate::stored_keys::StoredKeys;
 
 /// Renders the process' metrics as Prometheus text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -64,7 +65,8 @@ pub(crate) struct Shared {
     pub(crate) cpu: Cpu,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) waits: Waits,
-    pub(crate) rates: Rates,
+    pub(crate) rates: Arc<Rates>,
+    pub(crate) stored_keys: StoredKeys,
     pub(crate) buffers: Buffers,
     pub(crate) settled: Settled,
     /// Whether the store answers, or why not.
@@ -91,7 +93,8 @@ impl Shared {
             cpu: Cpu::new(),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             waits: Waits::new(config.max_waits),
-            rates: Rates::new(config.rate, config.job_rate, config.max_batch_records),
+            rates: Arc::new(Rates::new(config.rate, config.job_rate, config.max_batch_records)),
+            stored_keys: StoredKeys::default(),
             buffers: Buffers::new(config.max_buffered_bytes),
             settled: Settled::default(),
             ready: Fresh::new(config.max_status_age),

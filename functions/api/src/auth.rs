@@ -1,14 +1,17 @@
 //! Authentication: callers send a key as `Authorization: Bearer` or `X-Api-Key`, if keys are configured.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, header};
 use pssp_jobs::Owner;
+use pssp_jobs::stored_key::{KEY_PREFIX, Scope};
 
 use crate::app::Ctx;
-use crate::bounds::Client;
+use crate::bounds::{Client, Rates};
 use crate::client::{self, Stranger};
 use crate::config::Anonymous;
 use crate::problem::{Kind, Problem};
@@ -28,15 +31,24 @@ pub enum Access {
 }
 
 /// The caller of a request; [`require`] adds it to the request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Caller {
     /// Who owns the jobs of the request.
     pub(crate) owner: Owner,
     /// Who the bounds count for.
     pub(crate) client: Client,
+    rates: Arc<Rates>,
 }
 
 impl Caller {
+    /// Counts new jobs.
+    ///
+    /// # Errors
+    /// [`Kind::TooManyRequests`].
+    pub(crate) fn count_jobs(&self, jobs: usize) -> Result<(), Problem> {
+        self.rates.jobs(&self.client, jobs)
+    }
+
     /// The caller of a request that a layer has identified.
     pub(crate) fn of(extensions: &Extensions) -> Result<Self, Problem> {
         extensions.get().cloned().ok_or_else(unauthorized)
@@ -51,31 +63,29 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Accepts callers with a valid key, and others as [`Anonymous`] says. Adds the [`Caller`] to the request.
+/// Accepts callers with a valid key that allows `scope`, and others as [`Anonymous`] says. Adds the [`Caller`] to the
+/// request.
 pub(crate) async fn require(
-    State(ctx): State<Ctx>,
+    State((ctx, scope)): State<(Ctx, Scope)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    // A key says who its caller is. A wrong key is refused and not taken for a caller without one.
-    let key = presented(request.headers()).filter(|_| !ctx.keys.is_open());
     let trusted = &ctx.config().trusted_proxies;
     let address = client::of_address(&request, trusted);
-    let (owner, client, cookie) = match (key, ctx.config().anonymous) {
-        (Some(key), _) => {
-            let owner = ctx.keys.owner_of(key).ok_or_else(|| wrong_key(&ctx, &address))?;
-            let client = Client::new(format!("key:{}", owner.as_str()));
-            (owner, client, None)
-        }
+    // A key says who its caller is. A wrong key is refused and not taken for a caller without one.
+    let key = keyed(&ctx, request.headers(), &address, scope).await?;
+    let (caller, cookie) = match (key, ctx.config().anonymous) {
+        (Some(caller), _) => (caller, None),
         (None, Anonymous::Refused) => return Err(unauthorized()),
-        (None, Anonymous::Shared) => (Owner::public(), address, None),
-        (None, Anonymous::Unlisted) => {
-            let (owner, cookie) = Stranger::of(&request, trusted).into_owner();
-            (owner, address, cookie)
+        (None, anonymous) => {
+            let (owner, cookie) = match anonymous {
+                Anonymous::Unlisted => Stranger::of(&request, trusted).into_owner(),
+                Anonymous::Shared | Anonymous::Refused => (Owner::public(), None),
+            };
+            (Caller { owner, client: address, rates: ctx.rates.clone() }, cookie)
         }
     };
-    let left = ctx.rates.request(&client)?;
-    let caller = Caller { owner, client };
+    let left = caller.rates.request(&caller.client)?;
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
     response.extensions_mut().insert(caller);
@@ -101,8 +111,55 @@ pub(crate) async fn count(State(ctx): State<Ctx>, request: Request, next: Next) 
     Ok(response)
 }
 
+/// The caller by the key that the request shows. `None` if it shows none, or one where no keys are asked for.
+async fn keyed(
+    ctx: &Ctx,
+    headers: &HeaderMap,
+    address: &Client,
+    scope: Scope,
+) -> Result<Option<Caller>, Problem> {
+    let Some(text) = presented(headers) else { return Ok(None) };
+    let named = |owner: Owner, rates| {
+        let client = Client::new(format!("key:{}", owner.as_str()));
+        Some(Caller { owner, client, rates })
+    };
+    if text.starts_with(KEY_PREFIX) {
+        let may_ask = || match ctx.stored_keys.has_tried(address) {
+            true => ctx.rates.wrong_key(address),
+            false => Ok(()),
+        };
+        let most = ctx.config().max_batch_records;
+        let found = ctx.stored_keys.find(ctx.jobs(), text, most, may_ask).await?;
+        let Some((key, rates)) = found else { return Err(wrong_key(ctx, address)) };
+        if key.allows(scope, ctx.jobs().now()) {
+            return Ok(named(key.terms.owner.clone(), rates.unwrap_or_else(|| ctx.rates.clone())));
+        }
+        return Err(match key.terms.scopes.contains(&scope) {
+            true => unauthorized(), // its time is over
+            false => {
+                let detail = format!("this key does not allow to {}", scope.as_str());
+                Problem::new(Kind::Forbidden, detail)
+            }
+        });
+    }
+    let (keys, is_asked) = match scope {
+        Scope::Admin => (&ctx.admin, !ctx.admin.is_open()),
+        Scope::Submit | Scope::Read => {
+            (&ctx.keys, !ctx.keys.is_open() || ctx.config().anonymous == Anonymous::Refused)
+        }
+    };
+    if !is_asked {
+        return Ok(None);
+    }
+    match keys.owner_of(text) {
+        Some(owner) => Ok(named(owner, ctx.rates.clone())),
+        None => Err(wrong_key(ctx, address)),
+    }
+}
+
 /// The error for a wrong key. Who tries many is slowed down.
 fn wrong_key(ctx: &Ctx, address: &Client) -> Problem {
+    ctx.stored_keys.tried(address);
     ctx.rates.wrong_key(address).err().unwrap_or_else(unauthorized)
 }
 
@@ -112,15 +169,16 @@ pub(crate) async fn require_admin(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if ctx.admin.is_open() {
-        return Err(Problem::new(Kind::Forbidden, "this service has no admin key (PSSP_ADMIN_KEY)"));
-    }
-    let key = presented(request.headers()).ok_or_else(unauthorized)?;
-    if ctx.admin.owner_of(key).is_none() {
-        return Err(wrong_key(&ctx, &client::of_address(&request, &ctx.config().trusted_proxies)));
-    }
-    let owner = Owner::new("admin");
-    let caller = Caller { owner, client: Client::new("key:admin") };
+    let address = client::of_address(&request, &ctx.config().trusted_proxies);
+    let caller = match keyed(&ctx, request.headers(), &address, Scope::Admin).await? {
+        Some(caller) => caller,
+        None if ctx.admin.is_open() => {
+            let detail =
+                "this service has no admin key (PSSP_ADMIN_KEY), and the request shows no key that allows it";
+            return Err(Problem::new(Kind::Forbidden, detail));
+        }
+        None => return Err(unauthorized()),
+    };
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
     response.extensions_mut().insert(caller);

@@ -14,6 +14,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{InsufficientCapacity, Quota, RateLimiter};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use pssp_jobs::stored_key::KeyTerms;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Kind, Problem};
@@ -160,6 +161,13 @@ impl Rates {
             jobs: jobs.map(|rate| Rate::new("jobs", rate, burst(rate).max(batch))),
             wrong_keys: Rate::new("wrong keys", wrong_rate, wrong),
         }
+    }
+
+    /// The rates of a key that has its own; `None` if it has none.
+    pub(crate) fn of_key(terms: &KeyTerms, max_batch: usize) -> Option<Self> {
+        let rate = |rate: Option<u32>| rate.and_then(NonZeroU32::new);
+        let has_own = terms.requests_per_s.is_some() || terms.jobs_per_s.is_some();
+        has_own.then(|| Self::new(rate(terms.requests_per_s), rate(terms.jobs_per_s), max_batch))
     }
 
     /// Counts a request. `None` if there is no limit.

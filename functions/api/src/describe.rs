@@ -118,11 +118,12 @@ fn shared(components: ComponentsBuilder) -> ComponentsBuilder {
         .security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key"))))
 }
 
-fn parameters() -> [(&'static str, ParameterBuilder); 5] {
+fn parameters() -> [(&'static str, ParameterBuilder); 6] {
     let header =
         |name, description, schema: ObjectBuilder| parameter(ParameterIn::Header, name, description, schema);
     [
         ("id", parameter(ParameterIn::Path, "id", "A job's or batch's id.", uuid())),
+        ("keyId", parameter(ParameterIn::Path, "key", "The id of a key.", text())),
         (
             "classicId",
             parameter(ParameterIn::Path, "id", "A job's id; what is no id names no job.", text()),

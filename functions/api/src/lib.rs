@@ -43,6 +43,7 @@ pub mod routes;
 mod settled;
 #[cfg(feature = "standalone")]
 pub mod standalone;
+mod stored_keys;
 mod view;
 
 pub use app::App;

@@ -45,6 +45,9 @@ impl Operation {
         if path.contains("{id}") {
             new = new.shared_parameter(if is_text { "classicId" } else { "id" });
         }
+        if path.contains("{key}") {
+            new = new.shared_parameter("keyId");
+        }
         if is_open {
             new.builder = new.builder.securities(Some([]));
         } else {

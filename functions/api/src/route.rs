@@ -2,6 +2,7 @@
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter};
+use pssp_jobs::stored_key::Scope;
 use pssp_predict::format::FORMATS;
 
 use crate::app::Ctx;
@@ -77,7 +78,10 @@ impl Route {
             // Probes and scrapers must get through whatever an address sends.
             Access::Open if layers::is_probe(self.path) => router,
             Access::Open => router.route_layer(from_fn_with_state(ctx.clone(), auth::count)),
-            Access::Keyed => router.route_layer(from_fn_with_state(ctx.clone(), auth::require)),
+            Access::Keyed => {
+                let scope = if self.verb == Verb::Get { Scope::Read } else { Scope::Submit };
+                router.route_layer(from_fn_with_state((ctx.clone(), scope), auth::require))
+            }
             Access::Admin => router.route_layer(from_fn_with_state(ctx.clone(), auth::require_admin)),
         }
     }

@@ -19,6 +19,7 @@ mod events;
 mod health;
 mod job;
 mod jobs;
+mod keys;
 mod notice;
 mod openapi;
 mod path;
@@ -71,6 +72,10 @@ pub const ROUTES: &[Route] = &[
     route!(Open Get "/v1/limits" service::limits),
     route!(Admin Put "/v1/admin/notice" notice::post),
     route!(Admin Delete "/v1/admin/notice" notice::clear),
+    route!(Admin Post "/v1/admin/keys" keys::create),
+    route!(Admin Get "/v1/admin/keys" keys::list),
+    route!(Admin Delete "/v1/admin/keys/{key}" keys::revoke),
+    route!(Admin Post "/v1/admin/keys/{key}/rotate" keys::rotate),
     route!(Open Get "/v1/status" service::status),
     route!(Open Get "/openapi.json" openapi::read),
     route!(Open Get "/healthz" health::alive),

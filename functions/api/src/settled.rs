@@ -6,14 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pssp_api_types::Counts;
-use pssp_jobs::{Batch, BatchId, JobId, State};
+use pssp_jobs::{Batch, BatchId, JobId};
 use tokio::time::Instant;
-
-use crate::app::Ctx;
-use crate::problem::Problem;
-
-/// Jobs that are read from the store at a time.
-const CHUNK: usize = 500;
 
 /// How long counts are used. Then all jobs are read again, since some may have been deleted.
 const MAX_AGE: Duration = Duration::from_mins(1);
@@ -25,17 +19,19 @@ const MAX_BATCHES: usize = 64;
 #[derive(Default)]
 pub(crate) struct Settled(Mutex<HashMap<BatchId, Known>>);
 
+/// What is known of one batch.
 #[derive(Clone)]
-struct Known {
+pub(crate) struct Known {
     since: Instant,
     /// The records that have ended.
-    counts: Counts,
+    pub(crate) counts: Counts,
     /// The jobs that may still change.
-    open: Vec<JobId>,
+    pub(crate) open: Vec<JobId>,
 }
 
 impl Settled {
-    fn known(&self, batch: &Batch) -> Known {
+    /// What is known of the batch. At first that is nothing.
+    pub(crate) fn known(&self, batch: &Batch) -> Known {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&batch.id).cloned();
         known.filter(|known| known.since.elapsed() < MAX_AGE).unwrap_or_else(|| {
             let open: Vec<JobId> = batch.jobs().collect();
@@ -44,7 +40,7 @@ impl Settled {
         })
     }
 
-    fn keep(&self, id: BatchId, known: Known) {
+    pub(crate) fn keep(&self, id: BatchId, known: Known) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, known| known.since.elapsed() < MAX_AGE);
         if all.len() >= MAX_BATCHES {
@@ -53,28 +49,4 @@ impl Settled {
         }
         all.insert(id, known);
     }
-}
-
-/// Counts the states of all jobs. Reads those that may have changed since the last time.
-pub(crate) async fn count(ctx: &Ctx, batch: &Batch) -> Result<Counts, Problem> {
-    let mut known = ctx.settled.known(batch);
-    let mut counts = known.counts;
-    let mut open = Vec::new();
-    let now = ctx.jobs().now();
-    for chunk in known.open.chunks(CHUNK) {
-        for (id, job) in chunk.iter().zip(ctx.jobs().get_many(chunk).await?) {
-            let state = job.filter(|job| !job.status.is_expired(now)).map(|job| job.state());
-            counts.add(state);
-            match state {
-                // A failed job may be sent again.
-                Some(State::Submitted | State::Running | State::Failed) => open.push(*id),
-                Some(State::Finished | State::Cancelled) | None => known.counts.add(state),
-            }
-        }
-    }
-    // A batch that is not sealed has jobs that do not exist yet.
-    if batch.sealed {
-        ctx.settled.keep(batch.id, Known { open, ..known });
-    }
-    Ok(counts)
 }

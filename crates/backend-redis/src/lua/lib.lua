@@ -15,6 +15,8 @@
 --                        (and one field with an empty name, see receive.lua)
 --   turns        hash    owner -> the turn of its last ready message; empty name -> the latest delivered turn
 --   open         string  residues of all jobs that are not terminal, for whose results room is kept
+--   keys         hash    id of a caller's key -> JSON (read and written without scripts)
+--   keys_used    hash    id of a caller's key -> when it was used last (ms)
 --   wake         list    at most one token: a message may be ready (BLPOP)
 --   changed      channel ids of changed jobs, one after the other, 36 bytes each
 -- A message is the id of its job. A foreign sender may ZADD any body to `queue`.

@@ -11,6 +11,7 @@ mod compare;
 mod completions;
 mod dead;
 mod delete;
+mod keys;
 mod list;
 mod methods;
 mod notice;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Verify(verify::Args),
     /// Tell all callers of an outage, and pause intake meanwhile (for operators, with the admin key)
     Notice(notice::Args),
+    /// Make, list, rotate and revoke keys of callers
+    Keys(keys::Args),
     /// Look at jobs that were given up, and send them again (for operators, on PSSP_BACKEND)
     Dead(dead::Args),
     /// Show every setting of the service
@@ -85,6 +88,7 @@ pub(crate) fn run(
         Command::Methods(args) => methods::run(&args, global, ui),
         Command::Verify(args) => verify::run(&args, global, ui),
         Command::Notice(args) => notice::run(&args, global, ui),
+        Command::Keys(args) => keys::run(&args, global, ui),
         Command::Dead(args) => dead::run(args, ui),
         Command::Settings(args) => settings::run(&args, ui),
         Command::Completions(args) => completions::run(&args, command_line),

@@ -96,7 +96,7 @@ impl SetArgs {
 }
 
 /// Parses a point in time, or a duration from now.
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
     if let Ok(span) = duration(text) {
         return Ok(SystemClock.now().plus(span));
     }
@@ -153,7 +153,7 @@ impl NoticeStore {
 }
 
 /// The key of the command line, else the operator's key, else the caller's key.
-fn key(global: &Global) -> Option<String> {
+pub(super) fn key(global: &Global) -> Option<String> {
     let of_caller = std::env::var("PSSP_API_KEY").ok();
     let of_operator = std::env::var(ADMIN_KEY_VARIABLE).ok().filter(|key| !key.is_empty());
     let given = global.api_key.clone().filter(|key| Some(key) != of_caller.as_ref());
@@ -161,7 +161,7 @@ fn key(global: &Global) -> Option<String> {
 }
 
 /// Adds to a refusal the hint which key this command needs.
-fn with_key_hint(failure: Failure) -> Failure {
+pub(super) fn with_key_hint(failure: Failure) -> Failure {
     match failure.exit {
         Exit::Auth => failure.hint(
             "give the service's PSSP_ADMIN_KEY with --api-key or PSSP_ADMIN_KEY, or use --backend where jobs live",
@@ -170,7 +170,7 @@ fn with_key_hint(failure: Failure) -> Failure {
     }
 }
 
-fn from_store<T>(outcome: Result<T, pssp_jobs::StoreError>) -> Result<T, Failure> {
+pub(super) fn from_store<T>(outcome: Result<T, pssp_jobs::StoreError>) -> Result<T, Failure> {
     outcome.map_err(|e| Failure::server(e.to_string()))
 }
 

@@ -8,6 +8,7 @@ mod crash;
 mod examples;
 mod fake;
 mod imports;
+mod keys;
 mod local;
 mod notice;
 mod operators;

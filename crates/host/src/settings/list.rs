@@ -137,7 +137,7 @@ settings! {
         /// What the API allows.
         api: ApiSettings in Api {
             keys: ApiKeys = "PSSP_API_KEYS", "", Kind::Keys,
-                "Who may call: name:key,name:key. Each name sees its own jobs only.";
+                "Who may call: name:key,name:key. Each name sees its own jobs only. Keys that `pssp keys` makes work besides these.";
             access: String = "PSSP_ACCESS", "auto", Kind::OneOf(&["auto", "open", "unlisted", "keys"]),
                 "How callers are told apart. open: callers without a key share all jobs. unlisted: each client has its own list, and whoever knows the id of a job may read it. keys: only callers with a key. auto: keys if there are any, else open on a loopback address, else unlisted.";
             trusted_proxies: String = "PSSP_TRUSTED_PROXIES", "", Kind::Text,
@@ -242,7 +242,7 @@ settings! {
 
     with reader {
         /// How callers are told apart.
-        access: AccessMode = access(reader, &api, addr);
+        access: AccessMode = access(&api, addr);
         /// Networks of proxies whose `X-Forwarded-For` counts.
         trusted_proxies: Vec<IpNet> = networks(reader, &api.trusted_proxies);
         /// What predicts.
@@ -301,16 +301,12 @@ fn engine(reader: &mut Reader<'_>, choice: EngineChoice, command: CommandSetting
     EngineSettings::Command(command)
 }
 
-fn access(reader: &mut Reader<'_>, api: &ApiSettings, addr: SocketAddr) -> AccessMode {
+fn access(api: &ApiSettings, addr: SocketAddr) -> AccessMode {
     let has_keys = !api.keys.is_open();
     match api.access.as_str() {
         "open" => AccessMode::Open,
         "unlisted" => AccessMode::Unlisted,
-        "keys" if has_keys => AccessMode::Keys,
-        "keys" => {
-            reader.fault("PSSP_ACCESS", "keys needs PSSP_API_KEYS; set keys, or choose unlisted".to_owned());
-            AccessMode::Keys
-        }
+        "keys" => AccessMode::Keys,
         _ if has_keys => AccessMode::Keys,
         _ if addr.ip().is_loopback() && platform() == Platform::Process => AccessMode::Open,
         _ => AccessMode::Unlisted,

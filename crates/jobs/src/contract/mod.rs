@@ -92,7 +92,7 @@ macro_rules! contract_tests {
             a_failed_lookup_is_not_an_error,
             lists_are_complete_and_ordered, lists_keep_owners_and_states_apart,
             reads_of_many_jobs_keep_the_order,
-            a_notice_is_kept_until_it_is_cleared,
+            a_notice_is_kept_until_it_is_cleared, keys_of_callers_are_kept,
             expired_records_are_gone, overdue_is_bounded_and_ordered, depth_counts,
             delayed_messages_wait, receive_takes_no_more_than_asked, retry_comes_back_later,
             a_stale_receipt_settles_nothing, extending_hides_the_message, waiting_is_woken_by_the_finish,

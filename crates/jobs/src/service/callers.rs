@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 /// meanwhile, up to 25 bytes for each residue.
 const GROUP_RESIDUES: usize = 200_000;
 
+/// No job is older: 2026-01-01, before the first release, in milliseconds.
+const FIRST_JOB_MS: i64 = 1_767_225_600_000;
+
 /// Jobs of a batch that are cancelled or deleted at the same time.
 const AT_ONCE: usize = 32;
 
@@ -170,7 +173,8 @@ impl Jobs {
     /// The error for an id that the store does not know. What was created longer ago than `kept` has expired, if it
     /// was ever there: the id itself tells when, so nothing needs to be remembered.
     fn missing(&self, created_at: Option<Timestamp>, kept: Duration) -> JobsError {
-        match created_at.map(|at| at.plus(kept)) {
+        let until = created_at.filter(|at| at.as_millis() >= FIRST_JOB_MS).map(|at| at.plus(kept));
+        match until {
             Some(until) if until <= self.now() => JobsError::Expired(until),
             _ => JobsError::NotFound,
         }

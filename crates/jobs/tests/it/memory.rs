@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use pssp_jobs::contract::Harness;
 use pssp_jobs::memory::MemoryBackend;
-use pssp_jobs::{Backend, Clock, ManualClock, Timestamp};
+use pssp_jobs::service::JobsError;
+use pssp_jobs::{Backend, BatchId, Clock, JobId, Jobs, ManualClock, Owner, Policy, Timestamp};
 
 struct Memory {
     backend: Arc<MemoryBackend>,
@@ -39,3 +40,23 @@ impl Harness for Memory {
 }
 
 pssp_jobs::contract_tests!(fresh);
+
+/// An id tells when its job was created, so nothing needs to be remembered of an expired one.
+#[tokio::test]
+async fn what_was_created_long_ago_has_expired() {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
+    let backend = Backend::of(Arc::new(MemoryBackend::new(clock.clone())));
+    let jobs = Jobs::new(backend, clock.clone(), Policy::default()).unwrap();
+    let owner = Owner::public();
+    let (old, batch) = (JobId::new(jobs.now()), BatchId::new(jobs.now()));
+    assert!(matches!(jobs.find(&owner, old).await, Err(JobsError::NotFound)));
+    clock.advance(jobs.policy().ttl);
+    assert!(matches!(jobs.find(&owner, old).await, Err(JobsError::Expired(at)) if at == jobs.now()));
+    assert!(matches!(jobs.batch(&owner, batch).await, Err(JobsError::NotFound)), "a batch is kept longer");
+    clock.advance(jobs.policy().ttl);
+    assert!(matches!(jobs.batch(&owner, batch).await, Err(JobsError::Expired(_))));
+    for never in ["00000000-0000-7000-8000-000000000000", "a2b4fbe8-4ad4-4e3a-8b41-8a3b0c2f1d9e"] {
+        let found = jobs.find(&owner, never.parse().unwrap()).await;
+        assert!(matches!(found, Err(JobsError::NotFound)), "{never}");
+    }
+}

@@ -15,6 +15,7 @@ use pssp_jobs::{Batch, BatchItem, Include, JobId, State as JobState};
 use pssp_predict::format::{Format, Writer};
 use serde_json::value::RawValue;
 
+use super::batches;
 use super::path::{BatchPath, extension};
 use super::result::file_headers;
 use crate::app::Ctx;
@@ -22,7 +23,7 @@ use crate::auth::Caller;
 use crate::bounds::{Client, Waiting};
 use crate::problem::{Kind, Problem};
 use crate::render::Finished;
-use crate::{input, negotiate, settled, view};
+use crate::{input, negotiate, view};
 
 /// The number of results that are read in advance and so are in memory at a time.
 const READ_AHEAD: usize = 4;
@@ -45,7 +46,7 @@ pub(super) async fn read(
     let batch = ctx.jobs().batch(&caller.owner, id).await?;
     let mut headers = file_headers(format, &id.to_string());
     if format != Format::Ndjson {
-        let counts = settled::count(&ctx, &batch).await?;
+        let counts = batches::count(&ctx, &batch).await?;
         if !counts.is_done() && !partial {
             return Err(not_ready());
         }

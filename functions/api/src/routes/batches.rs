@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use pssp_api_types::{Batch as BatchBody, BatchLinks, BatchStatus, Counts, RejectedRecord};
 use pssp_jobs::service::Key;
-use pssp_jobs::{Batch, BatchId, BatchItem};
+use pssp_jobs::{Batch, BatchId, BatchItem, State as JobState};
 
 use super::jobs::{gone, location, replayed};
 use super::path::BatchPath;
@@ -20,8 +20,9 @@ use crate::gateway::Gateway;
 use crate::headers;
 use crate::input;
 use crate::problem::Problem;
-use crate::settled::count;
 
+/// Jobs that are read from the store at a time to count them.
+const COUNT_CHUNK: usize = 500;
 /// Rejected records on a page, if the caller sets no limit.
 const DEFAULT_REJECTED: u32 = 100;
 /// The most rejected records on a page.
@@ -29,7 +30,7 @@ const MAX_REJECTED: u32 = 1_000;
 
 pub(super) async fn create(
     State(ctx): State<Ctx>,
-    Caller { owner, client }: Caller,
+    caller: Caller,
     gateway: Gateway,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -39,9 +40,9 @@ pub(super) async fn create(
     let limit = Limit { bytes: ctx.config().max_batch_bytes, name: "max_batch_bytes" };
     let payload = Payload::read(&ctx, request, limit).await?;
     let parsed = input::parse_batch(&ctx, payload).await?;
-    ctx.rates.jobs(&client, parsed.batch.outline.len())?;
+    caller.count_jobs(parsed.batch.outline.len())?;
     let key = key.map(|key| Key { key, digest: parsed.batch.digest });
-    let accepted = jobs.submit_batch(&owner, parsed.into_new(&ctx), key).await.map_err(gone)?;
+    let accepted = jobs.submit_batch(&caller.owner, parsed.into_new(&ctx), key).await.map_err(gone)?;
     let batch = accepted.value;
     if !accepted.replayed {
         metrics::counter!("pssp_jobs_submitted_total", "by" => "batch")
@@ -126,6 +127,31 @@ fn count_new(batch: &Batch, reused: usize) -> Counts {
         rejected: batch.items.len() - jobs,
         ..Counts::default()
     }
+}
+
+/// Counts the states of all jobs. Reads those that may have changed since the last time.
+pub(super) async fn count(ctx: &Ctx, batch: &Batch) -> Result<Counts, Problem> {
+    let mut known = ctx.settled.known(batch);
+    let mut counts = known.counts;
+    let mut open = Vec::new();
+    let now = ctx.jobs().now();
+    for chunk in known.open.chunks(COUNT_CHUNK) {
+        for (id, job) in chunk.iter().zip(ctx.jobs().get_many(chunk).await?) {
+            let state = job.filter(|job| !job.status.is_expired(now)).map(|job| job.state());
+            counts.add(state);
+            match state {
+                // A failed job may be sent again.
+                Some(JobState::Submitted | JobState::Running | JobState::Failed) => open.push(*id),
+                Some(JobState::Finished | JobState::Cancelled) | None => known.counts.add(state),
+            }
+        }
+    }
+    // A batch that is not sealed has jobs that do not exist yet.
+    if batch.sealed {
+        known.open = open;
+        ctx.settled.keep(batch.id, known);
+    }
+    Ok(counts)
 }
 
 fn respond(

@@ -80,14 +80,14 @@ pub(super) async fn how_to_delete() -> &'static str {
 
 pub(super) async fn run(
     State(ctx): State<Ctx>,
-    Caller { owner, client }: Caller,
+    caller: Caller,
     request: Request,
 ) -> Result<(Extension<Made>, String), Problem> {
     ctx.intake.admit(ctx.jobs()).await?;
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await.map_err(Problem::classic)?;
-    ctx.rates.jobs(&client, 1)?;
-    let accepted = ctx.jobs().submit(&owner, parsed.job, ctx.config().classic_delay, None).await?;
+    caller.count_jobs(1)?;
+    let accepted = ctx.jobs().submit(&caller.owner, parsed.job, ctx.config().classic_delay, None).await?;
     metrics::counter!("pssp_jobs_submitted_total", "by" => "classic").increment(1);
     let job = accepted.value;
     let changes = job.head.warnings.iter().filter(|warning| warning.code.changes_prediction());
@@ -125,7 +125,7 @@ async fn newest(ctx: &Ctx, owner: &Owner, most: usize) -> Result<Vec<Job>, Probl
 
 pub(super) async fn read(
     State(ctx): State<Ctx>,
-    Caller { owner, client }: Caller,
+    Caller { owner, client, .. }: Caller,
     id: ClassicId,
 ) -> Result<Json<ClassicJob>, Problem> {
     let Some(record) = find(&ctx, &owner, id.job, Include::ALL).await? else {
@@ -195,7 +195,7 @@ async fn find(
 
 pub(super) async fn download(
     State(ctx): State<Ctx>,
-    Caller { owner, client }: Caller,
+    Caller { owner, client, .. }: Caller,
     id: ClassicId,
 ) -> Result<Response, Problem> {
     let no_image = |why: &str| Problem::new(Kind::NotFound, format!("no image for job {}: {why}", id.shown));

@@ -37,7 +37,7 @@ const LONG_POLL_TIMEOUT: Duration = Duration::from_secs(20);
 /// connect again. If answers cannot be streams, each answer has one event.
 pub(super) async fn watch(
     State(ctx): State<Ctx>,
-    Caller { owner, client }: Caller,
+    Caller { owner, client, .. }: Caller,
     JobPath(id): JobPath,
     gateway: Gateway,
     extensions: Extensions,

@@ -31,7 +31,7 @@ pub(super) struct Awaited {
 /// down: a preference need not be followed.
 pub(super) async fn awaited(
     ctx: &Ctx,
-    Caller { owner, client }: &Caller,
+    Caller { owner, client, .. }: &Caller,
     peer: &PeerClosed,
     id: JobId,
     wait: Option<Duration>,

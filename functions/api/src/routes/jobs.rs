@@ -43,7 +43,7 @@ pub(super) async fn create(
     let peer = PeerClosed::of(request.extensions());
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await?;
-    ctx.rates.jobs(&caller.client, 1)?;
+    caller.count_jobs(1)?;
     let key = key.map(|key| Key { key, digest: parsed.digest });
     let accepted =
         jobs.submit(&caller.owner, parsed.job, std::time::Duration::ZERO, key).await.map_err(gone)?;

@@ -202,8 +202,8 @@ async fn an_event_stream_ends_after_a_while() {
 async fn a_wait_and_a_stream_end_when_the_client_has_closed() {
     let service = service_with(Config::default());
     let id = service.submit("MKVLT").await;
-    let closed = pssp_common::PeerClosed::default();
-    closed.tell();
+    let (watch, closed) = pssp_common::PeerClosed::new();
+    watch.tell();
     let ask = |path: String| {
         let request = Request::get(path).header("prefer", "wait=20").extension(closed.clone());
         service.router.clone().oneshot(request.body(Body::empty()).unwrap())

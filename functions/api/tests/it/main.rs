@@ -34,5 +34,6 @@ mod reuse;
 mod same_text;
 mod service;
 mod slashes;
+mod stored_keys;
 mod validate;
 mod wait;

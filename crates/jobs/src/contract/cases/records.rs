@@ -9,6 +9,7 @@ use crate::job::{Failure, FailureClass, State};
 use crate::notice::{Level, Notice};
 use crate::ports::{Depth, ListQuery};
 use crate::service::{Jobs, JobsError};
+use crate::stored_key::KeyTerms;
 
 async fn pages(jobs: &Jobs, query: ListQuery) -> Vec<JobId> {
     let mut seen = Vec::new();
@@ -168,4 +169,41 @@ pub async fn a_notice_is_kept_until_it_is_cleared<H: Harness>(h: &mut H) {
     assert_eq!(jobs.notice().await.unwrap(), Some(second));
     jobs.post(None).await.unwrap();
     assert_eq!(jobs.notice().await.unwrap(), None);
+}
+
+/// A key is found by its id, listed, replaced and deleted. Its last use is kept apart.
+pub async fn keys_of_callers_are_kept<H: Harness>(h: &mut H) {
+    let (first, second) = {
+        let jobs = jobs(h);
+        assert!(jobs.keys().await.unwrap().is_empty());
+        let terms = KeyTerms {
+            note: Some("the \"lab\"".to_owned()),
+            expires_at: Some(jobs.now().plus(Duration::from_hours(1))),
+            jobs_per_s: Some(7),
+            ..KeyTerms::of(owner())
+        };
+        let (first, text) = jobs.create_key(terms).await.unwrap();
+        assert!(first.matches(&text));
+        h.advance(Duration::from_millis(5)).await;
+        let (second, _) = jobs.create_key(KeyTerms::of(owner())).await.unwrap();
+        (first, second)
+    };
+    h.reopen().await;
+    let jobs = jobs(h);
+    assert_eq!(jobs.key(&first.id).await.unwrap().as_ref(), Some(&first));
+    assert_eq!(jobs.key("0000000000").await.unwrap(), None);
+    assert_eq!(jobs.keys().await.unwrap(), [first.clone(), second.clone()]);
+    jobs.touch_key(&first.id).await.unwrap();
+    let used_at = jobs.key(&first.id).await.unwrap().unwrap().used_at;
+    assert!(used_at.is_some_and(|at| at.as_millis() <= jobs.now().as_millis()));
+    let (third, _) = jobs.rotate_key(&first.id, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(third.terms, first.terms);
+    let rotated = jobs.key(&first.id).await.unwrap().unwrap();
+    assert_eq!(rotated.used_at, used_at, "the use stays when the key is replaced");
+    assert!(rotated.terms.expires_at < first.terms.expires_at, "the old key ends soon");
+    assert!(jobs.revoke_key(&second.id).await.unwrap());
+    assert!(!jobs.revoke_key(&second.id).await.unwrap());
+    jobs.touch_key(&second.id).await.unwrap();
+    assert_eq!(jobs.key(&second.id).await.unwrap(), None, "a use does not bring it back");
+    assert_eq!(jobs.keys().await.unwrap().len(), 2);
 }
