@@ -76,6 +76,9 @@ pub struct Limits {
     /// New jobs a second of one caller, on average. Absent: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_jobs_per_s: Option<u32>,
+    /// Jobs that one owner may have, in every state. Absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_jobs_of_owner: Option<u64>,
     /// Longest `Prefer: wait`.
     pub max_wait_s: u64,
     /// How long a job is kept after its end.

@@ -79,6 +79,26 @@ impl AwsBackend {
         Ok((found, more))
     }
 
+    /// Counts the jobs of an owner: at most [`MAX_COUNTED_PAGES`] pages, so it may be too few for very many.
+    pub(crate) async fn count_owned(&self, owner: &str) -> Result<u64, StoreError> {
+        let (mut count, mut from) = (0, None);
+        for _ in 0..MAX_COUNTED_PAGES {
+            let call = self.table.client.query().table_name(&self.table.name).index_name(BY_OWNER.name);
+            let call = call.select(Select::Count).key_condition_expression("#owner = :owner");
+            let call = call
+                .expression_attribute_names("#owner", "owner")
+                .expression_attribute_values(":owner", text(owner));
+            let answer = call.set_exclusive_start_key(from).send().await;
+            let answer = answer.map_err(|error| self.table.error(error))?;
+            count += u64::try_from(answer.count()).unwrap_or_default();
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
     pub(crate) async fn candidates(
         &self,
         now: Timestamp,

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use pssp_common::Backoff;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
-    Room, State, StoreError, Submission, Timestamp,
+    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Owner, Page, Record,
+    ResultKey, Room, State, StoreError, Submission, Timestamp,
 };
 
 use crate::AwsBackend;
@@ -120,6 +120,10 @@ impl JobStore for AwsBackend {
     async fn ping(&self) -> Result<(), StoreError> {
         self.table.get(key("P", "P")).await?;
         self.queue.counts().await.map(drop)
+    }
+
+    async fn owned(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.count_owned(owner.as_str()).await
     }
 
     /// A table has no limit.

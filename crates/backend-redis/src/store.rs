@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
-    Room, StoreError, Submission, Timestamp,
+    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Owner, Page, Record,
+    ResultKey, Room, StoreError, Submission, Timestamp,
 };
 use redis::{Pipeline, RedisError, Value};
 
@@ -221,6 +221,12 @@ impl JobStore for RedisBackend {
     /// away, fails the check.
     async fn ping(&self) -> Result<(), StoreError> {
         self.eval(&PING, |_| {}).await.map(drop)
+    }
+
+    async fn owned(&self, owner: &Owner) -> Result<u64, StoreError> {
+        let mut command = redis::cmd("ZCARD");
+        command.arg(self.key(&format!("owner:{}", owner.as_str())));
+        self.read(self.query(&command).await?)
     }
 
     async fn room(&self) -> Result<Option<Room>, StoreError> {

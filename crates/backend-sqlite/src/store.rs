@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record, ResultKey,
-    Room, StoreError, Submission, Timestamp,
+    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Owner, Page, Record,
+    ResultKey, Room, StoreError, Submission, Timestamp,
 };
 use rusqlite::{OptionalExtension, params};
 
@@ -265,6 +265,17 @@ impl JobStore for SqliteBackend {
         let now = self.clock.now().as_millis();
         let write = "UPDATE health SET pinged = ?1";
         self.writer.write(1, move |tx| Ok(tx.db.prepare_cached(write)?.execute([now]).map(drop)?)).await
+    }
+
+    async fn owned(&self, owner: &Owner) -> Result<u64, StoreError> {
+        let owner = owner.as_str().to_owned();
+        self.readers
+            .read(move |db| {
+                let mut query = db.prepare_cached("SELECT count(*) FROM jobs WHERE owner = ?1")?;
+                let count: i64 = query.query_row([&owner], |row| row.get(0))?;
+                Ok(u64::try_from(count).unwrap_or(0))
+            })
+            .await
     }
 
     async fn room(&self) -> Result<Option<Room>, StoreError> {

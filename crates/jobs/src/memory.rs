@@ -365,6 +365,10 @@ impl JobStore for MemoryBackend {
         Ok(())
     }
 
+    async fn owned(&self, owner: &Owner) -> Result<u64, StoreError> {
+        Ok(self.tables().jobs.values().filter(|job| job.head.owner == *owner).count() as u64)
+    }
+
     async fn room(&self) -> Result<Option<Room>, StoreError> {
         Ok(None)
     }

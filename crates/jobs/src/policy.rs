@@ -35,6 +35,8 @@ pub struct Policy {
     /// New jobs are refused when the store would be fuller than this, in percent. The rest is for what nobody
     /// counts exactly.
     pub high_water_percent: u32,
+    /// Most jobs that one owner may have in the store, in every state. `None`: no limit.
+    pub max_owned: Option<u64>,
 }
 
 impl Default for Policy {
@@ -50,6 +52,7 @@ impl Default for Policy {
             key_ttl: Duration::from_hours(24),
             resend_after: Duration::from_secs(30),
             high_water_percent: 90,
+            max_owned: None,
         }
     }
 }

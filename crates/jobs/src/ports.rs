@@ -305,6 +305,10 @@ pub trait JobStore: Send + Sync {
     /// How full the store is. `None` if it has no limit that is known.
     async fn room(&self) -> Result<Option<Room>, StoreError>;
 
+    /// About how many jobs of the owner are there, in every state. It may lag behind, and count some that have
+    /// expired.
+    async fn owned(&self, owner: &Owner) -> Result<u64, StoreError>;
+
     /// The time of the store. All machines that share the store judge leases by it. A store on the same machine
     /// returns the time of that machine. `None` if the store has not told its time yet.
     async fn time(&self) -> Result<Option<Timestamp>, StoreError>;

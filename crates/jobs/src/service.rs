@@ -37,6 +37,14 @@ pub enum JobsError {
     /// It existed, and its time to live has passed.
     #[error("expired at {0}")]
     Expired(Timestamp),
+    /// The owner has as many jobs as it may have ([`Policy::max_owned`]).
+    #[error("you have {has} jobs of {most} that one owner may have; delete some, or wait until they expire")]
+    TooMany {
+        /// About how many the owner has.
+        has: u64,
+        /// The limit.
+        most: u64,
+    },
     /// The job's state does not allow it.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -178,6 +186,7 @@ pub struct Jobs {
     clock: Arc<StoreClock>,
     policy: Arc<Policy>,
     room: Arc<room::KnownRoom>,
+    owned: Arc<room::KnownOwned>,
     /// The method whose results are reused; `None` for no reuse.
     reuse: Option<Arc<Method>>,
     /// Whether whoever knows the id of a job or batch may read it.
@@ -198,6 +207,7 @@ impl Jobs {
             clock: Arc::new(StoreClock::new(clock)),
             policy,
             room: Arc::default(),
+            owned: Arc::default(),
             reuse: None,
             is_readable_by_id: false,
         })

@@ -220,6 +220,9 @@ impl From<JobsError> for Problem {
         match error {
             JobsError::NotFound => Self::no_job(),
             JobsError::Expired(at) => Self::new(Kind::Expired, format!("kept until {at}, then forgotten")),
+            JobsError::TooMany { most, .. } => Self::new(Kind::TooManyRequests, error.to_string())
+                .with_limit("max_jobs_of_owner", usize::try_from(most).unwrap_or(usize::MAX))
+                .with_retry_after(RETRY_FULL),
             JobsError::Refused(Refused::State(..)) => Self::new(Kind::Conflict, error.to_string()),
             JobsError::Refused(_) => {
                 Self::new(Kind::Conflict, error.to_string()).with_retry_after(RETRY_SOON)

@@ -76,6 +76,10 @@ impl JobStore for Lagging {
         self.0.depth().await
     }
 
+    async fn owned(&self, owner: &pssp_jobs::Owner) -> Result<u64, StoreError> {
+        self.0.owned(owner).await
+    }
+
     async fn room(&self) -> Result<Option<pssp_jobs::Room>, StoreError> {
         self.0.room().await
     }

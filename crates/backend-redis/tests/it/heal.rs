@@ -268,3 +268,39 @@ async fn a_wait_without_events_ends_with_the_present_state() {
     assert!(waiting.await.unwrap().is_terminal(), "not what was last seen");
     working.abort();
 }
+
+/// The server forgets its scripts, does not answer for a while, or stops all clients, while jobs are submitted and
+/// done. Each accepted job is finished, and none is listed as open at the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn disturbances_under_load_lose_nothing() {
+    let server = Server::start("everysec", &["--enable-debug-command", "local"]);
+    let jobs = jobs(Backend::of(open_hasty(&server.url("load")).await));
+    let working = tokio::spawn(worker(jobs.clone()));
+    for disturb in [&["SCRIPT", "FLUSH"][..], &["DEBUG", "SLEEP", "1.5"], &["CLIENT", "PAUSE", "1500", "ALL"]]
+    {
+        let submitting = tokio::spawn({
+            let jobs = jobs.clone();
+            async move {
+                let mut accepted = Vec::new();
+                while accepted.len() < 100 {
+                    match jobs.submit(&Owner::public(), new_job(), Duration::ZERO, None).await {
+                        Ok(new) => accepted.push(new.value.id()),
+                        Err(error) => assert!(error.to_string().contains("redis://"), "{error}"),
+                    }
+                }
+                accepted
+            }
+        });
+        for _ in 0..3 {
+            server.cli(disturb);
+        }
+        for id in submitting.await.unwrap() {
+            eventually("an accepted job is finished", async || is_finished(&jobs, id).await).await;
+        }
+    }
+    eventually("no job is left open", async || {
+        jobs.depth().await.is_ok_and(|depth| depth.submitted + depth.running == 0)
+    })
+    .await;
+    working.abort();
+}

@@ -228,6 +228,8 @@ settings! {
                 "Whether a sequence that the same model has predicted for the same caller is answered from the stored result. Results of a program of yours are never reused.";
             high_water_percent: u32 = "PSSP_HIGH_WATER", "90", count(1, 100),
                 "How full the store may get, in percent, before new jobs are refused with 503 `storage_full`. What accepted jobs will need for their results counts as used.";
+            max_owned: Option<u32> = "PSSP_OWNER_JOBS", "", Kind::MaybeCount { max: 1_000_000_000 },
+                "Most jobs that one owner may have in the store, in every state. 0: no limit. Empty: 100000, and no limit in the access mode open.";
             key_ttl: Duration = "PSSP_KEY_TTL", "24h", duration(DAY, Duration::from_hours(24 * 365)),
                 "How long an Idempotency-Key is remembered.";
         }
@@ -248,7 +250,7 @@ settings! {
         /// What predicts.
         engine: EngineSettings = engine(reader, choice, command);
         /// Attempts, leases, back-off, times to live.
-        policy: Policy = policy(reader, &jobs);
+        policy: Policy = policy(reader, &jobs, access);
         /// Whether results of the built-in network answer later jobs that ask the same.
         reuse: bool = jobs.reuse;
     }
@@ -328,7 +330,15 @@ fn networks(reader: &mut Reader<'_>, text: &str) -> Vec<IpNet> {
     networks
 }
 
-fn policy(reader: &mut Reader<'_>, jobs: &JobSettings) -> Policy {
+/// Most jobs of one owner, if nothing is set.
+const DEFAULT_OWNED: u64 = 100_000;
+
+fn policy(reader: &mut Reader<'_>, jobs: &JobSettings, access: AccessMode) -> Policy {
+    let max_owned = match (jobs.max_owned, access) {
+        (Some(0), _) | (None, AccessMode::Open) => None,
+        (Some(most), _) => Some(most.into()),
+        (None, AccessMode::Unlisted | AccessMode::Keys) => Some(DEFAULT_OWNED),
+    };
     let policy = Policy {
         max_failures: jobs.max_failures,
         max_lost_workers: jobs.max_lost_workers,
@@ -340,6 +350,7 @@ fn policy(reader: &mut Reader<'_>, jobs: &JobSettings) -> Policy {
         key_ttl: jobs.key_ttl,
         resend_after: jobs.resend_after,
         high_water_percent: jobs.high_water_percent,
+        max_owned,
     };
     if let Err(bad @ BadPolicy::LeaseTooShort { .. }) = policy.check() {
         reader.fault("PSSP_LEASE", format!("{bad}; raise PSSP_LEASE or lower PSSP_HEARTBEAT"));

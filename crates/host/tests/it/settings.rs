@@ -135,6 +135,7 @@ fn every_invalid_value_is_a_fault_that_names_it() {
         ("PSSP_TTL", "1s"),
         ("PSSP_REUSE", "sometimes"),
         ("PSSP_HIGH_WATER", "101"),
+        ("PSSP_OWNER_JOBS", "few"),
         ("PSSP_ACCESS", "members"),
         ("PSSP_TRUSTED_PROXIES", "10.0.0.0/40"),
         ("PSSP_KEY_TTL", "1h"),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::id::JobId;
+use crate::id::{JobId, Owner};
 use crate::job::{Job, Request};
 use crate::ports::{
     Backend, Capabilities, Change, Created, Delivery, Depth, Include, JobReceiver, JobStore, ListQuery, Page,
@@ -168,6 +168,11 @@ impl JobStore for Counting {
     async fn ping(&self) -> Result<(), StoreError> {
         self.counts.call("ping");
         self.inner.store.ping().await
+    }
+
+    async fn owned(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.counts.call("owned");
+        self.inner.store.owned(owner).await
     }
 
     async fn room(&self) -> Result<Option<Room>, StoreError> {

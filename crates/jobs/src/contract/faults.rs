@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::contract::{Harness, VISIBILITY, named, owner, policy};
 use crate::error::StoreError;
-use crate::id::JobId;
+use crate::id::{JobId, Owner};
 use crate::job::{Job, State};
 use crate::message::Message;
 use crate::ports::{
@@ -171,6 +171,10 @@ impl JobStore for Faulty {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.call(self.inner.store.ping()).await
+    }
+
+    async fn owned(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.call(self.inner.store.owned(owner)).await
     }
 
     async fn room(&self) -> Result<Option<Room>, StoreError> {

@@ -93,6 +93,7 @@ macro_rules! contract_tests {
             lists_are_complete_and_ordered, lists_keep_owners_and_states_apart,
             reads_of_many_jobs_keep_the_order,
             a_notice_is_kept_until_it_is_cleared, keys_of_callers_are_kept,
+            an_owner_has_a_bounded_number_of_jobs,
             expired_records_are_gone, overdue_is_bounded_and_ordered, depth_counts,
             delayed_messages_wait, receive_takes_no_more_than_asked, retry_comes_back_later,
             a_stale_receipt_settles_nothing, extending_hides_the_message, waiting_is_woken_by_the_finish,
@@ -146,6 +147,7 @@ pub fn policy() -> Policy {
         key_ttl: Duration::from_hours(24),
         resend_after: Duration::from_secs(2),
         high_water_percent: 90,
+        max_owned: None,
     }
 }
 

@@ -52,7 +52,7 @@ impl Jobs {
         delay: Duration,
         key: Option<IdempotencyKey>,
     ) -> Result<Accepted<Job>, JobsError> {
-        self.keep_room(std::iter::once(new.request.sequence.len())).await?;
+        self.keep_room(owner, std::iter::once(new.request.sequence.len())).await?;
         let submission = self.submission(JobId::new(self.now()), owner, new, delay, None);
         let mut submissions = self.lookup_cached(vec![Submission { key, ..submission }]).await;
         let created = self.backend.store.create(&submissions).await.pop();
@@ -95,7 +95,7 @@ impl Jobs {
         let (batch, replayed) = match known {
             Some(id) => (self.batch(owner, id).await?, true),
             None => {
-                self.keep_room(outline.iter().flatten().copied()).await?;
+                self.keep_room(owner, outline.iter().flatten().copied()).await?;
                 let batch = self.plan(owner, outline);
                 match self.backend.batches.create_batch(&batch, key.as_ref()).await? {
                     Created::New => (batch, false),
@@ -298,7 +298,10 @@ impl Jobs {
     /// Errors of the backend.
     pub async fn delete(&self, owner: &Owner, id: JobId) -> Result<bool, JobsError> {
         match self.backend.store.get(id).await? {
-            Some(job) if job.head.owner == *owner => Ok(self.backend.store.delete(id).await?),
+            Some(job) if job.head.owner == *owner => {
+                self.owned.forget(owner);
+                Ok(self.backend.store.delete(id).await?)
+            }
             _ => Ok(false),
         }
     }

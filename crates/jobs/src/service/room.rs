@@ -1,12 +1,15 @@
 //! Room for what was accepted: new jobs are refused before the store is full.
 
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::Jobs;
+use super::{Jobs, JobsError};
 use crate::error::StoreError;
+use crate::id::Owner;
 use crate::ports::Room;
 
 /// How long an answer of the store counts. Meanwhile this process adds what it accepts.
@@ -31,6 +34,40 @@ struct Known {
     accepted: u64,
 }
 
+/// How long a count of the jobs of an owner counts.
+const COUNTED: Duration = Duration::from_secs(10);
+
+/// Most owners whose jobs are counted. Then all are counted again.
+const MAX_COUNTED: usize = 10_000;
+
+/// About how many jobs some owners have.
+#[derive(Default)]
+pub(super) struct KnownOwned(std::sync::Mutex<HashMap<Owner, (Instant, u64)>>);
+
+impl KnownOwned {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Owner, (Instant, u64)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, owner: &Owner) -> Option<u64> {
+        self.lock().get(owner).filter(|(at, _)| at.elapsed() < COUNTED).map(|(_, has)| *has)
+    }
+
+    fn keep(&self, owner: &Owner, has: u64, is_counted: bool) {
+        let mut all = self.lock();
+        if all.len() >= MAX_COUNTED {
+            all.clear();
+        }
+        let entry = all.entry(owner.clone()).or_insert((Instant::now(), has));
+        *entry = (if is_counted { Instant::now() } else { entry.0 }, has);
+    }
+
+    /// Counts again the next time, because jobs were deleted.
+    pub(super) fn forget(&self, owner: &Owner) {
+        self.lock().remove(owner);
+    }
+}
+
 impl Jobs {
     /// How full the store is, as of a moment ago. `None` if it has no limit that is known.
     ///
@@ -43,12 +80,14 @@ impl Jobs {
     /// Checks that new jobs of these lengths, in residues, and their results fit into the store.
     ///
     /// # Errors
-    /// [`StoreError::Full`] if not; errors of the backend.
+    /// [`StoreError::Full`] if not; [`JobsError::TooMany`] if the owner has too many jobs; errors of the backend.
     pub(super) async fn keep_room(
         &self,
+        owner: &Owner,
         lengths: impl Iterator<Item = usize> + Send,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), JobsError> {
         let (jobs, residues) = lengths.fold((0, 0), |(n, sum), length| (n + 1, sum + length as u64));
+        self.keep_to_quota(owner, jobs).await?;
         let record = RECORD_BYTES * jobs + INPUT_BYTES_PER_RESIDUE * residues;
         let needed = record + Room::of_results(jobs, residues);
         let known = &mut *self.room.0.lock().await;
@@ -64,9 +103,25 @@ impl Jobs {
                 (room.reserved + known.accepted) >> 20,
                 self.policy.high_water_percent,
             );
-            return Err(StoreError::Full(text.into()));
+            return Err(StoreError::Full(text.into()).into());
         }
         known.accepted += needed;
+        Ok(())
+    }
+
+    /// Checks that the owner may have so many jobs more. What it has is counted now and then; meanwhile this process
+    /// adds what it accepts.
+    async fn keep_to_quota(&self, owner: &Owner, jobs: u64) -> Result<(), JobsError> {
+        let Some(most) = self.policy.max_owned else { return Ok(()) };
+        let known = self.owned.known(owner);
+        let has = match known {
+            Some(has) => has,
+            None => self.backend.store.owned(owner).await?,
+        };
+        if has.saturating_add(jobs) > most {
+            return Err(JobsError::TooMany { has, most });
+        }
+        self.owned.keep(owner, has + jobs, known.is_none());
         Ok(())
     }
 

@@ -30,6 +30,7 @@ pub(super) async fn limits(State(ctx): State<Ctx>) -> Json<Limits> {
         max_name_bytes: name::MAX_BYTES,
         max_requests_per_s: config.rate.map(NonZeroU32::get),
         max_jobs_per_s: config.job_rate.map(NonZeroU32::get),
+        max_jobs_of_owner: policy.max_owned,
         max_wait_s: config.max_wait.as_secs(),
         result_ttl_s: policy.ttl.as_secs(),
         idempotency_key_ttl_s: policy.key_ttl.as_secs(),

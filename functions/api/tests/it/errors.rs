@@ -179,6 +179,10 @@ impl JobStore for Failing {
         self.fail().await
     }
 
+    async fn owned(&self, _: &pssp_jobs::Owner) -> Result<u64, StoreError> {
+        self.fail().await
+    }
+
     async fn room(&self) -> Result<Option<pssp_jobs::Room>, StoreError> {
         self.fail().await
     }

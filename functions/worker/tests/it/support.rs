@@ -216,6 +216,10 @@ impl JobStore for Store {
         self.inner.ping().await
     }
 
+    async fn owned(&self, owner: &pssp_jobs::Owner) -> Result<u64, StoreError> {
+        self.inner.owned(owner).await
+    }
+
     async fn room(&self) -> Result<Option<pssp_jobs::Room>, StoreError> {
         self.inner.room().await
     }

@@ -7,6 +7,7 @@ use crate::contract::{Harness, all_of, bytes, claim, jobs, named, new_job, owner
 use crate::id::{JobId, Owner};
 use crate::job::{Failure, FailureClass, State};
 use crate::notice::{Level, Notice};
+use crate::policy::Policy;
 use crate::ports::{Depth, ListQuery};
 use crate::service::{Jobs, JobsError};
 use crate::stored_key::KeyTerms;
@@ -206,4 +207,28 @@ pub async fn keys_of_callers_are_kept<H: Harness>(h: &mut H) {
     jobs.touch_key(&second.id).await.unwrap();
     assert_eq!(jobs.key(&second.id).await.unwrap(), None, "a use does not bring it back");
     assert_eq!(jobs.keys().await.unwrap().len(), 2);
+}
+
+/// An owner may have a limited number of jobs, whatever others have.
+pub async fn an_owner_has_a_bounded_number_of_jobs<H: Harness>(h: &mut H) {
+    let bounded = Policy { max_owned: Some(3), ..policy() };
+    let jobs = Jobs::new(h.backend(), h.clock(), bounded).unwrap();
+    let other = Owner::new("somebody else");
+    let submit = async |owner: &Owner| jobs.submit(owner, new_job(), Duration::ZERO, None).await;
+    let first = submit(&owner()).await.unwrap().value;
+    let both = jobs.submit_batch(&owner(), vec![new_job(), new_job()], None).await.unwrap().value;
+    assert!(matches!(submit(&owner()).await, Err(JobsError::TooMany { has: 3, most: 3 })));
+    let batch = jobs.submit_batch(&owner(), vec![new_job()], None).await;
+    assert!(matches!(batch, Err(JobsError::TooMany { .. })));
+    submit(&other).await.unwrap();
+    // Where counts lag behind, the deletion is seen a little later.
+    assert!(jobs.delete(&owner(), first.id()).await.unwrap());
+    assert!(jobs.delete(&owner(), both.jobs().next().unwrap()).await.unwrap());
+    for _ in 0..50 {
+        if submit(&owner()).await.is_ok() {
+            return;
+        }
+        h.advance(Duration::from_secs(11)).await;
+    }
+    panic!("a deleted job still counts");
 }
