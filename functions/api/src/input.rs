@@ -23,7 +23,7 @@ pub(crate) struct HeldBatch {
 }
 
 /// About how many residues of a batch are cleaned at a time.
-const RESIDUES_AT_A_TIME: usize = 200_000;
+const RESIDUES_AT_A_TIME: usize = 50_000;
 
 impl HeldBatch {
     /// The batch to submit. Its jobs are made on another thread, some at a time. The share is held until the last one
