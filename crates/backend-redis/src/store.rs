@@ -225,7 +225,7 @@ impl JobStore for RedisBackend {
 
     async fn owned(&self, owner: &Owner) -> Result<u64, StoreError> {
         let mut command = redis::cmd("ZCARD");
-        command.arg(self.key(&format!("owner:{}", owner.as_str())));
+        command.arg(self.key(format!("owner:{}", owner.as_str())));
         self.read(self.query(&command).await?)
     }
 
@@ -296,7 +296,7 @@ impl RedisBackend {
         let Some(at) = self.get(id).await?.and_then(|job| job.status.expires_at) else { return Ok(()) };
         let mut commands = Pipeline::new();
         let later = at.plus(DELETED_AFTER).as_millis();
-        commands.cmd("PEXPIREAT").arg(self.key(&format!("job:{id}"))).arg(later);
+        commands.cmd("PEXPIREAT").arg(self.key(format!("job:{id}"))).arg(later);
         commands.cmd("ZADD").arg(self.key("expiry")).arg(at.as_millis()).arg(format!("j{id}"));
         self.query_all(&commands).await.map(drop)
     }
