@@ -34,7 +34,7 @@ pub fn render_help() -> String {
     let mut text = String::from("Settings (environment variables):\n");
     for s in Group::ALL.into_iter().flat_map(of) {
         let default = if s.default.is_empty() { "empty" } else { s.default };
-        let _ = writeln!(text, "  {:<24}{} [default: {default}]", s.name, s.help);
+        let _ = writeln!(text, "  {:<23} {} [default: {default}]", s.name, s.help);
     }
     text
 }

@@ -142,7 +142,7 @@ impl Jobs {
             BatchItem::Rejected { .. } => None,
         });
         while let Some(jobs) = jobs.next().await {
-            let submissions = planned.by_ref().zip(jobs).map(|((id, place), new)| {
+            let submissions = jobs.into_iter().zip(planned.by_ref()).map(|(new, (id, place))| {
                 self.submission(id, &batch.owner, new, Duration::ZERO, Some(place))
             });
             for group in groups(submissions.collect(), self.backend.store.capabilities().max_create) {

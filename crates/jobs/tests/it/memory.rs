@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use pssp_jobs::contract::Harness;
 use pssp_jobs::memory::MemoryBackend;
-use pssp_jobs::service::JobsError;
+use pssp_jobs::service::{JobsError, NewBatch, NewJob};
 use pssp_jobs::{Backend, BatchId, Clock, JobId, Jobs, ManualClock, Owner, Policy, Timestamp};
 
 struct Memory {
@@ -59,4 +60,23 @@ async fn what_was_created_long_ago_has_expired() {
         let found = jobs.find(&owner, never.parse().unwrap()).await;
         assert!(matches!(found, Err(JobsError::NotFound)), "{never}");
     }
+}
+
+/// The jobs of a large batch come some at a time, and none is lost where one part ends.
+#[tokio::test]
+async fn a_batch_may_come_in_parts() {
+    let memory = fresh().await;
+    let jobs = pssp_jobs::contract::jobs(&memory);
+    let new = |length: usize| NewJob::from("M".repeat(length).parse::<pssp_predict::Sequence>().unwrap());
+    let parts = vec![vec![new(5), new(6)], vec![new(7)], vec![new(8), new(9)]];
+    let outline = (5..10).map(Ok).collect();
+    let batch = NewBatch { outline, jobs: stream::iter(parts).boxed() };
+    let batch = jobs.submit_batch(&Owner::public(), batch, None).await.unwrap().value;
+    let ids: Vec<JobId> = batch.jobs().collect();
+    let lengths: Vec<usize> =
+        jobs.get_many(&ids).await.unwrap().into_iter().map(|job| job.unwrap().head.length).collect();
+    assert_eq!(lengths, [5, 6, 7, 8, 9]);
+    // A stream that ends early is an error: what is accepted must exist.
+    let short = NewBatch { outline: vec![Ok(5), Ok(6)], jobs: stream::iter([vec![new(5)]]).boxed() };
+    assert!(jobs.submit_batch(&Owner::public(), short, None).await.is_err());
 }
