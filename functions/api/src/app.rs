@@ -15,6 +15,7 @@ use crate::buffers::Buffers;
 use crate::config::{Anonymous, Config};
 use crate::cpu::Cpu;
 use crate::fresh::Fresh;
+use crate::guesses::Guesses;
 use crate::headers;
 use crate::keys::Keys;
 use crate::settled::Settled;
@@ -67,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) waits: Waits,
     pub(crate) rates: Arc<Rates>,
     pub(crate) stored_keys: StoredKeys,
+    pub(crate) guesses: Guesses,
     pub(crate) buffers: Buffers,
     pub(crate) settled: Settled,
     /// Whether the store answers, or why not.
@@ -95,6 +97,7 @@ impl Shared {
             waits: Waits::new(config.max_waits),
             rates: Arc::new(Rates::new(config.rate, config.job_rate, config.max_batch_records)),
             stored_keys: StoredKeys::default(),
+            guesses: Guesses::default(),
             buffers: Buffers::new(config.max_buffered_bytes),
             settled: Settled::default(),
             ready: Fresh::new(config.max_status_age),

@@ -123,13 +123,20 @@ async fn keyed(
         let client = Client::new(format!("key:{}", owner.as_str()));
         Some(Caller { owner, client, rates })
     };
+    let (keys, is_asked) = match scope {
+        Scope::Admin => (&ctx.admin, !ctx.admin.is_open()),
+        Scope::Submit | Scope::Read => {
+            (&ctx.keys, !ctx.keys.is_open() || ctx.config().anonymous == Anonymous::Refused)
+        }
+    };
+    // The keys of the settings come first: one of them may begin like a key of the store.
+    if let Some(owner) = keys.owner_of(text) {
+        ctx.guesses.right(address, &owner)?;
+        return Ok(named(owner, ctx.rates.clone()));
+    }
     if text.starts_with(KEY_PREFIX) {
-        let may_ask = || match ctx.stored_keys.has_tried(address) {
-            true => ctx.rates.wrong_key(address),
-            false => Ok(()),
-        };
-        let most = ctx.config().max_batch_records;
-        let found = ctx.stored_keys.find(ctx.jobs(), text, most, may_ask).await?;
+        let may_ask = || ctx.guesses.may_look(address);
+        let found = ctx.stored_keys.find(ctx.jobs(), text, ctx.config(), may_ask).await?;
         let Some((key, rates)) = found else { return Err(wrong_key(ctx, address)) };
         if key.allows(scope, ctx.jobs().now()) {
             return Ok(named(key.terms.owner.clone(), rates.unwrap_or_else(|| ctx.rates.clone())));
@@ -137,30 +144,17 @@ async fn keyed(
         return Err(match key.terms.scopes.contains(&scope) {
             true => unauthorized(), // its time is over
             false => {
-                let detail = format!("this key does not allow to {}", scope.as_str());
+                let detail = format!("this key lacks the scope {}", scope.as_str());
                 Problem::new(Kind::Forbidden, detail)
             }
         });
     }
-    let (keys, is_asked) = match scope {
-        Scope::Admin => (&ctx.admin, !ctx.admin.is_open()),
-        Scope::Submit | Scope::Read => {
-            (&ctx.keys, !ctx.keys.is_open() || ctx.config().anonymous == Anonymous::Refused)
-        }
-    };
-    if !is_asked {
-        return Ok(None);
-    }
-    match keys.owner_of(text) {
-        Some(owner) => Ok(named(owner, ctx.rates.clone())),
-        None => Err(wrong_key(ctx, address)),
-    }
+    if is_asked { Err(wrong_key(ctx, address)) } else { Ok(None) }
 }
 
 /// The error for a wrong key. Who tries many is slowed down.
 fn wrong_key(ctx: &Ctx, address: &Client) -> Problem {
-    ctx.stored_keys.tried(address);
-    ctx.rates.wrong_key(address).err().unwrap_or_else(unauthorized)
+    ctx.guesses.wrong(address).err().unwrap_or_else(unauthorized)
 }
 
 /// Accepts only the operator.

@@ -177,6 +177,9 @@ fn announced_length(headers: &HeaderMap, limit: Limit) -> Result<usize, Problem>
     length.ok_or_else(|| too_large(limit))
 }
 
+/// From so many bytes on, the announced length of a body is believed.
+const RESERVE_FROM: usize = 64 << 10;
+
 async fn collect(
     ctx: &Ctx,
     client: &Client,
@@ -185,14 +188,17 @@ async fn collect(
     announced: usize,
 ) -> Result<(Bytes, Share), Problem> {
     let mut held = ctx.buffers.hold(client, 1)?;
-    // Memory is used when bytes arrive, so this reserves addresses only, and the body is not copied as it grows.
-    let mut bytes = BytesMut::with_capacity(announced);
+    let mut bytes = BytesMut::new();
     let mut chunks = Chunks::new(ctx, body);
     while let Some(chunk) = chunks.next().await? {
         if bytes.len() + chunk.len() > limit.bytes {
             return Err(too_large(limit));
         }
         ctx.buffers.grow(&mut held, bytes.len() + chunk.len())?;
+        if bytes.len() + chunk.len() > RESERVE_FROM {
+            // Pages count when they are written, so this takes no memory, and the body is not copied as it grows.
+            bytes.reserve(announced.saturating_sub(bytes.len()));
+        }
         bytes.extend_from_slice(&chunk);
     }
     Ok((bytes.freeze(), held))

@@ -13,10 +13,10 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{InsufficientCapacity, Quota, RateLimiter};
 use http::{HeaderMap, HeaderName, HeaderValue};
-
 use pssp_jobs::stored_key::KeyTerms;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::config::Config;
 use crate::problem::{Kind, Problem};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -24,9 +24,6 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 
 /// A burst is as large as the requests of this many seconds.
 const BURST_S: u32 = 10;
-
-/// Wrong keys from one address that are answered at once, and how many more in a second.
-const WRONG_KEYS: (NonZeroU32, NonZeroU32) = (NonZeroU32::new(20).unwrap(), NonZeroU32::MIN);
 
 /// How often the counts of clients that have sent nothing for a while are dropped.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
@@ -66,7 +63,7 @@ pub(crate) struct Left {
 }
 
 impl Rate {
-    fn new(name: &'static str, per_second: NonZeroU32, burst: NonZeroU32) -> Self {
+    pub(crate) fn new(name: &'static str, per_second: NonZeroU32, burst: NonZeroU32) -> Self {
         let quota = Quota::per_second(per_second).allow_burst(burst);
         let limiter = RateLimiter::hashmap(quota).with_middleware();
         Self { name, limiter, quota, forgot_at: Mutex::new(Instant::now()) }
@@ -145,7 +142,6 @@ impl Left {
 pub(crate) struct Rates {
     requests: Option<Rate>,
     jobs: Option<Rate>,
-    wrong_keys: Rate,
 }
 
 impl Rates {
@@ -155,19 +151,21 @@ impl Rates {
         let burst =
             |rate: NonZeroU32| rate.saturating_mul(NonZeroU32::new(BURST_S).unwrap_or(NonZeroU32::MIN));
         let batch = u32::try_from(max_batch).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
-        let (wrong, wrong_rate) = WRONG_KEYS;
         Self {
             requests: requests.map(|rate| Rate::new("requests", rate, burst(rate))),
             jobs: jobs.map(|rate| Rate::new("jobs", rate, burst(rate).max(batch))),
-            wrong_keys: Rate::new("wrong keys", wrong_rate, wrong),
         }
     }
 
-    /// The rates of a key that has its own; `None` if it has none.
-    pub(crate) fn of_key(terms: &KeyTerms, max_batch: usize) -> Option<Self> {
-        let rate = |rate: Option<u32>| rate.and_then(NonZeroU32::new);
+    /// The rates of a key that has its own; `None` if it has none. What it leaves out is as in the service.
+    pub(crate) fn of_key(terms: &KeyTerms, config: &Config) -> Option<Self> {
+        let own = |rate: Option<u32>, else_rate| rate.map_or(else_rate, NonZeroU32::new);
         let has_own = terms.requests_per_s.is_some() || terms.jobs_per_s.is_some();
-        has_own.then(|| Self::new(rate(terms.requests_per_s), rate(terms.jobs_per_s), max_batch))
+        has_own.then(|| {
+            let requests = own(terms.requests_per_s, config.rate);
+            let jobs = own(terms.jobs_per_s, config.job_rate);
+            Self::new(requests, jobs, config.max_batch_records)
+        })
     }
 
     /// Counts a request. `None` if there is no limit.
@@ -188,14 +186,6 @@ impl Rates {
             (Some(rate), Some(jobs)) => rate.take(client, jobs).map(|_| ()),
             _ => Ok(()),
         }
-    }
-
-    /// Counts a wrong key.
-    ///
-    /// # Errors
-    /// [`Kind::TooManyRequests`].
-    pub(crate) fn wrong_key(&self, client: &Client) -> Result<(), Problem> {
-        self.wrong_keys.take(client, NonZeroU32::MIN).map(|_| ())
     }
 }
 

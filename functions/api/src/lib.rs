@@ -26,6 +26,7 @@ mod cpu;
 pub mod describe;
 mod fresh;
 mod gateway;
+mod guesses;
 mod headers;
 mod immutable;
 mod input;

@@ -8,7 +8,8 @@ use pssp_jobs::stored_key::{StoredKey, key_id};
 use pssp_jobs::{Jobs, StoreError};
 use tokio::time::Instant;
 
-use crate::bounds::{Client, Rates};
+use crate::bounds::Rates;
+use crate::config::Config;
 
 /// How long a key is used before it is read again. A revoked key is accepted for so long at most.
 const MAX_AGE: Duration = Duration::from_secs(5);
@@ -16,17 +17,13 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 /// How often the last use of a key is noted.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
 
-/// How long an address counts as one that tries keys.
-const TRIES_FOR: Duration = Duration::from_mins(1);
-
-/// The most keys, and the most addresses, that are known at a time.
+/// The most keys that are known at a time.
 const MAX_KNOWN: usize = 10_000;
 
 /// The keys that were read lately.
 #[derive(Default)]
 pub(crate) struct StoredKeys {
     known: Mutex<HashMap<String, Known>>,
-    tries: Mutex<HashMap<Client, Instant>>,
 }
 
 #[derive(Clone)]
@@ -40,12 +37,12 @@ struct Known {
 
 impl StoredKeys {
     /// The key with this text, and its rates if it has its own. `None` if there is none. `may_ask` is called before
-    /// the store is asked for an address that has shown a wrong key lately.
+    /// the store is asked.
     pub(crate) async fn find<E: From<StoreError>>(
         &self,
         jobs: &Jobs,
         text: &str,
-        max_batch: usize,
+        config: &Config,
         may_ask: impl FnOnce() -> Result<(), E>,
     ) -> Result<Option<(Arc<StoredKey>, Option<Arc<Rates>>)>, E> {
         let Some(id) = key_id(text) else { return Ok(None) };
@@ -58,7 +55,7 @@ impl StoredKeys {
                     lock(&self.known).remove(id);
                     return Ok(None);
                 };
-                self.keep(key, max_batch)
+                self.keep(key, config)
             }
         };
         if !known.key.matches(text) {
@@ -70,13 +67,13 @@ impl StoredKeys {
         Ok(Some((known.key, known.rates)))
     }
 
-    fn keep(&self, key: StoredKey, max_batch: usize) -> Known {
+    fn keep(&self, key: StoredKey, config: &Config) -> Known {
         let mut all = lock(&self.known);
         let old = all.get(&key.id);
         let limits = |key: &StoredKey| (key.terms.requests_per_s, key.terms.jobs_per_s);
         let rates = match old {
             Some(old) if limits(&old.key) == limits(&key) => old.rates.clone(),
-            _ => Rates::of_key(&key.terms, max_batch).map(Arc::new),
+            _ => Rates::of_key(&key.terms, config).map(Arc::new),
         };
         let touched_at = old.and_then(|old| old.touched_at);
         let known = Known { read_at: Instant::now(), touched_at, key: Arc::new(key), rates };
@@ -103,22 +100,6 @@ impl StoredKeys {
     /// Reads the key again the next time.
     pub(crate) fn forget(&self, id: &str) {
         lock(&self.known).remove(id);
-    }
-
-    /// Remembers that an address has shown a wrong key.
-    pub(crate) fn tried(&self, address: &Client) {
-        let mut tries = lock(&self.tries);
-        if tries.len() >= MAX_KNOWN {
-            tries.retain(|_, at| at.elapsed() < TRIES_FOR);
-        }
-        if tries.len() < MAX_KNOWN {
-            tries.insert(address.clone(), Instant::now());
-        }
-    }
-
-    /// Whether an address has shown a wrong key lately.
-    pub(crate) fn has_tried(&self, address: &Client) -> bool {
-        lock(&self.tries).get(address).is_some_and(|at| at.elapsed() < TRIES_FOR)
     }
 }
 

@@ -120,6 +120,31 @@ async fn a_key_may_have_rates_of_its_own() {
 }
 
 #[tokio::test]
+async fn what_a_key_leaves_out_is_as_in_the_service() {
+    let config =
+        Config { job_rate: std::num::NonZeroU32::MIN.into(), max_batch_records: 1, ..Config::default() };
+    let service = service_with(config);
+    let owner = Owner::new("ann");
+    let terms = pssp_jobs::stored_key::KeyTerms {
+        requests_per_s: Some(100),
+        ..pssp_jobs::stored_key::KeyTerms::of(owner)
+    };
+    let (_, key) = service.jobs.create_key(terms).await.unwrap();
+    for _ in 0..10 {
+        assert_eq!(status(&service, &key, "POST", "/v1/jobs").await, 202);
+    }
+    assert_eq!(status(&service, &key, "POST", "/v1/jobs").await, 429);
+}
+
+#[tokio::test]
+async fn a_key_of_the_settings_may_begin_like_one_of_the_store() {
+    let lab = ApiKey { owner: Owner::new("lab"), key: "pssp_of-the-settings".to_owned() };
+    let config = Config { anonymous: Anonymous::Refused, api_keys: vec![lab], ..Config::default() };
+    let service = service_with(config);
+    assert_eq!(status(&service, "pssp_of-the-settings", "GET", "/v1/jobs").await, 200);
+}
+
+#[tokio::test]
 async fn terms_that_cannot_be_used_are_named() {
     let service = closed();
     for (body, word) in [
