@@ -100,6 +100,7 @@ fn shared(components: ComponentsBuilder) -> ComponentsBuilder {
             "UnauthorizedText",
             Answer::text("no valid key").headers(["WWW-Authenticate"]).response.build(),
         )
+        .response("LacksScopeText", Answer::text("the key does not allow it").response.build())
         .response(
             "TooManyRequestsText",
             Answer::text("too much for one caller")
@@ -179,10 +180,11 @@ const HEADERS: [(&str, &str, Type); 12] = [
 ];
 
 /// Name, description and headers.
-const PROBLEMS: [(&str, &str, &[&str]); 14] = [
+const PROBLEMS: [(&str, &str, &[&str]); 15] = [
     ("Unparsable", "the request cannot be read", &[]),
     ("NoAdmin", "this service has no admin key", &[]),
     ("Unauthorized", "no valid key", &["WWW-Authenticate"]),
+    ("LacksScope", "the key does not allow it", &[]),
     ("NotFound", "no such job or batch of yours", &[]),
     ("NotAcceptable", "no format fits", &[]),
     ("SlowBody", "the body did not arrive", &[]),

@@ -51,6 +51,9 @@ impl Operation {
         if is_open {
             new.builder = new.builder.securities(Some([]));
         } else {
+            if access == Access::Keyed {
+                new = new.problem(403, if is_text { "LacksScopeText" } else { "LacksScope" });
+            }
             if access == Access::Admin {
                 new.builder = new.builder.securities(Some([key("bearer"), key("apiKey")]));
             }

@@ -12,10 +12,9 @@ use pssp_jobs::stored_key::{KeyTerms, Scope, StoredKey};
 use pssp_jobs::{Clock, Owner, SystemClock, Timestamp};
 use ureq::http::Method;
 
-use super::notice::{from_store, key, parse_time, with_key_hint};
-use super::serve::{self, BackendArg, runtime};
+use super::operator::{Operator, from_store, parse_time, with_key_hint};
+use super::serve::BackendArg;
 use crate::args::{Global, duration};
-use crate::client::Client;
 use crate::client::jobs::parse;
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
@@ -103,7 +102,7 @@ fn parse_id(text: &str) -> Result<String, String> {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
-    let store = Store::open(&args.backend, global)?;
+    let store = Store(Operator::open(&args.backend, global)?);
     match &args.action {
         Action::Create(create) => made(&store.create(create.terms()?)?, ui)?,
         Action::List => list(&store.list()?, ui)?,
@@ -116,25 +115,13 @@ pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure>
     Ok(Exit::Ok)
 }
 
-/// Where the keys are.
-enum Store {
-    Service(Client),
-    Backend { jobs: pssp_jobs::Jobs, runtime: tokio::runtime::Runtime },
-}
+/// The keys, where they are.
+struct Store(Operator);
 
 impl Store {
-    fn open(backend: &BackendArg, global: &Global) -> Result<Self, Failure> {
-        if !backend.is_given() {
-            return Ok(Self::Service(Client::new(global)?.with_key(key(global))));
-        }
-        let (settings, runtime) = (backend.settings()?, runtime()?);
-        let jobs = runtime.block_on(serve::jobs(settings))?;
-        Ok(Self::Backend { jobs, runtime })
-    }
-
     fn create(&self, terms: KeyTerms) -> Result<KeyInfo, Failure> {
-        match self {
-            Self::Service(client) => {
+        match &self.0 {
+            Operator::Service(client) => {
                 let KeyTerms { owner, scopes, expires_at, requests_per_s, jobs_per_s, note } = terms;
                 let (owner, scopes) = (owner.as_str().to_owned(), Some(scopes));
                 let body = KeyRequest { owner, scopes, expires_at, requests_per_s, jobs_per_s, note };
@@ -142,31 +129,31 @@ impl Store {
                 let request = ApiRequest::new(Method::POST, ROUTE).body("application/json", body.as_bytes());
                 parse(&client.json(&request).map_err(with_key_hint)?)
             }
-            Self::Backend { jobs, runtime } => {
+            Operator::Backend { jobs, runtime } => {
                 from_store(runtime.block_on(jobs.create_key(terms))).map(with_text)
             }
         }
     }
 
     fn list(&self) -> Result<Vec<KeyInfo>, Failure> {
-        match self {
-            Self::Service(client) => {
+        match &self.0 {
+            Operator::Service(client) => {
                 let list: KeyList = parse(&client.json(&ApiRequest::get(ROUTE)).map_err(with_key_hint)?)?;
                 Ok(list.keys)
             }
-            Self::Backend { jobs, runtime } => {
+            Operator::Backend { jobs, runtime } => {
                 Ok(from_store(runtime.block_on(jobs.keys()))?.into_iter().map(Into::into).collect())
             }
         }
     }
 
     fn rotate(&self, id: &str, grace: Duration) -> Result<KeyInfo, Failure> {
-        match self {
-            Self::Service(client) => {
+        match &self.0 {
+            Operator::Service(client) => {
                 let path = format!("{ROUTE}/{id}/rotate?grace_s={}", grace.as_secs());
                 parse(&client.json(&ApiRequest::new(Method::POST, &path)).map_err(with_key_hint)?)
             }
-            Self::Backend { jobs, runtime } => {
+            Operator::Backend { jobs, runtime } => {
                 let rotated = runtime.block_on(jobs.rotate_key(id, grace));
                 rotated.map(with_text).map_err(|error| match error {
                     JobsError::NotFound => Failure::new(Exit::Input, format!("no key has the id {id}")),
@@ -177,12 +164,14 @@ impl Store {
     }
 
     fn revoke(&self, id: &str) -> Result<(), Failure> {
-        match self {
-            Self::Service(client) => {
+        match &self.0 {
+            Operator::Service(client) => {
                 let path = format!("{ROUTE}/{id}");
                 client.send(&ApiRequest::new(Method::DELETE, &path)).map(drop).map_err(with_key_hint)
             }
-            Self::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.revoke_key(id))).map(drop),
+            Operator::Backend { jobs, runtime } => {
+                from_store(runtime.block_on(jobs.revoke_key(id))).map(drop)
+            }
         }
     }
 }

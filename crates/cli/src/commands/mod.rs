@@ -15,6 +15,7 @@ mod keys;
 mod list;
 mod methods;
 mod notice;
+mod operator;
 mod predict;
 mod result;
 mod serve;

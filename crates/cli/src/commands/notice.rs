@@ -7,22 +7,17 @@ use pssp_client::ApiRequest;
 use pssp_common::plain;
 use pssp_jobs::notice::Level;
 use pssp_jobs::{Clock, Notice, SystemClock, Timestamp};
-use serde::Deserialize;
-use serde_json::Value;
 use ureq::http::Method;
 
-use super::serve::{self, BackendArg, runtime};
-use crate::args::{Global, duration};
-use crate::client::Client;
+use super::operator::{Operator, from_store, parse_time, with_key_hint};
+use super::serve::BackendArg;
+use crate::args::Global;
 use crate::client::jobs::parse;
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
 /// The route that sets and clears the notice.
 const ROUTE: &str = "/v1/admin/notice";
-
-/// The variable with the operator's key. This command prefers it to `PSSP_API_KEY`.
-const ADMIN_KEY_VARIABLE: &str = "PSSP_ADMIN_KEY";
 
 /// Arguments of `pssp notice`.
 #[derive(Debug, clap::Args)]
@@ -68,7 +63,7 @@ struct SetArgs {
 }
 
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
-    let board = NoticeStore::open(&args.backend, global)?;
+    let board = Board(Operator::open(&args.backend, global)?);
     match &args.action {
         Action::Set(set) => {
             let notice = set.notice();
@@ -95,83 +90,39 @@ impl SetArgs {
     }
 }
 
-/// Parses a point in time, or a duration from now.
-pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
-    if let Ok(span) = duration(text) {
-        return Ok(SystemClock.now().plus(span));
-    }
-    Timestamp::deserialize(Value::from(text)).map_err(|_| {
-        format!("{text:?} is no time; write for instance 2026-01-31T08:00:00Z, or a span from now such as 2h")
-    })
-}
+/// The notice, where it is kept.
+struct Board(Operator);
 
-/// Where the notice is kept.
-enum NoticeStore {
-    Service(Client),
-    Backend { jobs: pssp_jobs::Jobs, runtime: tokio::runtime::Runtime },
-}
-
-impl NoticeStore {
-    fn open(backend: &BackendArg, global: &Global) -> Result<Self, Failure> {
-        if !backend.is_given() {
-            return Ok(Self::Service(Client::new(global)?.with_key(key(global))));
-        }
-        let (settings, runtime) = (backend.settings()?, runtime()?);
-        let jobs = runtime.block_on(serve::jobs(settings))?;
-        Ok(Self::Backend { jobs, runtime })
-    }
-
+impl Board {
     fn post(&self, notice: &Notice) -> Result<(), Failure> {
-        match self {
-            Self::Service(client) => {
+        match &self.0 {
+            Operator::Service(client) => {
                 let body = serde_json::json!(notice).to_string();
                 let request = ApiRequest::new(Method::PUT, ROUTE).body("application/json", body.as_bytes());
                 client.send(&request).map(drop).map_err(with_key_hint)
             }
-            Self::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.post(Some(notice)))),
+            Operator::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.post(Some(notice)))),
         }
     }
 
     fn clear(&self) -> Result<(), Failure> {
-        match self {
-            Self::Service(client) => {
+        match &self.0 {
+            Operator::Service(client) => {
                 client.send(&ApiRequest::new(Method::DELETE, ROUTE)).map(drop).map_err(with_key_hint)
             }
-            Self::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.post(None))),
+            Operator::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.post(None))),
         }
     }
 
     fn read(&self) -> Result<Option<Notice>, Failure> {
-        match self {
-            Self::Service(client) => {
+        match &self.0 {
+            Operator::Service(client) => {
                 let status: ServiceStatus = parse(&client.json(&ApiRequest::get("/v1/status"))?)?;
                 Ok(status.notices.into_iter().next())
             }
-            Self::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.notice())),
+            Operator::Backend { jobs, runtime } => from_store(runtime.block_on(jobs.notice())),
         }
     }
-}
-
-/// The key of the command line, else the operator's key, else the caller's key.
-pub(super) fn key(global: &Global) -> Option<String> {
-    let of_caller = std::env::var("PSSP_API_KEY").ok();
-    let of_operator = std::env::var(ADMIN_KEY_VARIABLE).ok().filter(|key| !key.is_empty());
-    let given = global.api_key.clone().filter(|key| Some(key) != of_caller.as_ref());
-    given.or(of_operator).or(of_caller)
-}
-
-/// Adds to a refusal the hint which key this command needs.
-pub(super) fn with_key_hint(failure: Failure) -> Failure {
-    match failure.exit {
-        Exit::Auth => failure.hint(
-            "give the service's PSSP_ADMIN_KEY with --api-key or PSSP_ADMIN_KEY, or use --backend where jobs live",
-        ),
-        _ => failure,
-    }
-}
-
-pub(super) fn from_store<T>(outcome: Result<T, pssp_jobs::StoreError>) -> Result<T, Failure> {
-    outcome.map_err(|e| Failure::server(e.to_string()))
 }
 
 /// Shows the notice. As JSON: the notice, or `null`.
@@ -198,17 +149,6 @@ fn line(notice: &Notice) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_absolute_or_from_now() {
-        let time = parse_time("2026-01-31T09:00:00+01:00").unwrap();
-        assert_eq!(time.to_string(), "2026-01-31T08:00:00.000Z");
-        let ahead = parse_time("2h").unwrap().since(SystemClock.now()).as_secs();
-        assert!((7190..=7200).contains(&ahead), "{ahead}");
-        for bad in ["", "tomorrow", "2026-01-31", "2026-01-31T09:00:00", "-2h"] {
-            assert!(parse_time(bad).unwrap_err().contains("2026-01-31T08:00:00Z"), "{bad}");
-        }
-    }
 
     #[test]
     fn a_notice_is_shown_on_one_line() {
