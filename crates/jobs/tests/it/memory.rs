@@ -7,7 +7,9 @@ use futures::{StreamExt, stream};
 use pssp_jobs::contract::Harness;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::service::{JobsError, NewBatch, NewJob};
-use pssp_jobs::{Backend, BatchId, Clock, JobId, Jobs, ManualClock, Owner, Policy, Timestamp};
+use pssp_jobs::{
+    Backend, BatchId, Clock, JobId, JobWatch, Jobs, ManualClock, Owner, Policy, Timestamp, Watcher,
+};
 
 struct Memory {
     backend: Arc<MemoryBackend>,
@@ -79,4 +81,34 @@ async fn a_batch_may_come_in_parts() {
     // A stream that ends early is an error: what is accepted must exist.
     let short = NewBatch { outline: vec![Ok(5), Ok(6)], jobs: stream::iter([vec![new(5)]]).boxed() };
     assert!(jobs.submit_batch(&Owner::public(), short, None).await.is_err());
+}
+
+/// Watchers that no event reaches.
+struct Silent;
+
+#[async_trait::async_trait]
+impl Watcher for Silent {
+    async fn changed(&mut self) {
+        std::future::pending().await
+    }
+}
+
+impl JobWatch for Silent {
+    fn watch(&self, _: JobId) -> Box<dyn Watcher> {
+        Box::new(Self)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_looks_once_more_when_its_time_is_over() {
+    let memory = fresh().await;
+    let backend = Backend { watch: Arc::new(Silent), ..memory.backend() };
+    let jobs = Jobs::new(backend, memory.clock.clone(), Policy::default()).unwrap();
+    let owner = Owner::public();
+    let new = NewJob::from("MKVLT".parse::<pssp_predict::Sequence>().unwrap());
+    let id = jobs.submit(&owner, new, Duration::ZERO, None).await.unwrap().value.id();
+    let mut waiting = std::pin::pin!(jobs.wait(&owner, id, Duration::from_secs(5)));
+    assert!(futures::poll!(&mut waiting).is_pending(), "it has looked, and waits");
+    jobs.cancel(&owner, id).await.unwrap();
+    assert_eq!(waiting.await.unwrap().state(), pssp_jobs::State::Cancelled);
 }
