@@ -13,6 +13,7 @@ import contextlib
 import gzip
 import http.client
 import os
+import random
 import re
 import resource
 import shutil
@@ -103,9 +104,13 @@ class Service:
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind((VICTIM, 0))
-        return probe.getsockname()[1]
+    """A port below those that the system gives to connections: a call to one of those, on which nothing listens yet, can
+    connect to itself."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((VICTIM, port))
+            return port
 
 
 def connect(port):
