@@ -126,6 +126,10 @@ pub struct BatchLinks {
     /// POST there to cancel its jobs. Not told by releases before this field.
     #[serde(default)]
     pub cancel: String,
+    /// The page for people. Not told by releases before this field.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub page: String,
 }
 
 /// One line of a batch's results as NDJSON: one record, whatever its state.

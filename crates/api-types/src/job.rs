@@ -115,6 +115,10 @@ pub struct JobLinks {
     pub events: String,
     /// Where a POST cancels it.
     pub cancel: String,
+    /// The page for people, in every state of the job. Not told by releases before this field.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub page: String,
 }
 
 /// One page of a list of jobs, newest first.

@@ -113,7 +113,12 @@ impl Shared {
 
     /// The use cases for a request that submits jobs. They reuse results, unless the request asks for new ones.
     pub(crate) fn submitting(&self, headers: &HeaderMap) -> Jobs {
-        let method = self.reused_method().filter(|_| !headers::wants_fresh(headers));
+        self.submitting_unless(headers::wants_fresh(headers))
+    }
+
+    /// The use cases that reuse results, unless `fresh` ones are asked for.
+    pub(crate) fn submitting_unless(&self, fresh: bool) -> Jobs {
+        let method = self.reused_method().filter(|_| !fresh);
         self.app.jobs.reusing(method.cloned())
     }
 

@@ -14,10 +14,14 @@ use crate::app::Ctx;
 use crate::bounds::{Client, Rates};
 use crate::client::{self, Stranger};
 use crate::config::Anonymous;
+use crate::origin;
 use crate::problem::{Kind, Problem};
 
 /// The headers that tell callers apart, for caches.
 const TELLS_CALLERS_APART: &str = "authorization, x-api-key, x-pssp-client, cookie";
+
+/// The cookie in which a browser keeps a key. Event streams of a page send no headers of their own.
+pub(crate) const KEY_COOKIE: &str = "pssp_key";
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,12 @@ pub(crate) async fn require(
 ) -> Result<Response, Problem> {
     let trusted = &ctx.config().trusted_proxies;
     let address = client::of_address(&request, trusted);
+    // The browser sends the cookie also with what another site causes. Only our pages may change something with it.
+    let is_read = matches!(*request.method(), http::Method::GET | http::Method::HEAD);
+    let by_cookie = presented(request.headers()).is_none() && has_key_cookie(request.headers());
+    if by_cookie && !is_read && origin::is_foreign(request.headers()) {
+        return Err(foreign());
+    }
     // A key says who its caller is. A wrong key is refused and not taken for a caller without one.
     let key = keyed(&ctx, request.headers(), &address, scope).await?;
     let (caller, cookie) = match (key, ctx.config().anonymous) {
@@ -101,6 +111,25 @@ pub(crate) async fn require(
     Ok(response)
 }
 
+/// Who reads on an open route, for the part of it that is not open.
+///
+/// # Errors
+/// As for a route that asks for a caller.
+pub(crate) async fn reader(ctx: &Ctx, parts: &Parts) -> Result<Caller, Problem> {
+    let request = Request::from_parts(parts.clone(), axum::body::Body::empty());
+    let trusted = &ctx.config().trusted_proxies;
+    let address = client::of_address(&request, trusted);
+    if let Some(caller) = keyed(ctx, request.headers(), &address, Scope::Read).await? {
+        return Ok(caller);
+    }
+    let owner = match ctx.config().anonymous {
+        Anonymous::Refused => return Err(unauthorized()),
+        Anonymous::Unlisted => Stranger::of(&request, trusted).into_owner().0,
+        Anonymous::Shared => Owner::public(),
+    };
+    Ok(Caller { owner, client: address, rates: ctx.rates.clone() })
+}
+
 /// Accepts everybody, and counts the request for the address.
 pub(crate) async fn count(State(ctx): State<Ctx>, request: Request, next: Next) -> Result<Response, Problem> {
     let left = ctx.rates.request(&client::of_address(&request, &ctx.config().trusted_proxies))?;
@@ -118,7 +147,20 @@ async fn keyed(
     address: &Client,
     scope: Scope,
 ) -> Result<Option<Caller>, Problem> {
-    let Some(text) = presented(headers) else { return Ok(None) };
+    let kept = || client::cookie(headers, KEY_COOKIE).filter(|_| scope != Scope::Admin);
+    match presented(headers).or_else(kept) {
+        Some(text) => check_key(ctx, text, address, scope).await,
+        None => Ok(None),
+    }
+}
+
+/// The caller by a key. `None` where no keys are asked for, and this is none.
+pub(crate) async fn check_key(
+    ctx: &Ctx,
+    text: &str,
+    address: &Client,
+    scope: Scope,
+) -> Result<Option<Caller>, Problem> {
     let named = |owner: Owner, rates| {
         let client = Client::new(format!("key:{}", owner.as_str()));
         Some(Caller { owner, client, rates })
@@ -177,6 +219,25 @@ pub(crate) async fn require_admin(
     let mut response = next.run(request).await;
     response.extensions_mut().insert(caller);
     Ok(response)
+}
+
+/// Whether the browser has a key of the page for keys.
+pub(crate) fn has_key_cookie(headers: &HeaderMap) -> bool {
+    client::cookie(headers, KEY_COOKIE).is_some_and(|key| !key.is_empty())
+}
+
+/// Whether a request shows a key, right or wrong.
+pub(crate) fn shows_key(headers: &HeaderMap) -> bool {
+    presented(headers).is_some() || has_key_cookie(headers)
+}
+
+/// Refuses what a page of another site has caused, for routes that change something for a browser.
+pub(crate) async fn refuse_foreign(request: Request, next: Next) -> Result<Response, Problem> {
+    if origin::is_foreign(request.headers()) { Err(foreign()) } else { Ok(next.run(request).await) }
+}
+
+fn foreign() -> Problem {
+    Problem::new(Kind::Forbidden, "a page of another site has sent this; only the pages of this service may")
 }
 
 fn presented(headers: &HeaderMap) -> Option<&str> {

@@ -85,13 +85,18 @@ fn owner_of_token(token: &str) -> Owner {
 
 fn token(headers: &HeaderMap) -> Option<&str> {
     let given = headers.get(TOKEN).and_then(|value| value.to_str().ok());
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let kept = || pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token);
+    let kept = || cookie(headers, COOKIE);
     let is_token = |token: &&str| {
         TOKEN_BYTES.contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic())
     };
     given.or_else(kept).filter(is_token)
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
 /// The address of the peer.

@@ -3,9 +3,11 @@
 mod fields;
 mod json;
 
+use bytes::Bytes;
 use futures::{StreamExt, stream};
-use pssp_jobs::intake::{BatchJobs, Draft, ParsedBatch, ParsedJob};
+use pssp_jobs::intake::{BatchJobs, Draft, IntakeError, ParsedBatch, ParsedJob};
 use pssp_jobs::service::{NewBatch, NewJob};
+use pssp_predict::sequence::{ErrorCode, InputErrors};
 
 use crate::app::Ctx;
 use crate::body::{Media, Payload};
@@ -13,7 +15,7 @@ use crate::bounds::Client;
 use crate::buffers::Share;
 use crate::problem::Problem;
 
-pub(crate) use fields::{Fields, parse_form, query};
+pub(crate) use fields::{Fields, Form, parse_form, query, urlencoded};
 
 /// A checked batch, its client, and the share of its body in the memory for bodies.
 pub(crate) struct HeldBatch {
@@ -38,6 +40,53 @@ impl HeldBatch {
             (!some.is_empty()).then_some((some, (cpu, client, jobs, held)))
         });
         NewBatch { outline, jobs: jobs.boxed() }
+    }
+}
+
+/// What a form of a page holds.
+pub(crate) enum Parsed {
+    /// One sequence.
+    One(Box<ParsedJob>),
+    /// Several records.
+    Many(Box<HeldBatch>),
+}
+
+impl Parsed {
+    /// The digest of what was asked.
+    pub(crate) const fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::One(job) => job.digest,
+            Self::Many(held) => held.batch.digest,
+        }
+    }
+}
+
+fn are_several(errors: &InputErrors) -> bool {
+    errors.as_slice().iter().any(|error| error.code == ErrorCode::SeveralRecords)
+}
+
+/// Parses the form of a page: one sequence becomes a job, several records become a batch.
+pub(crate) async fn parse_page(ctx: &Ctx, client: &Client, form: Form) -> Result<Parsed, Problem> {
+    let name = form.fields.text("name")?.filter(|name| !name.trim().is_empty());
+    let (mut parts, force) = form.fields.into_parts()?;
+    let (rules, bytes) = (ctx.intake.rules, parts.iter().map(Bytes::len).sum());
+    let parse = move || {
+        if parts.len() < 2 {
+            let input = parts.first().map(|part| part.to_vec()).unwrap_or_default();
+            match rules.job(Draft { name, input, force }) {
+                Err(IntakeError::Input(errors)) if are_several(&errors) => {}
+                outcome => return Ok((Some(outcome?), None)),
+            }
+        }
+        rules.batch(std::mem::take(&mut parts), force).map(|batch| (None, Some(batch)))
+    };
+    let parsed: Result<_, IntakeError> = ctx.cpu.run_if_large(client, bytes, parse).await?;
+    match parsed? {
+        (Some(job), _) => Ok(Parsed::One(Box::new(job))),
+        (None, Some(batch)) => {
+            Ok(Parsed::Many(Box::new(HeldBatch { batch, client: client.clone(), held: form.held })))
+        }
+        (None, None) => Err(IntakeError::Empty.into()),
     }
 }
 

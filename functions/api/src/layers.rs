@@ -17,12 +17,14 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::Ctx;
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::bounds::Client;
 use crate::client;
 use crate::config::Config;
 use crate::gateway::{self, Gateway};
 use crate::headers;
+use crate::negotiate;
+use crate::page::{self, Asked, RequestId, Root};
 use crate::paths;
 use crate::problem::{Kind, Problem};
 
@@ -65,6 +67,9 @@ pub(crate) async fn observe(State(ctx): State<Ctx>, mut request: Request, next: 
         request.extensions_mut().insert(gateway);
     }
     let info = RequestInfo::new(&request, ctx.config());
+    request.extensions_mut().insert(RequestId(info.request_id.clone()));
+    let root = Root::of(request.extensions());
+    let asked = info.is_page.then(|| Asked::new(&request, auth::shows_key(request.headers())));
     let span = tracing::info_span!(
         "request",
         method = info.method,
@@ -74,10 +79,35 @@ pub(crate) async fn observe(State(ctx): State<Ctx>, mut request: Request, next: 
     let mut on_drop = ReportOnDrop { info: Some(&info), span: span.clone() };
     let mut response = guarded(&ctx, request, next).instrument(span.clone()).await;
     on_drop.info = None;
+    if let Some(asked) = asked
+        && let Some(problem) = response.extensions_mut().remove::<Problem>()
+    {
+        response = answer_with_page(&ctx, root, response, &problem, &info.request_id, &asked).await;
+    }
     info.complete(&mut response);
     let subject = Subject::of(&mut response);
     span.in_scope(|| info.report(response.status(), &subject));
     response
+}
+
+/// The answer with `problem` as a page. It keeps the cookie and the other headers of the layers inside.
+async fn answer_with_page(
+    ctx: &Ctx,
+    root: Root,
+    response: Response,
+    problem: &Problem,
+    request_id: &str,
+    asked: &Asked,
+) -> Response {
+    let mut answer = page::problem(ctx, root, problem, request_id, asked).await;
+    let (parts, _) = response.into_parts();
+    for (name, value) in &parts.headers {
+        if !answer.headers().contains_key(name) && *name != header::CONTENT_LENGTH {
+            answer.headers_mut().append(name, value.clone());
+        }
+    }
+    *answer.extensions_mut() = parts.extensions;
+    answer
 }
 
 /// Reports a request that is dropped before its answer, because the client has disconnected.
@@ -124,6 +154,8 @@ struct RequestInfo {
     /// The address of the client.
     address: Client,
     is_v1: bool,
+    /// Whether an error is answered with a page.
+    is_page: bool,
     /// Whether the request has a body and its connection could be used for another request (HTTP/1).
     sends_body: bool,
     since: Instant,
@@ -140,6 +172,10 @@ impl RequestInfo {
             path: path.to_owned(),
             address: client::of_address(request, &config.trusted_proxies),
             is_v1: paths::is_v1(path),
+            is_page: page::is_page(path)
+                || (path == "/" || route.is_none())
+                    && !paths::is_v1(path)
+                    && negotiate::wants_page(request.headers()),
             sends_body: request.version() <= Version::HTTP_11 && !request.body().is_end_stream(),
             since: Instant::now(),
         }
@@ -219,7 +255,9 @@ fn deadline(config: &Config, request: &Request) -> Duration {
 
 fn allowed_time(config: &Config, request: &Request) -> Duration {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !is_read && request.uri().path().starts_with("/v1/batches") {
+    if !is_read
+        && ["/v1/batches", "/batches", "/predict"].iter().any(|path| request.uri().path().starts_with(path))
+    {
         return config.batch_timeout;
     }
     let wait = headers::wait(request.headers(), config.max_wait).unwrap_or_default();

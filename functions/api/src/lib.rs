@@ -6,6 +6,7 @@
 //! - [`app`]: the data that handlers need ([`App`]); `config`: the settings of the operator ([`Config`])
 //! - [`routes`]: one file for each resource, and [`ROUTES`], the list of all routes
 //! - `problem`: every error, as RFC 9457 (v1 API) or as text (classic API)
+//! - `page`: what the pages for people have in common; the crate `pssp-page` has their templates
 //! - `body`, `input`, `negotiate`, `headers`: read the parts of a request
 //! - [`Gateway`]: information from a gateway in front of the service
 //! - `describe` (feature `openapi`): makes `openapi.json` from the routes and the types of `pssp-api-types`
@@ -22,6 +23,7 @@ mod buffers;
 mod client;
 mod config;
 mod cpu;
+mod depth;
 #[cfg(feature = "openapi")]
 pub mod describe;
 mod fresh;
@@ -35,6 +37,8 @@ mod layers;
 mod negotiate;
 #[cfg(feature = "openapi")]
 pub mod operation;
+mod origin;
+mod page;
 mod paths;
 mod problem;
 mod render;
@@ -52,7 +56,7 @@ pub use auth::Access;
 pub use config::{Anonymous, Config};
 pub use gateway::Gateway;
 pub use pssp_jobs::ApiKey;
-pub use routes::{ROUTES, metrics_router, router};
+pub use routes::{PAGES, ROUTES, metrics_router, router};
 
 /// The version of this program, equal to the version of its image and its git tag.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -27,6 +27,16 @@ pub(crate) fn named(query: &Fields, extension: Option<&str>) -> Result<Option<Fo
     }
 }
 
+/// Whether the caller is a browser that wants a page: `Accept` names `text/html`, with a quality not below that of plain
+/// text. For `*/*` it is not.
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
+    let ranges = accepted(headers);
+    let Some(html) = ranges.iter().find(|range| range.kind == "text/html") else { return false };
+    let fits = ranges.iter().filter_map(|range| range.fit("text/plain").map(|fit| (fit, range.quality)));
+    let plain = fits.max_by_key(|(fit, _)| *fit).map_or(0, |(_, quality)| quality);
+    html.quality > 0 && html.quality >= plain
+}
+
 fn not_acceptable() -> Problem {
     let formats: Vec<String> =
         FORMATS.iter().map(|f| format!(".{} ({})", f.extension(), essence(f.media_type()))).collect();
@@ -103,6 +113,25 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, http::HeaderValue::from_static(accept));
         assert_eq!(format(&headers, None, Format::Json).ok(), expected, "{accept}");
+    }
+
+    #[test]
+    fn browsers_want_a_page() {
+        for (accept, expected) in [
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true),
+            ("text/html", true),
+            ("text/html, text/plain", true),
+            ("text/html;q=0.5, text/plain", false),
+            ("text/html;q=0.5, */*", false),
+            ("text/html;q=0", false),
+            ("text/*", false),
+            ("*/*", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, http::HeaderValue::from_static(accept));
+            assert_eq!(wants_page(&headers), expected, "{accept}");
+        }
     }
 
     #[test]

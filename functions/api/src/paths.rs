@@ -1,16 +1,33 @@
-//! Paths: recognizes those of the v1 API, and removes extra slashes.
+//! Paths: recognizes those of the v1 API, removes extra slashes, and tells how links of pages begin.
 
 use axum::extract::Request;
-use http::Uri;
+use http::{Extensions, Uri};
 
 /// Whether a path belongs to the v1 API, whose errors are JSON.
 pub(crate) fn is_v1(path: &str) -> bool {
     path == "/v1" || path.starts_with("/v1/")
 }
 
+/// How many folders the path of a request is below the root, as the client wrote it. Links of pages begin with so
+/// many `../`, so that they also work behind a proxy that removes a prefix and does not tell.
+#[derive(Debug, Clone, Copy)]
+struct Folders(usize);
+
+/// The beginning of the links of a page that answers a request with these extensions. `prefix` is what the client has
+/// to write before the paths of the API, as far as it is known.
+pub(crate) fn root_of_links(extensions: &Extensions, prefix: &str) -> String {
+    let Folders(folders) = extensions.get().copied().unwrap_or(Folders(0));
+    match prefix {
+        "" => "../".repeat(folders),
+        known => format!("{known}/"),
+    }
+}
+
 /// Removes doubled slashes and slashes at the end, so that the path matches its route. Clients that join a base
 /// URL and a path often send such paths.
 pub(crate) fn without_extra_slashes(mut request: Request) -> Request {
+    let slashes = request.uri().path().matches('/').count();
+    request.extensions_mut().insert(Folders(slashes.saturating_sub(1)));
     if let Some(uri) = shorter(request.uri()) {
         *request.uri_mut() = uri;
     }

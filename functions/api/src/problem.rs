@@ -128,7 +128,6 @@ impl Problem {
 
     /// Writes this problem as the body and the headers of `response`.
     pub(crate) fn write(self, response: &mut Response, request_id: &str, as_json: bool) {
-        let retry_after = self.0.retry_after;
         let (content_type, body) = if as_json {
             ("application/problem+json", self.json(request_id))
         } else {
@@ -137,12 +136,35 @@ impl Problem {
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.extend(self.headers());
+        *response.body_mut() = body.into();
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    pub(crate) fn faults(&self) -> &[InputError] {
+        &self.0.faults
+    }
+
+    /// The whole seconds after which the same request may succeed.
+    pub(crate) fn retry_s(&self) -> Option<u64> {
+        self.0.retry_after.map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0))
+    }
+
+    /// The headers of its answer, whatever its body is.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = self.0.headers.clone();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(after) = retry_after {
+        if let Some(after) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, retry_after::seconds(after));
         }
-        headers.extend(self.0.headers);
-        *response.body_mut() = body.into();
+        headers
     }
 
     fn json(&self, request_id: &str) -> String {

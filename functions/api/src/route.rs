@@ -45,8 +45,9 @@ pub struct Route {
     /// Who may use it.
     pub access: Access,
     pub(crate) make: fn(MethodFilter) -> MethodRouter<Ctx>,
+    /// Its description. Pages have none: they are for people.
     #[cfg(feature = "openapi")]
-    pub(crate) describe: fn(Operation) -> Operation,
+    pub(crate) describe: Option<fn(Operation) -> Operation>,
 }
 
 impl Route {
@@ -69,7 +70,11 @@ impl Route {
     #[cfg(feature = "openapi")]
     #[must_use]
     pub fn describe(&self, path: &str) -> Operation {
-        (self.describe)(Operation::new(self.access, path))
+        let new = Operation::new(self.access, path);
+        match self.describe {
+            Some(describe) => describe(new),
+            None => new,
+        }
     }
 
     pub(crate) fn method_router(&self, ctx: &Ctx) -> MethodRouter<Ctx> {

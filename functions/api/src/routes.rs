@@ -2,12 +2,12 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::on;
 use tower::util::MapRequest;
 
 use crate::app::{App, Shared};
-use crate::auth::Access;
+use crate::auth::{self, Access};
 use crate::problem::{Kind, Problem};
 use crate::route::{Route, Verb};
 use crate::{gateway, layers, paths};
@@ -22,6 +22,7 @@ mod jobs;
 mod keys;
 mod notice;
 mod openapi;
+mod pages;
 mod path;
 mod plot;
 mod result;
@@ -37,7 +38,7 @@ macro_rules! route {
             access: Access::$access,
             make: |filter| on(filter, $file::$handler),
             #[cfg(feature = "openapi")]
-            describe: $file::describe::$handler,
+            describe: Some($file::describe::$handler),
         }
     };
 }
@@ -83,6 +84,40 @@ pub const ROUTES: &[Route] = &[
     route!(Open Get "/metrics" health::metrics_here),
 ];
 
+/// Makes a route from the handler of a page.
+macro_rules! page {
+    ($access:ident $verb:ident $path:literal $file:ident::$handler:ident) => {
+        Route {
+            verb: Verb::$verb,
+            path: $path,
+            access: Access::$access,
+            make: |filter| on(filter, pages::$file::$handler),
+            #[cfg(feature = "openapi")]
+            describe: None,
+        }
+    };
+}
+
+/// Every page for people, beside `/` of the list above, and what pages load.
+pub const PAGES: &[Route] = &[
+    page!(Keyed Post "/predict" predict::submit),
+    page!(Keyed Get "/results/{id}" result::read),
+    page!(Keyed Post "/results/{id}/cancel" result::cancel),
+    page!(Keyed Get "/results/{id}/delete" result::ask_to_delete),
+    page!(Keyed Post "/results/{id}/delete" result::delete),
+    page!(Keyed Get "/batches/{id}" batch::read),
+    page!(Keyed Post "/batches/{id}/cancel" batch::cancel),
+    page!(Keyed Get "/batches/{id}/delete" batch::ask_to_delete),
+    page!(Keyed Post "/batches/{id}/delete" batch::delete),
+    page!(Open Get "/history" plain::history),
+    page!(Open Get "/status" plain::status),
+    page!(Open Get "/methods" plain::methods),
+    page!(Open Get "/docs" plain::docs),
+    page!(Open Get "/key" key::form),
+    page!(Open Post "/key" key::keep),
+    page!(Open Get "/assets/{file}" plain::asset),
+];
+
 /// The router of the whole API.
 pub fn router(app: App) -> Router {
     let cors = layers::cors(&app.config.cors_origins);
@@ -92,6 +127,14 @@ pub fn router(app: App) -> Router {
         for path in route.paths() {
             router = router.route(&path, route.method_router(&ctx));
         }
+    }
+    for page in PAGES {
+        let methods = page.method_router(&ctx);
+        let methods = match page.verb {
+            Verb::Get => methods,
+            _ => methods.route_layer(from_fn(auth::refuse_foreign)),
+        };
+        router = router.route(page.path, methods);
     }
     let service = router
         .fallback(no_route)
@@ -115,6 +158,10 @@ pub fn metrics_router(app: App) -> Router {
 }
 
 pub(crate) async fn no_route() -> Problem {
+    no_such_route()
+}
+
+fn no_such_route() -> Problem {
     Problem::new(Kind::NotFound, "there is no such route; /openapi.json lists them")
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn job(job: &Job, gateway: &Gateway) -> JobBody {
             plot: link("plot.svg"),
             events: link("events"),
             cancel: link("cancel"),
+            page: gateway.link(&format!("/results/{}", head.id)),
             this,
         },
     }

@@ -72,6 +72,11 @@ fn api_types_depend_on_no_server_and_no_client() {
 }
 
 #[test]
+fn pages_are_made_from_values_alone() {
+    check("pssp-page", &[BACKENDS, FUNCTIONS, &["pssp-host", "pssp-api-types", "pssp"], DRIVERS, HTTP]);
+}
+
+#[test]
 fn handlers_depend_on_no_backend_and_no_driver() {
     // utoipa generates openapi.json, which is checked in. No program is built with it.
     check("pssp-api", &[BACKENDS, DRIVERS, &["pssp-host", "pssp-worker", "pssp", "utoipa"]]);

@@ -30,6 +30,11 @@ pub(crate) struct Form {
 }
 
 impl Fields {
+    /// The fields of a form with this sequence only.
+    pub(crate) fn of_sequence(sequence: Bytes) -> Self {
+        Self(vec![(SEQUENCE_FIELDS[0].to_owned(), sequence)])
+    }
+
     /// The first field of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| &value[..])
@@ -160,7 +165,7 @@ fn too_many_fields() -> Problem {
 
 /// Parses `a=1&b=2`, with `+` for blanks and `%XX` for bytes. A `%` without two hexadecimal digits after it is
 /// kept.
-fn urlencoded(bytes: &[u8]) -> Result<Fields, Problem> {
+pub(crate) fn urlencoded(bytes: &[u8]) -> Result<Fields, Problem> {
     let pairs: Vec<&[u8]> =
         bytes.split(|&b| b == b'&').filter(|p| !p.is_empty()).take(MAX_FIELDS + 1).collect();
     if pairs.len() > MAX_FIELDS {

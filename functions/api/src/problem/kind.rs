@@ -17,7 +17,7 @@ macro_rules! kinds {
                 match self { $(Self::$name => $slug),* }
             }
 
-            pub(super) const fn title(self) -> &'static str {
+            pub(crate) const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title),* }
             }
         }

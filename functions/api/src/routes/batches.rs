@@ -172,7 +172,12 @@ fn respond(
         counts,
         rejected,
         rejected_next: next,
-        links: BatchLinks { results: format!("{this}/results"), cancel: format!("{this}/cancel"), this },
+        links: BatchLinks {
+            results: format!("{this}/results"),
+            cancel: format!("{this}/cancel"),
+            page: gateway.link(&format!("/batches/{}", batch.id)),
+            this,
+        },
     };
     let mut response = (status, Json(body)).into_response();
     if !counts.is_done() {

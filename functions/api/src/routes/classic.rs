@@ -6,19 +6,21 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use http::header;
 use http::request::Parts;
+use http::{HeaderValue, header};
 use pssp_api_types::{ClassicImage, ClassicJob, ClassicResult, ClassicRow};
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{Include, Job, JobId, ListQuery, Notice, Owner, Record, State as JobState, Timestamp};
 use pssp_predict::plot;
 
+use super::pages::home;
 use super::path::single_limit;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::{Media, Payload};
 use crate::input::{self, Fields};
 use crate::layers::Made;
+use crate::negotiate;
 use crate::problem::{Kind, Problem, echo};
 use crate::render::{Finished, classic_header};
 use crate::view;
@@ -58,9 +60,17 @@ DELETE-ing former jobs: send the id in the form field jobid
 jobid=ALL deletes all of them where the operator allows it.
 ";
 
-pub(super) async fn index(State(ctx): State<Ctx>) -> String {
-    let notice = ctx.intake.notices.notice(ctx.jobs()).await;
-    notice.as_ref().map(announce).unwrap_or_default() + INDEX
+/// Browsers get the page with the form, everybody else the text.
+pub(super) async fn index(State(ctx): State<Ctx>, parts: Parts) -> Result<Response, Problem> {
+    let mut response = match negotiate::wants_page(&parts.headers) {
+        true => home::show(&ctx, &parts).await?,
+        false => {
+            let notice = ctx.intake.notices.notice(ctx.jobs()).await;
+            (notice.as_ref().map(announce).unwrap_or_default() + INDEX).into_response()
+        }
+    };
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
 }
 
 fn announce(notice: &Notice) -> String {
@@ -270,8 +280,10 @@ pub(super) mod describe {
     use crate::operation::{Answer, Body, Operation, text};
 
     pub(in crate::routes) fn index(o: Operation) -> Operation {
-        o.id("index", "classic", "How to use the service")
-            .answer(200, Answer::text("text with a line `Try these routes`"))
+        o.id("index", "classic", "How to use the service").answer(
+            200,
+            Answer::text("text with a line `Try these routes`; a page where Accept names text/html"),
+        )
     }
 
     pub(in crate::routes) fn how_to_run(o: Operation) -> Operation {

@@ -5,14 +5,12 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
-use pssp_jobs::{Depth, StoreError};
+use pssp_jobs::StoreError;
 
 use super::no_route;
 use crate::app::Ctx;
+use crate::depth::{STORE_TIMEOUT, depth};
 use crate::problem::{Kind, Problem};
-
-/// A store that needs more time counts as unavailable.
-const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The process answers. `/readyz` says whether the store also answers.
 pub(super) async fn alive() -> &'static str {
@@ -40,12 +38,6 @@ async fn store_answers(ctx: &Ctx) -> Result<(), &'static str> {
         }
         Err(_) => Err("the store does not answer in time"),
     }
-}
-
-/// The depth of the queue as of a moment ago, if the store answers in time.
-pub(super) async fn depth(ctx: &Ctx) -> Option<Depth> {
-    let read = async { tokio::time::timeout(STORE_TIMEOUT, ctx.jobs().depth()).await.ok()?.ok() };
-    ctx.depth.get(read).await
 }
 
 /// The metrics, unless they have an address of their own.

@@ -9,8 +9,8 @@ use pssp_predict::PROPERTIES;
 use pssp_predict::format::{FORMATS, SS3_REDUCTION};
 use pssp_predict::name;
 
-use super::health;
 use crate::app::Ctx;
+use crate::depth::depth;
 
 pub(super) async fn methods(State(ctx): State<Ctx>) -> Json<Methods> {
     Json(Methods {
@@ -42,7 +42,7 @@ pub(super) async fn limits(State(ctx): State<Ctx>) -> Json<Limits> {
 
 /// Answers even if the store does not, because the status is most interesting then.
 pub(super) async fn status(State(ctx): State<Ctx>) -> Json<ServiceStatus> {
-    let depth = health::depth(&ctx).await;
+    let depth = depth(&ctx).await;
     Json(ServiceStatus {
         status: match depth {
             _ if ctx.is_draining() => ServiceState::Draining,

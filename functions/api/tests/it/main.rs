@@ -26,6 +26,7 @@ mod logs;
 mod metrics;
 mod notice;
 mod openapi;
+mod pages;
 mod plots;
 #[cfg(feature = "standalone")]
 mod program;

@@ -1,0 +1,72 @@
+//! What surrounds the content of every page: links, banner, state of the service.
+
+use std::time::Duration;
+
+use pssp_jobs::{Notice, Timestamp};
+
+use crate::{assets, times};
+
+/// How the service is, as the head of every page says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// All is well.
+    Well,
+    /// An operator has paused the intake.
+    Paused,
+    /// The store does not answer.
+    Degraded,
+}
+
+/// What surrounds the content of a page.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// How links begin: the path of the service as the browser has to write it, with a slash at the end, or nothing.
+    pub root: String,
+    /// The version of the service.
+    pub version: String,
+    /// The time now.
+    pub now: Timestamp,
+    /// The operator's notice.
+    pub notice: Option<Notice>,
+    /// How the service is.
+    pub health: Health,
+    /// How long a result is kept.
+    pub kept_for: Duration,
+}
+
+impl Frame {
+    pub(crate) fn kept(&self) -> String {
+        times::length(self.kept_for)
+    }
+
+    pub(crate) fn style(&self) -> String {
+        self.below(0)
+    }
+
+    pub(crate) fn script(&self) -> String {
+        self.below(1)
+    }
+
+    pub(crate) fn icon(&self) -> String {
+        self.below(2)
+    }
+
+    fn below(&self, index: usize) -> String {
+        format!("{}{}", self.root, assets::paths()[index])
+    }
+
+    /// A link to the form. A relative link to the root itself is not empty.
+    pub(crate) fn home(&self) -> &str {
+        if self.root.is_empty() { "./" } else { &self.root }
+    }
+
+    /// A moment as an element `time`.
+    pub(crate) fn time(&self, at: &Timestamp) -> String {
+        times::element(*at)
+    }
+
+    /// A moment that lies ahead, with the time that is left.
+    pub(crate) fn until(&self, at: &Timestamp) -> String {
+        format!("{}, {} left", times::element(*at), times::length(at.since(self.now)))
+    }
+}

@@ -1,0 +1,134 @@
+//! The form.
+
+use askama::Template;
+
+use crate::{Frame, render};
+
+/// The limits that the form names.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The longest sequence.
+    pub residues: usize,
+    /// The most records.
+    pub records: usize,
+}
+
+/// What a person has entered, to be shown again.
+#[derive(Debug, Clone, Default)]
+pub struct Entered {
+    /// The text of the sequences.
+    pub text: String,
+    /// The name of the job.
+    pub name: String,
+    /// Whether what looks like nucleotides is taken.
+    pub force: bool,
+    /// Whether a stored result does not do.
+    pub fresh: bool,
+}
+
+/// Where a fault is in the entered text.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What is wrong there.
+    pub detail: String,
+    /// How to correct it.
+    pub hint: String,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1.
+    pub column: Option<usize>,
+}
+
+/// Why what was entered is refused.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The kind of problem.
+    pub title: String,
+    /// What is wrong.
+    pub detail: String,
+    /// Each fault in the text.
+    pub places: Vec<Place>,
+    /// The seconds after which it may work, if the fault is not in the text.
+    pub retry_s: Option<u64>,
+    /// The id of the request.
+    pub request_id: String,
+}
+
+impl Refusal {
+    /// Whether `force` would help.
+    fn is_about_nucleotides(&self) -> bool {
+        self.places.iter().any(|place| place.hint.contains("force"))
+    }
+}
+
+/// The first page: the form, examples, and the jobs of this browser.
+#[derive(Debug, Template)]
+#[template(path = "home.html")]
+pub struct Home<'a> {
+    /// What surrounds it.
+    pub frame: &'a Frame,
+    /// The limits.
+    pub limits: Limits,
+    /// What the form shows.
+    pub entered: Entered,
+    /// Why it is shown again.
+    pub refusal: Option<Refusal>,
+    /// A value that makes a second click the same request.
+    pub once: String,
+    /// The seconds until intake goes on, if an operator has paused it; zero if the end is not known.
+    pub paused_s: Option<u64>,
+    /// Whether callers need a key, and this one has shown none.
+    pub wants_key: bool,
+}
+
+impl Home<'_> {
+    /// The page as text.
+    #[must_use]
+    pub fn html(&self) -> String {
+        render(self)
+    }
+
+    fn shows_options(&self) -> bool {
+        let Entered { name, force, fresh, .. } = &self.entered;
+        !name.is_empty()
+            || *force
+            || *fresh
+            || self.refusal.as_ref().is_some_and(Refusal::is_about_nucleotides)
+    }
+}
+
+/// The examples, as FASTA.
+const EXAMPLES: &str = include_str!("../assets/examples.fasta");
+
+/// The names of the examples, and what the buttons say.
+pub(crate) const NAMES: [(&str, &str); 3] =
+    [("ubiquitin", "Ubiquitin"), ("lysozyme", "Lysozyme"), ("bacteriorhodopsin", "Bacteriorhodopsin")];
+
+/// The FASTA record of the example `name`.
+#[must_use]
+pub fn example(name: &str) -> Option<&'static str> {
+    NAMES.iter().find(|(known, _)| *known == name)?;
+    let records = EXAMPLES.split('>').map(str::trim).filter(|record| !record.is_empty());
+    let mut records = records.filter(|record| record.split_whitespace().next() == Some(name));
+    records.next().map(|record| &EXAMPLES[start_of(record)..start_of(record) + record.len() + 1])
+}
+
+/// The place of the `>` before `record`, which is a part of the examples.
+fn start_of(record: &str) -> usize {
+    record.as_ptr().addr() - EXAMPLES.as_ptr().addr() - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_is_a_record() {
+        for (name, _) in NAMES {
+            let text = example(name).expect("an example");
+            assert!(text.starts_with(&format!(">{name} ")), "{text}");
+            assert_eq!(pssp_predict::fasta::Reader::new(text.as_bytes()).count(), 1);
+        }
+        assert_eq!(example("other"), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! The pages for people, one file for each. `pssp-page` has their templates.
+
+pub(super) mod batch;
+pub(super) mod home;
+pub(super) mod key;
+pub(super) mod plain;
+pub(super) mod predict;
+pub(super) mod result;
+
+use pssp_page::Refresh;
+
+use crate::input::Fields;
+use crate::problem::Problem;
+
+/// The looks of a browser without script so far, and when it looks again. The query tells: `?look=3`, `?look=stop`.
+fn refresh(query: &Fields) -> Result<(u32, Refresh), Problem> {
+    Ok(match query.text("look")?.as_deref() {
+        Some("stop") => (0, Refresh::Never),
+        text => {
+            let looks = text.and_then(|text| text.parse().ok()).unwrap_or(0);
+            (looks, Refresh::after_looks(looks))
+        }
+    })
+}
