@@ -9,10 +9,11 @@ CARGO ?= cargo
 PSSP := target/debug/pssp
 API_TOOLS := target/tools/api
 DENY_TOOLS := target/tools/deny
+PAGE_TOOLS := target/tools/page
 
 include docker/images.mk kubernetes/kubernetes.mk infra/aws.mk
 
-.PHONY: help setup setup-test setup-lint build test check-api e2e matrix lint check-crates third-party demo up lambda bench load train docs clean
+.PHONY: help setup setup-test setup-lint build test check-api check-page e2e matrix lint check-crates third-party demo up lambda bench load train docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -26,7 +27,7 @@ build: setup ## Build the command `pssp` (development profile, predictor optimis
 setup-test:
 	@scripts/setup.sh test
 
-test: setup-test check-manifests check-alerts check-aws aws-local-stack check-api ## Run every test
+test: setup-test check-manifests check-alerts check-aws aws-local-stack check-api $(PAGE_TOOLS)/installed ## Run every test
 	$(CARGO) test --locked --workspace
 
 # Once; afterwards the check works without a network.
@@ -36,15 +37,27 @@ $(API_TOOLS)/installed: scripts/api/requirements.txt
 	$(API_TOOLS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
+# Once; what checks the pages: the types of their script, and their accessibility.
+$(PAGE_TOOLS)/installed: scripts/page/package.json scripts/page/package-lock.json
+	@scripts/setup.sh page
+	rm -rf $(PAGE_TOOLS)
+	mkdir -p $(PAGE_TOOLS)
+	cp $^ $(PAGE_TOOLS)
+	cd $(PAGE_TOOLS) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
+check-page: $(PAGE_TOOLS)/installed ## Check the types in the script of the pages
+	@$(PAGE_TOOLS)/node_modules/.bin/tsc --project scripts/page/tsconfig.json
+
 check-api: setup-test $(API_TOOLS)/installed ## Check a running service against openapi.json, also with a client made from it
 	$(CARGO) build --locked -p pssp
 	@scripts/api/check.sh $(PSSP) $(API_TOOLS)/bin
 
-e2e: setup-test ## Run the end-to-end suite on every platform
+e2e: setup-test $(PAGE_TOOLS)/installed ## Run the end-to-end suite on every platform
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked -p pssp-e2e
 
-matrix: setup-test ## The same, and write the README's table of it
+matrix: setup-test $(PAGE_TOOLS)/installed ## The same, and write the README's table of it
 	$(CARGO) build --locked --workspace --bins
 	scripts/matrix.py $(CARGO) test --locked -p pssp-e2e --test it -- --skip matrix::
 
@@ -65,7 +78,7 @@ check-crates: setup-lint $(DENY_TOOLS)/installed ## Check the crates of others: 
 third-party: ## Write THIRD-PARTY.txt anew, after a change of Cargo.lock
 	@scripts/third-party/notices.py
 
-lint: setup-lint check-crates ## Check format, lints, crates of others, documentation, and that generated pages are current
+lint: setup-lint check-crates check-page ## Check format, lints, crates of others, documentation, and that generated pages are current
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet

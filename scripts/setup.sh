@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the tools of the build are installed; with `test` or `lint` also the tools of the tests or lints. On a
-# Debian system, as root, it installs missing tools without asking.
+# Checks that the tools of the build are installed; with `test`, `lint` or `page` also the tools of the tests, the lints
+# or the checks of the pages. On a Debian system, as root, it installs missing tools without asking.
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -47,10 +47,16 @@ if [[ ${1:-} == lint ]]; then
         }
     done
 fi
+if [[ ${1:-} == page ]]; then
+    need node "Node.js" nodejs
+    need npm "npm" npm
+fi
 if [[ ${1:-} == test ]]; then
     # Tests start their own servers on free ports, and run the Python example.
     need redis-server "Redis" redis-server
     need openssl "OpenSSL's command" openssl
+    # The tests of the pages drive a real browser.
+    need chromedriver "Chromium and its driver" chromium chromium-driver
     need_python
     scripts/aws-stand-ins.sh
 fi

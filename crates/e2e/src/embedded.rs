@@ -1,5 +1,6 @@
 //! The service on one machine: `pssp serve` with a SQLite file.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -11,6 +12,7 @@ use crate::{Client, Platform, SETTINGS};
 pub struct Embedded {
     folder: TempDir,
     port: u16,
+    settings: &'static [(&'static str, &'static str)],
     program: Running,
 }
 
@@ -18,15 +20,32 @@ impl Embedded {
     /// Starts the service with a new file.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts the service with a new file and these settings.
+    #[must_use]
+    pub fn start_with(settings: &'static [(&'static str, &'static str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        let program = serve(&folder, port, true);
-        Self { folder, port, program }
+        let program = serve(&folder, port, settings, true);
+        Self { folder, port, settings, program }
+    }
+
+    /// The address of the service.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// Kills the service, API and worker, without starting it again.
+    pub fn kill(&mut self) {
+        self.program.kill();
     }
 
     fn restart(&mut self, with_worker: bool) {
         self.program.kill();
-        self.program = serve(&self.folder, self.port, with_worker);
+        self.program = serve(&self.folder, self.port, self.settings, with_worker);
     }
 
     /// Uses Python's module, since not every machine has the shell of SQLite.
@@ -47,7 +66,7 @@ fn url_of(folder: &TempDir) -> String {
     format!("sqlite:{}", folder.path().join("jobs.db").display())
 }
 
-fn serve(folder: &TempDir, port: u16, with_worker: bool) -> Running {
+fn serve(folder: &TempDir, port: u16, settings: &[(&str, &str)], with_worker: bool) -> Running {
     let addr = format!("127.0.0.1:{port}");
     // Without a worker, the API is the same program as on other platforms.
     let mut program = command(if with_worker { "pssp" } else { "pssp-api" });
@@ -55,6 +74,7 @@ fn serve(folder: &TempDir, port: u16, with_worker: bool) -> Running {
         program.arg("serve");
     }
     program.envs(SETTINGS.iter().copied()).env("PSSP_ADDR", &addr).env("PSSP_BACKEND", url_of(folder));
+    program.envs(settings.iter().copied());
     let mut running = Running::start("pssp", program);
     let client = Client::new(&format!("http://{addr}"));
     running.until("the server to answer", || {

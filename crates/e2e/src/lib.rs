@@ -12,15 +12,19 @@
 )]
 
 mod aws;
+mod browser;
 pub mod client;
 mod embedded;
 mod program;
+mod proxy;
 mod redis;
 
 pub use aws::Aws;
+pub use browser::{Browser, Look};
 pub use client::Client;
 pub use embedded::Embedded;
-pub use program::until;
+pub use program::{repository, until};
+pub use proxy::serve_below;
 pub use redis::Redis;
 
 /// Settings on every platform: one thread, so that jobs wait for each other, and a short lease, so that a lost worker

@@ -124,6 +124,10 @@ fn collect(stderr: impl Read + Send + 'static, log: Arc<Mutex<String>>) {
 }
 
 /// The root of the repository.
-pub(crate) fn repository() -> PathBuf {
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }

@@ -114,6 +114,7 @@ function copyButtons(within) {
 /** @typedef {{kind: string, id: string, name: string, length: number, state: string, expires: string}} Known */
 
 const KEY = `pssp ${root.pathname}`;
+const DRAFT = `${KEY} draft`;
 const MOST = 200;
 
 /** @returns {Known[]} */
@@ -149,6 +150,7 @@ function remember() {
   else list.unshift(job);
   keep(list);
   if (isSent) {
+    draft("");
     const plain = new URL(location.href);
     plain.searchParams.delete("sent");
     history.replaceState(null, "", plain);
@@ -179,9 +181,14 @@ async function showHistory() {
   const draw = (jobs) => {
     list.replaceChildren(
       ...jobs.slice(0, isHome ? 5 : MOST).map((job) => {
-        const [item, link, state, forget] = ["li", "a", "span", "button"].map((tag) => document.createElement(tag));
+        const [item, link, state, forget] = [
+          document.createElement("li"),
+          document.createElement("a"),
+          document.createElement("span"),
+          document.createElement("button"),
+        ];
         link.textContent = job.name;
-        link.setAttribute("href", new URL(`${job.kind}/${job.id}`, root).href);
+        link.href = new URL(`${job.kind}/${job.id}`, root).href;
         state.textContent = `${job.length} ${text(job.kind === "batches" ? "records" : "residues")} · ${text(`state-${job.state}`)}`;
         forget.textContent = text("forget");
         forget.setAttribute("aria-label", `${text("forget")} ${job.name}`);
@@ -207,19 +214,22 @@ async function showHistory() {
 
 // ---- The form.
 
+/** The text of the form that was not sent yet, for the time of this tab. Keeps `words`, if there are any given. @param {string} [words] */
+function draft(words) {
+  try {
+    if (words !== undefined) sessionStorage.setItem(DRAFT, words.slice(0, 1_000_000));
+    return sessionStorage.getItem(DRAFT) ?? "";
+  } catch {
+    return ""; // The browser keeps nothing.
+  }
+}
+
 function form() {
   const form = /** @type {HTMLFormElement | null} */ (byId("form"));
   const area = /** @type {HTMLTextAreaElement | null} */ (byId("seq"));
   const count = byId("seq-count");
   if (!form || !area || !count) return;
-  const DRAFT = `${KEY} draft`;
-  if (!area.value && !byId("problem")) {
-    try {
-      area.value = sessionStorage.getItem(DRAFT) ?? "";
-    } catch {
-      // nothing is kept
-    }
-  }
+  if (!area.value && !byId("problem")) area.value = draft();
   let asked = 0;
   let pause = 0;
   const look = () => {
@@ -244,11 +254,7 @@ function form() {
   area.addEventListener("input", () => {
     asked++;
     look();
-    try {
-      sessionStorage.setItem(DRAFT, area.value.slice(0, 1_000_000));
-    } catch {
-      // nothing is kept
-    }
+    draft(area.value);
   });
   look();
   let sent = 0;
@@ -297,20 +303,30 @@ function offline(is) {
 function watchJob() {
   const url = new URL(`v1/jobs/${main().dataset.id}`, root);
   const events = new EventSource(`${url}/events`);
-  events.addEventListener("open", () => offline(false));
-  events.addEventListener("status", async (event) => {
+  let broken = 0;
+  const isHere = () => {
+    clearTimeout(broken);
+    broken = 0;
     offline(false);
+  };
+  events.addEventListener("open", isHere);
+  events.addEventListener("status", async (event) => {
+    isHere();
     if (isNews(JSON.parse(event.data))) await swap().catch(() => offline(true));
-    if (isOver()) events.close();
+    if (!isOver()) return;
+    events.close();
+    isHere();
   });
   events.addEventListener("deleted", () => {
     events.close();
     location.reload();
   });
   events.addEventListener("error", () => {
-    offline(!navigator.onLine || events.readyState === EventSource.CONNECTING);
+    if (isOver()) return;
+    // A stream ends after a while, and the browser connects again. Only what lasts is told.
+    broken ||= setTimeout(() => offline(events.readyState !== EventSource.OPEN), 3000);
     // The stream was refused: ask again and again.
-    if (events.readyState === EventSource.CLOSED && !isOver()) pollJob(url);
+    if (events.readyState === EventSource.CLOSED) pollJob(url);
   });
 }
 
@@ -322,9 +338,9 @@ async function pollJob(url) {
       const answer = await fetch(url, { headers: { Prefer: "wait=20" } });
       if (answer.status === 404 || answer.status === 410) return location.reload();
       if (!answer.ok) throw new Error(String(answer.status));
-      offline(false);
       failures = 0;
       if (isNews(await answer.json())) await swap();
+      offline(false);
     } catch {
       failures++;
       offline(!navigator.onLine || failures > 1);

@@ -397,7 +397,7 @@ mod tests {
     #[test]
     fn runs_are_whole_also_beyond_the_window() {
         assert_eq!(runs(b"HHHEECC", &(1..5)), [0..3, 3..5]);
-        assert_eq!(runs(b"HHH", &(0..3)), [0..3]);
+        assert_eq!(runs(b"HHHE", &(0..4)), [0..3, 3..4]);
         assert_eq!(runs(b"", &(0..0)), []);
     }
 }

@@ -6,6 +6,7 @@
 
 mod cases;
 mod matrix;
+mod pages;
 
 /// Defines one module for each platform, with one test for each case.
 macro_rules! platforms {

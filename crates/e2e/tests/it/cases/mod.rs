@@ -8,6 +8,7 @@ pub(crate) mod classic;
 pub(crate) mod faults;
 pub(crate) mod jobs;
 pub(crate) mod operators;
+pub(crate) mod pages;
 pub(crate) mod verify;
 
 /// Defines the list of the cases, and a macro that makes a test of each case on a given platform.
@@ -41,4 +42,5 @@ cases! {
     faults: a_killed_worker_loses_nothing, a_killed_api_loses_and_doubles_nothing,
         a_store_that_restarts_keeps_what_was_accepted, lost_messages_are_sent_again;
     operators: a_notice_pauses_intake, what_was_given_up_is_sent_again;
+    pages: a_browser_predicts_and_reads;
 }
