@@ -54,9 +54,13 @@ echo "batch $batch"
 say "3. The results beside what is known"
 "$pssp" result "$batch" --format txt | "$pssp" compare --known "$root/examples/known.tsv"
 
-say "4. The same over HTTP (gone in a moment; make up keeps a service running)"
+say "4. The same in a browser (gone in a moment; make up keeps a service running)"
 job=$("$pssp" list --json --limit 1 | sed -nE 's/.*"id":"([0-9a-f-]{36})".*/\1/p')
-for path in "/" "/v1/batches/$batch" "/v1/batches/$batch/results?format=tsv" "/v1/jobs/$job/result.json" \
+for path in "/" "/batches/$batch" "/results/$job" "/docs"; do
+    echo "  $PSSP_URL$path"
+done
+echo "and for programs"
+for path in "/v1/batches/$batch" "/v1/batches/$batch/results?format=tsv" "/v1/jobs/$job/result.json" \
     "/v1/jobs/$job/plot.svg" "/download/$job" "/openapi.json" "/metrics"; do
     echo "  $PSSP_URL$path"
 done

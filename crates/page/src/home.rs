@@ -13,6 +13,24 @@ pub struct Limits {
     pub records: usize,
 }
 
+impl Limits {
+    pub(crate) fn residues(&self) -> String {
+        grouped(self.residues)
+    }
+
+    pub(crate) fn records(&self) -> String {
+        grouped(self.records)
+    }
+}
+
+/// A number with commas: `10,000`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
 /// What a person has entered, to be shown again.
 #[derive(Debug, Clone, Default)]
 pub struct Entered {
@@ -121,6 +139,13 @@ fn start_of(record: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_have_commas() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
 
     #[test]
     fn every_example_is_a_record() {

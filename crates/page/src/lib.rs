@@ -14,6 +14,8 @@ mod docs;
 mod frame;
 mod home;
 mod job;
+#[cfg(test)]
+mod palette;
 mod plain;
 mod result;
 mod times;

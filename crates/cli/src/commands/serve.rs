@@ -105,7 +105,10 @@ async fn serve(settings: &Settings, ui: Ui) -> anyhow::Result<()> {
     let worker = pssp_worker::standalone::Standalone::new(settings, jobs.clone(), engine)?;
     let app = pssp_api::standalone::app(settings, jobs, methods, shutdown.clone());
     pssp_api::standalone::serve_metrics(settings, &app)?;
-    ui.note(format!("listening on http://{addr}, jobs in {}; Ctrl-C stops it", settings.backend));
+    ui.note(format!(
+        "listening on http://{addr}, for browsers and programs; jobs in {}; Ctrl-C stops it",
+        settings.backend
+    ));
     // After the signal the worker takes no new jobs. The API answers until its drain delay is over.
     tokio::join!(
         server::serve(listener, pssp_api::router(app), ServerOptions::of(settings), shutdown.clone()),

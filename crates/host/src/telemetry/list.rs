@@ -80,7 +80,7 @@ pub const METRICS: &[Metric] = &[
     counter("pssp_http_requests_total", &["method", "route", "status"], "Requests answered."),
     histogram("pssp_http_request_seconds", &["method", "route"], "Time from a request's head to its answer's head."),
     counter("pssp_results_reused_total", &[], "Jobs submitted one by one, or by an event, that a stored result answered at once."),
-    counter("pssp_jobs_submitted_total", &["by"], "Jobs accepted: single, batch, classic."),
+    counter("pssp_jobs_submitted_total", &["by"], "Jobs accepted: single, batch, classic, page."),
     gauge("pssp_connections", &[], "Open connections."),
     counter("pssp_connections_refused_total", &[], "Connections closed at once, because there were too many in all or of one address."),
     counter("pssp_accept_errors_total", &[], "Connections that could not be accepted."),
