@@ -33,4 +33,4 @@ pub use problem::{Fault, LimitExceeded, Problem};
 pub use request::{BatchList, BatchRecord, BatchRequest, Form, JobRequest, Options};
 pub use result::{JobResult, ResultMethod, TrackResult};
 pub use service::{Letter, Limits, Methods, PropertyInfo, Queue, ServiceState, ServiceStatus};
-pub use validated::Validated;
+pub use validated::{BatchValidated, Validated};

@@ -237,16 +237,31 @@ function form() {
     const letters = area.value.replace(/^>.*$/gm, "").replace(/[^A-Za-z]/g, "").length;
     count.textContent = letters ? `${letters} ${text("letters")}${records > 1 ? `, ${records} ${text("records")}` : ""}` : "";
     clearTimeout(pause);
-    if (letters && records < 2 && area.value.length < 200_000) pause = setTimeout(check, 600);
+    if (letters && area.value.length < 1_000_000) pause = setTimeout(check, 600);
   };
+  /** @param {string} route */
+  const ask = (route) =>
+    fetch(new URL(route, root), { method: "POST", headers: { "Content-Type": "text/plain" }, body: area.value }).catch(() => null);
+  /** @typedef {{record?: number, line?: number, column?: number, detail: string, hint: string}} Fault */
+  /** @param {Fault[]} faults */
+  const told = (faults) =>
+    faults.slice(0, 3).map((fault) => `${fault.line ? `${text("line")} ${fault.line}: ` : ""}${fault.detail}; ${fault.hint}`).join(". ");
   const check = async () => {
     const turn = ++asked;
-    const answer = await fetch(new URL("v1/validate", root), { method: "POST", headers: { "Content-Type": "text/plain" }, body: area.value }).catch(() => null);
+    const isMany = /^>[^]*^>/m.test(area.value);
+    const answer = await ask(isMany ? "v1/batches/validate" : "v1/validate");
     if (!answer || turn !== asked || ![200, 422].includes(answer.status)) return;
     const body = await answer.json();
-    const words = answer.ok
-      ? `${body.length} ${text("residues")}. ${[...body.edits, ...body.warnings].length ? `${text("edits")} ${[...body.edits, ...body.warnings].map((/** @type {{message: string}} */ edit) => edit.message).join("; ")}` : text("good")}`
-      : body.errors.map((/** @type {{detail: string, hint: string}} */ fault) => `${fault.detail}; ${fault.hint}`).join(". ");
+    let words = "";
+    if (!answer.ok) {
+      words = told(body.errors);
+    } else if (isMany) {
+      words = `${body.accepted} ${text("of")} ${body.total} ${text("records")} ${text("taken")}, ${body.residues} ${text("residues")}.`;
+      if (!body.valid) words += ` ${told(body.rejected.flatMap((/** @type {{errors: Fault[]}} */ record) => record.errors))}.`;
+    } else {
+      const changes = [...body.edits, ...body.warnings].map((/** @type {{message: string}} */ change) => change.message);
+      words = `${body.length} ${text("residues")}. ${changes.length ? `${text("edits")} ${changes.join("; ")}` : text("good")}`;
+    }
     count.textContent = words;
     area.setAttribute("aria-invalid", String(!answer.ok));
     say(words);

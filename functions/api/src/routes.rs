@@ -69,6 +69,7 @@ pub const ROUTES: &[Route] = &[
     route!(Keyed Get "/v1/batches/{id}/results" batch_results::read),
     route!(Keyed Get "/v1/batches/{id}/results.{format}" batch_results::read),
     route!(Keyed Post "/v1/validate" validate::validate),
+    route!(Keyed Post "/v1/batches/validate" validate::validate_batch),
     route!(Open Get "/v1/methods" service::methods),
     route!(Open Get "/v1/limits" service::limits),
     route!(Admin Put "/v1/admin/notice" notice::post),

@@ -24,6 +24,7 @@ const ROUTES: &[&str] = &[
     "/v1/batches/{id}",
     "/v1/batches/{id}/results",
     "/v1/validate",
+    "/v1/batches/validate",
     "/v1/methods",
     "/v1/limits",
     "/v1/status",

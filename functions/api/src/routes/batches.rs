@@ -12,10 +12,10 @@ use pssp_jobs::service::Key;
 use pssp_jobs::{Batch, BatchId, BatchItem, State as JobState};
 
 use super::jobs::{gone, location, replayed};
-use super::path::BatchPath;
+use super::path::{BatchPath, batch_limit};
 use crate::app::Ctx;
 use crate::auth::Caller;
-use crate::body::{Limit, Payload};
+use crate::body::Payload;
 use crate::gateway::Gateway;
 use crate::headers;
 use crate::input;
@@ -37,8 +37,7 @@ pub(super) async fn create(
     ctx.intake.admit(ctx.jobs()).await?;
     let key = headers::idempotency_key(request.headers())?;
     let jobs = ctx.submitting(request.headers());
-    let limit = Limit { bytes: ctx.config().max_batch_bytes, name: "max_batch_bytes" };
-    let payload = Payload::read(&ctx, request, limit).await?;
+    let payload = Payload::read(&ctx, request, batch_limit(&ctx)).await?;
     let parsed = input::parse_batch(&ctx, payload).await?;
     caller.count_jobs(parsed.batch.outline.len())?;
     let key = key.map(|key| Key { key, digest: parsed.batch.digest });
@@ -212,19 +211,23 @@ pub(super) mod describe {
     use super::{DEFAULT_REJECTED, MAX_REJECTED};
     use crate::operation::{Answer, Body, Operation, number};
 
-    pub(in crate::routes) fn create(o: Operation) -> Operation {
+    /// The description of a body with many records, in every accepted form.
+    pub(in crate::routes) fn many_sequences() -> Body {
         let description = "FASTA of many records, or a JSON list; plain or with `Content-Encoding: gzip`. Without a Content-Type it \
              is read as text.";
-        let body = Body::new(description, true)
+        Body::new(description, true)
             .fasta()
             .bytes("application/gzip")
             .of::<BatchRequest>("application/json")
-            .form::<Form>();
+            .form::<Form>()
+    }
+
+    pub(in crate::routes) fn create(o: Operation) -> Operation {
         o.id("createBatch", "batches", "Submit many records; a bad one does not affect the others")
             .shared_parameter("idempotencyKey")
             .shared_parameter("cacheControl")
             .switch("force", "take what looks like nucleotides")
-            .body(body)
+            .body(many_sequences())
             .answer(
                 202,
                 Answer::json::<Batch>("the batch").headers([

@@ -41,6 +41,11 @@ pub(super) fn extension(uri: &Uri) -> Option<&str> {
     file.split_once('.').map(|(_, extension)| extension)
 }
 
+/// The limit on the body of a batch.
+pub(super) fn batch_limit(ctx: &Ctx) -> Limit {
+    Limit { bytes: ctx.config().max_batch_bytes, name: "max_batch_bytes" }
+}
+
 /// The limit on the body of a request other than a batch.
 pub(super) fn single_limit(ctx: &Ctx) -> Limit {
     Limit { bytes: ctx.config().max_body_bytes, name: "max_body_bytes" }

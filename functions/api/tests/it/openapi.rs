@@ -166,6 +166,7 @@ async fn responses_are_as_described() {
     check(&components, "Notice", &notice);
     let bodies = [
         ("/v1/validate", "mk-b", "Validated"),
+        ("/v1/batches/validate", ">a\nMKV\n>b\nM?", "BatchValidated"),
         ("/v1/validate", "MK?", "Problem"),
         ("/v1/jobs", "MKVLTAA", "Job"),
     ];

@@ -57,6 +57,10 @@ fn a_file_of_many_sequences() {
     std::fs::write(&file, text).unwrap();
     let browser = Browser::start();
     browser.open(service.client().url());
+    // What is typed is checked as it stands: several records, too.
+    browser.type_into("#seq", ">one\nMKVLT\n>two\nMK?LT\n");
+    browser.until_text("#seq-count", "1 of 2 records can be taken, 5 residues. Line 4: '?'");
+    let _ = browser.eval("document.getElementById('seq').value = ''");
     browser.type_into("#file", file.to_str().unwrap());
     browser.click("button.main");
     browser.until_text("#progress-text", "60 on their way");

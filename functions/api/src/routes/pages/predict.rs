@@ -14,12 +14,13 @@ use pssp_page::Entered;
 use super::home;
 use crate::app::Ctx;
 use crate::auth::{self, Caller};
-use crate::body::{Limit, Media, Payload};
+use crate::body::{Media, Payload};
 use crate::gateway::Gateway;
 use crate::input::{self, Fields, Form, Parsed};
 use crate::page::{self, RequestId, Root};
 use crate::problem::{Kind, Problem};
 use crate::routes::job;
+use crate::routes::path::batch_limit;
 
 /// How long the answer waits for the result. Most results are there at once.
 const WAIT: Duration = Duration::from_secs(2);
@@ -38,8 +39,7 @@ pub(in crate::routes) async fn submit(
 ) -> Result<Response, Problem> {
     let shows_key = auth::shows_key(request.headers());
     let peer = PeerClosed::of(request.extensions());
-    let limit = Limit { bytes: ctx.config().max_batch_bytes, name: "max_batch_bytes" };
-    let form = match read(&ctx, request, limit).await {
+    let form = match read(&ctx, request).await {
         Ok(form) => form,
         Err(problem) => {
             return Ok(refuse(&ctx, root, Entered::default(), &problem, request_id, shows_key).await);
@@ -58,8 +58,8 @@ pub(in crate::routes) async fn submit(
     }
 }
 
-async fn read(ctx: &Ctx, request: Request, limit: Limit) -> Result<Form, Problem> {
-    let payload = Payload::read(ctx, request, limit).await?;
+async fn read(ctx: &Ctx, request: Request) -> Result<Form, Problem> {
+    let payload = Payload::read(ctx, request, batch_limit(ctx)).await?;
     match payload.media {
         Media::Form | Media::Multipart => input::parse_form(ctx, payload).await,
         Media::Json | Media::Text => {
