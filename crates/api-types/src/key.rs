@@ -64,7 +64,7 @@ pub struct KeyInfo {
 impl From<StoredKey> for KeyInfo {
     fn from(key: StoredKey) -> Self {
         let StoredKey { id, created_at, used_at, terms, digest: _ } = key;
-        let KeyTerms { owner, scopes, expires_at, requests_per_s, jobs_per_s, note } = terms;
+        let KeyTerms { owner, scopes, expires_at, requests_per_s, jobs_per_s, note, job: _ } = terms;
         let owner = owner.as_str().to_owned();
         Self {
             id,

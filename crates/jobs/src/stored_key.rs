@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::api_key::is_name;
-use crate::id::Owner;
+use crate::id::{JobId, Owner};
 use crate::time::Timestamp;
 
 /// The beginning of every such key. Tools that look for leaked secrets can know them by it.
@@ -15,6 +15,8 @@ pub const KEY_PREFIX: &str = "pssp_";
 
 /// Random bytes of an id and of a secret.
 const ID_BYTES: usize = 5;
+/// Bytes of the id of a job, which is also that of the key of its link.
+const JOB_ID_BYTES: usize = 16;
 const SECRET_BYTES: usize = 24;
 
 /// The longest note, in bytes.
@@ -77,6 +79,10 @@ pub struct KeyTerms {
     /// What it is for, to recognise it by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The one job that it opens for reading: it is the key of a link. It has no scopes then, so a release that does not
+    /// know this field allows nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
 }
 
 impl KeyTerms {
@@ -84,7 +90,15 @@ impl KeyTerms {
     #[must_use]
     pub fn of(owner: Owner) -> Self {
         let scopes = vec![Scope::Submit, Scope::Read];
-        Self { owner, scopes, expires_at: None, requests_per_s: None, jobs_per_s: None, note: None }
+        Self {
+            owner,
+            scopes,
+            expires_at: None,
+            requests_per_s: None,
+            jobs_per_s: None,
+            note: None,
+            job: None,
+        }
     }
 
     /// # Errors
@@ -134,9 +148,16 @@ impl StoredKey {
             let bytes: Vec<u8> = (0..bytes).map(|_| rand::random()).collect();
             base16ct::lower::encode_string(&bytes)
         };
-        let id = random(ID_BYTES);
+        // A job has one link at most: a new one takes the place of the old one.
+        let id = terms.job.map_or_else(|| random(ID_BYTES), link_key_id);
         let text = format!("{KEY_PREFIX}{id}_{}", random(SECRET_BYTES));
         (Self { id, digest: digest(&text), created_at: now, terms, used_at: None }, text)
+    }
+
+    /// Whether it opens `job` for reading at `now`, as the key of a link.
+    #[must_use]
+    pub fn opens(&self, job: JobId, now: Timestamp) -> bool {
+        self.terms.job == Some(job) && self.terms.expires_at.is_none_or(|at| now < at)
     }
 
     /// Whether `text` is the text of this key. Takes the same time for each text.
@@ -154,6 +175,12 @@ impl StoredKey {
     }
 }
 
+/// The id of the key of the link to a job: the id of the job, in hexadecimal digits alone.
+#[must_use]
+pub fn link_key_id(job: JobId) -> String {
+    job.to_string().replace('-', "")
+}
+
 /// The id in the text of a key, if it has the form of a stored one.
 #[must_use]
 pub fn key_id(text: &str) -> Option<&str> {
@@ -161,7 +188,8 @@ pub fn key_id(text: &str) -> Option<&str> {
     let is_hex = |text: &str, bytes: usize| {
         text.len() == 2 * bytes && text.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
     };
-    (is_hex(id, ID_BYTES) && is_hex(secret, SECRET_BYTES)).then_some(id)
+    let is_id = is_hex(id, ID_BYTES) || is_hex(id, JOB_ID_BYTES);
+    (is_id && is_hex(secret, SECRET_BYTES)).then_some(id)
 }
 
 fn digest(text: &str) -> String {
@@ -186,6 +214,25 @@ mod tests {
         for other in ["", "lab-secret", "pssp_", &text[1..], &text[..text.len() - 1], &text.to_uppercase()] {
             assert_eq!(key_id(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn the_key_of_a_link_opens_one_job_and_allows_nothing_else() {
+        let now = Timestamp::from_millis(1000);
+        let (job, other) = (JobId::new(now), JobId::new(now));
+        let terms = KeyTerms {
+            scopes: Vec::new(),
+            expires_at: Some(Timestamp::from_millis(2000)),
+            job: Some(job),
+            ..KeyTerms::of(Owner::new("lab"))
+        };
+        let (key, text) = StoredKey::new(terms, now);
+        assert_eq!(key_id(&text), Some(link_key_id(job).as_str()));
+        assert!(key.opens(job, now) && !key.opens(other, now));
+        assert!(!key.opens(job, Timestamp::from_millis(2000)), "its time is over");
+        assert!(Scope::ALL.iter().all(|&scope| !key.allows(scope, now)));
+        let (plain, _) = StoredKey::new(KeyTerms::of(Owner::new("lab")), now);
+        assert!(!plain.opens(job, now));
     }
 
     #[test]

@@ -530,6 +530,10 @@ function begin() {
 }
 
 for (const place of document.querySelectorAll("[data-base]")) place.textContent = root.href;
+for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-link]"))) {
+  const link = place.querySelector("a");
+  if (link) place.dataset.link = link.textContent = link.href;
+}
 const notice = document.querySelector("aside.notice");
 if (notice) localTimes(notice);
 begin();

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use askama::Template;
 use pssp_jobs::{Batch, JobId, State};
 
-use crate::{Frame, render};
+use crate::{Frame, Readers, render};
 
 /// Which rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -143,8 +143,8 @@ pub struct BatchPage<'a> {
     pub refresh: crate::Refresh,
     /// The looks so far.
     pub looks: u32,
-    /// Whether everybody with the link may read it.
-    pub is_readable_by_link: bool,
+    /// Who reads it.
+    pub readers: Readers,
 }
 
 impl BatchPage<'_> {

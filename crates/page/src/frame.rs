@@ -17,6 +17,28 @@ pub enum Health {
     Degraded,
 }
 
+/// Who reads a job, beside who shows it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Everybody who has the address.
+    Everybody,
+    /// Its owner only, who may make a link for others.
+    Owner,
+    /// This reader has such a link.
+    ThroughLink,
+}
+
+impl Readers {
+    /// The words of a page.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Everybody => "anyone with the link can read it",
+            Self::Owner => "only its owner can read it",
+            Self::ThroughLink => "you read it by a link of its owner",
+        }
+    }
+}
+
 /// What surrounds the content of a page.
 #[derive(Debug, Clone)]
 pub struct Frame {

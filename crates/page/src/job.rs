@@ -4,7 +4,7 @@ use askama::Template;
 use pssp_jobs::job::{AttemptError, Phase};
 use pssp_jobs::{Failure, FailureClass, Job, Request, State};
 
-use crate::{Frame, render, times};
+use crate::{Frame, Readers, render, times};
 
 /// How a page without script shows news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub struct JobPage<'a> {
     pub refresh: Refresh,
     /// The looks so far.
     pub looks: u32,
-    /// Whether everybody with the link may read it.
-    pub is_readable_by_link: bool,
+    /// Who reads it.
+    pub readers: Readers,
 }
 
 impl JobPage<'_> {

@@ -25,10 +25,12 @@ mod words;
 pub use assets::{Asset, asset};
 pub use batch::{BatchPage, Filter, Outcome, Row, Sort};
 pub use docs::DocsPage;
-pub use frame::{Frame, Health};
+pub use frame::{Frame, Health, Readers};
 pub use home::{Entered, Home, Limits, Place, Refusal, example};
 pub use job::{JobPage, Refresh};
-pub use plain::{DeletePage, HistoryPage, KeyPage, MethodsPage, ProblemPage, Queue, StatusPage, Target};
+pub use plain::{
+    DeletePage, HistoryPage, KeyPage, MethodsPage, ProblemPage, Queue, SharePage, StatusPage, Target,
+};
 pub use result::{ResultPage, Window};
 pub use tracks::strip;
 

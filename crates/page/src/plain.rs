@@ -1,7 +1,7 @@
 //! Pages with few values: problems, the key, deletion, the status, the methods, the history of this browser.
 
 use askama::Template;
-use pssp_jobs::Owner;
+use pssp_jobs::{Owner, Timestamp};
 use pssp_predict::{Method, PROPERTIES};
 
 use crate::{Frame, render};
@@ -93,6 +93,36 @@ impl DeletePage<'_> {
             Target::Batch => "batches",
         };
         format!("{}{folder}/{}", self.frame.root, self.id)
+    }
+}
+
+/// Makes and withdraws the link by which others read a result, where only its owner may.
+#[derive(Debug, Template)]
+#[template(path = "share.html")]
+pub struct SharePage<'a> {
+    /// What surrounds it.
+    pub frame: &'a Frame,
+    /// The id of the job.
+    pub id: &'a str,
+    /// Its name for people.
+    pub name: &'a str,
+    /// The link that was made just now.
+    pub link: Option<String>,
+    /// When the link ends.
+    pub until: Option<Timestamp>,
+    /// When the link was made that others may have.
+    pub made_at: Option<Timestamp>,
+}
+
+impl SharePage<'_> {
+    /// The page as text.
+    #[must_use]
+    pub fn html(&self) -> String {
+        render(self)
+    }
+
+    fn path(&self) -> String {
+        format!("{}results/{}", self.frame.root, self.id)
     }
 }
 

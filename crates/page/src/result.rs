@@ -9,7 +9,7 @@ use pssp_predict::{Prediction, Property};
 
 use crate::tracks::{self, Piece};
 use crate::words::{Segment, Words};
-use crate::{Frame, job, render, times, words};
+use crate::{Frame, Readers, job, render, times, words};
 
 /// Chains up to this length are shown as a whole.
 const WHOLE: usize = 1_200;
@@ -68,8 +68,8 @@ pub struct ResultPage<'a> {
     pub prediction: &'a Prediction,
     /// The shown residues.
     pub window: Window,
-    /// Whether everybody with the link may read it.
-    pub is_readable_by_link: bool,
+    /// Who reads it.
+    pub readers: Readers,
 }
 
 impl ResultPage<'_> {

@@ -7,13 +7,14 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, header};
-use pssp_jobs::Owner;
-use pssp_jobs::stored_key::{KEY_PREFIX, Scope};
+use pssp_jobs::stored_key::{KEY_PREFIX, Scope, link_key_id};
+use pssp_jobs::{JobId, Owner};
 
 use crate::app::Ctx;
 use crate::bounds::{Client, Rates};
 use crate::client::{self, Stranger};
 use crate::config::Anonymous;
+use crate::gateway::Gateway;
 use crate::origin;
 use crate::problem::{Kind, Problem};
 
@@ -22,6 +23,9 @@ const TELLS_CALLERS_APART: &str = "authorization, x-api-key, x-pssp-client, cook
 
 /// The cookie in which a browser keeps a key. Event streams of a page send no headers of their own.
 pub(crate) const KEY_COOKIE: &str = "pssp_key";
+
+/// The beginning of the name of the cookie in which a browser keeps the key of a link; the id of the job follows.
+const LINK_COOKIE: &str = "pssp_link_";
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub(crate) struct Caller {
     pub(crate) owner: Owner,
     /// Who the bounds count for.
     pub(crate) client: Client,
+    /// Whether it reads one job of the owner by a link, and may do nothing else.
+    pub(crate) by_link: bool,
     rates: Arc<Rates>,
 }
 
@@ -71,13 +77,19 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 /// request.
 pub(crate) async fn require(
     State((ctx, scope)): State<(Ctx, Scope)>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let trusted = &ctx.config().trusted_proxies;
     let address = client::of_address(&request, trusted);
-    // The browser sends the cookie also with what another site causes. Only our pages may change something with it.
     let is_read = matches!(*request.method(), http::Method::GET | http::Method::HEAD);
+    if is_read
+        && let Some(link) = ShownLink::of(&request)
+        && let Some((caller, cookie)) = link.open(&ctx, &address).await?
+    {
+        return answer(caller, Some(cookie), request, next).await;
+    }
+    // The browser sends the cookie also with what another site causes. Only our pages may change something with it.
     let by_cookie = presented(request.headers()).is_none() && has_key_cookie(request.headers());
     if by_cookie && !is_read && origin::is_foreign(request.headers()) {
         return Err(foreign());
@@ -92,9 +104,19 @@ pub(crate) async fn require(
                 Anonymous::Unlisted => Stranger::of(&request, trusted).into_owner(),
                 Anonymous::Shared | Anonymous::Refused => (Owner::public(), None),
             };
-            (Caller { owner, client: address, rates: ctx.rates.clone() }, cookie)
+            (Caller { owner, client: address, by_link: false, rates: ctx.rates.clone() }, cookie)
         }
     };
+    answer(caller, cookie, request, next).await
+}
+
+/// Runs the request for its caller, and adds the headers that tell of it.
+async fn answer(
+    caller: Caller,
+    cookie: Option<HeaderValue>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let left = caller.rates.request(&caller.client)?;
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
@@ -109,6 +131,52 @@ pub(crate) async fn require(
     headers.append(header::VARY, HeaderValue::from_static(TELLS_CALLERS_APART));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     Ok(response)
+}
+
+/// The key of a link that a request shows: in the query (`?link=`), or in the cookie in which the browser keeps it.
+struct ShownLink {
+    job: JobId,
+    text: String,
+    is_in_query: bool,
+    /// Where the cookie belongs.
+    path: String,
+}
+
+impl ShownLink {
+    fn of(request: &Request) -> Option<Self> {
+        let job = request.uri().path().split('/').find_map(|part| part.parse::<JobId>().ok())?;
+        let query = request.uri().query().unwrap_or_default();
+        let asked = query.split('&').find_map(|pair| pair.strip_prefix("link="));
+        let text = asked.or_else(|| client::cookie(request.headers(), &Self::cookie(job)))?;
+        let path = format!("{}/", Gateway::of(request.extensions()).prefix);
+        Some(Self { job, text: text.to_owned(), is_in_query: asked.is_some(), path })
+    }
+
+    fn cookie(job: JobId) -> String {
+        format!("{LINK_COOKIE}{}", link_key_id(job))
+    }
+
+    /// The caller, who reads this one job, and the cookie that keeps the key for what the page of the job asks for.
+    async fn open(self, ctx: &Ctx, address: &Client) -> Result<Option<(Caller, HeaderValue)>, Problem> {
+        let Self { job, text, is_in_query, path } = self;
+        let may_ask = || ctx.guesses.may_look(address);
+        let found = ctx.stored_keys.find(ctx.jobs(), &text, ctx.config(), may_ask).await?;
+        let now = ctx.jobs().now();
+        let Some((key, _)) = found.filter(|(key, _)| key.opens(job, now)) else {
+            if !is_in_query {
+                return Ok(None); // the link has ended; perhaps the browser has a key
+            }
+            ctx.guesses.wrong(address)?;
+            let detail = "this link was withdrawn, or its time is over; ask its sender for a new one";
+            return Err(Problem::new(Kind::Expired, detail));
+        };
+        let (owner, client, rates) = (key.terms.owner.clone(), address.clone(), ctx.rates.clone());
+        let left = key.terms.expires_at.map_or(0, |at| at.since(now).as_secs());
+        let name = Self::cookie(job);
+        let cookie = format!("{name}={text}; Path={path}; Max-Age={left}; HttpOnly; SameSite=Lax");
+        let cookie = HeaderValue::try_from(cookie).map_err(|error| Problem::internal(&error))?;
+        Ok(Some((Caller { owner, client, by_link: true, rates }, cookie)))
+    }
 }
 
 /// Who reads on an open route, for the part of it that is not open.
@@ -127,7 +195,7 @@ pub(crate) async fn reader(ctx: &Ctx, parts: &Parts) -> Result<Caller, Problem> 
         Anonymous::Unlisted => Stranger::of(&request, trusted).into_owner().0,
         Anonymous::Shared => Owner::public(),
     };
-    Ok(Caller { owner, client: address, rates: ctx.rates.clone() })
+    Ok(Caller { owner, client: address, by_link: false, rates: ctx.rates.clone() })
 }
 
 /// Accepts everybody, and counts the request for the address.
@@ -163,7 +231,7 @@ pub(crate) async fn check_key(
 ) -> Result<Option<Caller>, Problem> {
     let named = |owner: Owner, rates| {
         let client = Client::new(format!("key:{}", owner.as_str()));
-        Some(Caller { owner, client, rates })
+        Some(Caller { owner, client, by_link: false, rates })
     };
     let (keys, is_asked) = match scope {
         Scope::Admin => (&ctx.admin, !ctx.admin.is_open()),

@@ -6,10 +6,11 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use pssp_page::{Frame, Health, KeyPage, Place, ProblemPage, Refusal};
+use pssp_page::{Frame, Health, KeyPage, Place, ProblemPage, Readers, Refusal};
 use sha2::{Digest, Sha256};
 
 use crate::app::Ctx;
+use crate::auth::Caller;
 use crate::config::Anonymous;
 use crate::depth::depth;
 use crate::gateway::Gateway;
@@ -74,12 +75,17 @@ pub(crate) async fn frame(ctx: &Ctx, Root(root): Root) -> Frame {
     Frame { root, version: ctx.app.version.clone(), now, notice, health, kept_for: ctx.jobs().policy().ttl }
 }
 
-/// Whether everybody with the link may read a job.
-pub(crate) fn is_readable_by_link(ctx: &Ctx) -> bool {
-    match ctx.config().anonymous {
+/// Who reads the jobs of a caller.
+pub(crate) fn readers(ctx: &Ctx, caller: &Caller) -> Readers {
+    let is_open = match ctx.config().anonymous {
         Anonymous::Unlisted => true,
         Anonymous::Shared => ctx.keys.is_open(),
         Anonymous::Refused => false,
+    };
+    match (is_open, caller.by_link) {
+        (true, _) => Readers::Everybody,
+        (false, true) => Readers::ThroughLink,
+        (false, false) => Readers::Owner,
     }
 }
 

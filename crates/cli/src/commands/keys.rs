@@ -86,6 +86,7 @@ impl CreateArgs {
             requests_per_s: self.rate,
             jobs_per_s: self.job_rate,
             note: self.note.clone(),
+            job: None,
         };
         let checked = terms.check(SystemClock.now());
         checked.map_err(|error| Failure::usage(error, "see pssp keys create --help"))?;
@@ -122,7 +123,7 @@ impl Store {
     fn create(&self, terms: KeyTerms) -> Result<KeyInfo, Failure> {
         match &self.0 {
             Operator::Service(client) => {
-                let KeyTerms { owner, scopes, expires_at, requests_per_s, jobs_per_s, note } = terms;
+                let KeyTerms { owner, scopes, expires_at, requests_per_s, jobs_per_s, note, job: _ } = terms;
                 let (owner, scopes) = (owner.as_str().to_owned(), Some(scopes));
                 let body = KeyRequest { owner, scopes, expires_at, requests_per_s, jobs_per_s, note };
                 let body = serde_json::json!(body).to_string();

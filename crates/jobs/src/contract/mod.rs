@@ -93,6 +93,7 @@ macro_rules! contract_tests {
             lists_are_complete_and_ordered, lists_keep_owners_and_states_apart,
             reads_of_many_jobs_keep_the_order,
             a_notice_is_kept_until_it_is_cleared, keys_of_callers_are_kept,
+            links_open_one_job_until_they_are_withdrawn,
             an_owner_has_a_bounded_number_of_jobs,
             expired_records_are_gone, overdue_is_bounded_and_ordered, depth_counts,
             delayed_messages_wait, receive_takes_no_more_than_asked, retry_comes_back_later,

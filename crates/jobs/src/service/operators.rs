@@ -12,6 +12,10 @@ use crate::notice::Notice;
 use crate::ports::{Change, DeadLetter, Depth, Page};
 use crate::time::Timestamp;
 
+/// Links to jobs that have expired open nothing, so removing them does not hurry: the sweeps of one minute in an hour do.
+const LINKS_EVERY_MS: i64 = 3_600_000;
+const LINKS_WINDOW_MS: i64 = 60_000;
+
 impl Jobs {
     /// Repairs overdue jobs (lost messages, lost workers, times from before a clock jump) and deletes what has
     /// expired. Every worker calls this at intervals. Concurrent sweeps do not disturb each other.
@@ -44,6 +48,9 @@ impl Jobs {
             }
         }
         swept.purged = self.backend.store.purge(now, SWEEP_LIMIT).await?;
+        if now.as_millis() % LINKS_EVERY_MS < LINKS_WINDOW_MS {
+            self.purge_links(now).await?;
+        }
         Ok(swept)
     }
 

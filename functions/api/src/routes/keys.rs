@@ -30,7 +30,8 @@ pub(super) async fn create(State(ctx): State<Ctx>, request: Request) -> Result<R
     let KeyRequest { owner, scopes, expires_at, requests_per_s, jobs_per_s, note } = request;
     let default = KeyTerms::of(Owner::new(owner));
     let scopes = scopes.unwrap_or(default.scopes);
-    let terms = KeyTerms { owner: default.owner, scopes, expires_at, requests_per_s, jobs_per_s, note };
+    let terms =
+        KeyTerms { owner: default.owner, scopes, expires_at, requests_per_s, jobs_per_s, note, job: None };
     terms.check(ctx.jobs().now()).map_err(bad)?;
     Ok(made(ctx.jobs().create_key(terms).await?))
 }

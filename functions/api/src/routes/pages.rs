@@ -6,6 +6,7 @@ pub(super) mod key;
 pub(super) mod plain;
 pub(super) mod predict;
 pub(super) mod result;
+pub(super) mod share;
 
 use pssp_page::Refresh;
 

@@ -219,7 +219,7 @@ async fn other_sites_cause_nothing() {
         assert!(form.send().await.is(403).text().contains("another site"), "{path}");
         count += 1;
     }
-    assert_eq!(count, 6);
+    assert_eq!(count, 8);
 }
 
 #[tokio::test(start_paused = true)]
@@ -352,6 +352,59 @@ async fn a_key_is_entered_once_and_kept_in_a_cookie() {
     let forget = browse(&service, "POST", "/key").header("cookie", cookie);
     let forgotten = forget.body("application/x-www-form-urlencoded", "").send().await.is(303);
     assert!(forgotten.header("set-cookie").unwrap().contains("Max-Age=0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_lends_one_result_until_it_is_withdrawn() {
+    let service = with_keys();
+    let as_ann = |verb, path: &str| browse(&service, verb, path).header("x-api-key", "a-key-of-ann");
+    let submit = as_ann("POST", "/v1/jobs").body("text/plain", "MKVLT").send().await.is(202).json();
+    let id = submit["id"].as_str().unwrap().to_owned();
+    let path = format!("/results/{id}");
+    service.work(&id).await;
+    assert!(as_ann("GET", &path).send().await.is(200).text().contains(&format!("{id}/share")));
+    assert!(as_ann("GET", &format!("{path}/share")).send().await.is(200).text().contains("Make a link"));
+    let make = async || {
+        let made = as_ann("POST", &format!("{path}/share")).send().await.is(201);
+        assert_eq!(made.header("cache-control"), Some("no-store"));
+        let (_, rest) = made.text().split_once("?link=").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let secret = make().await;
+    // Whoever has the link reads the page, and what the page asks for; nothing else, and changes nothing.
+    let read = browse(&service, "GET", &format!("{path}?link={secret}")).send().await.is(200);
+    assert!(read.text().contains("you read it by a link of its owner") && !read.text().contains("/share"));
+    let cookie = read.header("set-cookie").unwrap();
+    assert!(cookie.starts_with("pssp_link_") && cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let by_link = |verb, path: &str| browse(&service, verb, path).header("cookie", &cookie);
+    for read in [
+        path.clone(),
+        format!("/v1/jobs/{id}"),
+        format!("/v1/jobs/{id}/result.json"),
+        format!("/v1/jobs/{id}/plot.svg"),
+    ] {
+        by_link("GET", &read).send().await.is(200);
+    }
+    let other = as_ann("POST", "/v1/jobs").body("text/plain", "AYGKL").send().await.is(202).json();
+    let other = other["id"].as_str().unwrap().to_owned();
+    by_link("GET", &format!("/results/{other}")).send().await.is(401);
+    browse(&service, "GET", &format!("/results/{other}?link={secret}")).send().await.is(410);
+    by_link("GET", "/v1/jobs").send().await.is(401);
+    by_link("DELETE", &format!("/v1/jobs/{id}")).send().await.is(401);
+    by_link("POST", &format!("{path}/delete")).send().await.is(401);
+    by_link("GET", &format!("{path}/share")).send().await.is(404);
+    let as_key = browse(&service, "GET", "/v1/jobs").header("x-api-key", &secret);
+    as_key.send().await.is(403);
+    // A new link ends the old one, and a withdrawn one is none.
+    let second = make().await;
+    browse(&service, "GET", &format!("{path}?link={secret}")).send().await.is(410);
+    browse(&service, "GET", &format!("{path}?link={second}")).send().await.is(200);
+    assert!(as_ann("GET", &format!("{path}/share")).send().await.is(200).text().contains("There is a link"));
+    as_ann("POST", &format!("{path}/withdraw")).send().await.is(303);
+    let ended = browse(&service, "GET", &format!("{path}?link={second}")).send().await.is(410);
+    assert!(ended.text().contains("this link was withdrawn"));
+    by_link("GET", &path).send().await.is(401);
 }
 
 #[tokio::test(start_paused = true)]

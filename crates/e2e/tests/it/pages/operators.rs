@@ -55,6 +55,23 @@ fn a_key() {
     browser.click("button[value=ubiquitin]");
     browser.until_text(".facts .state", "Finished");
     assert!(browser.text(".facts").unwrap().contains("only its owner can read it"));
+    // The owner lends the result by a link, and withdraws it.
+    let page = browser.url();
+    browser.click("a[href$=share]");
+    browser.click("button.main");
+    browser.until_text("h2", "This link reads it");
+    browser.picture(&pictures(), "share");
+    let link = browser.eval("document.querySelector('[data-link]').dataset.link");
+    let guest = Browser::start();
+    guest.open(link.as_str().unwrap());
+    guest.until_text("#r-name", "Met 1");
+    assert!(guest.text(".facts").unwrap().contains("by a link of its owner"));
+    assert_eq!(guest.complaints(), Vec::<String>::new());
+    browser.click("button.danger");
+    browser.until_text("main", "Make a link");
+    guest.open(link.as_str().unwrap());
+    guest.until_text("main", "this link was withdrawn");
+    browser.open(&page);
     let stranger = Browser::start();
     stranger.open(&browser.url());
     stranger.until_text("h1", "Your key");

@@ -172,6 +172,24 @@ pub async fn a_notice_is_kept_until_it_is_cleared<H: Harness>(h: &mut H) {
     assert_eq!(jobs.notice().await.unwrap(), None);
 }
 
+/// The key of a link opens one job of its owner, and is no key of a caller.
+pub async fn links_open_one_job_until_they_are_withdrawn<H: Harness>(h: &mut H) {
+    let jobs = jobs(h);
+    let id = submit(&jobs).await.id();
+    let stranger = Owner::new("stranger");
+    assert!(matches!(jobs.create_link(&stranger, id).await, Err(JobsError::NotFound)));
+    let (first, _) = jobs.create_link(&owner(), id).await.unwrap();
+    let (second, text) = jobs.create_link(&owner(), id).await.unwrap();
+    assert_eq!(first.id, second.id, "a job has one link");
+    let kept = jobs.key(&second.id).await.unwrap().expect("the key of the link");
+    assert!(kept.matches(&text) && kept.opens(id, jobs.now()));
+    assert!(jobs.keys().await.unwrap().is_empty(), "links are no keys of callers");
+    assert!(!jobs.withdraw_link(&stranger, id).await.unwrap());
+    assert!(jobs.withdraw_link(&owner(), id).await.unwrap());
+    assert_eq!(jobs.key(&second.id).await.unwrap(), None);
+    assert!(!jobs.withdraw_link(&owner(), id).await.unwrap());
+}
+
 /// A key is found by its id, listed, replaced and deleted. Its last use is kept apart.
 pub async fn keys_of_callers_are_kept<H: Harness>(h: &mut H) {
     let (first, second) = {

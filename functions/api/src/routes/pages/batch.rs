@@ -60,7 +60,7 @@ pub(in crate::routes) async fn read(
         page: PAGE,
         refresh,
         looks,
-        is_readable_by_link: page::is_readable_by_link(&ctx),
+        readers: page::readers(&ctx, &caller),
     }
     .html();
     Ok(page::respond(&parts.headers, StatusCode::OK, html))

@@ -27,7 +27,7 @@ pub(in crate::routes) async fn read(
     let query = input::query(&parts)?;
     let record = ctx.jobs().find_with(&caller.owner, id, Include::ALL).await?;
     let frame = page::frame(&ctx, root).await;
-    let is_readable_by_link = page::is_readable_by_link(&ctx);
+    let readers = page::readers(&ctx, &caller);
     let html = if record.job.state() == JobState::Finished {
         let window = window(&query)?;
         let finished = Finished::of(&ctx, &caller.client, record).await?;
@@ -38,14 +38,14 @@ pub(in crate::routes) async fn read(
         };
         let draw = move || {
             let Finished { job, request, prediction, .. } = &finished;
-            ResultPage { frame: &frame, job, request, prediction, window, is_readable_by_link }.html()
+            ResultPage { frame: &frame, job, request, prediction, window, readers }.html()
         };
         ctx.cpu.run_if_large(&caller.client, work, draw).await?
     } else {
         let (looks, refresh) = refresh(&query)?;
         let waiting = depth(&ctx).await.map(|depth| depth.submitted);
         let (job, request) = (&record.job, record.request.as_deref());
-        JobPage { frame: &frame, job, request, waiting, refresh, looks, is_readable_by_link }.html()
+        JobPage { frame: &frame, job, request, waiting, refresh, looks, readers }.html()
     };
     Ok(page::respond(&parts.headers, StatusCode::OK, html))
 }

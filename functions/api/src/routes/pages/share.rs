@@ -1,0 +1,81 @@
+//! `/results/{id}/share`: the link by which others read a result, where callers need keys.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use pssp_jobs::stored_key::link_key_id;
+use pssp_page::SharePage;
+
+use crate::app::Ctx;
+use crate::auth::Caller;
+use crate::page::{self, Root};
+use crate::problem::Problem;
+use crate::routes::path::JobPath;
+
+pub(in crate::routes) async fn ask(
+    State(ctx): State<Ctx>,
+    caller: Caller,
+    JobPath(id): JobPath,
+    root: Root,
+    parts: Parts,
+) -> Result<Response, Problem> {
+    let job = ctx.jobs().find(&caller.owner, id).await?;
+    if caller.by_link || job.head.owner != caller.owner {
+        return Err(Problem::no_job());
+    }
+    let key = ctx.jobs().key(&link_key_id(id)).await?.filter(|key| key.opens(id, ctx.jobs().now()));
+    let frame = page::frame(&ctx, root).await;
+    let text = id.to_string();
+    let html = SharePage {
+        frame: &frame,
+        id: &text,
+        name: job.head.name.as_deref().unwrap_or(&text),
+        link: None,
+        until: None,
+        made_at: key.map(|key| key.created_at),
+    }
+    .html();
+    Ok(page::respond(&parts.headers, StatusCode::OK, html))
+}
+
+/// Shows the new link, which is not stored and so is shown only here.
+pub(in crate::routes) async fn make(
+    State(ctx): State<Ctx>,
+    caller: Caller,
+    JobPath(id): JobPath,
+    root: Root,
+) -> Result<Response, Problem> {
+    let job = ctx.jobs().find(&caller.owner, id).await?;
+    let (key, secret) = ctx.jobs().create_link(&caller.owner, id).await?;
+    ctx.stored_keys.forget(&key.id);
+    tracing::info!(job = %id, owner = caller.owner.as_str(), "a link to job {id} was made");
+    let link = format!("{}results/{id}?link={secret}", root.0);
+    let frame = page::frame(&ctx, root).await;
+    let text = id.to_string();
+    let html = SharePage {
+        frame: &frame,
+        id: &text,
+        name: job.head.name.as_deref().unwrap_or(&text),
+        link: Some(link),
+        until: key.terms.expires_at,
+        made_at: None,
+    }
+    .html();
+    let mut response = page::respond(&HeaderMap::new(), StatusCode::CREATED, html);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+pub(in crate::routes) async fn withdraw(
+    State(ctx): State<Ctx>,
+    Caller { owner, .. }: Caller,
+    JobPath(id): JobPath,
+    root: Root,
+) -> Result<Response, Problem> {
+    if ctx.jobs().withdraw_link(&owner, id).await? {
+        tracing::info!(job = %id, owner = owner.as_str(), "the link to job {id} was withdrawn");
+    }
+    ctx.stored_keys.forget(&link_key_id(id));
+    Ok(page::see_other(&root, &format!("results/{id}/share")))
+}
