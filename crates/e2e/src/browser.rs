@@ -218,7 +218,8 @@ impl Browser {
         std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
     }
 
-    /// What axe-core finds on the page: a line for each rule that is not followed.
+    /// What axe-core finds on the page: a line for each rule that is not followed. From then on scripts run; the page has
+    /// been made without them, if [`Look::script`] says so.
     ///
     /// # Panics
     /// If axe-core is missing.
@@ -228,6 +229,7 @@ impl Browser {
         let axe = std::fs::read_to_string(&axe).unwrap_or_else(|_| {
             panic!("{} is missing: run `make target/tools/page/installed`", axe.display())
         });
+        self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": false }));
         // The content security policy of the page does not hold for the driver.
         self.runtime.block_on(self.client().execute(&axe, Vec::new())).unwrap();
         let found = self.eval_later(

@@ -8,12 +8,17 @@ use super::*;
 const MOST_REQUESTS: u64 = 4;
 const MOST_BYTES: u64 = 40_000;
 
-const LOOKS: [(&str, Look); 4] = [
+const LOOKS: [(&str, Look); 6] = [
     ("light", Look { width: 1280, dark: false, script: true, touch: false }),
     ("dark", Look { width: 1280, dark: true, script: true, touch: false }),
     ("phone", Look { width: 320, dark: false, script: true, touch: true }),
     ("phone-dark", Look { width: 320, dark: true, script: true, touch: true }),
+    ("without-script", Look { width: 1280, dark: false, script: false, touch: false }),
+    ("phone-without-script", Look { width: 320, dark: false, script: false, touch: true }),
 ];
+
+/// A job that was made in March 2026, and has expired since: its id tells.
+const EXPIRED: &str = "019ca776-6c00-7000-8000-000000000001";
 
 /// The pages with their names, of a service with a job in every state.
 fn pages(service: &mut Embedded) -> Vec<(&'static str, String)> {
@@ -44,6 +49,7 @@ fn pages(service: &mut Embedded) -> Vec<(&'static str, String)> {
         ("docs", "docs".to_owned()),
         ("key", "key".to_owned()),
         ("missing", "results/0190f3c4-7d1e-7c3b-9c55-6f1f2ab3c0de".to_owned()),
+        ("expired", format!("results/{EXPIRED}")),
     ]
 }
 
@@ -51,15 +57,68 @@ fn pages(service: &mut Embedded) -> Vec<(&'static str, String)> {
 fn every_page_in_every_look() {
     let mut service = Embedded::start();
     let pages = pages(&mut service);
+    look_at(&service, &pages);
+}
+
+/// Jobs and batches that run, and jobs that failed: predicted by a program that is slow, or broken.
+#[test]
+fn pages_of_what_runs_and_what_failed() {
+    let slow =
+        Embedded::start_with(&[("PSSP_ENGINE", "command"), ("PSSP_COMMAND", "/usr/bin/tail -f {input}")]);
+    let client = slow.client();
+    let running = client.submit("MQIFVKTLTGKTITLEVEP");
+    let batch = b">a\nMKVLTAYG\n>b\nAYGKLMKV\n";
+    let batch = client.send("POST", "/v1/batches", &[("content-type", "text/plain")], batch);
+    let batch = batch.expect(202).json()["id"].as_str().unwrap().to_owned();
+    pssp_e2e::until("the job to run", || {
+        let job = client.get(&format!("/v1/jobs/{running}")).expect(200).json();
+        (job["status"] == "running").then_some(())
+    });
+    let pages = [("running", format!("results/{running}")), ("batch-running", format!("batches/{batch}"))];
+    look_at(&slow, &pages);
+    let broken = Embedded::start_with(&[
+        ("PSSP_ENGINE", "command"),
+        ("PSSP_COMMAND", "/bin/false {input}"),
+        ("PSSP_MAX_ATTEMPTS", "1"),
+    ]);
+    let failed = finished(&broken.client(), "MQIFVKTLTGKTITLEVEP");
+    let job = broken.client().get(&format!("/v1/jobs/{failed}")).expect(200).json();
+    assert_eq!(job["status"], "failed");
+    look_at(&broken, &[("failed", format!("results/{failed}"))]);
+}
+
+/// The form that was refused, with what is wrong and where.
+#[test]
+fn a_refused_form_in_every_look() {
+    let service = Embedded::start();
+    let browser = Browser::start();
+    for (look_name, look) in LOOKS {
+        browser.look(look);
+        browser.open(&page_of(&service, ""));
+        browser.type_into("#seq", ">one\nMK?LT\n");
+        browser.click("button.main");
+        browser.until_text("#problem", "cannot stand in a protein sequence");
+        assert_eq!(browser.accessibility_faults(), Vec::<String>::new(), "{look_name}");
+        browser.picture(&pictures(), &format!("refused-{look_name}"));
+    }
+}
+
+/// Checks these pages, given by name and path, in every look.
+fn look_at(service: &Embedded, pages: &[(&'static str, String)]) {
     let url = service.client().url().to_owned();
     let browser = Browser::start();
     let mut faults = Vec::new();
     for (look_name, look) in LOOKS {
-        browser.look(look);
-        for (name, path) in &pages {
-            browser.open(&page_of(&service, path));
+        for (name, path) in pages {
+            browser.look(look);
+            browser.open(&page_of(service, path));
             browser.until_true("document.readyState === 'complete' && document.fonts.status === 'loaded'");
+            let can_stop = browser.text("a[href$='look=stop']").is_some();
             let mut found = browser.accessibility_faults();
+            if can_stop {
+                // Without a script a page must load itself anew to be live. The reader can stop that (WCAG 2.2.1).
+                found.retain(|fault| !fault.starts_with("meta-refresh"));
+            }
             let wide =
                 browser.eval("document.scrollingElement.scrollWidth - document.documentElement.clientWidth");
             if wide.as_i64() > Some(0) {
@@ -71,10 +130,11 @@ fn every_page_in_every_look() {
                     small.as_array().unwrap().iter().map(|target| format!("too small to touch: {target}")),
                 );
             }
-            // A page that is missing is told to the console, too.
-            let complaints =
-                browser.complaints().into_iter().filter(|text| *name != "missing" || !text.contains("404"));
-            found.extend(complaints);
+            // That a page is missing is told to the console, too.
+            let expected = [("missing", "404"), ("expired", "410")];
+            let is_expected =
+                |text: &str| expected.iter().any(|(page, status)| name == page && text.contains(status));
+            found.extend(browser.complaints().into_iter().filter(|text| !is_expected(text)));
             let foreign = browser.requests().into_iter().filter(|asked| !asked.starts_with(&url));
             found.extend(
                 foreign.filter(|asked| !asked.starts_with("data:")).map(|asked| format!("asks for {asked}")),
