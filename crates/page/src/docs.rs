@@ -29,22 +29,29 @@ struct Group {
     operations: Vec<Operation>,
 }
 
+/// The description of the interface. Reading it takes some milliseconds, so it is read once.
+pub struct Interface(Vec<Group>);
+
+impl Interface {
+    /// The interface that `openapi`, an OpenAPI document as JSON, describes.
+    #[must_use]
+    pub fn read(openapi: &str) -> Self {
+        let document: Value = serde_json::from_str(openapi).unwrap_or_default();
+        Self(groups(&document))
+    }
+}
+
 /// The page of the HTTP interface.
 #[derive(Template)]
 #[template(path = "docs.html")]
 pub struct DocsPage<'a> {
-    frame: &'a Frame,
-    groups: Vec<Group>,
+    /// What surrounds it.
+    pub frame: &'a Frame,
+    /// The interface.
+    pub interface: &'a Interface,
 }
 
-impl<'a> DocsPage<'a> {
-    /// The page of the interface that `openapi`, an OpenAPI document as JSON, describes.
-    #[must_use]
-    pub fn new(frame: &'a Frame, openapi: &str) -> Self {
-        let document: Value = serde_json::from_str(openapi).unwrap_or_default();
-        Self { frame, groups: groups(&document) }
-    }
-
+impl DocsPage<'_> {
     /// The page as text.
     #[must_use]
     pub fn html(&self) -> String {

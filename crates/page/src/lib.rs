@@ -24,7 +24,7 @@ mod words;
 
 pub use assets::{Asset, asset};
 pub use batch::{BatchPage, Filter, Outcome, Row, Sort};
-pub use docs::DocsPage;
+pub use docs::{DocsPage, Interface};
 pub use frame::{Frame, Health, Readers};
 pub use home::{Entered, Home, Limits, Place, Refusal, example};
 pub use job::{JobPage, Refresh};

@@ -1,12 +1,13 @@
 //! Pages with few values, and the files that pages load.
 
 use std::num::NonZeroU32;
+use std::sync::LazyLock;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{StatusCode, header};
-use pssp_page::{DocsPage, HistoryPage, Limits, MethodsPage, Queue, StatusPage};
+use pssp_page::{DocsPage, HistoryPage, Interface, Limits, MethodsPage, Queue, StatusPage};
 
 use crate::app::Ctx;
 use crate::depth::depth;
@@ -46,8 +47,9 @@ pub(in crate::routes) async fn methods(State(ctx): State<Ctx>, root: Root, parts
 }
 
 pub(in crate::routes) async fn docs(State(ctx): State<Ctx>, root: Root, parts: Parts) -> Response {
+    static INTERFACE: LazyLock<Interface> = LazyLock::new(|| Interface::read(crate::OPENAPI));
     let frame = page::frame(&ctx, root).await;
-    page::respond(&parts.headers, StatusCode::OK, DocsPage::new(&frame, crate::OPENAPI).html())
+    page::respond(&parts.headers, StatusCode::OK, DocsPage { frame: &frame, interface: &INTERFACE }.html())
 }
 
 /// A file. A page of another release asks for another digest. It gets the file of this release, but keeps it not.

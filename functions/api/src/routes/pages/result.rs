@@ -31,11 +31,8 @@ pub(in crate::routes) async fn read(
     let html = if record.job.state() == JobState::Finished {
         let window = window(&query)?;
         let finished = Finished::of(&ctx, &caller.client, record).await?;
-        // A residue makes about three hundred bytes of the page, and a window is bounded.
-        let work = match window {
-            Window::All => finished.prediction.len() * 300,
-            _ => finished.prediction.len().min(1_200) * 10,
-        };
+        // A residue takes about as long as 300 bytes of an input.
+        let work = finished.prediction.len() * 300;
         let draw = move || {
             let Finished { job, request, prediction, .. } = &finished;
             ResultPage { frame: &frame, job, request, prediction, window, readers }.html()
