@@ -27,6 +27,9 @@ build: setup ## Build the command `pssp` (development profile, predictor optimis
 setup-test:
 	@scripts/setup.sh test
 
+# Many tests wait for servers and clocks, so twice as many run at a time as there are processors.
+test e2e matrix: export RUST_TEST_THREADS ?= $(shell expr 2 '*' $$(nproc))
+
 test: setup-test check-manifests check-alerts check-aws aws-local-stack check-api $(PAGE_TOOLS)/installed ## Run every test
 	$(CARGO) test --locked --workspace
 

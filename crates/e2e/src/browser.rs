@@ -1,17 +1,23 @@
 //! A real browser for the tests of the pages: Debian's Chromium, driven through chromedriver.
+//!
+//! The protocol is WebDriver (W3C), JSON over HTTP, of which the tests need a dozen commands. The libraries for it would
+//! bring a licence that nothing else here has, and old copies of fourteen crates.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use fantoccini::actions::{InputSource, KeyAction, KeyActions};
-use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use base64::Engine;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
+use ureq::Agent;
 
 use crate::program::{Running, free_port, repository, until};
+
+/// The key under which WebDriver names an element (W3C WebDriver, 12.1).
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// Time limit of one command. A page may take long on a busy machine.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How a browser shows pages.
 #[derive(Debug, Clone, Copy)]
@@ -34,9 +40,10 @@ impl Default for Look {
 
 /// A browser with a new profile. Dropping it ends the browser.
 pub struct Browser {
-    runtime: Runtime,
-    client: Option<Client>,
-    // Ends after the client.
+    agent: Agent,
+    /// The address of the session.
+    session: String,
+    // Ends after the session.
     _driver: Running,
 }
 
@@ -54,17 +61,35 @@ impl Browser {
         assert!(found.is_ok(), "chromedriver is missing: run `make setup-test`");
         let mut driver = Running::start("chromedriver", command);
         driver.until("chromedriver to listen", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-        let runtime = Runtime::new().unwrap();
-        let client = runtime.block_on(async {
-            let mut builder = ClientBuilder::new(HttpConnector::new());
-            builder.capabilities(capabilities().as_object().unwrap().clone().into_iter().collect());
-            builder.connect(&format!("http://127.0.0.1:{port}")).await.unwrap()
-        });
-        Self { runtime, client: Some(client), _driver: driver }
+        let config =
+            Agent::config_builder().http_status_as_error(false).timeout_global(Some(COMMAND_TIMEOUT));
+        let agent = config.build().new_agent();
+        let sessions = format!("http://127.0.0.1:{port}/session");
+        let made = command_of(
+            &agent,
+            "POST",
+            &sessions,
+            &json!({ "capabilities": { "alwaysMatch": capabilities() } }),
+        );
+        let made = made.unwrap_or_else(|error| panic!("no browser: {error}"));
+        let session = format!("{sessions}/{}", made["sessionId"].as_str().unwrap());
+        Self { agent, session, _driver: driver }
     }
 
-    fn client(&self) -> &Client {
-        self.client.as_ref().unwrap()
+    /// Sends a command with this path below the session.
+    fn try_command(&self, verb: &str, path: &str, body: &Value) -> Result<Value, String> {
+        command_of(&self.agent, verb, &format!("{}/{path}", self.session), body)
+    }
+
+    #[track_caller]
+    fn command(&self, verb: &str, path: &str, body: &Value) -> Value {
+        self.try_command(verb, path, body).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// The path of the first element that fits.
+    fn find(&self, css: &str) -> Result<String, String> {
+        let found = self.try_command("POST", "element", &json!({ "using": "css selector", "value": css }))?;
+        Ok(format!("element/{}", found[ELEMENT].as_str().unwrap_or_default()))
     }
 
     /// Changes how it shows pages from now on.
@@ -81,72 +106,76 @@ impl Browser {
 
     /// Opens a page.
     pub fn open(&self, url: &str) {
-        self.runtime.block_on(self.client().goto(url)).unwrap();
+        self.command("POST", "url", &json!({ "url": url }));
     }
 
     /// The address of the page.
     #[must_use]
     pub fn url(&self) -> String {
-        self.runtime.block_on(self.client().current_url()).unwrap().to_string()
+        self.command("GET", "url", &Value::Null).as_str().unwrap_or_default().to_owned()
     }
 
     /// The title of the page.
     #[must_use]
     pub fn title(&self) -> String {
-        self.runtime.block_on(self.client().title()).unwrap()
+        self.command("GET", "title", &Value::Null).as_str().unwrap_or_default().to_owned()
     }
 
     /// Clicks the first element that fits.
     ///
     /// # Panics
     /// If there is none that can be clicked.
+    #[track_caller]
     pub fn click(&self, css: &str) {
-        let done = self.runtime.block_on(async {
-            let found = self.client().find(Locator::Css(css)).await?;
-            found.click().await
-        });
-        done.unwrap_or_else(|error| panic!("click {css}: {error}"));
+        let click = |element: String| self.try_command("POST", &format!("{element}/click"), &json!({}));
+        self.find(css).and_then(click).unwrap_or_else(|error| panic!("click {css}: {error}"));
     }
 
     /// Types into the first element that fits. For the field of a file the text is its path.
+    ///
+    /// # Panics
+    /// If there is none that takes text.
+    #[track_caller]
     pub fn type_into(&self, css: &str, text: &str) {
-        let done = self.runtime.block_on(async {
-            let found = self.client().find(Locator::Css(css)).await?;
-            found.send_keys(text).await
-        });
-        done.unwrap_or_else(|error| panic!("type into {css}: {error}"));
+        let write =
+            |element: String| self.try_command("POST", &format!("{element}/value"), &json!({ "text": text }));
+        self.find(css).and_then(write).unwrap_or_else(|error| panic!("type into {css}: {error}"));
     }
 
     /// Presses keys, wherever the focus is.
     pub fn press(&self, keys: &str) {
-        let mut actions = KeyActions::new("keyboard".to_owned());
-        for key in keys.chars() {
-            actions = actions.then(KeyAction::Down { value: key }).then(KeyAction::Up { value: key });
-        }
-        self.runtime.block_on(self.client().perform_actions(actions)).unwrap();
+        let step = |kind: &str, key: char| json!({ "type": kind, "value": key.to_string() });
+        let steps: Vec<Value> =
+            keys.chars().flat_map(|key| [step("keyDown", key), step("keyUp", key)]).collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": steps });
+        self.command("POST", "actions", &json!({ "actions": [keyboard] }));
     }
 
     /// The text that a person sees of the first element that fits; `None` if there is no such element.
     #[must_use]
     pub fn text(&self, css: &str) -> Option<String> {
-        self.runtime.block_on(async {
-            let found = self.client().find(Locator::Css(css)).await.ok()?;
-            found.text().await.ok()
-        })
+        let element = self.find(css).ok()?;
+        // The page may have changed since.
+        let text = self.try_command("GET", &format!("{element}/text"), &Value::Null).ok()?;
+        text.as_str().map(str::to_owned)
     }
 
     /// The value of a JavaScript expression.
     #[must_use]
+    #[track_caller]
     pub fn eval(&self, expression: &str) -> Value {
-        let script = format!("return ({expression});");
-        let value = self.runtime.block_on(self.client().execute(&script, Vec::new()));
-        value.unwrap_or_else(|error| panic!("{expression}: {error}"))
+        self.command(
+            "POST",
+            "execute/sync",
+            &json!({ "script": format!("return ({expression});"), "args": [] }),
+        )
     }
 
     /// The value that a script gives to its last argument, a function.
     #[must_use]
+    #[track_caller]
     pub fn eval_later(&self, script: &str) -> Value {
-        self.runtime.block_on(self.client().execute_async(script, Vec::new())).unwrap()
+        self.command("POST", "execute/async", &json!({ "script": script, "args": [] }))
     }
 
     /// Waits until the first element that fits has `text` in it.
@@ -188,26 +217,17 @@ impl Browser {
     }
 
     fn log(&self, kind: &str) -> Vec<Value> {
-        let body = json!({ "type": kind });
-        let entries = self.issue(Chromium { path: "se/log", body });
+        let entries = self.command("POST", "se/log", &json!({ "type": kind }));
         entries.as_array().cloned().unwrap_or_default()
     }
 
     /// Sends a command of the DevTools protocol.
     pub fn devtools(&self, command: &str, parameters: Value) -> Value {
-        let body = json!({ "cmd": command, "params": parameters });
-        self.issue(Chromium { path: "goog/cdp/execute", body })
-    }
-
-    fn issue(&self, command: Chromium) -> Value {
-        let path = command.path;
-        let answer = self.runtime.block_on(self.client().issue_cmd(command));
-        answer.unwrap_or_else(|error| panic!("{path}: {error}"))
+        self.command("POST", "goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 
     /// Keeps a picture of the whole page as `{folder}/{name}.png`.
-    pub fn picture(&self, folder: &std::path::Path, name: &str) {
-        use base64::Engine;
+    pub fn picture(&self, folder: &Path, name: &str) {
         let size = self.devtools("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
         let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
         let options = json!({ "captureBeyondViewport": true, "clip": clip });
@@ -231,7 +251,7 @@ impl Browser {
         });
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": false }));
         // The content security policy of the page does not hold for the driver.
-        self.runtime.block_on(self.client().execute(&axe, Vec::new())).unwrap();
+        self.command("POST", "execute/sync", &json!({ "script": axe, "args": [] }));
         let found = self.eval_later(
             "const done = arguments[arguments.length - 1]; axe.run().then((found) => done(found.violations.map((fault) => \
              `${fault.id} (${fault.impact}): ${fault.nodes.map((node) => node.target.join(' ')).join(', ')}`)), (error) => \
@@ -244,10 +264,25 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            let close = async { tokio::time::timeout(Duration::from_secs(10), client.close()).await };
-            let _ = self.runtime.block_on(close);
-        }
+        // If it does not answer, it ends with its driver.
+        let _ = command_of(&self.agent, "DELETE", &self.session, &Value::Null);
+    }
+}
+
+/// Sends a command of WebDriver and returns its value, or what went wrong.
+fn command_of(agent: &Agent, verb: &str, url: &str, body: &Value) -> Result<Value, String> {
+    let sent = match verb {
+        "GET" => agent.get(url).call(),
+        "DELETE" => agent.delete(url).call(),
+        _ => agent.post(url).send_json(body),
+    };
+    let mut answer = sent.map_err(|error| error.to_string())?;
+    let text = answer.body_mut().with_config().limit(100 << 20).read_to_string();
+    let value: Value = serde_json::from_str(&text.map_err(|error| error.to_string())?)
+        .map_err(|error| format!("the driver answers no JSON: {error}"))?;
+    match answer.status().is_success() {
+        true => Ok(value["value"].clone()),
+        false => Err(format!("{}: {}", value["value"]["error"], value["value"]["message"])),
     }
 }
 
@@ -266,21 +301,4 @@ fn capabilities() -> Value {
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
-}
-
-/// A command of chromedriver that is not in the standard.
-#[derive(Debug)]
-struct Chromium {
-    path: &'static str,
-    body: Value,
-}
-
-impl WebDriverCompatibleCommand for Chromium {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(self.body.to_string()))
-    }
 }

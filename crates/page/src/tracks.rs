@@ -314,7 +314,7 @@ pub(crate) fn runs<T: PartialEq>(values: &[T], window: &Range<usize>) -> Vec<Ran
 /// The width of a picture of the whole chain.
 pub(crate) const WHOLE_WIDTH: usize = 1000;
 
-/// A picture of the whole chain: structure, membrane and disorder, in [`WHOLE_WIDTH`] by 34 units.
+/// A picture of the whole chain: structure, membrane and disorder, in `WHOLE_WIDTH` by 34 units.
 pub(crate) fn overview(prediction: &Prediction) -> String {
     let mut out = structure(prediction, 10.0);
     let scale = Scale::new(prediction.len());
@@ -342,7 +342,7 @@ pub(crate) fn overview(prediction: &Prediction) -> String {
     out
 }
 
-/// A small picture of the structure of a whole chain, for a row of a table: [`WHOLE_WIDTH`] by 20 units.
+/// A small picture of the structure of a whole chain, for a row of a table: 1,000 by 20 units.
 #[must_use]
 pub fn strip(prediction: &Prediction) -> String {
     structure(prediction, 10.0)
@@ -367,7 +367,7 @@ fn structure(prediction: &Prediction, y: f64) -> String {
     )
 }
 
-/// The whole chain on [`WHOLE_WIDTH`] units.
+/// The whole chain on `WHOLE_WIDTH` units.
 struct Scale(f64);
 
 impl Scale {

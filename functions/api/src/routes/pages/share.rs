@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pssp_jobs::stored_key::link_key_id;
+use pssp_jobs::{Job, Timestamp};
 use pssp_page::SharePage;
 
 use crate::app::Ctx;
@@ -25,17 +26,7 @@ pub(in crate::routes) async fn ask(
         return Err(Problem::no_job());
     }
     let key = ctx.jobs().key(&link_key_id(id)).await?.filter(|key| key.opens(id, ctx.jobs().now()));
-    let frame = page::frame(&ctx, root).await;
-    let text = id.to_string();
-    let html = SharePage {
-        frame: &frame,
-        id: &text,
-        name: job.head.name.as_deref().unwrap_or(&text),
-        link: None,
-        until: None,
-        made_at: key.map(|key| key.created_at),
-    }
-    .html();
+    let html = page_of(&ctx, root, &job, Link::Made(key.map(|key| key.created_at))).await;
     Ok(page::respond(&parts.headers, StatusCode::OK, html))
 }
 
@@ -51,20 +42,29 @@ pub(in crate::routes) async fn make(
     ctx.stored_keys.forget(&key.id);
     tracing::info!(job = %id, owner = caller.owner.as_str(), "a link to job {id} was made");
     let link = format!("{}results/{id}?link={secret}", root.0);
-    let frame = page::frame(&ctx, root).await;
-    let text = id.to_string();
-    let html = SharePage {
-        frame: &frame,
-        id: &text,
-        name: job.head.name.as_deref().unwrap_or(&text),
-        link: Some(link),
-        until: key.terms.expires_at,
-        made_at: None,
-    }
-    .html();
+    let html = page_of(&ctx, root, &job, Link::New(link, key.terms.expires_at)).await;
     let mut response = page::respond(&HeaderMap::new(), StatusCode::CREATED, html);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// The link of a job.
+enum Link {
+    /// It was made just now, and ends then.
+    New(String, Option<Timestamp>),
+    /// It was made then, or not at all.
+    Made(Option<Timestamp>),
+}
+
+async fn page_of(ctx: &Ctx, root: Root, job: &Job, link: Link) -> String {
+    let frame = page::frame(ctx, root).await;
+    let id = job.id().to_string();
+    let name = job.head.name.as_deref().unwrap_or(&id);
+    let (link, until, made_at) = match link {
+        Link::New(link, until) => (Some(link), until, None),
+        Link::Made(made_at) => (None, None, made_at),
+    };
+    SharePage { frame: &frame, id: &id, name, link, until, made_at }.html()
 }
 
 pub(in crate::routes) async fn withdraw(
