@@ -136,7 +136,8 @@ struct Subject {
 impl Subject {
     fn of(response: &mut Response) -> Self {
         let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let made = location.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
+        let path = location.map(|location| location.split('?').next().unwrap_or(location));
+        let made = path.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
         let extensions = response.extensions_mut();
         Self {
             owner: extensions.remove::<Caller>().map(|caller| caller.owner),

@@ -36,7 +36,7 @@ impl<'a> MakeWriter<'a> for Captured {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_request_has_one_line_with_its_id_and_no_sequence() {
     let captured = Captured::default();
     // The subscriber is global, because a subscriber of one thread misses events of call sites that another
@@ -56,6 +56,9 @@ async fn each_request_has_one_line_with_its_id_and_no_sequence() {
         ask.send().await;
     }
     let job = service.submit("MKVLT").await;
+    let form = service.ask("POST", "/predict").header("x-request-id", "form");
+    let form = form.body("application/x-www-form-urlencoded", format!("seq=AYGKL&name={secret}"));
+    let sent_to = form.send().await.is(303).header("location").unwrap().to_owned();
     let path = format!("/v1/jobs/{job}");
     service.ask("DELETE", &path).header("x-request-id", "deletes").send().await.is(204);
     service.ask("DELETE", "/v1/jobs/a%0Ab").header("x-request-id", "forges").send().await.is(404);
@@ -74,6 +77,7 @@ async fn each_request_has_one_line_with_its_id_and_no_sequence() {
     let line = |id: &str| lines.iter().find(|l| l["span"]["request_id"] == id).unwrap();
     let made: Vec<&Value> = lines.iter().filter(|l| l["made"] == job.as_str()).map(|l| &l["path"]).collect();
     assert_eq!(made, ["/v1/jobs"]);
+    assert_eq!(sent_to, format!("results/{}?sent", line("form")["made"].as_str().unwrap()));
     let deleted = line("deletes");
     assert_eq!(deleted["target"], "pssp_api::audit");
     for (field, value) in [("owner", "public"), ("address", "address:unknown"), ("path", path.as_str())] {
