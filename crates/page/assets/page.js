@@ -87,17 +87,16 @@ function copyButtons(within) {
   const add = (place, words, label) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "Copy";
+    button.textContent = text("copy");
     button.setAttribute("aria-label", label);
     button.addEventListener("click", async () => copy(button, await words()));
     place.after(" ", button);
   };
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (within.querySelectorAll("a[data-copy]"))) {
-    const label = link.getAttribute("aria-label")?.replace("Download", "Copy") ?? "Copy";
-    add(link, async () => (await fetch(link.href)).text(), label);
+    add(link, async () => (await fetch(link.href)).text(), `${text("copy")} ${link.dataset.copy}`);
   }
   for (const words of /** @type {NodeListOf<HTMLElement>} */ (within.querySelectorAll("[data-copy-text]"))) {
-    add(words, () => words.textContent?.trim() ?? "", "Copy the citation");
+    add(words, () => words.textContent?.trim() ?? "", `${text("copy")} ${words.dataset.copyText}`);
   }
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (within.querySelectorAll("a[data-copy-link]"))) {
     const button = document.createElement("button");
@@ -202,10 +201,13 @@ async function showHistory() {
     );
   };
   draw(jobs);
-  byId("forget-all")?.addEventListener("click", () => {
-    keep([]);
-    showHistory();
-  });
+  const all = byId("forget-all");
+  if (all) {
+    all.onclick = () => {
+      keep([]);
+      showHistory();
+    };
+  }
   const news = await Promise.all(jobs.slice(0, 20).map((job) => refreshed(job).catch(() => job)));
   const later = known();
   keep(later.map((job) => news.find((other) => other.id === job.id) ?? job));
@@ -428,7 +430,7 @@ function readout() {
     const aa = letter("sequence", k);
     put("r-letter", aa);
     put("r-name", `${entry(`aa-${aa}`)?.dataset.short ?? aa} ${at}`);
-    put("r-of", `of ${main().dataset.length}`);
+    put("r-of", `${text("of")} ${main().dataset.length}`);
     const parts = [
       put("r-ss3", `${word(`ss3-${letter("ss3", k)}`)} ${percent("ss3p", k)} %`),
       put("r-ss8", word(`ss8-${letter("ss8", k)}`)),
@@ -436,7 +438,7 @@ function readout() {
       put("r-dis", `${word(letter("dis", k) === "*" ? "dis-yes" : "dis-no")} ${percent("disp", k)} %`),
       put("r-tm", word(`tm-${letter("tm", k)}`) + segment(k)),
     ];
-    slider.setAttribute("aria-valuetext", `residue ${at}, ${word(`aa-${aa}`)}, ${parts[0]}, ${parts[2]}, disorder ${parts[3]}, membrane: ${parts[4]}`);
+    slider.setAttribute("aria-valuetext", `${text("residue")} ${at}, ${word(`aa-${aa}`)}, ${parts[0]}, ${parts[2]}, ${text("disorder")} ${parts[3]}, ${text("membrane")} ${parts[4]}`);
     const piece = /** @type {SVGSVGElement | null} */ (tracks.querySelector(`.piece[data-first="${first + Math.floor(k / 20) * 20}"]`));
     if (!piece) return;
     const [outer, inner] = [tracks.getBoundingClientRect(), piece.getBoundingClientRect()];
