@@ -251,12 +251,10 @@ impl Browser {
         });
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": false }));
         // The content security policy of the page does not hold for the driver.
-        self.command("POST", "execute/sync", &json!({ "script": axe, "args": [] }));
-        let found = self.eval_later(
-            "const done = arguments[arguments.length - 1]; axe.run().then((found) => done(found.violations.map((fault) => \
-             `${fault.id} (${fault.impact}): ${fault.nodes.map((node) => node.target.join(' ')).join(', ')}`)), (error) => \
-             done([String(error)]));",
-        );
+        let run = "const done = arguments[arguments.length - 1]; axe.run().then((found) => done(found.violations.map((fault) => \
+                   `${fault.id} (${fault.impact}): ${fault.nodes.map((node) => node.target.join(' ')).join(', ')}`)), \
+                   (error) => done([String(error)]));";
+        let found = self.eval_later(&format!("{axe}\n{run}"));
         let lines = found.as_array().unwrap().iter();
         lines.map(|line| line.as_str().unwrap().to_owned()).collect()
     }

@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -74,11 +75,32 @@ fn supervise(rest: Vec<OsString>) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let status_file = Path::new(&status_file);
-    match run_below(rest) {
+    let code = match run_below(rest) {
         // The starter could not become the program and has written the reason.
         Ok(_) if status_file.exists() => ExitCode::SUCCESS,
         Ok(status) => write_status(status_file, &describe(status)),
         Err(e) => write_status(status_file, &format!("failed {e}")),
+    };
+    // The thread that removes the folder of a dead worker may be between killing and removing, and ends with us.
+    if WORKER_IS_GONE.load(Ordering::SeqCst) {
+        remove_folder(status_file);
+    }
+    code
+}
+
+/// Whether standard input was closed, before the program was killed for that.
+static WORKER_IS_GONE: AtomicBool = AtomicBool::new(false);
+
+/// How often a folder is removed at most, while another thread removes it too.
+const REMOVALS: usize = 100;
+
+fn remove_folder(status_file: &Path) {
+    let Some(folder) = scratch::folder_of(status_file) else { return };
+    for _ in 0..REMOVALS {
+        if fs::remove_dir_all(folder).is_ok() || !folder.exists() {
+            return;
+        }
+        thread::sleep(KILL_INTERVAL);
     }
 }
 
@@ -122,6 +144,7 @@ fn own_executable() -> io::Result<std::path::PathBuf> {
 fn end_when_stdin_closes(status_file: &Path) {
     let mut sink = [0; 64];
     while matches!(io::stdin().read(&mut sink), Ok(count) if count > 0) {}
+    WORKER_IS_GONE.store(true, Ordering::SeqCst);
     loop {
         kill_all_below(unix::getpid());
         // The engine, if it still runs, also removes the folder.

@@ -13,6 +13,7 @@ mod room;
 mod workers;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -187,6 +188,8 @@ pub struct Jobs {
     policy: Arc<Policy>,
     room: Arc<room::KnownRoom>,
     owned: Arc<room::KnownOwned>,
+    /// When the keys of links to expired jobs were removed last, in milliseconds.
+    links_purged_at: Arc<AtomicI64>,
     /// The method whose results are reused; `None` for no reuse.
     reuse: Option<Arc<Method>>,
     /// Whether whoever knows the id of a job or batch may read it.
@@ -208,6 +211,7 @@ impl Jobs {
             policy,
             room: Arc::default(),
             owned: Arc::default(),
+            links_purged_at: Arc::default(),
             reuse: None,
             is_readable_by_id: false,
         })

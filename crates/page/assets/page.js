@@ -135,13 +135,24 @@ function keep(list) {
   }
 }
 
+/** Whether the form of this tab was sent. @param {boolean} [now] */
+function wasSent(now) {
+  try {
+    if (now) sessionStorage.setItem(`${KEY} sent`, "yes");
+    return sessionStorage.getItem(`${KEY} sent`) === "yes";
+  } catch {
+    return false; // The browser keeps nothing.
+  }
+}
+
 /** Keeps what this page shows, if it was sent from here: the link of somebody else is not a job of this browser. */
 function remember() {
   const { page = "", id = "", state = "", name = "", length, total, expires = "" } = main().dataset;
   if (!["job", "result", "batch"].includes(page)) return;
   const list = known();
   const at = list.findIndex((job) => job.id === id);
-  const isSent = new URL(location.href).searchParams.has("sent");
+  // The address alone does not say so: somebody else may have written it.
+  const isSent = new URL(location.href).searchParams.has("sent") && wasSent();
   if (at < 0 && !isSent) return;
   const kind = page === "batch" ? "batches" : "results";
   const job = { kind, id, name: name || `${text("batch")} ${total}`, length: Number(length ?? total), state, expires };
@@ -219,7 +230,8 @@ async function showHistory() {
 /** The text of the form that was not sent yet, for the time of this tab. Keeps `words`, if there are any given. @param {string} [words] */
 function draft(words) {
   try {
-    if (words !== undefined) sessionStorage.setItem(DRAFT, words.slice(0, 1_000_000));
+    // A part of a text would be another text.
+    if (words !== undefined) sessionStorage.setItem(DRAFT, words.length > 1_000_000 ? "" : words);
     return sessionStorage.getItem(DRAFT) ?? "";
   } catch {
     return ""; // The browser keeps nothing.
@@ -231,7 +243,7 @@ function form() {
   const area = /** @type {HTMLTextAreaElement | null} */ (byId("seq"));
   const count = byId("seq-count");
   if (!form || !area || !count) return;
-  if (!area.value && !byId("problem")) area.value = draft();
+  if (!area.value) area.value = draft();
   let asked = 0;
   let pause = 0;
   const look = () => {
@@ -241,9 +253,10 @@ function form() {
     clearTimeout(pause);
     if (letters && area.value.length < 1_000_000) pause = setTimeout(check, 600);
   };
+  const force = /** @type {HTMLInputElement | null} */ (form.querySelector("[name=force]"));
   /** @param {string} route */
   const ask = (route) =>
-    fetch(new URL(route, root), { method: "POST", headers: { "Content-Type": "text/plain" }, body: area.value }).catch(() => null);
+    fetch(new URL(route + (force?.checked ? "?force=true" : ""), root), { method: "POST", headers: { "Content-Type": "text/plain" }, body: area.value }).catch(() => null);
   /** @typedef {{record?: number, line?: number, column?: number, detail: string, hint: string}} Fault */
   /** @param {Fault[]} faults */
   const told = (faults) =>
@@ -273,12 +286,14 @@ function form() {
     look();
     draft(area.value);
   });
+  force?.addEventListener("change", look);
   look();
   let sent = 0;
   form.addEventListener("submit", (event) => {
     // A second click within two seconds is the same wish.
     if (Date.now() - sent < 2000) return event.preventDefault();
     sent = Date.now();
+    wasSent(true);
   });
   for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-line]"))) {
     link.addEventListener("click", (event) => {
@@ -295,14 +310,32 @@ function form() {
 
 // ---- Live pages: one renderer, which is the server. On a change the page is read again.
 
+/** Where the reader is in the content: the focus, and how far tables are scrolled. Returns what goes back there. */
+function place() {
+  const focused = document.activeElement;
+  const all = () => [...main().querySelectorAll("a, button, input, summary, [tabindex]")];
+  const name = (/** @type {Element} */ element) => `${element.tagName} ${element.getAttribute("href") ?? element.textContent}`;
+  const known = focused && main().contains(focused) ? name(focused) : "";
+  const scrolled = [...main().querySelectorAll(".scroll")].map((box) => box.scrollLeft);
+  return () => {
+    main().querySelectorAll(".scroll").forEach((box, k) => (box.scrollLeft = scrolled[k] ?? 0));
+    const same = known ? all().find((element) => name(element) === known) : null;
+    if (same instanceof HTMLElement) same.focus({ preventScroll: true });
+  };
+}
+
 async function swap() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  // Of other errors the page waits for better times, as it is.
+  if (!answer.ok && ![401, 404, 410].includes(answer.status)) throw new Error(String(answer.status));
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector("main");
   if (!fresh) return;
   document.title = page.title;
+  const back = place();
   main().replaceWith(document.adoptNode(fresh));
   begin();
+  back();
   say(main().querySelector(".facts .state")?.textContent ?? "");
 }
 
@@ -341,9 +374,13 @@ function watchJob() {
   events.addEventListener("error", () => {
     if (isOver()) return;
     // A stream ends after a while, and the browser connects again. Only what lasts is told.
-    broken ||= setTimeout(() => offline(events.readyState !== EventSource.OPEN), 3000);
+    if (events.readyState === EventSource.CONNECTING) {
+      broken ||= setTimeout(() => offline(events.readyState !== EventSource.OPEN), 3000);
+      return;
+    }
     // The stream was refused: ask again and again.
-    if (events.readyState === EventSource.CLOSED) pollJob(url);
+    isHere();
+    pollJob(url);
   });
 }
 
@@ -353,7 +390,7 @@ async function pollJob(url) {
     const start = Date.now();
     try {
       const answer = await fetch(url, { headers: { Prefer: "wait=20" } });
-      if (answer.status === 404 || answer.status === 410) return location.reload();
+      if ([401, 404, 410].includes(answer.status)) return location.reload();
       if (!answer.ok) throw new Error(String(answer.status));
       failures = 0;
       if (isNews(await answer.json())) await swap();
@@ -372,12 +409,13 @@ async function watchBatch() {
     await sleep(pause);
     try {
       const answer = await fetch(url);
-      if (answer.status === 404 || answer.status === 410) return location.reload();
+      if ([401, 404, 410].includes(answer.status)) return location.reload();
+      if (!answer.ok) throw new Error(String(answer.status));
       const { counts } = await answer.json();
-      offline(false);
       const isSame = String(counts.finished) === main().dataset.finished && String(counts.submitted + counts.running) === main().dataset.open;
       pause = isSame ? Math.min(10_000, pause * 1.5) : 1000;
       if (!isSame) await swap();
+      offline(false);
     } catch {
       offline(true);
       pause = Math.min(30_000, pause * 2);
@@ -462,12 +500,6 @@ function readout() {
     event.preventDefault();
     go(Number(slider.value) + step);
   });
-  tracks.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1, PageUp: 10, PageDown: -10, Home: -count, End: count }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    go(Number(slider.value) + step);
-  });
   /** @param {PointerEvent | MouseEvent} event */
   const point = (event) => {
     const piece = /** @type {Element} */ (event.target).closest(".piece");
@@ -504,7 +536,10 @@ function tools(tracks, show) {
   for (const button of flows) {
     button.addEventListener("click", () => {
       for (const other of flows) other.setAttribute("aria-pressed", String(other === button));
-      tracks.classList.toggle("line", button.dataset.flow === "line");
+      const isLine = tracks.classList.toggle("line", button.dataset.flow === "line");
+      // What scrolls sideways is reached by the keyboard.
+      if (isLine) tracks.tabIndex = 0;
+      else tracks.removeAttribute("tabindex");
       show();
     });
   }

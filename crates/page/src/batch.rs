@@ -145,6 +145,8 @@ pub struct BatchPage<'a> {
     pub looks: u32,
     /// Who reads it.
     pub readers: Readers,
+    /// Whether who looks at it owns it, and may cancel and delete it.
+    pub is_owner: bool,
 }
 
 impl BatchPage<'_> {
@@ -176,6 +178,13 @@ impl BatchPage<'_> {
     fn next(&self) -> Option<usize> {
         let next = self.from + self.rows.len();
         (!self.rows.is_empty() && next <= self.matching).then_some(next)
+    }
+
+    /// The query of the shown table with a further look.
+    fn again(&self, look: impl std::fmt::Display) -> String {
+        let query = self.query(&self.filter, &self.sort, self.from);
+        let and = if query == "?" { "" } else { "&" };
+        format!("{query}{and}look={look}")
     }
 
     /// The query of this table from row `from` on.

@@ -82,9 +82,9 @@ impl Refusal {
 /// The first page: the form, examples, and the jobs of this browser.
 #[derive(Debug, Template)]
 #[template(path = "home.html")]
-pub struct Home<'a> {
+pub struct Home {
     /// What surrounds it.
-    pub frame: &'a Frame,
+    pub frame: Frame,
     /// The limits.
     pub limits: Limits,
     /// What the form shows.
@@ -99,7 +99,7 @@ pub struct Home<'a> {
     pub wants_key: bool,
 }
 
-impl Home<'_> {
+impl Home {
     /// The page as text.
     #[must_use]
     pub fn html(&self) -> String {

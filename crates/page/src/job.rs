@@ -51,6 +51,8 @@ pub struct JobPage<'a> {
     pub looks: u32,
     /// Who reads it.
     pub readers: Readers,
+    /// Whether who looks at it owns it, and may cancel and delete it.
+    pub is_owner: bool,
 }
 
 impl JobPage<'_> {

@@ -70,6 +70,8 @@ pub struct ResultPage<'a> {
     pub window: Window,
     /// Who reads it.
     pub readers: Readers,
+    /// Whether who looks at it owns it, and may cancel and delete it.
+    pub is_owner: bool,
 }
 
 impl ResultPage<'_> {

@@ -27,6 +27,9 @@ pub(crate) const KEY_COOKIE: &str = "pssp_key";
 /// The beginning of the name of the cookie in which a browser keeps the key of a link; the id of the job follows.
 const LINK_COOKIE: &str = "pssp_link_";
 
+/// How long a browser keeps the key of a link at most, in seconds: a day. The link itself works on.
+const LINK_COOKIE_MAX_AGE: u64 = 86_400;
+
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -83,23 +86,33 @@ pub(crate) async fn require(
     let trusted = &ctx.config().trusted_proxies;
     let address = client::of_address(&request, trusted);
     let is_read = matches!(*request.method(), http::Method::GET | http::Method::HEAD);
-    if is_read
-        && let Some(link) = ShownLink::of(&request)
-        && let Some((caller, cookie)) = link.open(&ctx, &address).await?
-    {
-        return answer(caller, Some(cookie), request, next).await;
-    }
+    // Where everybody reads by id, a link opens nothing more.
+    let takes_links = is_read && ctx.config().anonymous == Anonymous::Refused;
+    let link = takes_links.then(|| ShownLink::of(&request)).flatten();
+    let (opened, is_in_query) = match link {
+        Some(link) => (link.open(&ctx, &address).await?, link.is_in_query),
+        None => (None, false),
+    };
     // The browser sends the cookie also with what another site causes. Only our pages may change something with it.
     let by_cookie = presented(request.headers()).is_none() && has_key_cookie(request.headers());
     if by_cookie && !is_read && origin::is_foreign(request.headers()) {
         return Err(foreign());
     }
     // A key says who its caller is. A wrong key is refused and not taken for a caller without one.
-    let key = keyed(&ctx, request.headers(), &address, scope).await?;
-    let (caller, cookie) = match (key, ctx.config().anonymous) {
-        (Some(caller), _) => (caller, None),
-        (None, Anonymous::Refused) => return Err(unauthorized()),
-        (None, anonymous) => {
+    let key = keyed(&ctx, request.headers(), &address, scope).await;
+    let (caller, cookie) = match (key, opened, ctx.config().anonymous) {
+        // The owner of the job needs no link to it.
+        (Ok(Some(caller)), Some((by_link, _)), _) if caller.owner == by_link.owner => (caller, None),
+        (_, Some((by_link, cookie)), _) => (by_link, Some(cookie)),
+        (Err(problem), None, _) => return Err(problem),
+        (Ok(Some(caller)), None, _) => (caller, None),
+        (Ok(None), None, Anonymous::Refused) if is_in_query => {
+            ctx.guesses.wrong(&address)?;
+            let detail = "this link was withdrawn, or its time is over; ask its sender for a new one";
+            return Err(Problem::new(Kind::Expired, detail));
+        }
+        (Ok(None), None, Anonymous::Refused) => return Err(unauthorized()),
+        (Ok(None), None, anonymous) => {
             let (owner, cookie) = match anonymous {
                 Anonymous::Unlisted => Stranger::of(&request, trusted).into_owner(),
                 Anonymous::Shared | Anonymous::Refused => (Owner::public(), None),
@@ -138,8 +151,8 @@ struct ShownLink {
     job: JobId,
     text: String,
     is_in_query: bool,
-    /// Where the cookie belongs.
-    path: String,
+    /// Where the cookie belongs, and how it is sent.
+    terms: String,
 }
 
 impl ShownLink {
@@ -148,8 +161,11 @@ impl ShownLink {
         let query = request.uri().query().unwrap_or_default();
         let asked = query.split('&').find_map(|pair| pair.strip_prefix("link="));
         let text = asked.or_else(|| client::cookie(request.headers(), &Self::cookie(job)))?;
-        let path = format!("{}/", Gateway::of(request.extensions()).prefix);
-        Some(Self { job, text: text.to_owned(), is_in_query: asked.is_some(), path })
+        let is_https = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+        let secure = if is_https { "; Secure" } else { "" };
+        let prefix = Gateway::of(request.extensions()).prefix;
+        let terms = format!("Path={prefix}/; HttpOnly; SameSite=Lax{secure}");
+        Some(Self { job, text: text.to_owned(), is_in_query: asked.is_some(), terms })
     }
 
     fn cookie(job: JobId) -> String {
@@ -157,23 +173,18 @@ impl ShownLink {
     }
 
     /// The caller, who reads this one job, and the cookie that keeps the key for what the page of the job asks for.
-    async fn open(self, ctx: &Ctx, address: &Client) -> Result<Option<(Caller, HeaderValue)>, Problem> {
-        let Self { job, text, is_in_query, path } = self;
+    /// `None` if the key opens nothing. Then the browser may have a key of its own.
+    async fn open(&self, ctx: &Ctx, address: &Client) -> Result<Option<(Caller, HeaderValue)>, Problem> {
+        let Self { job, text, terms, .. } = self;
         let may_ask = || ctx.guesses.may_look(address);
-        let found = ctx.stored_keys.find(ctx.jobs(), &text, ctx.config(), may_ask).await?;
+        let found = ctx.stored_keys.find(ctx.jobs(), text, ctx.config(), may_ask).await?;
         let now = ctx.jobs().now();
-        let Some((key, _)) = found.filter(|(key, _)| key.opens(job, now)) else {
-            if !is_in_query {
-                return Ok(None); // the link has ended; perhaps the browser has a key
-            }
-            ctx.guesses.wrong(address)?;
-            let detail = "this link was withdrawn, or its time is over; ask its sender for a new one";
-            return Err(Problem::new(Kind::Expired, detail));
-        };
+        let Some((key, _)) = found.filter(|(key, _)| key.opens(*job, now)) else { return Ok(None) };
         let (owner, client, rates) = (key.terms.owner.clone(), address.clone(), ctx.rates.clone());
-        let left = key.terms.expires_at.map_or(0, |at| at.since(now).as_secs());
-        let name = Self::cookie(job);
-        let cookie = format!("{name}={text}; Path={path}; Max-Age={left}; HttpOnly; SameSite=Lax");
+        // Not for long: who reads many results by links would else send all their keys with every request.
+        let left = key.terms.expires_at.map_or(0, |at| at.since(now).as_secs()).min(LINK_COOKIE_MAX_AGE);
+        let name = Self::cookie(*job);
+        let cookie = format!("{name}={text}; Max-Age={left}; {terms}");
         let cookie = HeaderValue::try_from(cookie).map_err(|error| Problem::internal(&error))?;
         Ok(Some((Caller { owner, client, by_link: true, rates }, cookie)))
     }

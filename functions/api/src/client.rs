@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::bounds::Client;
 use crate::gateway::Gateway;
+use crate::negotiate;
 
 /// The header with the token of a program.
 const TOKEN: HeaderName = HeaderName::from_static("x-pssp-client");
@@ -45,8 +46,8 @@ impl Stranger {
         if let Some(token) = token(headers) {
             return Self::Token(token.to_owned());
         }
-        // Every browser of today sends this header, and no page can set it.
-        if headers.contains_key("sec-fetch-site") {
+        // Browsers send this header over https, and no page can set it. Over plain http they are known by what they want.
+        if headers.contains_key("sec-fetch-site") || negotiate::wants_page(headers) {
             return Self::NewBrowser(Uuid::new_v4().simple().to_string());
         }
         Self::Address(address(request, trusted))

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
-use pssp_jobs::{JobId, Owner};
+use pssp_jobs::Owner;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
@@ -50,9 +50,9 @@ const REFUSED_EARLY: [StatusCode; 9] = [
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
-/// The job that a request made, if its answer has no `Location`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Made(pub(crate) JobId);
+/// The id of the job or batch that a request made, if its answer does not tell it in `Location`.
+#[derive(Debug, Clone)]
+pub(crate) struct Made(pub(crate) String);
 
 /// The longest request id that is accepted from a caller, in bytes.
 const MAX_REQUEST_ID_BYTES: usize = 128;
@@ -101,8 +101,9 @@ async fn answer_with_page(
 ) -> Response {
     let mut answer = page::problem(ctx, root, problem, request_id, asked).await;
     let (parts, _) = response.into_parts();
+    let of_page = answer.headers().clone();
     for (name, value) in &parts.headers {
-        if !answer.headers().contains_key(name) && *name != header::CONTENT_LENGTH {
+        if !of_page.contains_key(name) && *name != header::CONTENT_LENGTH {
             answer.headers_mut().append(name, value.clone());
         }
     }
@@ -135,13 +136,14 @@ struct Subject {
 
 impl Subject {
     fn of(response: &mut Response) -> Self {
-        let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let path = location.map(|location| location.split('?').next().unwrap_or(location));
+        let is_new = matches!(response.status(), StatusCode::CREATED | StatusCode::ACCEPTED);
+        let location = response.headers().get(header::LOCATION).filter(|_| is_new);
+        let path = location.and_then(|value| value.to_str().ok());
         let made = path.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
         let extensions = response.extensions_mut();
         Self {
             owner: extensions.remove::<Caller>().map(|caller| caller.owner),
-            made: made.or_else(|| extensions.remove::<Made>().map(|Made(id)| id.to_string())),
+            made: made.or_else(|| extensions.remove::<Made>().map(|Made(id)| id)),
         }
     }
 }

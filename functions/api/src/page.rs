@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use pssp_jobs::Owner;
 use pssp_page::{Frame, Health, KeyPage, Place, ProblemPage, Readers, Refusal};
 use sha2::{Digest, Sha256};
 
@@ -89,6 +90,11 @@ pub(crate) fn readers(ctx: &Ctx, caller: &Caller) -> Readers {
     }
 }
 
+/// Whether a caller owns what `owner` has, and may change it.
+pub(crate) fn is_owner(caller: &Caller, owner: &Owner) -> bool {
+    !caller.by_link && caller.owner == *owner
+}
+
 /// A page with its headers. A browser that has the page already gets 304.
 pub(crate) fn respond(asked: &HeaderMap, status: StatusCode, html: String) -> Response {
     let digest = Sha256::digest(html.as_bytes());
@@ -100,8 +106,8 @@ pub(crate) fn respond(asked: &HeaderMap, status: StatusCode, html: String) -> Re
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
-    // An id is a secret where everybody with the link may read.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // An id is a secret where everybody with the link may read. Forms of our own pages still tell their origin.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(
         HeaderName::from_static("cross-origin-opener-policy"),

@@ -1,5 +1,6 @@
 //! For operators and for the sweep: repairs, notices, dead letters.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -12,9 +13,8 @@ use crate::notice::Notice;
 use crate::ports::{Change, DeadLetter, Depth, Page};
 use crate::time::Timestamp;
 
-/// Links to jobs that have expired open nothing, so removing them does not hurry: the sweeps of one minute in an hour do.
-const LINKS_EVERY_MS: i64 = 3_600_000;
-const LINKS_WINDOW_MS: i64 = 60_000;
+/// Links to jobs that have expired open nothing, so removing them does not hurry.
+const LINKS_EVERY: Duration = Duration::from_hours(1);
 
 impl Jobs {
     /// Repairs overdue jobs (lost messages, lost workers, times from before a clock jump) and deletes what has
@@ -48,8 +48,12 @@ impl Jobs {
             }
         }
         swept.purged = self.backend.store.purge(now, SWEEP_LIMIT).await?;
-        if now.as_millis() % LINKS_EVERY_MS < LINKS_WINDOW_MS {
-            self.purge_links(now).await?;
+        let last = Timestamp::from_millis(self.links_purged_at.load(Ordering::Relaxed));
+        if now.since(last) >= LINKS_EVERY {
+            self.links_purged_at.store(now.as_millis(), Ordering::Relaxed);
+            if let Err(error) = self.purge_links(now).await {
+                tracing::debug!(%error, "links to expired jobs stay for another hour: {error}");
+            }
         }
         Ok(swept)
     }

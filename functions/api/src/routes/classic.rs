@@ -103,7 +103,7 @@ pub(super) async fn run(
     let changes = job.head.warnings.iter().filter(|warning| warning.code.changes_prediction());
     let warnings: String = changes.map(|warning| format!("Warning: {warning}\n")).collect();
     let text = format!("Job {} submitted to the queue\n{warnings}", job.id());
-    Ok((Extension(Made(job.id())), text))
+    Ok((Extension(Made(job.id().to_string())), text))
 }
 
 pub(super) async fn list(

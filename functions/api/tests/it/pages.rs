@@ -16,7 +16,7 @@ async fn look(service: &Service, path: &str) -> Answer {
     let answer = browse(service, "GET", path).send().await;
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
     assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'"), "{path}");
-    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+    assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "{path}");
     assert!(!answer.text().contains("style=\"") && !answer.text().contains("<script>"), "{path}");
     answer
 }
@@ -129,6 +129,9 @@ async fn a_refused_form_keeps_the_text_and_shows_the_place() {
     let forced = [("seq", "ATGGCATGCATGCATCGATCGATCGACTAGCTAGCTAGC"), ("force", "on")];
     sent_to(send_form(&service, &forced).await, "results");
     send_form(&service, &[("seq", " ")]).await.is(422);
+    // What is too long is not shown again: a `<` would become five bytes.
+    let long = send_form(&service, &[("seq", "MKVLT"), ("name", &"<".repeat(100_000))]).await.is(413);
+    assert!(long.body.len() < 10_000, "{}", long.body.len());
     send_form(&service, &[("example", "other")]).await.is(400);
     let wrong_form = browse(&service, "POST", "/predict").body("text/plain", "MKVLT").send().await;
     assert!(wrong_form.is(415).text().contains("<form"));
@@ -162,6 +165,8 @@ async fn many_records_become_a_batch_with_a_table() {
         ("?show=without", vec!["bad"]),
         ("?show=open", vec![]),
         ("?from=3", vec!["bad", "c"]),
+        ("?from=99", vec!["a", "long", "bad", "c"]),
+        ("?look=4294967295", vec!["a", "long", "bad", "c"]),
     ] {
         assert_eq!(order(&look(&service, &format!("{path}{query}")).await.is(200)), expected, "{query}");
     }
@@ -216,6 +221,8 @@ async fn other_sites_cause_nothing() {
         let path = page.path.replace("{id}", UNKNOWN_ID);
         let ask = service.ask("POST", &path).header("sec-fetch-site", "cross-site");
         let form = ask.body("application/x-www-form-urlencoded", "seq=MKVLT");
+        let hidden = service.ask("POST", &path).header("origin", "null").header("host", "a.example");
+        hidden.body("application/x-www-form-urlencoded", "seq=MKVLT").send().await.is(403);
         assert!(form.send().await.is(403).text().contains("another site"), "{path}");
         count += 1;
     }
@@ -390,6 +397,11 @@ async fn a_link_lends_one_result_until_it_is_withdrawn() {
     let other = other["id"].as_str().unwrap().to_owned();
     by_link("GET", &format!("/results/{other}")).send().await.is(401);
     browse(&service, "GET", &format!("/results/{other}?link={secret}")).send().await.is(410);
+    // The owner needs no link to her own job, and one that has ended is no harm to her.
+    for query in [format!("link={secret}"), "link=ended".to_owned()] {
+        let own = as_ann("GET", &format!("{path}/share?{query}")).header("cookie", &cookie).send().await;
+        assert!(own.is(200).text().contains("There is a link"), "{query}");
+    }
     by_link("GET", "/v1/jobs").send().await.is(401);
     by_link("DELETE", &format!("/v1/jobs/{id}")).send().await.is(401);
     by_link("POST", &format!("{path}/delete")).send().await.is(401);
@@ -414,7 +426,11 @@ async fn strangers_read_by_link_and_change_nothing() {
     let cookie = sent.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let id = sent_to(sent, "results");
     let page = look(&service, &format!("/results/{id}")).await.is(200);
-    assert!(page.text().contains("anyone with the link can read it"));
+    assert!(page.text().contains("anyone with the link can read it") && !page.text().contains("/delete"));
+    browse(&service, "GET", &format!("/results/{id}/delete")).send().await.is(404);
+    browse(&service, "POST", &format!("/results/{id}/share")).send().await.is(404);
+    // Where everybody reads by id, a link is a part of the query that says nothing.
+    browse(&service, "GET", &format!("/results/{id}?link=x")).send().await.is(200);
     browse(&service, "POST", &format!("/results/{id}/cancel")).send().await.is(404);
     browse(&service, "POST", &format!("/results/{id}/delete")).send().await.is(404);
     let own = browse(&service, "POST", &format!("/results/{id}/delete")).header("cookie", &cookie);

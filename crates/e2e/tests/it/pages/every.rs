@@ -39,7 +39,8 @@ fn pages(service: &mut Embedded) -> Vec<(&'static str, String)> {
     vec![
         ("home", String::new()),
         ("result", format!("results/{result}")),
-        ("waiting", format!("results/{waiting}")),
+        // After some looks a page without script loads itself anew after half a minute only.
+        ("waiting", format!("results/{waiting}?look=9")),
         ("cancelled", format!("results/{cancelled}")),
         ("delete", format!("results/{result}/delete")),
         ("batch", format!("batches/{batch}")),
@@ -74,7 +75,10 @@ fn pages_of_what_runs_and_what_failed() {
         let job = client.get(&format!("/v1/jobs/{running}")).expect(200).json();
         (job["status"] == "running").then_some(())
     });
-    let pages = [("running", format!("results/{running}")), ("batch-running", format!("batches/{batch}"))];
+    let pages = [
+        ("running", format!("results/{running}?look=9")),
+        ("batch-running", format!("batches/{batch}?look=9")),
+    ];
     look_at(&slow, &pages);
     let broken = Embedded::start_with(&[
         ("PSSP_ENGINE", "command"),

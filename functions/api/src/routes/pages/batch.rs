@@ -43,7 +43,7 @@ pub(in crate::routes) async fn read(
     let (looks, refresh) = refresh(&query)?;
     let batch = ctx.jobs().batch(&caller.owner, id).await?;
     let counts = count(&ctx, &batch).await?;
-    let (mut rows, matching) = rows(&ctx, &batch, filter, sort, from).await?;
+    let (mut rows, from, matching) = rows(&ctx, &batch, filter, sort, from).await?;
     draw(&ctx, &caller.client, &mut rows).await?;
     let frame = page::frame(&ctx, root).await;
     let html = BatchPage {
@@ -61,25 +61,26 @@ pub(in crate::routes) async fn read(
         refresh,
         looks,
         readers: page::readers(&ctx, &caller),
+        is_owner: page::is_owner(&caller, &batch.owner),
     }
     .html();
     Ok(page::respond(&parts.headers, StatusCode::OK, html))
 }
 
-/// The rows of one page, without pictures, and the number of all rows that fit the filter. Only where rows are filtered
-/// or sorted all jobs are read.
+/// The rows of one page, without pictures, with the number of the first one and of all rows that fit the filter. A page
+/// behind the end is the first page. Only where rows are filtered or sorted all jobs are read.
 async fn rows(
     ctx: &Ctx,
     batch: &Batch,
     filter: Filter,
     sort: Sort,
     from: usize,
-) -> Result<(Vec<Row>, usize), Problem> {
+) -> Result<(Vec<Row>, usize, usize), Problem> {
     let items: Vec<(usize, &BatchItem)> = batch.items.iter().enumerate().collect();
     if (filter, sort) == (Filter::All, Sort::Input) {
-        let start = (from - 1).min(items.len());
-        let end = (start + PAGE).min(items.len());
-        return Ok((described(ctx, &items[start..end]).await?, items.len()));
+        let from = if from > items.len() { 1 } else { from };
+        let end = (from - 1 + PAGE).min(items.len());
+        return Ok((described(ctx, &items[from - 1..end]).await?, from, items.len()));
     }
     let mut rows = Vec::new();
     for chunk in items.chunks(CHUNK) {
@@ -92,7 +93,8 @@ async fn rows(
         Sort::Length => rows.sort_by_key(|row| std::cmp::Reverse(length(row))),
     }
     let matching = rows.len();
-    Ok((rows.into_iter().skip(from - 1).take(PAGE).collect(), matching))
+    let from = if from > matching { 1 } else { from };
+    Ok((rows.into_iter().skip(from - 1).take(PAGE).collect(), from, matching))
 }
 
 async fn described(ctx: &Ctx, items: &[(usize, &BatchItem)]) -> Result<Vec<Row>, Problem> {
@@ -206,12 +208,15 @@ pub(in crate::routes) async fn cancel(
 
 pub(in crate::routes) async fn ask_to_delete(
     State(ctx): State<Ctx>,
-    Caller { owner, .. }: Caller,
+    caller: Caller,
     BatchPath(id): BatchPath,
     root: Root,
     parts: Parts,
 ) -> Result<Response, Problem> {
-    let batch = ctx.jobs().batch(&owner, id).await?;
+    let batch = ctx.jobs().batch(&caller.owner, id).await?;
+    if !page::is_owner(&caller, &batch.owner) {
+        return Err(no_batch());
+    }
     let frame = page::frame(&ctx, root).await;
     let name = format!("the batch of {}", batch.items.len());
     let html = DeletePage { frame: &frame, target: Target::Batch, id: &id.to_string(), name: &name }.html();
@@ -226,6 +231,10 @@ pub(in crate::routes) async fn delete(
 ) -> Result<Response, Problem> {
     match ctx.jobs().delete_batch(&owner, id).await? {
         true => Ok(page::see_other(&root, "history")),
-        false => Err(Problem::new(Kind::NotFound, "no batch of yours has this id")),
+        false => Err(no_batch()),
     }
+}
+
+fn no_batch() -> Problem {
+    Problem::new(Kind::NotFound, "no batch of yours has this id")
 }

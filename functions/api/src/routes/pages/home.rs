@@ -1,6 +1,6 @@
 //! `/` for browsers: the form.
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use pssp_jobs::{Include, JobId};
@@ -21,7 +21,8 @@ pub(in crate::routes) async fn show(ctx: &Ctx, parts: &Parts) -> Result<Response
     let entered = entered(ctx, parts, &query).await?;
     let root = Root::of(&parts.extensions);
     let shows_key = auth::shows_key(&parts.headers);
-    Ok(form(ctx, root, entered, None, StatusCode::OK, shows_key).await)
+    let html = form(ctx, root, entered, None, shows_key).await.html();
+    Ok(page::respond(&HeaderMap::new(), StatusCode::OK, html))
 }
 
 async fn entered(ctx: &Ctx, parts: &Parts, query: &Fields) -> Result<Entered, Problem> {
@@ -42,21 +43,18 @@ pub(super) async fn form(
     root: Root,
     entered: Entered,
     refusal: Option<Refusal>,
-    status: StatusCode,
     shows_key: bool,
-) -> Response {
+) -> Home {
     let frame = page::frame(ctx, root).await;
     let config = ctx.config();
     let pause = frame.notice.as_ref().and_then(|notice| notice.pause(frame.now));
-    let html = Home {
-        frame: &frame,
+    Home {
         limits: Limits { residues: config.max_residues, records: config.max_batch_records },
         entered,
         refusal,
         once: Uuid::new_v4().simple().to_string(),
         paused_s: pause.map(|left| left.map_or(0, |left| left.as_secs() + 1)),
         wants_key: config.anonymous == Anonymous::Refused && !shows_key,
+        frame,
     }
-    .html();
-    page::respond(&HeaderMap::new(), status, html).into_response()
 }

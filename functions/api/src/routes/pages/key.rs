@@ -46,7 +46,7 @@ pub(in crate::routes) async fn keep(
     let is_https = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, MAX_FORM).await;
-    let bytes = bytes.map_err(|_| Problem::new(Kind::Unparsable, "the form with the key cannot be read"))?;
+    let bytes = bytes.map_err(|_| Problem::new(Kind::TooLarge, "the form with the key is too large"))?;
     drop(parts);
     let fields = input::urlencoded(&bytes)?;
     let (key, then) = (fields.text("key")?.unwrap_or_default(), fields.text("then")?.unwrap_or_default());
@@ -68,11 +68,9 @@ pub(in crate::routes) async fn keep(
 /// A path below the root of this service. Everything else, such as the address of another site, is dropped.
 fn below_root(then: &str) -> &str {
     let first = then.split(['/', '?']).next().unwrap_or_default();
-    if page::is_page(then) && !then.starts_with('/') && !then.contains(['\\', ':']) && !first.is_empty() {
-        then
-    } else {
-        ""
-    }
+    // A query alone is the form, filled with the input of a job.
+    let is_ours = page::is_page(first) || then.starts_with('?');
+    if is_ours && !then.starts_with('/') && !then.contains(['\\', ':']) { then } else { "" }
 }
 
 /// Whether a cookie can hold it (RFC 6265, 4.1.1).
@@ -100,6 +98,8 @@ mod tests {
             ("results/x", "results/x"),
             ("results/x?from=601", "results/x?from=601"),
             ("history", "history"),
+            ("docs?x", "docs?x"),
+            ("?from=x", "?from=x"),
             ("", ""),
             ("//evil.example", ""),
             ("/results/x", ""),

@@ -5,11 +5,12 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use http::header;
+use http::{HeaderMap, header};
 use pssp_common::PeerClosed;
 use pssp_jobs::service::{JobsError, Key};
 use pssp_jobs::{BatchId, FieldDigest, Jobs};
 use pssp_page::Entered;
+use pssp_predict::name;
 
 use super::home;
 use crate::app::Ctx;
@@ -17,6 +18,7 @@ use crate::auth::{self, Caller};
 use crate::body::{Media, Payload};
 use crate::gateway::Gateway;
 use crate::input::{self, Fields, Form, Parsed};
+use crate::layers;
 use crate::page::{self, RequestId, Root};
 use crate::problem::{Kind, Problem};
 use crate::routes::job;
@@ -25,8 +27,8 @@ use crate::routes::path::batch_limit;
 /// How long the answer waits for the result. Most results are there at once.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// The longest text that the form shows again, in bytes.
-const MAX_SHOWN: usize = 1 << 20;
+/// The longest text that the form shows again, in bytes. A `<` becomes five bytes of the page.
+const MAX_SHOWN: usize = 256 << 10;
 
 /// Answers with 303 to the page of the job or the batch, else with the form, what was entered, and what is wrong.
 pub(in crate::routes) async fn submit(
@@ -42,7 +44,8 @@ pub(in crate::routes) async fn submit(
     let form = match read(&ctx, request).await {
         Ok(form) => form,
         Err(problem) => {
-            return Ok(refuse(&ctx, root, Entered::default(), &problem, request_id, shows_key).await);
+            let who = (&caller, shows_key);
+            return refuse(&ctx, root, Entered::default(), &problem, request_id, who).await;
         }
     };
     let entered = entered(&form.fields);
@@ -51,11 +54,19 @@ pub(in crate::routes) async fn submit(
             let wait = gateway.cap(WAIT);
             // An error of the wait does not matter: the page of the job tells it.
             let _ = job::awaited(&ctx, &caller, &peer, id, Some(wait)).await;
-            Ok(page::see_other(&root, &format!("results/{id}?sent")))
+            Ok(made(page::see_other(&root, &format!("results/{id}?sent")), id.to_string()))
         }
-        Ok(Made::Batch(id)) => Ok(page::see_other(&root, &format!("batches/{id}?sent"))),
-        Err(problem) => Ok(refuse(&ctx, root, entered, &problem, request_id, shows_key).await),
+        Ok(Made::Batch(id)) => {
+            Ok(made(page::see_other(&root, &format!("batches/{id}?sent")), id.to_string()))
+        }
+        Err(problem) => refuse(&ctx, root, entered, &problem, request_id, (&caller, shows_key)).await,
     }
+}
+
+/// Tells the log what the form made.
+fn made(mut answer: Response, id: String) -> Response {
+    answer.extensions_mut().insert(layers::Made(id));
+    answer
 }
 
 async fn read(ctx: &Ctx, request: Request) -> Result<Form, Problem> {
@@ -74,7 +85,7 @@ fn entered(fields: &Fields) -> Entered {
     let text = |name| fields.text(name).ok().flatten().unwrap_or_default();
     Entered {
         text: Some(text("seq")).filter(|text| text.len() <= MAX_SHOWN).unwrap_or_default(),
-        name: text("name"),
+        name: Some(text("name")).filter(|name| name.len() <= name::MAX_BYTES).unwrap_or_default(),
         force: fields.switch("force").unwrap_or_default(),
         fresh: fields.switch("fresh").unwrap_or_default(),
     }
@@ -86,14 +97,17 @@ async fn refuse(
     entered: Entered,
     problem: &Problem,
     request_id: String,
-    shows_key: bool,
-) -> Response {
+    (caller, shows_key): (&Caller, bool),
+) -> Result<Response, Problem> {
     let refusal = page::refusal(problem, request_id);
     let status = problem.kind().status();
-    let mut response = home::form(ctx, root, entered, Some(refusal), status, shows_key).await;
+    let (work, root) = (entered.text.len(), root.clone());
+    let html = home::form(ctx, root, entered, Some(refusal), shows_key).await;
+    let html = ctx.cpu.run_if_large(&caller.client, work, move || html.html()).await?;
+    let mut response = page::respond(&HeaderMap::new(), status, html);
     response.headers_mut().extend(problem.headers());
     response.headers_mut().remove(header::ETAG);
-    response
+    Ok(response)
 }
 
 /// What became of a form.

@@ -28,6 +28,7 @@ pub(in crate::routes) async fn read(
     let record = ctx.jobs().find_with(&caller.owner, id, Include::ALL).await?;
     let frame = page::frame(&ctx, root).await;
     let readers = page::readers(&ctx, &caller);
+    let is_owner = page::is_owner(&caller, &record.job.head.owner);
     let html = if record.job.state() == JobState::Finished {
         let window = window(&query)?;
         let finished = Finished::of(&ctx, &caller.client, record).await?;
@@ -35,14 +36,14 @@ pub(in crate::routes) async fn read(
         let work = finished.prediction.len() * 300;
         let draw = move || {
             let Finished { job, request, prediction, .. } = &finished;
-            ResultPage { frame: &frame, job, request, prediction, window, readers }.html()
+            ResultPage { frame: &frame, job, request, prediction, window, readers, is_owner }.html()
         };
         ctx.cpu.run_if_large(&caller.client, work, draw).await?
     } else {
         let (looks, refresh) = refresh(&query)?;
         let waiting = depth(&ctx).await.map(|depth| depth.submitted);
         let (job, request) = (&record.job, record.request.as_deref());
-        JobPage { frame: &frame, job, request, waiting, refresh, looks, readers }.html()
+        JobPage { frame: &frame, job, request, waiting, refresh, looks, readers, is_owner }.html()
     };
     Ok(page::respond(&parts.headers, StatusCode::OK, html))
 }
@@ -67,12 +68,15 @@ pub(in crate::routes) async fn cancel(
 
 pub(in crate::routes) async fn ask_to_delete(
     State(ctx): State<Ctx>,
-    Caller { owner, .. }: Caller,
+    caller: Caller,
     JobPath(id): JobPath,
     root: Root,
     parts: Parts,
 ) -> Result<Response, Problem> {
-    let job = ctx.jobs().find(&owner, id).await?;
+    let job = ctx.jobs().find(&caller.owner, id).await?;
+    if !page::is_owner(&caller, &job.head.owner) {
+        return Err(Problem::no_job());
+    }
     let frame = page::frame(&ctx, root).await;
     let text = id.to_string();
     let name = job.head.name.as_deref().unwrap_or(&text);

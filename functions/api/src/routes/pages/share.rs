@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pssp_jobs::stored_key::link_key_id;
 use pssp_jobs::{Job, Timestamp};
-use pssp_page::SharePage;
+use pssp_page::{Readers, SharePage};
 
 use crate::app::Ctx;
 use crate::auth::Caller;
@@ -22,9 +22,7 @@ pub(in crate::routes) async fn ask(
     parts: Parts,
 ) -> Result<Response, Problem> {
     let job = ctx.jobs().find(&caller.owner, id).await?;
-    if caller.by_link || job.head.owner != caller.owner {
-        return Err(Problem::no_job());
-    }
+    check_owner(&ctx, &caller, &job)?;
     let key = ctx.jobs().key(&link_key_id(id)).await?.filter(|key| key.opens(id, ctx.jobs().now()));
     let html = page_of(&ctx, root, &job, Link::Made(key.map(|key| key.created_at))).await;
     Ok(page::respond(&parts.headers, StatusCode::OK, html))
@@ -38,6 +36,7 @@ pub(in crate::routes) async fn make(
     root: Root,
 ) -> Result<Response, Problem> {
     let job = ctx.jobs().find(&caller.owner, id).await?;
+    check_owner(&ctx, &caller, &job)?;
     let (key, secret) = ctx.jobs().create_link(&caller.owner, id).await?;
     ctx.stored_keys.forget(&key.id);
     tracing::info!(job = %id, owner = caller.owner.as_str(), "a link to job {id} was made");
@@ -46,6 +45,12 @@ pub(in crate::routes) async fn make(
     let mut response = page::respond(&HeaderMap::new(), StatusCode::CREATED, html);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// Only the owner lends a result, and only where others cannot read it anyway.
+fn check_owner(ctx: &Ctx, caller: &Caller, job: &Job) -> Result<(), Problem> {
+    let lends = page::readers(ctx, caller) == Readers::Owner && page::is_owner(caller, &job.head.owner);
+    lends.then_some(()).ok_or_else(Problem::no_job)
 }
 
 /// The link of a job.
