@@ -13,9 +13,9 @@ use pssp_jobs::Owner;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::accept;
 use crate::bounds::Client;
 use crate::gateway::Gateway;
-use crate::negotiate;
 
 /// The header with the token of a program.
 const TOKEN: HeaderName = HeaderName::from_static("x-pssp-client");
@@ -47,7 +47,7 @@ impl Stranger {
             return Self::Token(token.to_owned());
         }
         // Browsers send this header over https, and no page can set it. Over plain http they are known by what they want.
-        if headers.contains_key("sec-fetch-site") || negotiate::wants_page(headers) {
+        if headers.contains_key("sec-fetch-site") || accept::wants_page(headers) {
             return Self::NewBrowser(Uuid::new_v4().simple().to_string());
         }
         Self::Address(address(request, trusted))

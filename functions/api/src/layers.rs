@@ -16,6 +16,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::accept;
 use crate::app::Ctx;
 use crate::auth::{self, Caller};
 use crate::bounds::Client;
@@ -23,7 +24,6 @@ use crate::client;
 use crate::config::Config;
 use crate::gateway::{self, Gateway};
 use crate::headers;
-use crate::negotiate;
 use crate::page::{self, Asked, RequestId, Root};
 use crate::paths;
 use crate::problem::{Kind, Problem};
@@ -178,7 +178,7 @@ impl RequestInfo {
             is_page: page::is_page(path)
                 || (path == "/" || route.is_none())
                     && !paths::is_v1(path)
-                    && negotiate::wants_page(request.headers()),
+                    && accept::wants_page(request.headers()),
             sends_body: request.version() <= Version::HTTP_11 && !request.body().is_end_stream(),
             since: Instant::now(),
         }

@@ -7,7 +7,7 @@
 //! - [`routes`]: one file for each resource, and [`ROUTES`], the list of all routes
 //! - `problem`: every error, as RFC 9457 (v1 API) or as text (classic API)
 //! - `page`: what the pages for people have in common; the crate `pssp-page` has their templates
-//! - `body`, `input`, `negotiate`, `headers`: read the parts of a request
+//! - `accept`, `body`, `input`, `negotiate`, `headers`: read the parts of a request
 //! - [`Gateway`]: information from a gateway in front of the service
 //! - `describe` (feature `openapi`): makes `openapi.json` from the routes and the types of `pssp-api-types`
 //! - `layers`: middleware for every request: request id, log line, metrics, limits, panics
@@ -15,6 +15,7 @@
 //! The handlers do not depend on a backend or a host. Code that only the program needs is in the feature
 //! `standalone`.
 
+mod accept;
 pub mod app;
 mod auth;
 mod body;

@@ -15,12 +15,12 @@ use pssp_predict::plot;
 
 use super::pages::home;
 use super::path::single_limit;
+use crate::accept;
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::body::{Media, Payload};
 use crate::input::{self, Fields};
 use crate::layers::Made;
-use crate::negotiate;
 use crate::problem::{Kind, Problem, echo};
 use crate::render::{Finished, classic_header};
 use crate::view;
@@ -62,7 +62,7 @@ jobid=ALL deletes all of them where the operator allows it.
 
 /// Browsers get the page with the form, everybody else the text.
 pub(super) async fn index(State(ctx): State<Ctx>, parts: Parts) -> Result<Response, Problem> {
-    let mut response = match negotiate::wants_page(&parts.headers) {
+    let mut response = match accept::wants_page(&parts.headers) {
         true => home::show(&ctx, &parts).await?,
         false => {
             let notice = ctx.intake.notices.notice(ctx.jobs()).await;
