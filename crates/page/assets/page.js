@@ -101,7 +101,7 @@ function copyButtons(within) {
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (within.querySelectorAll("a[data-copy-link]"))) {
     const button = document.createElement("button");
     button.type = "button";
-    button.className = "main";
+    button.className = "main copy-link";
     button.textContent = text("copy-link");
     button.addEventListener("click", () => copy(button, link.href));
     link.replaceWith(button);
@@ -521,7 +521,7 @@ function readout() {
   };
   addEventListener("hashchange", fromHash);
   new ResizeObserver(show).observe(tracks);
-  box.hidden = false;
+  box.classList.remove("pending");
   tools(tracks, show);
   show();
   fromHash();
@@ -531,7 +531,7 @@ function readout() {
 function tools(tracks, show) {
   const bar = byId("tools");
   if (!bar) return;
-  bar.hidden = false;
+  bar.classList.remove("pending");
   const flows = /** @type {NodeListOf<HTMLElement>} */ (bar.querySelectorAll("[data-flow]"));
   for (const button of flows) {
     button.addEventListener("click", () => {

@@ -1,6 +1,6 @@
 //! The files that pages load. A name contains a digest of the bytes, so a browser may keep a file for good.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
@@ -14,17 +14,17 @@ pub struct Asset {
     pub bytes: &'static [u8],
 }
 
-pub(crate) const STYLE: Asset = Asset {
+const STYLE: Asset = Asset {
     name: "page.css",
     media_type: "text/css; charset=utf-8",
     bytes: include_bytes!("../assets/page.css"),
 };
-pub(crate) const SCRIPT: Asset = Asset {
+const SCRIPT: Asset = Asset {
     name: "page.js",
     media_type: "text/javascript; charset=utf-8",
     bytes: include_bytes!("../assets/page.js"),
 };
-pub(crate) const ICON: Asset =
+const ICON: Asset =
     Asset { name: "icon.svg", media_type: "image/svg+xml", bytes: include_bytes!("../assets/icon.svg") };
 
 const ASSETS: [Asset; 3] = [STYLE, SCRIPT, ICON];
@@ -50,11 +50,16 @@ pub fn asset(file: &str) -> Option<(Asset, bool)> {
     Some((asset, digest == asset.digest()))
 }
 
-/// The paths of the files, in one text for the tag of a page: when a file changes, so does every page.
-pub(crate) fn paths() -> &'static [String; 3] {
-    static PATHS: OnceLock<[String; 3]> = OnceLock::new();
-    PATHS.get_or_init(|| ASSETS.map(|asset| asset.path()))
+/// The paths of the files, as every page names them.
+pub(crate) struct Paths {
+    pub(crate) style: String,
+    pub(crate) script: String,
+    pub(crate) icon: String,
 }
+
+/// Computed once.
+pub(crate) static PATHS: LazyLock<Paths> =
+    LazyLock::new(|| Paths { style: STYLE.path(), script: SCRIPT.path(), icon: ICON.path() });
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pssp_jobs::{Notice, Timestamp};
 
-use crate::{assets, times};
+use crate::assets::PATHS;
+use crate::times;
 
 /// How the service is, as the head of every page says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,19 +63,19 @@ impl Frame {
     }
 
     pub(crate) fn style(&self) -> String {
-        self.below(0)
+        self.below(&PATHS.style)
     }
 
     pub(crate) fn script(&self) -> String {
-        self.below(1)
+        self.below(&PATHS.script)
     }
 
     pub(crate) fn icon(&self) -> String {
-        self.below(2)
+        self.below(&PATHS.icon)
     }
 
-    fn below(&self, index: usize) -> String {
-        format!("{}{}", self.root, assets::paths()[index])
+    fn below(&self, path: &str) -> String {
+        format!("{}{path}", self.root)
     }
 
     /// A link to the form. A relative link to the root itself is not empty.

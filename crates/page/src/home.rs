@@ -66,17 +66,12 @@ pub struct Refusal {
     pub detail: String,
     /// Each fault in the text.
     pub places: Vec<Place>,
+    /// Whether it looks like nucleotides, which an option of the form takes.
+    pub is_about_nucleotides: bool,
     /// The seconds after which it may work, if the fault is not in the text.
     pub retry_s: Option<u64>,
     /// The id of the request.
     pub request_id: String,
-}
-
-impl Refusal {
-    /// Whether `force` would help.
-    fn is_about_nucleotides(&self) -> bool {
-        self.places.iter().any(|place| place.hint.contains("force"))
-    }
 }
 
 /// The first page: the form, examples, and the jobs of this browser.
@@ -111,7 +106,7 @@ impl Home {
         !name.is_empty()
             || *force
             || *fresh
-            || self.refusal.as_ref().is_some_and(Refusal::is_about_nucleotides)
+            || self.refusal.as_ref().is_some_and(|refusal| refusal.is_about_nucleotides)
     }
 }
 
@@ -124,16 +119,10 @@ pub(crate) const NAMES: [(&str, &str); 3] =
 
 /// The FASTA record of the example `name`.
 #[must_use]
-pub fn example(name: &str) -> Option<&'static str> {
-    NAMES.iter().find(|(known, _)| *known == name)?;
-    let records = EXAMPLES.split('>').map(str::trim).filter(|record| !record.is_empty());
-    let mut records = records.filter(|record| record.split_whitespace().next() == Some(name));
-    records.next().map(|record| &EXAMPLES[start_of(record)..start_of(record) + record.len() + 1])
-}
-
-/// The place of the `>` before `record`, which is a part of the examples.
-fn start_of(record: &str) -> usize {
-    record.as_ptr().addr() - EXAMPLES.as_ptr().addr() - 1
+pub fn example(name: &str) -> Option<String> {
+    let mut records = EXAMPLES.split('>');
+    let record = records.find(|record| record.split_whitespace().next() == Some(name))?;
+    Some(format!(">{record}"))
 }
 
 #[cfg(test)]

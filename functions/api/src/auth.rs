@@ -90,8 +90,8 @@ pub(crate) async fn require(
     let takes_links = is_read && ctx.config().anonymous == Anonymous::Refused;
     let link = takes_links.then(|| ShownLink::of(&request)).flatten();
     let (opened, is_in_query) = match link {
-        Some(link) => (link.open(&ctx, &address).await?, link.is_in_query),
-        None => (None, false),
+        Some(link) => (link.open(&ctx, &address).await, link.is_in_query),
+        None => (Ok(None), false),
     };
     // The browser sends the cookie also with what another site causes. Only our pages may change something with it.
     let by_cookie = presented(request.headers()).is_none() && has_key_cookie(request.headers());
@@ -100,27 +100,34 @@ pub(crate) async fn require(
     }
     // A key says who its caller is. A wrong key is refused and not taken for a caller without one.
     let key = keyed(&ctx, request.headers(), &address, scope).await;
-    let (caller, cookie) = match (key, opened, ctx.config().anonymous) {
+    let (caller, cookie) = match (key, opened) {
         // The owner of the job needs no link to it.
-        (Ok(Some(caller)), Some((by_link, _)), _) if caller.owner == by_link.owner => (caller, None),
-        (_, Some((by_link, cookie)), _) => (by_link, Some(cookie)),
-        (Err(problem), None, _) => return Err(problem),
-        (Ok(Some(caller)), None, _) => (caller, None),
-        (Ok(None), None, Anonymous::Refused) if is_in_query => {
+        (Ok(Some(caller)), Ok(Some((by_link, _)))) if caller.owner == by_link.owner => (caller, None),
+        (_, Ok(Some((by_link, cookie)))) => (by_link, Some(cookie)),
+        (Ok(Some(caller)), _) => (caller, None),
+        (Err(problem), _) | (Ok(None), Err(problem)) => return Err(problem),
+        (Ok(None), Ok(None)) if is_in_query => {
             ctx.guesses.wrong(&address)?;
             let detail = "this link was withdrawn, or its time is over; ask its sender for a new one";
             return Err(Problem::new(Kind::Expired, detail));
         }
-        (Ok(None), None, Anonymous::Refused) => return Err(unauthorized()),
-        (Ok(None), None, anonymous) => {
-            let (owner, cookie) = match anonymous {
-                Anonymous::Unlisted => Stranger::of(&request, trusted).into_owner(),
-                Anonymous::Shared | Anonymous::Refused => (Owner::public(), None),
-            };
-            (Caller { owner, client: address, by_link: false, rates: ctx.rates.clone() }, cookie)
-        }
+        (Ok(None), Ok(None)) => without_key(&ctx, &request, address)?,
     };
     answer(caller, cookie, request, next).await
+}
+
+/// The caller of a request without a key, and the cookie to set, if the configuration allows such callers.
+fn without_key(
+    ctx: &Ctx,
+    request: &Request,
+    client: Client,
+) -> Result<(Caller, Option<HeaderValue>), Problem> {
+    let (owner, cookie) = match ctx.config().anonymous {
+        Anonymous::Refused => return Err(unauthorized()),
+        Anonymous::Unlisted => Stranger::of(request, &ctx.config().trusted_proxies).into_owner(),
+        Anonymous::Shared => (Owner::public(), None),
+    };
+    Ok((Caller { owner, client, by_link: false, rates: ctx.rates.clone() }, cookie))
 }
 
 /// Runs the request for its caller, and adds the headers that tell of it.
@@ -196,17 +203,19 @@ impl ShownLink {
 /// As for a route that asks for a caller.
 pub(crate) async fn reader(ctx: &Ctx, parts: &Parts) -> Result<Caller, Problem> {
     let request = Request::from_parts(parts.clone(), axum::body::Body::empty());
-    let trusted = &ctx.config().trusted_proxies;
-    let address = client::of_address(&request, trusted);
-    if let Some(caller) = keyed(ctx, request.headers(), &address, Scope::Read).await? {
-        return Ok(caller);
+    let address = client::of_address(&request, &ctx.config().trusted_proxies);
+    match keyed(ctx, &parts.headers, &address, Scope::Read).await? {
+        Some(caller) => Ok(caller),
+        None => Ok(without_key(ctx, &request, address)?.0),
     }
-    let owner = match ctx.config().anonymous {
-        Anonymous::Refused => return Err(unauthorized()),
-        Anonymous::Unlisted => Stranger::of(&request, trusted).into_owner().0,
-        Anonymous::Shared => Owner::public(),
-    };
-    Ok(Caller { owner, client: address, by_link: false, rates: ctx.rates.clone() })
+}
+
+/// Whose key the browser has in the cookie, if it is a right one.
+pub(crate) async fn owner_of_cookie(ctx: &Ctx, parts: &Parts) -> Option<Owner> {
+    let text = client::cookie(&parts.headers, KEY_COOKIE)?;
+    let request = Request::from_parts(parts.clone(), axum::body::Body::empty());
+    let address = client::of_address(&request, &ctx.config().trusted_proxies);
+    check_key(ctx, text, &address, Scope::Read).await.ok().flatten().map(|caller| caller.owner)
 }
 
 /// Accepts everybody, and counts the request for the address.
@@ -301,7 +310,7 @@ pub(crate) async fn require_admin(
 }
 
 /// Whether the browser has a key of the page for keys.
-pub(crate) fn has_key_cookie(headers: &HeaderMap) -> bool {
+fn has_key_cookie(headers: &HeaderMap) -> bool {
     client::cookie(headers, KEY_COOKIE).is_some_and(|key| !key.is_empty())
 }
 

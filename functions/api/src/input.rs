@@ -68,26 +68,23 @@ fn are_several(errors: &InputErrors) -> bool {
 /// Parses the form of a page: one sequence becomes a job, several records become a batch.
 pub(crate) async fn parse_page(ctx: &Ctx, client: &Client, form: Form) -> Result<Parsed, Problem> {
     let name = form.fields.text("name")?.filter(|name| !name.trim().is_empty());
-    let (mut parts, force) = form.fields.into_parts()?;
+    let (parts, force) = form.fields.into_parts()?;
     let (rules, bytes) = (ctx.intake.rules, parts.iter().map(Bytes::len).sum());
-    let parse = move || {
-        if parts.len() < 2 {
+    // What is larger than one sequence may be is several.
+    let may_be_one = parts.len() < 2 && bytes <= ctx.config().max_body_bytes;
+    let (client_of_batch, held) = (client.clone(), form.held);
+    let parse = move || -> Result<Parsed, IntakeError> {
+        if may_be_one {
             let input = parts.first().map(|part| part.to_vec()).unwrap_or_default();
             match rules.job(Draft { name, input, force }) {
                 Err(IntakeError::Input(errors)) if are_several(&errors) => {}
-                outcome => return Ok((Some(outcome?), None)),
+                outcome => return outcome.map(|job| Parsed::One(Box::new(job))),
             }
         }
-        rules.batch(std::mem::take(&mut parts), force).map(|batch| (None, Some(batch)))
+        let batch = rules.batch(parts, force)?;
+        Ok(Parsed::Many(Box::new(HeldBatch { batch, client: client_of_batch, held })))
     };
-    let parsed: Result<_, IntakeError> = ctx.cpu.run_if_large(client, bytes, parse).await?;
-    match parsed? {
-        (Some(job), _) => Ok(Parsed::One(Box::new(job))),
-        (None, Some(batch)) => {
-            Ok(Parsed::Many(Box::new(HeldBatch { batch, client: client.clone(), held: form.held })))
-        }
-        (None, None) => Err(IntakeError::Empty.into()),
-    }
+    Ok(ctx.cpu.run_if_large(client, bytes, parse).await??)
 }
 
 fn some_of(jobs: &mut BatchJobs) -> Vec<NewJob> {

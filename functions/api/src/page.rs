@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pssp_jobs::Owner;
 use pssp_page::{Frame, Health, KeyPage, Place, ProblemPage, Readers, Refusal};
-use sha2::{Digest, Sha256};
+use pssp_predict::sequence::ErrorCode;
 
 use crate::app::Ctx;
 use crate::auth::Caller;
@@ -18,6 +18,7 @@ use crate::gateway::Gateway;
 use crate::headers;
 use crate::paths;
 use crate::problem::{Kind, Problem};
+use crate::view;
 
 /// What a page may load and run: its own stylesheet, script and icon, and answers of this service. A text that a caller
 /// smuggles into a page runs nothing and sends nothing.
@@ -97,8 +98,7 @@ pub(crate) fn is_owner(caller: &Caller, owner: &Owner) -> bool {
 
 /// A page with its headers. A browser that has the page already gets 304.
 pub(crate) fn respond(asked: &HeaderMap, status: StatusCode, html: String) -> Response {
-    let digest = Sha256::digest(html.as_bytes());
-    let tag = format!("\"{}\"", base16ct::lower::encode_string(&digest[..12]));
+    let tag = view::etag(&html);
     let mut response = match status == StatusCode::OK && headers::none_match(asked, &tag) {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => (status, html).into_response(),
@@ -196,6 +196,7 @@ pub(crate) fn refusal(problem: &Problem, request_id: String) -> Refusal {
         title: problem.kind().title().to_owned(),
         detail: problem.detail().to_owned(),
         places: places.collect(),
+        is_about_nucleotides: problem.faults().iter().any(|fault| fault.code == ErrorCode::Nucleotide),
         retry_s: problem.retry_s(),
         request_id,
     }

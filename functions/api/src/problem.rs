@@ -154,7 +154,7 @@ impl Problem {
 
     /// The whole seconds after which the same request may succeed.
     pub(crate) fn retry_s(&self) -> Option<u64> {
-        self.0.retry_after.map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0))
+        self.0.retry_after.map(retry_after::whole_seconds)
     }
 
     /// The headers of its answer, whatever its body is.

@@ -5,9 +5,13 @@ use std::time::Duration;
 use http::HeaderValue;
 
 /// The time in whole seconds, rounded up, at least 1.
+pub(crate) fn whole_seconds(after: Duration) -> u64 {
+    (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
+}
+
+/// The same as the value of the header.
 pub(crate) fn seconds(after: Duration) -> HeaderValue {
-    let whole = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-    HeaderValue::from(whole.max(1))
+    HeaderValue::from(whole_seconds(after))
 }
 
 #[cfg(test)]

@@ -29,17 +29,31 @@ mod result;
 mod service;
 mod validate;
 
-/// Makes a route from its handler and from the module `describe` in the handler's file.
-macro_rules! route {
-    ($access:ident $verb:ident $path:literal $file:ident::$handler:ident) => {
+/// Makes a route from its handler and, for the description of the API, what describes it.
+macro_rules! entry {
+    ($access:ident $verb:ident $path:literal $handler:expr, $describe:expr) => {
         Route {
             verb: Verb::$verb,
             path: $path,
             access: Access::$access,
-            make: |filter| on(filter, $file::$handler),
+            make: |filter| on(filter, $handler),
             #[cfg(feature = "openapi")]
-            describe: Some($file::describe::$handler),
+            describe: $describe,
         }
+    };
+}
+
+/// A route for programs. The module `describe` in the handler's file describes it.
+macro_rules! route {
+    ($access:ident $verb:ident $path:literal $file:ident::$handler:ident) => {
+        entry!($access $verb $path $file::$handler, Some($file::describe::$handler))
+    };
+}
+
+/// A page for people.
+macro_rules! page {
+    ($access:ident $verb:ident $path:literal $file:ident::$handler:ident) => {
+        entry!($access $verb $path pages::$file::$handler, None)
     };
 }
 
@@ -84,20 +98,6 @@ pub const ROUTES: &[Route] = &[
     route!(Open Get "/readyz" health::ready),
     route!(Open Get "/metrics" health::metrics_here),
 ];
-
-/// Makes a route from the handler of a page.
-macro_rules! page {
-    ($access:ident $verb:ident $path:literal $file:ident::$handler:ident) => {
-        Route {
-            verb: Verb::$verb,
-            path: $path,
-            access: Access::$access,
-            make: |filter| on(filter, pages::$file::$handler),
-            #[cfg(feature = "openapi")]
-            describe: None,
-        }
-    };
-}
 
 /// Every page for people, beside `/` of the list above, and what pages load.
 pub const PAGES: &[Route] = &[

@@ -47,6 +47,18 @@ async fn a_job_is_read_by_its_id_and_changed_by_its_client() {
     ask(&service, ANN, "GET", path).send().await.problem(404, "not-found");
 }
 
+/// Over plain http a browser sends no `Sec-Fetch-Site`, so it is known by what it accepts.
+#[tokio::test(start_paused = true)]
+async fn a_browser_is_a_client_of_its_own_over_plain_http_too() {
+    let service = unlisted();
+    let page = "text/html,application/xhtml+xml,*/*;q=0.8";
+    let form = service.ask("POST", "/predict").header("accept", page);
+    let sent = form.body("application/x-www-form-urlencoded", "example=ubiquitin").send().await.is(303);
+    assert!(sent.header("set-cookie").unwrap().starts_with("pssp_client="));
+    let program = service.ask("POST", "/v1/jobs").header("accept", "*/*").body("text/plain", "MKVLT");
+    assert_eq!(program.send().await.is(202).header("set-cookie"), None);
+}
+
 #[tokio::test]
 async fn a_batch_is_read_by_its_id() {
     let service = unlisted();

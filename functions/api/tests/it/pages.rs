@@ -1,7 +1,8 @@
 //! The pages for people: HTML for browsers, without JavaScript.
 
-use pssp_api::{Anonymous, ApiKey, Config, Gateway, PAGES};
+use pssp_api::{Anonymous, ApiKey, App, Config, Gateway, PAGES};
 use pssp_jobs::{Notice, Owner};
+use pssp_predict::Method;
 use tower::ServiceExt;
 
 use crate::support::{Answer, ApiRequest, Service, UNKNOWN_ID, service, service_with};
@@ -209,6 +210,11 @@ async fn deletion_is_asked_for_on_a_page_of_its_own() {
     );
     browse(&service, "POST", &format!("/batches/{batch}/cancel")).send().await.is(303);
     browse(&service, "POST", &format!("/batches/{batch}/delete")).send().await.is(303);
+    // The form of a batch that was deleted is shown anew, and then works.
+    let again = [("seq", ">a\nMKVLT\n>b\nAYGKL\n"), ("once", "again")];
+    let batch_again = sent_to(send_form(&service, &again).await, "batches");
+    browse(&service, "POST", &format!("/batches/{batch_again}/delete")).send().await.is(303);
+    assert!(send_form(&service, &again).await.is(410).text().contains("AYGKL\n</textarea>"));
     look(&service, &format!("/batches/{batch}")).await.is(404);
 }
 
@@ -267,6 +273,46 @@ async fn errors_are_pages_for_browsers_and_text_for_others() {
         Some("text/plain; charset=utf-8")
     );
     browse(&service, "GET", "/v1/nowhere").send().await.problem(404, "not-found");
+}
+
+/// Also what is refused before a handler runs.
+#[tokio::test]
+async fn every_page_answers_errors_with_a_page() {
+    let service = service();
+    for page in PAGES.iter().filter(|page| !page.path.starts_with("/assets/")) {
+        let path = page.path.replace("{id}", UNKNOWN_ID);
+        let answer = service.ask("PUT", &path).send().await.is(405);
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+    }
+}
+
+/// The scores on the page are those of the model card, and are shown for the method that it is about.
+#[tokio::test]
+async fn the_scores_are_those_of_the_model_card() {
+    let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model");
+    let card = std::fs::read_to_string(model.join("MODEL_CARD.md")).unwrap();
+    let method: Method =
+        serde_json::from_str(&std::fs::read_to_string(model.join("method.json")).unwrap()).unwrap();
+    let page = |method| {
+        let service = service();
+        let app = App { methods: vec![method].into(), ..App::new(service.jobs.clone()) };
+        Service { router: pssp_api::router(app), ..service }
+    };
+    let shown = look(&page(method.clone()), "/methods").await.is(200);
+    for (score, in_card) in [
+        ("TS115, 115 chains</td><td>73.8 % right", "| TS115 | 115 | 73.8 "),
+        ("TS115, 115 chains</td><td>60.9 % right", "| 60.9 "),
+        (
+            "549 held-out chains</td><td>57.3 % right",
+            "(549 chains of held-out 30 % clusters): three classes 57.3 ",
+        ),
+        ("CAID1, 652 proteins</td><td>AUC 0.875", "all proteins | 652 | 30.8 | .875 "),
+    ] {
+        assert!(shown.text().contains(score) && card.contains(in_card), "{score}");
+    }
+    assert!(shown.text().contains(&format!("Scores of {} {}", method.name, method.version)));
+    let other = look(&page(Method { version: "other".to_owned(), ..method }), "/methods").await.is(200);
+    assert!(!other.text().contains("73.8"));
 }
 
 #[tokio::test]

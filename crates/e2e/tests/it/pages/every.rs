@@ -8,6 +8,10 @@ use super::*;
 const MOST_REQUESTS: u64 = 4;
 const MOST_BYTES: u64 = 40_000;
 
+/// How much of the page may move while it loads (cumulative layout shift; up to 0.1 counts as good): times in the reader's
+/// own form are a little longer or shorter.
+const MOST_MOVED: f64 = 0.01;
+
 const LOOKS: [(&str, Look); 6] = [
     ("light", Look { width: 1280, dark: false, script: true, touch: false }),
     ("dark", Look { width: 1280, dark: true, script: true, touch: false }),
@@ -192,12 +196,13 @@ fn pages_are_small() {
         let sizes: Vec<u64> = sizes.as_array().unwrap().iter().map(|size| size.as_u64().unwrap()).collect();
         let bytes: u64 = sizes.iter().sum();
         assert!(bytes <= MOST_BYTES && sizes.len() as u64 <= MOST_REQUESTS, "{path}: {sizes:?}");
+        // Entries of the past come with the first task after `observe`, if there are any; two frames later all have come.
         let moved = browser.eval_later(
-            "const done = arguments[arguments.length - 1]; new PerformanceObserver((list) => done(list.getEntries()
-                .reduce((sum, entry) => sum + entry.value, 0))).observe({ type: 'layout-shift', buffered: true });
-             setTimeout(() => done(0), 500);",
+            "const done = arguments[arguments.length - 1]; let moved = 0;
+             new PerformanceObserver((list) => list.getEntries().forEach((entry) => (moved += entry.value)))
+                .observe({ type: 'layout-shift', buffered: true });
+             requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(moved))));",
         );
-        // What a script adds takes the room that was kept for it, or comes below.
-        assert!(moved.as_f64().unwrap() < 0.1, "{path}: {moved}");
+        assert!(moved.as_f64().unwrap() < MOST_MOVED, "{path}: {moved}");
     }
 }

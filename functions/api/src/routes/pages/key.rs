@@ -23,8 +23,7 @@ const MAX_FORM: usize = 8 << 10;
 const MAX_AGE: u32 = 7_776_000;
 
 pub(in crate::routes) async fn form(State(ctx): State<Ctx>, root: Root, parts: Parts) -> Response {
-    let owner = auth::reader(&ctx, &parts).await.ok().map(|caller| caller.owner);
-    let owner = owner.filter(|_| auth::has_key_cookie(&parts.headers));
+    let owner = auth::owner_of_cookie(&ctx, &parts).await;
     show(&ctx, root, "", false, owner.as_ref()).await
 }
 
@@ -44,10 +43,8 @@ pub(in crate::routes) async fn keep(
     let address = client::of_address(&request, &ctx.config().trusted_proxies);
     let prefix = Gateway::of(request.extensions()).prefix;
     let is_https = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-    let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, MAX_FORM).await;
+    let bytes = axum::body::to_bytes(request.into_body(), MAX_FORM).await;
     let bytes = bytes.map_err(|_| Problem::new(Kind::TooLarge, "the form with the key is too large"))?;
-    drop(parts);
     let fields = input::urlencoded(&bytes)?;
     let (key, then) = (fields.text("key")?.unwrap_or_default(), fields.text("then")?.unwrap_or_default());
     let key = key.trim();

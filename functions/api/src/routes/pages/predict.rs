@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::Bytes;
 use http::{HeaderMap, header};
 use pssp_common::PeerClosed;
 use pssp_jobs::service::{JobsError, Key};
-use pssp_jobs::{BatchId, FieldDigest, Jobs};
+use pssp_jobs::{BatchId, FieldDigest, JobId, Jobs};
 use pssp_page::Entered;
 use pssp_predict::name;
 
@@ -22,6 +21,7 @@ use crate::layers;
 use crate::page::{self, RequestId, Root};
 use crate::problem::{Kind, Problem};
 use crate::routes::job;
+use crate::routes::jobs::gone;
 use crate::routes::path::batch_limit;
 
 /// How long the answer waits for the result. Most results are there at once.
@@ -50,13 +50,13 @@ pub(in crate::routes) async fn submit(
     };
     let entered = entered(&form.fields);
     match accept(&ctx, &caller, form).await {
-        Ok(Made::Job(id)) => {
+        Ok(Accepted::Job(id)) => {
             let wait = gateway.cap(WAIT);
             // An error of the wait does not matter: the page of the job tells it.
             let _ = job::awaited(&ctx, &caller, &peer, id, Some(wait)).await;
             Ok(made(page::see_other(&root, &format!("results/{id}?sent")), id.to_string()))
         }
-        Ok(Made::Batch(id)) => {
+        Ok(Accepted::Batch(id)) => {
             Ok(made(page::see_other(&root, &format!("batches/{id}?sent")), id.to_string()))
         }
         Err(problem) => refuse(&ctx, root, entered, &problem, request_id, (&caller, shows_key)).await,
@@ -111,12 +111,12 @@ async fn refuse(
 }
 
 /// What became of a form.
-enum Made {
-    Job(pssp_jobs::JobId),
+enum Accepted {
+    Job(JobId),
     Batch(BatchId),
 }
 
-async fn accept(ctx: &Ctx, caller: &Caller, form: Form) -> Result<Made, Problem> {
+async fn accept(ctx: &Ctx, caller: &Caller, form: Form) -> Result<Accepted, Problem> {
     ctx.intake.admit(ctx.jobs()).await?;
     let once = form.fields.text("once")?.filter(|once| !once.is_empty());
     let fresh = form.fields.switch("fresh")?;
@@ -138,7 +138,7 @@ async fn accept(ctx: &Ctx, caller: &Caller, form: Form) -> Result<Made, Problem>
                 metrics::counter!("pssp_jobs_submitted_total", "by" => "page").increment(1);
                 metrics::counter!("pssp_results_reused_total").increment(accepted.reused as u64);
             }
-            Ok(Made::Job(accepted.value.id()))
+            Ok(Accepted::Job(accepted.value.id()))
         }
         Parsed::Many(held) => batch(ctx, caller, &jobs, *held, key).await,
     }
@@ -150,14 +150,14 @@ async fn batch(
     jobs: &Jobs,
     held: input::HeldBatch,
     key: Option<Key>,
-) -> Result<Made, Problem> {
+) -> Result<Accepted, Problem> {
     caller.count_jobs(held.batch.outline.len())?;
-    let accepted = jobs.submit_batch(&caller.owner, held.into_new(ctx), key).await?;
+    let accepted = jobs.submit_batch(&caller.owner, held.into_new(ctx), key).await.map_err(gone)?;
     if !accepted.replayed {
         metrics::counter!("pssp_jobs_submitted_total", "by" => "page")
             .increment(accepted.value.jobs().count() as u64);
     }
-    Ok(Made::Batch(accepted.value.id))
+    Ok(Accepted::Batch(accepted.value.id))
 }
 
 /// The form with the sequence of an example, if one of their buttons was pressed.
@@ -166,7 +166,7 @@ fn with_example(mut form: Form) -> Result<Form, Problem> {
     let Some(text) = pssp_page::example(&name) else {
         return Err(Problem::new(Kind::Unparsable, "there is no such example"));
     };
-    form.fields = Fields::of_sequence(Bytes::from_static(text.as_bytes()));
+    form.fields = Fields::of_sequence(text.into());
     Ok(form)
 }
 
