@@ -5,9 +5,9 @@ use pssp_jobs::stored_key::StoredKey;
 use pssp_jobs::{KeyStore, StoreError, Timestamp};
 
 use crate::AwsBackend;
-use crate::error::corrupt;
 use crate::item::{self, Item, get_text, number, text, to_json};
 use crate::table::{Condition, Write, Written};
+use pssp_jobs::error::corrupt;
 
 fn item_key(id: &str) -> Item {
     item::key("K", id)

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use pssp_jobs::{Batch, BatchId, BatchStore, Created, IdempotencyKey, StoreError};
 
 use crate::AwsBackend;
-use crate::error::corrupt;
 use crate::item::{
     Item, MAX_ITEM_BYTES, MAX_SMALL_BYTES, bytes, expiry, from_json, get_bytes, is_expired, key, number,
     text, to_json, with,
@@ -12,6 +11,7 @@ use crate::item::{
 use crate::keys::{self, Kind};
 use crate::pack::{pack, unpack};
 use crate::table::{Condition, Write, Written};
+use pssp_jobs::error::corrupt;
 
 /// Bytes of a handle in one item.
 const PART_BYTES: usize = MAX_ITEM_BYTES - MAX_SMALL_BYTES;

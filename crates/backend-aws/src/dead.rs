@@ -65,7 +65,7 @@ impl DeadLetters for AwsBackend {
         let answer = answer.map_err(|error| self.table.error(error))?;
         let next = match answer.last_evaluated_key() {
             Some(last) => {
-                Some(get_text(last, "sk")?.parse().map_err(|e| crate::error::corrupt("dead letter", e))?)
+                Some(get_text(last, "sk")?.parse().map_err(|e| pssp_jobs::error::corrupt("dead letter", e))?)
             }
             None => None,
         };

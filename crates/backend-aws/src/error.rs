@@ -7,16 +7,6 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use pssp_jobs::StoreError;
 
-/// A stored value that this program does not write.
-pub(crate) fn corrupt(what: &str, error: impl fmt::Display) -> StoreError {
-    StoreError::Corrupt(format!("{what}: {error}").into())
-}
-
-/// A value that cannot be serialised. This has never happened, so it is an error and not a panic.
-pub(crate) fn unwritable(error: impl fmt::Display) -> StoreError {
-    StoreError::Refused(format!("cannot encode the record: {error}").into())
-}
-
 /// The subject of a call, for the text of its error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About<'a> {

@@ -8,9 +8,9 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use pssp_jobs::{Depth, Job, JobId, ListQuery, Page, State, StoreError, Timestamp};
 
 use crate::AwsBackend;
-use crate::error::corrupt;
 use crate::item::{self, Item, due_key, get_text, number, text};
 use crate::schema::{BY_DUE, BY_OWNER, SHARDS};
+use pssp_jobs::error::corrupt;
 
 /// Most jobs that one call reads. The next call continues.
 const MAX_STEP: usize = 1000;

@@ -9,9 +9,9 @@ use pssp_jobs::{Fence, Head, Job, JobId, Request, State, Status, StoreError, Sub
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{corrupt, unwritable};
 use crate::pack::{pack, unpack};
 use crate::schema::{PARTITION, SHARDS, SORT, TTL};
+use pssp_jobs::error::{corrupt, unwritable};
 
 /// DynamoDB's limit on the size of one item in bytes, names of attributes included.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>

@@ -4,9 +4,9 @@ use base16ct::lower::encode_string;
 use pssp_jobs::{Created, IdempotencyKey, StoreError, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::corrupt;
 use crate::item::{self, Item, expiry, get_bytes, get_text, is_expired, number, text, with};
 use crate::table::{Condition, Write};
+use pssp_jobs::error::corrupt;
 
 /// The kind of object of a key.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use pssp_jobs::StoreError;
 
-use crate::error::corrupt;
+use pssp_jobs::error::corrupt;
 
 /// The first byte is the form of the bytes after it.
 const PLAIN: u8 = 0;

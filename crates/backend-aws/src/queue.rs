@@ -15,7 +15,8 @@ use pssp_jobs::{JobQueue, Message, Owner, StoreError};
 use sha2::{Digest as _, Sha256};
 
 use crate::AwsBackend;
-use crate::error::{self, About, unwritable};
+use crate::error::{self, About};
+use pssp_jobs::error::unwritable;
 
 /// SQS' limit on the number of messages in one call.
 pub(crate) const MAX_GROUP: usize = 10;

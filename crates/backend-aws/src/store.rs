@@ -15,13 +15,13 @@ use pssp_jobs::{
 
 use crate::AwsBackend;
 use crate::dead;
-use crate::error::{corrupt, unwritable};
 use crate::item::{
     self, Item, MAX_ITEM_BYTES, MAX_SMALL_BYTES, get_bytes, get_text, job_key, job_partition, key,
 };
 use crate::pack::unpack;
 use crate::schema::SORT;
 use crate::table::{Condition, Write, Written};
+use pssp_jobs::error::{corrupt, unwritable};
 
 /// Most keys in one batch read, and number of batch reads at the same time.
 const MAX_READ_KEYS: usize = 100;

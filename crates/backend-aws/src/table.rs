@@ -12,8 +12,9 @@ use aws_sdk_dynamodb::types::{
 use pssp_common::Backoff;
 use pssp_jobs::StoreError;
 
-use crate::error::{self, About, unwritable};
+use crate::error::{self, About};
 use crate::item::{Item, size};
+use pssp_jobs::error::unwritable;
 
 /// How often a write is tried that conflicts with another write.
 const MAX_TRIES: u32 = 10;

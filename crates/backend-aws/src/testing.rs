@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::types::{
 use pssp_jobs::StoreError;
 
 use crate::client::{Clients, Options};
-use crate::error::unwritable;
 use crate::schema::{INDEXES, Index, KeyType, PARTITION, SORT, TTL};
 use crate::table::Table;
 use crate::target::Target;
+use pssp_jobs::error::unwritable;
 
 /// Creates the table of `url`, and a queue with the name at the end of its `queue` parameter. Waits until the
 /// table is active.

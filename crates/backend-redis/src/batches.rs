@@ -6,8 +6,8 @@ use redis::Value;
 
 use crate::RedisBackend;
 use crate::codec;
-use crate::error::corrupt;
 use crate::script::CREATE_BATCH;
+use pssp_jobs::error::corrupt;
 
 #[async_trait]
 impl BatchStore for RedisBackend {

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::batcher::Call;
-use crate::error::{corrupt, unwritable};
+use pssp_jobs::batcher::Call;
+use pssp_jobs::error::{corrupt, unwritable};
 
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(unwritable)
@@ -164,6 +164,7 @@ impl NewJob {
 
 impl Call for NewJob {
     type Answer = String;
+    type Error = redis::RedisError;
 
     fn bytes(&self) -> usize {
         let result = self.result.as_ref().map_or(0, Bytes::len);
@@ -210,6 +211,7 @@ impl NewState {
 
 impl Call for NewState {
     type Answer = String;
+    type Error = redis::RedisError;
 
     fn bytes(&self) -> usize {
         200 + self.texts[2].len() + self.result.as_ref().map_or(0, |result| result.bytes.len())

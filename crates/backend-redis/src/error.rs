@@ -1,19 +1,7 @@
 //! Errors of Redis as categories of [`StoreError`]. No type of the driver leaves this crate.
 
-use std::fmt;
-
 use pssp_jobs::StoreError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
-
-/// A stored value that this program does not write.
-pub(crate) fn corrupt(what: &str, error: impl fmt::Display) -> StoreError {
-    StoreError::Corrupt(format!("{what}: {error}").into())
-}
-
-/// A value that cannot be serialised. This has never happened, so it is an error and not a panic.
-pub(crate) fn unwritable(error: impl fmt::Display) -> StoreError {
-    StoreError::Refused(format!("cannot encode the record: {error}").into())
-}
 
 /// Whether the connection must not be used again after this error. This is so after a time-out: the response
 /// may arrive later, or the network may be broken without a sign of it. It is also so after `READONLY`: after a

@@ -20,7 +20,6 @@
 //! - **Bounded**: a script handles at most 1,000 records, and every terminal record has a time to live.
 
 mod api_keys;
-mod batcher;
 mod batches;
 mod check;
 mod codec;
@@ -44,7 +43,6 @@ use pssp_jobs::{Clock, JobId, StoreError};
 use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Value};
 use tokio::task::JoinSet;
 
-use crate::batcher::Batcher;
 use crate::codec::{NewJob, NewState};
 use crate::link::Link;
 use crate::queue::Ack;
@@ -53,6 +51,7 @@ use crate::store::Read;
 use crate::target::Target;
 use crate::wake::WakeListener;
 use crate::watch::Changes;
+use pssp_jobs::batcher::{Batcher, Call};
 
 /// How the server is used. The defaults are right for production.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +185,7 @@ impl RedisBackend {
 
     /// Converts a response to a Rust type.
     fn read<T: FromRedisValue>(&self, value: Value) -> Result<T, StoreError> {
-        redis::from_redis_value(value).map_err(|error| error::corrupt("answer", error))
+        redis::from_redis_value(value).map_err(|error| pssp_jobs::error::corrupt("answer", error))
     }
 }
 
@@ -221,7 +220,7 @@ fn batch_of<C>(
     put: fn(&C, &mut Cmd),
 ) -> Batcher<C>
 where
-    C: batcher::Call<Answer = String> + Sync,
+    C: Call<Answer = String, Error = RedisError> + Sync,
 {
     let (link, time) = (link.clone(), time.clone());
     Batcher::start(options.max_group, move |group: Vec<C>| {

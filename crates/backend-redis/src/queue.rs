@@ -14,10 +14,10 @@ use redis::{Pipeline, Value};
 use tokio::time::Instant;
 
 use crate::RedisBackend;
-use crate::batcher::Call;
 use crate::codec::{self, delay_ms};
-use crate::error::corrupt;
 use crate::script::{EXTEND, RECEIVE, RETRY, SEND};
+use pssp_jobs::batcher::Call;
+use pssp_jobs::error::corrupt;
 
 /// Most messages in one receive.
 const MAX_MESSAGES: usize = 1000;
@@ -204,6 +204,7 @@ pub(crate) struct Ack(pub(crate) Held);
 
 impl Call for Ack {
     type Answer = bool;
+    type Error = redis::RedisError;
 
     fn bytes(&self) -> usize {
         self.0.message.len() + self.0.entry.len()

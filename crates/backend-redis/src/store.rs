@@ -10,9 +10,10 @@ use pssp_jobs::{
 use redis::{Pipeline, RedisError, Value};
 
 use crate::codec::{self, NewJob, NewState};
-use crate::error::corrupt;
 use crate::script::{DELETE, MEND, PING, PURGE};
 use crate::{QueueTime, RedisBackend, check};
+use pssp_jobs::batcher::Call;
+use pssp_jobs::error::corrupt;
 
 /// Most jobs that one call reads or changes. The next call continues.
 const MAX_STEP: usize = 1000;
@@ -318,8 +319,9 @@ pub(crate) struct Read {
     include: Include,
 }
 
-impl crate::batcher::Call for Read {
+impl Call for Read {
     type Answer = Value;
+    type Error = redis::RedisError;
 
     fn bytes(&self) -> usize {
         100

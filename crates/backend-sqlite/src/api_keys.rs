@@ -6,7 +6,7 @@ use pssp_jobs::{KeyStore, StoreError, Timestamp};
 use rusqlite::OptionalExtension;
 
 use crate::SqliteBackend;
-use crate::codec::{from_json, to_json};
+use pssp_jobs::rows::{from_json, to_json};
 
 type Row = (String, Option<i64>);
 

@@ -6,8 +6,9 @@ use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::SqliteBackend;
-use crate::codec::{IdBytes, from_json, to_json};
+use crate::ids::IdBytes;
 use crate::jobs::{KeyKind, known, put_key};
+use pssp_jobs::rows::{from_json, to_json};
 
 fn batch_id(bytes: IdBytes) -> BatchId {
     BatchId::from(Uuid::from_bytes(bytes))

@@ -5,7 +5,7 @@ use pssp_jobs::{DeadLetter, DeadLetters, JobId, Page, StoreError, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use crate::SqliteBackend;
-use crate::codec::{IdBytes, job_id};
+use crate::ids::{IdBytes, job_id};
 
 /// Most letters on one page.
 const MAX_PAGE: usize = 1000;

@@ -35,16 +35,6 @@ impl Fault {
     }
 }
 
-/// A stored text that this program does not write.
-pub(crate) fn corrupt(what: &str, error: impl std::fmt::Display) -> StoreError {
-    StoreError::Corrupt(format!("{what}: {error}").into())
-}
-
-/// A value that cannot be serialised. This has never happened, so it is an error and not a panic.
-pub(crate) fn unwritable(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Refused(format!("cannot encode the record: {error}").into())
-}
-
 /// The category. The text names the file and the remedy.
 pub(crate) fn store_error(error: &rusqlite::Error, path: &Path) -> StoreError {
     let file = path.display();

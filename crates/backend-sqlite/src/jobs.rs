@@ -4,11 +4,12 @@
 use pssp_jobs::{Created, Fence, IdempotencyKey, JobId, ResultKey, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::codec::{ChangeRow, IdBytes, NewRow, job_id, state_code, state_of};
 use crate::dead;
 use crate::error::Fault;
+use crate::ids::{IdBytes, job_id};
 use crate::queue;
 use crate::writer::Tx;
+use pssp_jobs::rows::{ChangeRow, NewRow, state_code, state_of};
 
 /// The kind of object of an idempotency key.
 #[derive(Debug, Clone, Copy)]

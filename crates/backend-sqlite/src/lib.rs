@@ -13,9 +13,9 @@
 
 mod api_keys;
 mod batches;
-mod codec;
 mod dead;
 mod error;
+mod ids;
 mod jobs;
 mod notices;
 mod open;

@@ -5,7 +5,7 @@ use pssp_jobs::{Notice, Notices, StoreError};
 use rusqlite::OptionalExtension;
 
 use crate::SqliteBackend;
-use crate::codec::{from_json, to_json};
+use pssp_jobs::rows::{from_json, to_json};
 
 #[async_trait]
 impl Notices for SqliteBackend {

@@ -15,9 +15,10 @@ use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::{Delivery, JobId, Message, Receipt, Record, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::codec::{self, IdBytes, job_id};
 use crate::error::Fault;
+use crate::ids::{IdBytes, job_id};
 use crate::writer::Tx;
+use pssp_jobs::rows;
 
 /// A row that becomes visible later than this from now on was written before the clock jumped back.
 pub(crate) const HORIZON: Duration = Duration::from_secs(MAX_DELAY.as_secs() * 2);
@@ -212,7 +213,7 @@ fn record(db: &Connection, seq: i64) -> Result<Option<Record>, Fault> {
         .prepare_cached("SELECT head, status, request FROM jobs JOIN requests USING (seq) WHERE seq = ?1")?
         .query_row([seq], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
         .optional()?;
-    Ok(found.and_then(|[head, status, request]| codec::record(&head, &status, Some(&request), None).ok()))
+    Ok(found.and_then(|[head, status, request]| rows::record(&head, &status, Some(&request), None).ok()))
 }
 
 /// When the next message is due; a time in the past if one is ready.

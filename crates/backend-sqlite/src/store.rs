@@ -11,9 +11,10 @@ use pssp_jobs::{
 use rusqlite::{OptionalExtension, params};
 
 use crate::SqliteBackend;
-use crate::codec::{self, ChangeRow, IdBytes, NewRow, job_id, state_code, state_of};
 use crate::error::Fault;
+use crate::ids::{IdBytes, job_id};
 use crate::{jobs, room, upkeep};
+use pssp_jobs::rows::{self, ChangeRow, NewRow, state_code, state_of};
 
 /// Most jobs on one page, in one list of candidates or in one creation.
 const MAX_BATCH: usize = 1000;
@@ -103,7 +104,7 @@ impl JobStore for SqliteBackend {
                     .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
                     .optional()?;
                 let record = found.map(|(head, status, request, result)| {
-                    codec::record(&head, &status, request.as_deref(), result)
+                    rows::record(&head, &status, request.as_deref(), result)
                 });
                 Ok(record.transpose()?)
             })
@@ -119,7 +120,7 @@ impl JobStore for SqliteBackend {
                 for id in &ids {
                     let texts: Option<[String; 2]> =
                         select.query_row([id], |row| Ok([row.get(0)?, row.get(1)?])).optional()?;
-                    found.push(texts.map(|[head, status]| codec::job(&head, &status)).transpose()?);
+                    found.push(texts.map(|[head, status]| rows::job(&head, &status)).transpose()?);
                 }
                 Ok(found)
             })
@@ -177,7 +178,7 @@ impl JobStore for SqliteBackend {
                 let mut rows = select.query(params![owner, before, state, limit as i64 + 1])?;
                 let mut items = Vec::new();
                 while let Some(row) = rows.next()? {
-                    items.push(codec::job(
+                    items.push(rows::job(
                         row.get_ref(0)?.as_str().map_err(from_sql)?,
                         row.get_ref(1)?.as_str().map_err(from_sql)?,
                     )?);
@@ -289,7 +290,7 @@ impl JobStore for SqliteBackend {
 }
 
 fn from_sql(error: rusqlite::types::FromSqlError) -> Fault {
-    Fault::Answer(crate::error::corrupt("job", error))
+    Fault::Answer(pssp_jobs::error::corrupt("job", error))
 }
 
 /// A copy of the error, for each submission of one call.

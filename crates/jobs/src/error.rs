@@ -43,6 +43,18 @@ pub enum StoreError {
 /// The backend's own error, boxed, so that no type of a driver crosses a port.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
+/// A stored text or a response that this program does not write.
+#[must_use]
+pub fn corrupt(what: &str, error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("{what}: {error}").into())
+}
+
+/// A value that cannot be serialised. This has never happened, so it is an error and not a panic.
+#[must_use]
+pub fn unwritable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Refused(format!("cannot encode the record: {error}").into())
+}
+
 impl StoreError {
     /// Whether the same call may succeed later.
     #[must_use]

@@ -7,6 +7,7 @@
 //! - [`ports`]: the interfaces that a backend implements ([`JobStore`], [`JobQueue`], [`JobReceiver`], …)
 //! - [`reuse`]: when the result of one job is reused for another
 //! - [`service`]: the use cases over those ports ([`Jobs`]): submit, claim, finish, cancel, sweep, …
+//! - [`rows`], [`batcher`], [`hub`]: what several backends share
 //! - [`memory`]: the in-memory backend for tests
 //! - `contract`: the promises as named cases that every backend runs (feature `testing`)
 //!
@@ -15,6 +16,7 @@
 
 pub mod api_key;
 pub mod batch;
+pub mod batcher;
 #[cfg(feature = "testing")]
 pub mod contract;
 pub mod digest;
@@ -30,6 +32,7 @@ pub mod notice;
 pub mod policy;
 pub mod ports;
 pub mod reuse;
+pub mod rows;
 pub mod service;
 pub mod stored_key;
 pub mod time;

@@ -1,27 +1,22 @@
-//! Jobs as rows: the meaning of each column.
+//! Jobs as rows, for backends that keep them in tables of SQL: the meaning of each column. `head`, `status` and
+//! `request` are JSON. Times are milliseconds since 1970.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use pssp_jobs::job::Phase;
-use pssp_jobs::{
-    Change, DeadLetter, Head, IdempotencyKey, Job, JobId, Record, Request, State, Status, StoreError,
-    StoredResult, Submission, Timestamp,
-};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
-use uuid::Uuid;
 
-use crate::error::{corrupt, unwritable};
+use crate::error::{StoreError, corrupt, unwritable};
+use crate::id::JobId;
+use crate::job::{Head, Job, Phase, Request, State, Status};
+use crate::ports::{Change, DeadLetter, IdempotencyKey, Record, Submission};
+use crate::reuse::StoredResult;
+use crate::time::Timestamp;
 
-/// An id as it is stored.
-pub(crate) type IdBytes = [u8; 16];
-
-pub(crate) fn job_id(bytes: IdBytes) -> JobId {
-    JobId::from(Uuid::from_bytes(bytes))
-}
-
-/// The number of a state in the file. It never changes.
-pub(crate) const fn state_code(state: State) -> i64 {
+/// The number of a state in a table. It never changes.
+#[must_use]
+pub const fn state_code(state: State) -> i64 {
     match state {
         State::Submitted => 0,
         State::Running => 1,
@@ -31,32 +26,52 @@ pub(crate) const fn state_code(state: State) -> i64 {
     }
 }
 
-pub(crate) fn state_of(code: i64) -> Result<State, StoreError> {
+/// The state with this number.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if no state has it.
+pub fn state_of(code: i64) -> Result<State, StoreError> {
     State::ALL
         .into_iter()
         .find(|state| state_code(*state) == code)
         .ok_or_else(|| corrupt("state", format_args!("{code} is not known here")))
 }
 
-pub(crate) fn millis(at: Option<Timestamp>) -> Option<i64> {
+/// The number of a time that may be missing.
+#[must_use]
+pub fn millis(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_millis)
 }
 
-pub(crate) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
+/// The value as JSON.
+///
+/// # Errors
+/// [`StoreError::Refused`] if it has no JSON. This does not happen to the types that are stored.
+pub fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(unwritable)
 }
 
-pub(crate) fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+/// The value of a stored JSON text; `what` it is, for the error.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if the text is damaged or of a later version.
+pub fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| corrupt(what, error))
 }
 
 /// The job from its columns `head` and `status`.
-pub(crate) fn job(head: &str, status: &str) -> Result<Job, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Corrupt`] as for [`from_json`].
+pub fn job(head: &str, status: &str) -> Result<Job, StoreError> {
     Ok(Job { head: from_json("head of a job", head)?, status: from_json("status of a job", status)? })
 }
 
 /// The job from its columns, with `request` and `result` if they were requested.
-pub(crate) fn record(
+///
+/// # Errors
+/// [`StoreError::Corrupt`] as for [`from_json`].
+pub fn record(
     head: &str,
     status: &str,
     request: Option<&str>,
@@ -68,12 +83,17 @@ pub(crate) fn record(
 
 /// The columns that change with the status.
 #[derive(Debug)]
-pub(crate) struct StatusRow {
-    pub(crate) state: i64,
-    pub(crate) attempt: i64,
-    pub(crate) due_at: Option<i64>,
-    pub(crate) expires_at: Option<i64>,
-    pub(crate) status: String,
+pub struct StatusRow {
+    /// The number of the state.
+    pub state: i64,
+    /// The number of the attempt.
+    pub attempt: i64,
+    /// When the sweep must look at the job; `None` for a terminal state.
+    pub due_at: Option<i64>,
+    /// When the record may be deleted; `None` for an open job.
+    pub expires_at: Option<i64>,
+    /// The whole status as JSON.
+    pub status: String,
 }
 
 impl StatusRow {
@@ -90,21 +110,33 @@ impl StatusRow {
 
 /// A submission as a row. The caller encodes it, so that the writer only inserts it.
 #[derive(Debug)]
-pub(crate) struct NewRow {
-    pub(crate) id: JobId,
-    pub(crate) owner: String,
-    pub(crate) residues: i64,
-    pub(crate) head: String,
-    pub(crate) status: StatusRow,
-    pub(crate) request: String,
+pub struct NewRow {
+    /// The id.
+    pub id: JobId,
+    /// The owner.
+    pub owner: String,
+    /// The length of the chain.
+    pub residues: i64,
+    /// The head as JSON.
+    pub head: String,
+    /// What the status says.
+    pub status: StatusRow,
+    /// The request as JSON.
+    pub request: String,
     /// When its message becomes visible; `None` for a finished job, which has no message.
-    pub(crate) start_at: Option<i64>,
-    pub(crate) result: Option<Bytes>,
-    pub(crate) key: Option<IdempotencyKey>,
+    pub start_at: Option<i64>,
+    /// The result of a finished job.
+    pub result: Option<Bytes>,
+    /// The idempotency key.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl NewRow {
-    pub(crate) fn of(submission: &Submission) -> Result<Self, StoreError> {
+    /// The row of a submission.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if its job is neither waiting nor finished with a result.
+    pub fn of(submission: &Submission) -> Result<Self, StoreError> {
         let job = &submission.job;
         let start_at = match (&job.status.phase, &submission.result) {
             (Phase::Submitted { not_before, .. }, None) => Some(not_before.as_millis()),
@@ -128,21 +160,31 @@ impl NewRow {
 
 /// A transition as a row, also encoded by the caller.
 #[derive(Debug)]
-pub(crate) struct ChangeRow {
-    pub(crate) id: JobId,
-    pub(crate) from_state: State,
-    pub(crate) from_attempt: i64,
-    pub(crate) status: StatusRow,
-    pub(crate) result: Option<StoredResult>,
+pub struct ChangeRow {
+    /// The id.
+    pub id: JobId,
+    /// The state that the job must have.
+    pub from_state: State,
+    /// The attempt that the job must have.
+    pub from_attempt: i64,
+    /// What the new status says.
+    pub status: StatusRow,
+    /// The result, if the change brings one.
+    pub result: Option<StoredResult>,
     /// By how much it alters the residues of open jobs.
-    pub(crate) open_residues: i64,
-    pub(crate) send_at: Option<i64>,
-    pub(crate) letter: Option<(DeadLetter, i64)>,
+    pub open_residues: i64,
+    /// When its message becomes visible, if it has one.
+    pub send_at: Option<i64>,
+    /// The dead letter of a failed job, and when that expires.
+    pub letter: Option<(DeadLetter, i64)>,
 }
 
 impl ChangeRow {
     /// `send_at` is when the message of the change, if any, becomes visible.
-    pub(crate) fn of(change: &Change, send_at: Option<Timestamp>) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] as for [`to_json`].
+    pub fn of(change: &Change, send_at: Option<Timestamp>) -> Result<Self, StoreError> {
         let (id, status) = (change.id, &change.status);
         let letter = match (&status.phase, status.expires_at) {
             (Phase::Failed { at, error }, Some(expires_at)) => {

@@ -1,11 +1,11 @@
-//! Group commit for calls: calls that arrive during a round trip share the next one.
+//! Group commit for the calls of a networked backend: calls that arrive during a round trip share the next one.
 //!
 //! No call waits for others to join it: on an idle connection it is sent at once. Under load the groups grow by
-//! themselves, and one script call serves a whole group.
+//! themselves, and one command of the store serves a whole group.
 
+use std::io;
 use std::sync::Arc;
 
-use redis::RedisError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Round trips at the same time. While the server works on one, the next one is on its way.
@@ -18,9 +18,12 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_WAITING: usize = 8192;
 
 /// A call that can share a round trip.
-pub(crate) trait Call: Send + 'static {
+pub trait Call: Send + 'static {
     /// The type of the response.
     type Answer: Send + 'static;
+
+    /// The error of a round trip, which every call of the group gets.
+    type Error: Clone + From<io::Error> + Send + 'static;
 
     /// About the size of the call in bytes.
     fn bytes(&self) -> usize;
@@ -28,32 +31,35 @@ pub(crate) trait Call: Send + 'static {
 
 struct Waiting<C: Call> {
     call: C,
-    answer: oneshot::Sender<Result<C::Answer, RedisError>>,
+    answer: oneshot::Sender<Result<C::Answer, C::Error>>,
 }
 
 /// Gathers calls into groups.
-pub(crate) struct Batcher<C: Call> {
+pub struct Batcher<C: Call> {
     sender: mpsc::Sender<Waiting<C>>,
 }
 
 impl<C: Call> Batcher<C> {
     /// `run` sends a group of at most `max` calls, and returns one response for each call, in order. The task
     /// ends when the batcher is dropped.
-    pub(crate) fn start<F, Fut>(max: usize, run: F) -> Self
+    pub fn start<F, Fut>(max: usize, run: F) -> Self
     where
         F: Fn(Vec<C>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Vec<C::Answer>, RedisError>> + Send + 'static,
+        Fut: Future<Output = Result<Vec<C::Answer>, C::Error>> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         tokio::spawn(gather(max, Arc::new(run), receiver));
         Self { sender }
     }
 
-    /// The response to `call`. If the caller is dropped, the call may still be sent.
-    pub(crate) async fn call(&self, call: C) -> Result<C::Answer, RedisError> {
+    /// The response to `call`.
+    ///
+    /// # Errors
+    /// The error of the round trip. If the caller is dropped, the call may still be sent.
+    pub async fn call(&self, call: C) -> Result<C::Answer, C::Error> {
         let (answer, answered) = oneshot::channel();
         drop(self.sender.send(Waiting { call, answer }).await);
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        answered.await.unwrap_or_else(|_| Err(stopped().into()))
     }
 }
 
@@ -61,7 +67,7 @@ async fn gather<C, F, Fut>(max: usize, run: Arc<F>, mut receiver: mpsc::Receiver
 where
     C: Call,
     F: Fn(Vec<C>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Vec<C::Answer>, RedisError>> + Send + 'static,
+    Fut: Future<Output = Result<Vec<C::Answer>, C::Error>> + Send + 'static,
 {
     let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
     while let Some(first) = receiver.recv().await {
@@ -88,7 +94,7 @@ where
     }
 }
 
-fn settle<A>(outcome: Result<Vec<A>, RedisError>, waiting: Vec<oneshot::Sender<Result<A, RedisError>>>) {
+fn settle<A, E: Clone>(outcome: Result<Vec<A>, E>, waiting: Vec<oneshot::Sender<Result<A, E>>>) {
     match outcome {
         // There may be too few responses. The other callers then see that their sender is dropped.
         Ok(answers) => {
@@ -104,6 +110,6 @@ fn settle<A>(outcome: Result<Vec<A>, RedisError>, waiting: Vec<oneshot::Sender<R
     }
 }
 
-fn stopped() -> RedisError {
-    std::io::Error::other("the round trip ended without an answer").into()
+fn stopped() -> io::Error {
+    io::Error::other("the round trip ended without an answer")
 }
