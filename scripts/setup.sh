@@ -54,6 +54,9 @@ fi
 if [[ ${1:-} == test ]]; then
     # Tests start their own servers on free ports, and run the Python example.
     need redis-server "Redis" redis-server
+    # Debian keeps the server's programs outside of PATH, one folder for each version.
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || need postgres "PostgreSQL" postgresql
+    need pgbouncer "PgBouncer" pgbouncer
     need openssl "OpenSSL's command" openssl
     # The tests of the pages drive a real browser.
     need chromedriver "Chromium and its driver" chromium chromium-driver

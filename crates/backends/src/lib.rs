@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `sqlite:pssp.db`, `sqlite:///var/lib/pssp/pssp.db?max_bytes=10000000000` | one SQLite file |
 //! | `redis://user:password@host:6379/0?prefix=pssp`, `rediss://…` (with TLS) | one Redis |
+//! | `postgres://user:password@host/database?schema=pssp&sslmode=verify-full` | one schema of a PostgreSQL database |
 //! | `aws://<table>?queue=<queue URL>&region=eu-central-1` | one DynamoDB table and one SQS queue |
 //! | `memory:` | the memory of this process: for trials, gone at exit |
 //!
@@ -11,6 +12,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
@@ -40,13 +43,17 @@ pub const SCHEMES: &[Scheme] = &[
     Scheme { name: "redis", example: "redis://localhost:6379/0" },
     #[cfg(feature = "redis")]
     Scheme { name: "rediss", example: "rediss://user:password@host:6379/0" },
+    #[cfg(feature = "postgres")]
+    Scheme { name: "postgres", example: "postgres://user:password@host/database?sslmode=verify-full" },
+    #[cfg(feature = "postgres")]
+    Scheme { name: "postgresql", example: "postgresql://user@host/database" },
     #[cfg(feature = "aws")]
     Scheme { name: "aws", example: "aws://table?queue=https://sqs.eu-central-1.amazonaws.com/1234/queue" },
     Scheme { name: "memory", example: "memory:" },
 ];
 
 /// Schemes that a build may leave out.
-const OPTIONAL_SCHEMES: &[&str] = &["sqlite", "redis", "rediss", "aws"];
+const OPTIONAL_SCHEMES: &[&str] = &["sqlite", "redis", "rediss", "postgres", "postgresql", "aws"];
 
 /// The reason why a backend could not be opened. The text never contains the URL, since that may contain a password.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +91,8 @@ pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError
         "sqlite" => sqlite::open(rest, clock).await,
         #[cfg(feature = "redis")]
         "redis" | "rediss" => redis::open(url, clock).await,
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => postgres::open(url, clock).await,
         #[cfg(feature = "aws")]
         "aws" => aws::open(url, clock).await,
         "memory" if rest.is_empty() => {

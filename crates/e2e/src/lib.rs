@@ -1,7 +1,7 @@
 //! Starts the service on each of its platforms, for the end-to-end suite (`tests/it`).
 //!
 //! A [`Platform`] runs the deployed programs as they are deployed: `pssp serve` with a SQLite file; `pssp-api` and
-//! `pssp-worker` with a Redis; the same two programs as Lambda functions with stand-ins for SQS and DynamoDB. All
+//! `pssp-worker` with a Redis or a PostgreSQL; the same two programs as Lambda functions with stand-ins for SQS and DynamoDB. All
 //! servers listen on loopback and are stopped when the test ends.
 
 #![allow(
@@ -15,6 +15,8 @@ mod aws;
 mod browser;
 pub mod client;
 mod embedded;
+mod networked;
+mod postgres;
 mod program;
 mod proxy;
 mod redis;
@@ -23,6 +25,7 @@ pub use aws::Aws;
 pub use browser::{Browser, Look};
 pub use client::Client;
 pub use embedded::Embedded;
+pub use postgres::Postgres;
 pub use program::{repository, until};
 pub use proxy::serve_below;
 pub use redis::Redis;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pssp_backend_redis::{Options, RedisBackend};
+use pssp_jobs::contract::network::{Network, Proxy};
 use pssp_jobs::{Backend, Clock as _, JobId, JobStore as _, Jobs, ManualClock, Owner, Policy, SystemClock};
 
-use crate::proxy::{Network, Proxy};
 use crate::server::{Server, open, open_at, open_with, url};
 use crate::{eventually, is_finished, jobs, jobs_at, new_job, submit, worker};
 
@@ -38,7 +38,7 @@ async fn the_backend_recovers_from_a_cut_connection() {
 async fn recovers_from(fault: Network) {
     let server = Server::start("everysec", &[]);
     let proxy = Proxy::before(server.port).await;
-    let backend = open_hasty(&url(proxy.port, "heal")).await;
+    let backend = open_hasty(&url(proxy.port(), "heal")).await;
     let jobs = jobs(Backend::of(backend.clone()));
     let working = tokio::spawn(worker(jobs.clone()));
     let first = submit(&jobs).await.id();
@@ -236,7 +236,7 @@ async fn the_sweep_mends_what_a_script_left_half_done() {
 async fn the_subscription_follows_a_failover() {
     let (old, new) = (Server::start("everysec", &[]), Server::start("everysec", &[]));
     let proxy = Proxy::before(old.port).await;
-    let api = jobs(Backend::of(open_hasty(&url(proxy.port, "over")).await));
+    let api = jobs(Backend::of(open_hasty(&url(proxy.port(), "over")).await));
     api.prepare_watches();
     let listens = |server: &Server| server.cli(&["PUBSUB", "NUMSUB", "{over}:v1:changed"]).ends_with('1');
     eventually("it listens to the old server", async || listens(&old)).await;

@@ -36,7 +36,11 @@ async fn errors_name_the_remedy() {
         ("aws://table?queue=q", "`queue` must be an http://"),
         #[cfg(not(feature = "aws"))]
         ("aws://table?queue=q", "aws: is not in this build"),
-        ("postgres://user:secret@host/db", "postgres: is no backend: use one of"),
+        #[cfg(feature = "postgres")]
+        ("postgres://user:secret@host/db?table=x", "the parameter `table` is not known"),
+        #[cfg(feature = "postgres")]
+        ("postgres://user:secret@/db", "it names no host"),
+        ("couchdb://user:secret@host/db", "couchdb: is no backend: use one of"),
         ("pssp.db", "an address without a scheme is no backend"),
         ("", "an address without a scheme is no backend"),
         ("secret password:x", "this address is no backend"),

@@ -8,8 +8,17 @@ use std::process::Command;
 use crate::support::root;
 
 /// Drivers of stores and queues, and crates for one platform only.
-const DRIVERS: &[&str] =
-    &["aws-*", "lambda_*", "redis", "fred", "deadpool-redis", "rusqlite", "libsqlite3-sys"];
+const DRIVERS: &[&str] = &[
+    "aws-*",
+    "lambda_*",
+    "redis",
+    "fred",
+    "deadpool*",
+    "tokio-postgres",
+    "sqlx*",
+    "rusqlite",
+    "libsqlite3-sys",
+];
 /// HTTP servers and clients.
 const HTTP: &[&str] = &["axum", "hyper", "tower-http", "ureq", "reqwest"];
 /// The backends of this workspace.
@@ -177,8 +186,8 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Whether a file may read the environment: the mains, the CLI, the host, the modules that make a program of a
 /// function, and the bench tools.
 fn may_read_environment(source: &Path) -> bool {
-    // The last one starts programs, as a person would from a shell.
-    let shells = ["crates/cli", "crates/host", "bench", "crates/e2e"];
+    // The last two start programs, as a person would from a shell.
+    let shells = ["crates/cli", "crates/host", "bench", "crates/e2e", "crates/local-postgres"];
     let is_main = source.file_name().is_some_and(|name| name == "main.rs" || name == "standalone.rs");
     is_main || shells.iter().any(|shell| source.starts_with(shell))
 }

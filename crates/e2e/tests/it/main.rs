@@ -20,5 +20,6 @@ macro_rules! platforms {
 platforms! {
     embedded => pssp_e2e::Embedded::start(),
     redis => pssp_e2e::Redis::start(),
+    postgres => pssp_e2e::Postgres::start(),
     aws => pssp_e2e::Aws::start(),
 }

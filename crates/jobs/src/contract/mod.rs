@@ -29,7 +29,9 @@ use crate::time::{Clock, Timestamp};
 pub mod cases;
 pub mod counting;
 pub mod faults;
+pub mod live;
 pub mod model;
+pub mod network;
 pub mod room;
 pub mod upgrade;
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 /// What the network does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Network {
+pub enum Network {
     /// Forwards all data.
     Works,
     /// Drops all data without a sign, as after `network disconnect`. A connection that has lost data stays
@@ -18,8 +18,8 @@ pub(crate) enum Network {
 }
 
 /// A proxy for one server.
-pub(crate) struct Proxy {
-    pub(crate) port: u16,
+pub struct Proxy {
+    port: u16,
     network: watch::Sender<Network>,
     /// The port that new connections lead to.
     server: watch::Sender<u16>,
@@ -27,7 +27,11 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn before(port: u16) -> Self {
+    /// A proxy before the server with this port.
+    ///
+    /// # Panics
+    /// If no port is free.
+    pub async fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
         let network = watch::Sender::new(Network::Works);
@@ -44,12 +48,19 @@ impl Proxy {
         Self { port: own, network, server, task }
     }
 
+    /// The port that leads to the server through this network.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// New connections lead to another server from now on.
-    pub(crate) fn lead_to(&self, port: u16) {
+    pub fn lead_to(&self, port: u16) {
         self.server.send_replace(port);
     }
 
-    pub(crate) fn set(&self, network: Network) {
+    /// What the network does from now on.
+    pub fn set(&self, network: Network) {
         self.network.send_replace(network);
     }
 }

@@ -1,0 +1,126 @@
+//! What cannot work is refused at the start, with the remedy.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use pssp_backend_postgres::{Options, PostgresBackend};
+use pssp_jobs::contract::live::{jobs, submit};
+use pssp_jobs::{Backend, StoreError, SystemClock};
+use pssp_local_postgres::Server;
+
+use crate::support::{fresh_schema, open, shared};
+
+async fn refusal(url: &str) -> StoreError {
+    PostgresBackend::open(url, Arc::new(SystemClock), Options::default()).await.expect_err("it is refused")
+}
+
+/// Many processes start at the same time on an empty database: one makes the tables.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_processes_start_on_an_empty_database() {
+    let (server, schema) = (shared(), fresh_schema());
+    let url = server.url(&schema);
+    let opened = join_all((0..8).map(|_| open(&url))).await;
+    for backend in opened {
+        submit(&jobs(Backend::of(backend))).await;
+    }
+    assert_eq!(server.sql(&format!("SELECT version FROM {schema}.schema_version")), "1");
+}
+
+#[tokio::test]
+async fn tables_of_a_later_release_are_left_alone() {
+    let (server, schema) = (shared(), fresh_schema());
+    drop(open(&server.url(&schema)).await);
+    let _ = server.sql(&format!("INSERT INTO {schema}.schema_version VALUES (1000)"));
+    let error = refusal(&server.url(&schema)).await;
+    assert!(error.to_string().contains("of a later release") && !error.is_temporary(), "{error}");
+}
+
+#[tokio::test]
+async fn users_without_rights_are_told() {
+    let server = Server::start(&[]);
+    let _ = server.sql("CREATE ROLE app LOGIN PASSWORD 'right'; CREATE ROLE guest LOGIN PASSWORD 'right'");
+    let _ = server.sql("CREATE SCHEMA pssp AUTHORIZATION app");
+    server.require_passwords();
+    let at = |rest: &str| format!("postgres://{rest}").replace('#', &format!("127.0.0.1:{}", server.port()));
+    for (url, said) in [
+        ("app:wrong@#/pssp", "give user and password in the URL"),
+        ("nobody:right@#/pssp", "give user and password in the URL"),
+        ("app@#/pssp", "password"),
+        ("guest:right@#/pssp", "the user lacks a right"),
+        ("guest:right@#/pssp?schema=other", "the user lacks a right"),
+        ("app:right@#/nothing", "create the database"),
+    ] {
+        let error = refusal(&at(url)).await;
+        let text = error.to_string();
+        assert!(text.contains(said) && !error.is_temporary(), "{url}: {text}");
+        assert!(!text.contains("right@") && !text.contains("wrong"), "{text}");
+    }
+    // The user of the manual can do everything.
+    let backend = open(&at("app:right@#/pssp")).await;
+    submit(&jobs(Backend::of(backend))).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_waited_for() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error = refusal(&pssp_local_postgres::url(port, "absent")).await;
+    assert!(error.is_temporary() && error.to_string().contains(&port.to_string()), "{error}");
+}
+
+fn openssl(arguments: &str, folder: &std::path::Path) {
+    let output = Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The five modes of libpq: what each accepts of a server with and without a certificate.
+#[tokio::test]
+async fn certificates_are_checked_as_libpq_does() {
+    let folder = tempfile::tempdir().unwrap();
+    for authority in ["ours", "other"] {
+        openssl(
+            &format!(
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {authority}.key -out \
+                 {authority}.crt -days 2 -subj /CN={authority}"
+            ),
+            folder.path(),
+        );
+    }
+    openssl(
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=db",
+        folder.path(),
+    );
+    std::fs::write(folder.path().join("names"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
+        .unwrap();
+    openssl(
+        "x509 -req -in server.csr -CA ours.crt -CAkey ours.key -CAcreateserial -days 2 -extfile names -out server.crt",
+        folder.path(),
+    );
+    let plain = Server::start(&[]);
+    let secure = Server::start_with_files(
+        &["ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key"],
+        &[&folder.path().join("server.crt"), &folder.path().join("server.key")],
+    );
+    let root = |name: &str| folder.path().join(name).display().to_string();
+    let (ours, other) = (root("ours.crt"), root("other.crt"));
+    let try_one = async |server: &Server, host: &str, mode: String| {
+        let url = format!("postgres://operator@{host}:{}/pssp?{mode}", server.port());
+        PostgresBackend::open(&url, Arc::new(SystemClock), Options::default()).await.is_ok()
+    };
+    for (host, mode, with_tls, without) in [
+        ("127.0.0.1", "sslmode=disable".to_owned(), true, true),
+        ("127.0.0.1", "sslmode=prefer".to_owned(), true, true),
+        ("127.0.0.1", "sslmode=require".to_owned(), true, false),
+        ("127.0.0.1", format!("sslmode=verify-ca&sslrootcert={ours}"), true, false),
+        ("127.0.0.1", format!("sslmode=verify-ca&sslrootcert={other}"), false, false),
+        ("127.0.0.1", format!("sslmode=require&sslrootcert={other}"), false, false),
+        ("localhost", format!("sslmode=verify-full&sslrootcert={ours}"), true, false),
+        ("127.0.0.1", format!("sslmode=verify-full&sslrootcert={ours}"), false, false),
+        ("localhost", format!("sslmode=verify-full&sslrootcert={other}"), false, false),
+    ] {
+        assert_eq!(try_one(&secure, host, mode.clone()).await, with_tls, "with TLS: {host} {mode}");
+        assert_eq!(try_one(&plain, host, mode.clone()).await, without, "without TLS: {host} {mode}");
+    }
+    let encrypted = secure.sql("SELECT count(*) FROM pg_settings WHERE name = 'ssl' AND setting = 'on'");
+    assert_eq!(encrypted, "1");
+}
