@@ -98,9 +98,9 @@ lambda: setup ## Run both functions as Lambda would, on http://127.0.0.1:5000, u
 	$(CARGO) build --locked -p pssp-api -p pssp-worker -p pssp-aws-local
 	@exec target/debug/pssp-aws-local
 
-bench: ## Measure parsing, prediction, formats, group commit, and a drain through Redis
+bench: ## Measure parsing, prediction, formats, group commit, and drains through Redis and PostgreSQL
 	@scripts/setup.sh test
-	$(CARGO) bench --locked -p pssp-bench -p pssp-backend-sqlite -p pssp-backend-redis
+	$(CARGO) bench --locked -p pssp-bench -p pssp-backend-sqlite -p pssp-backend-redis -p pssp-backend-postgres
 
 load: setup ## Measure the service under load: submits, finishes, p50 and p99
 	$(CARGO) build --locked --release -p pssp -p pssp-bench

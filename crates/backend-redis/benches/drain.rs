@@ -18,12 +18,10 @@
 mod server;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
-use pssp_jobs::service::{Claim, NewJob};
-use pssp_jobs::{Backend, Delivery, Jobs, Message, Owner, Policy, SystemClock};
+use pssp_jobs::contract::load::{Workers, drain, idle, own_cpu, rate, submit};
+use pssp_jobs::{Backend, Jobs, Policy, SystemClock};
 use server::Server;
 
 #[tokio::main(worker_threads = 2)]
@@ -36,13 +34,6 @@ async fn main() {
     for fsync in ["everysec", "always"] {
         measure(fsync, jobs, workers, size).await;
     }
-}
-
-#[derive(Clone, Copy)]
-struct Workers {
-    receivers: usize,
-    /// Number of jobs that each receiver works on at once.
-    slots: usize,
 }
 
 /// The size of a job, in residues and bytes.
@@ -113,81 +104,6 @@ fn compacted(server: &Server) -> f64 {
     field(server, "persistence", "aof_current_size")
 }
 
-fn rate(count: usize, began: Instant) -> f64 {
-    count as f64 / began.elapsed().as_secs_f64()
-}
-
-fn new_job(residues: usize) -> NewJob {
-    let input: String = "MKTAYIAKQRQISFVKSHFSRQ".chars().cycle().take(residues).collect();
-    NewJob::from(input.parse::<pssp_predict::Sequence>().unwrap())
-}
-
-async fn submit(jobs: &Jobs, count: usize, residues: usize) {
-    let new = new_job(residues);
-    let mut left = count;
-    while left > 0 {
-        let now = left.min(1000);
-        let records = (0..now).map(|_| new.clone());
-        jobs.submit_batch(&Owner::public(), records.collect::<Vec<_>>(), None).await.unwrap();
-        left -= now;
-    }
-}
-
-async fn drain(jobs: &Jobs, count: usize, workers: Workers, result: usize) {
-    let done = Arc::new(AtomicUsize::new(0));
-    let receivers = (0..workers.receivers).map(|_| {
-        let (jobs, done) = (jobs.clone(), done.clone());
-        tokio::spawn(async move {
-            let receiver = jobs.receiver().unwrap();
-            while done.load(Ordering::Relaxed) < count {
-                let wait = Duration::from_millis(100);
-                let deliveries = receiver.receive(workers.slots, wait, Duration::from_mins(1)).await.unwrap();
-                let work = deliveries.into_iter().map(|delivery| work(&jobs, delivery, result));
-                done.fetch_add(join_all(work).await.len(), Ordering::Relaxed);
-            }
-        })
-    });
-    for receiver in join_all(receivers).await {
-        receiver.unwrap();
-    }
-}
-
-async fn work(jobs: &Jobs, delivery: Delivery, result: usize) {
-    let message = Message::decode(&delivery.body).unwrap();
-    let Claim::Claimed(job) = jobs.claim_delivered(message, delivery.record).await.unwrap() else {
-        panic!("{} is not free", message.job);
-    };
-    jobs.finish(&job, vec![b'r'; result].into()).await.unwrap();
-}
-
-/// Milliseconds from a submission on an idle service until a waiting caller sees the finished job.
-async fn idle(jobs: &Jobs) -> f64 {
-    let worker = tokio::spawn({
-        let jobs = jobs.clone();
-        async move {
-            let receiver = jobs.receiver().unwrap();
-            loop {
-                let wait = Duration::from_secs(20);
-                for delivery in receiver.receive(1, wait, Duration::from_mins(1)).await.unwrap() {
-                    work(&jobs, delivery, 64).await;
-                }
-            }
-        }
-    });
-    let mut times = Vec::new();
-    for _ in 0..200 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        let new = new_job(22);
-        let began = Instant::now();
-        let job = jobs.submit(&Owner::public(), new, Duration::ZERO, None).await.unwrap().value;
-        jobs.wait(&Owner::public(), job.id(), Duration::from_mins(1)).await.unwrap();
-        times.push(began.elapsed().as_secs_f64() * 1e3);
-    }
-    worker.abort();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
 fn field(server: &Server, section: &str, name: &str) -> f64 {
     value(&server.cli(&["INFO", section]), &format!("{name}:"))
 }
@@ -208,12 +124,4 @@ fn sent(server: &Server) -> f64 {
 fn value(text: &str, name: &str) -> f64 {
     let digits = |rest: &str| rest.split([',', '\r', '\n', ' ']).next().and_then(|n| n.parse().ok());
     text.split_once(name).and_then(|(_, rest)| digits(rest)).unwrap_or(0.0)
-}
-
-/// Seconds of processor time of this process, from `/proc` (0 where it does not exist).
-fn own_cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = |n: usize| after.split_whitespace().nth(n).and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
 }

@@ -145,6 +145,27 @@ impl Server {
         self.sql_in(DATABASE, statements)
     }
 
+    /// Runs a script with `pgbench`, again and again from many clients, and returns the transactions a second.
+    ///
+    /// # Panics
+    /// If it fails.
+    #[must_use]
+    pub fn pgbench(&self, script: &str, clients: usize, seconds: u32) -> f64 {
+        let file = self.folder.path().join("pgbench.sql");
+        fs::write(&file, script).unwrap();
+        let output = program("pgbench")
+            .args(["-n", "-M", "prepared", "-j", "2", "-h", "127.0.0.1", "-U", USER])
+            .args(["-p", &self.port.to_string(), "-c", &clients.to_string(), "-T", &seconds.to_string()])
+            .arg("-f")
+            .arg(&file)
+            .arg(DATABASE)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+        tps.unwrap_or_else(|| panic!("pgbench: {text}{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     /// Lets the server read its settings again, after `ALTER SYSTEM`.
     pub fn reload(&self) {
         let _true = self.sql("SELECT pg_reload_conf()");

@@ -30,6 +30,7 @@ pub mod cases;
 pub mod counting;
 pub mod faults;
 pub mod live;
+pub mod load;
 pub mod model;
 pub mod network;
 pub mod room;
