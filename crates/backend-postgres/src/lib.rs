@@ -135,6 +135,15 @@ impl PostgresBackend {
         self.listener.hears()
     }
 
+    /// Deletes the schema with all jobs, for a namespace that was made for a trial.
+    ///
+    /// # Errors
+    /// As for any call.
+    pub async fn drop_schema(&self) -> Result<(), StoreError> {
+        let drop = format!("DROP SCHEMA {} CASCADE", self.database.target.schema);
+        self.database.script(&drop, Duration::from_mins(1)).await.map_err(|fault| self.database.error(fault))
+    }
+
     /// Wakes the receivers, of this process at once and of others by an event.
     fn message_arrived(&self) {
         self.listener.message_arrived();

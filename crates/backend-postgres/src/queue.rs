@@ -223,6 +223,19 @@ async fn take(
 }
 
 impl PostgresBackend {
+    /// Puts a raw body into the queue, as a foreign sender does.
+    ///
+    /// # Errors
+    /// As for [`JobQueue::send`].
+    pub async fn inject(&self, body: &str) -> Result<(), StoreError> {
+        let sql = now!(
+            " INSERT INTO @queue (id, body, visible_at) SELECT gen_random_uuid(), $2, (SELECT ms FROM now)"
+        );
+        self.query(sql, &[(&self.time.given(), Type::INT8), (&body, Type::TEXT)]).await?;
+        self.message_arrived();
+        Ok(())
+    }
+
     /// Takes messages in a task of its own, which ends also if the caller is dropped meanwhile.
     async fn take(&self, max: usize, visibility: Duration) -> Result<Taken, StoreError> {
         let taking = tokio::spawn(take(self.database.clone(), self.time.given(), max, visibility));

@@ -158,6 +158,28 @@ impl RedisBackend {
         }))
     }
 
+    /// Deletes every key of the prefix, for a namespace that was made for a trial.
+    ///
+    /// # Errors
+    /// As for any call. The user must be allowed to `SCAN`.
+    pub async fn delete_prefix(&self) -> Result<(), StoreError> {
+        // A prefix has no character that a pattern would take for more than itself, apart from its braces.
+        let pattern = self.key("*");
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(1000);
+            let (next, keys): (u64, Vec<String>) = self.read(self.query(&scan).await?)?;
+            if !keys.is_empty() {
+                self.query(redis::cmd("DEL").arg(keys)).await?;
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+
     /// The full name of a key.
     fn key(&self, name: impl fmt::Display) -> String {
         format!("{}{name}", self.link.target.prefix)

@@ -87,6 +87,15 @@ impl JobReceiver for RedisBackend {
 }
 
 impl RedisBackend {
+    /// Puts a raw body into the queue, as a foreign sender does.
+    ///
+    /// # Errors
+    /// As for [`JobQueue::send`].
+    pub async fn inject(&self, body: &str) -> Result<(), StoreError> {
+        let queue = self.key("queue");
+        self.query(redis::cmd("ZADD").arg(queue).arg(0).arg(body)).await.map(drop)
+    }
+
     /// Takes messages that are ready. If there is none, returns when the next one is due.
     async fn take(
         &self,

@@ -61,12 +61,12 @@ impl Object {
         self.at(pointer).as_str().unwrap_or_default()
     }
 
-    /// The pod itself, or the pod template of a deployment or job.
+    /// The pod itself, or the pod template of a deployment, stateful set or job.
     #[must_use]
     pub fn pod(&self) -> Option<&Value> {
         match self.kind() {
             "Pod" => Some(&self.doc),
-            "Deployment" | "Job" => self.doc.pointer("/spec/template"),
+            "Deployment" | "StatefulSet" | "Job" => self.doc.pointer("/spec/template"),
             _ => None,
         }
     }

@@ -6,7 +6,6 @@ mod contract;
 mod cost;
 mod dump;
 mod faults;
-mod lagging;
 mod proxy;
 mod stand_ins;
 mod start;

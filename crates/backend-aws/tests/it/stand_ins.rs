@@ -115,8 +115,6 @@ pub(crate) enum Services {
     Own { _dynamodb: Arc<Process>, sqs: Sqs },
     /// Both by ministack.
     Ministack { _both: Arc<Process> },
-    /// AWS itself: table and queue are deleted at the end.
-    Aws,
 }
 
 /// A table and a queue.
@@ -148,12 +146,6 @@ impl Place {
         Self::create(url, options(), Services::Ministack { _both: both }).await
     }
 
-    /// `template` is an aws URL in which `{name}` stands for the name of table and queue.
-    pub(crate) async fn aws(template: &str) -> Self {
-        let url = template.replace("{name}", &fresh_name());
-        Self::create(url, Options::default(), Services::Aws).await
-    }
-
     async fn create(url: String, options: Options, services: Services) -> Self {
         testing::create(&url, &options).await.unwrap();
         Self { url, options, services }
@@ -163,7 +155,7 @@ impl Place {
     pub(crate) fn sqs(&self) -> &Sqs {
         match &self.services {
             Services::Own { sqs, .. } => sqs,
-            Services::Ministack { .. } | Services::Aws => panic!("this queue is not the in-process SQS"),
+            Services::Ministack { .. } => panic!("this queue is not the in-process SQS"),
         }
     }
 }

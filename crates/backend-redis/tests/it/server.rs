@@ -4,7 +4,6 @@
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use pssp_backend_redis::{Options, QueueTime, RedisBackend};
@@ -81,12 +80,6 @@ pub(crate) fn cli(port: u16, command: &[&str]) -> String {
 
 pub(crate) fn url(port: u16, prefix: &str) -> String {
     format!("redis://127.0.0.1:{port}/0?prefix={prefix}")
-}
-
-/// A prefix that no other test of this run uses.
-pub(crate) fn fresh_prefix() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Opens a backend on the time of the server, as in production.

@@ -1,40 +1,12 @@
-//! The contract suite, on a temporary file.
+//! The contract suite, on temporary files.
 
-use std::sync::Arc;
-use std::time::Duration;
+use pssp_conform::contract::Harness;
+use tempfile::TempDir;
 
-use async_trait::async_trait;
-use pssp_backend_sqlite::Options;
-use pssp_jobs::contract::Harness;
-use pssp_jobs::{Backend, Clock};
-
-use crate::support::Fixture;
-
-#[async_trait]
-impl Harness for Fixture {
-    fn backend(&self) -> Backend {
-        Backend::of(self.sqlite.clone())
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        self.clock.clone()
-    }
-
-    async fn advance(&self, by: Duration) {
-        self.clock.advance(by);
-    }
-
-    async fn reopen(&mut self) {
-        Self::reopen(self);
-    }
-
-    async fn inject(&self, body: &str) {
-        self.sqlite.inject(body).await.unwrap();
-    }
-
-    fn random_histories(&self) -> u32 {
-        12
-    }
+async fn fresh() -> (Box<dyn Harness>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = pssp_conform::home(&format!("sqlite:{}", folder.path().join("pssp.db").display())).unwrap();
+    (home.fresh().await.unwrap(), folder)
 }
 
-pssp_jobs::contract_tests!(async || Fixture::new(Options::default()));
+pssp_jobs::contract_tests!(fresh);

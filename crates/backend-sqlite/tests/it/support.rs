@@ -40,10 +40,6 @@ impl Fixture {
         SqliteBackend::open(self.path(), self.clock.clone(), self.options.clone()).unwrap()
     }
 
-    pub(crate) fn reopen(&mut self) {
-        self.sqlite = self.second();
-    }
-
     pub(crate) fn jobs(&self) -> Jobs {
         jobs(&self.sqlite, self.clock.clone())
     }

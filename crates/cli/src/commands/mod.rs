@@ -9,6 +9,7 @@ use crate::ui::Ui;
 mod cancel;
 mod compare;
 mod completions;
+mod conform;
 mod dead;
 mod delete;
 mod keys;
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Keys(keys::Args),
     /// Look at jobs that were given up, and send them again (for operators, on PSSP_BACKEND)
     Dead(dead::Args),
+    /// Test whether a store keeps what pssp needs of it, in namespaces that are removed (for operators)
+    Conform(conform::Args),
     /// Show every setting of the service
     Settings(settings::Args),
     /// Print a completion script for your shell
@@ -91,6 +94,7 @@ pub(crate) fn run(
         Command::Notice(args) => notice::run(&args, global, ui),
         Command::Keys(args) => keys::run(&args, global, ui),
         Command::Dead(args) => dead::run(args, ui),
+        Command::Conform(args) => conform::run(&args, ui),
         Command::Settings(args) => settings::run(&args, ui),
         Command::Completions(args) => completions::run(&args, command_line),
         Command::Compare(args) => compare::run(&args, ui),

@@ -50,6 +50,41 @@ fn monitors_and_the_ingress_name_ports_that_exist() {
     assert_eq!(backend["port"]["name"], *api.at("/spec/ports/0/name"));
 }
 
+/// PostgreSQL's init script makes the user of the manual, and API and workers reach what the service leads to.
+#[test]
+fn postgres_has_the_user_of_the_manual_and_is_reached_by_api_and_workers() {
+    let of = |kind: &str| -> Vec<Object> {
+        let file = |o: &Object| o.file == "postgres.yml" && o.kind() == kind;
+        objects("kubernetes/addons").into_iter().filter(file).collect()
+    };
+    let script = of("ConfigMap")[0].str("/data/user.sh").to_owned();
+    let manual = text("data/postgres-user.sql");
+    for statement in manual.lines().filter(|line| !line.starts_with("--") && !line.is_empty()) {
+        let statement = statement.replace("'SERVICE_PASSWORD'", ":'password'");
+        assert!(script.contains(&statement), "{statement}");
+    }
+    let (set, service) = (of("StatefulSet").remove(0), of("Service").remove(0));
+    assert_eq!(set.at("/spec/replicas"), 1);
+    let labels = set.at("/spec/template/metadata/labels");
+    for (key, value) in service.at("/spec/selector").as_object().unwrap() {
+        assert_eq!(labels[key], *value);
+    }
+    assert_eq!(set.str("/spec/serviceName"), service.name());
+    let port = service.at("/spec/ports/0/port");
+    let policies = of("NetworkPolicy");
+    assert_eq!(policies.len(), 2);
+    for policy in &policies {
+        let side = if policy.name() == "prod-pg" { "/spec/ingress/0" } else { "/spec/egress/0" };
+        assert_eq!(policy.at(&format!("{side}/ports/0/port")), port);
+        let people = if policy.name() == "prod-pg" {
+            policy.at("/spec/ingress/0/from/0/podSelector")
+        } else {
+            policy.at("/spec/podSelector")
+        };
+        assert_eq!(people["matchExpressions"][0]["values"], serde_json::json!(["pssp-api", "pssp-wrk"]));
+    }
+}
+
 #[test]
 fn the_verification_job_tests_the_service_of_test() {
     let job = objects("kubernetes/debug").into_iter().find(|o| o.kind() == "Job").expect("the job");

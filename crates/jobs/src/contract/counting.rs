@@ -23,6 +23,7 @@ pub struct Counts {
     calls: Mutex<Vec<&'static str>>,
     bytes: AtomicUsize,
     input_bytes: AtomicUsize,
+    receives: AtomicUsize,
 }
 
 impl Counts {
@@ -39,6 +40,11 @@ impl Counts {
     /// Of these, the bytes of requests (inputs), including those that came with a delivery.
     pub fn take_input_bytes(&self) -> usize {
         self.input_bytes.swap(0, Relaxed)
+    }
+
+    /// Number of receives since the last time.
+    pub fn take_receives(&self) -> usize {
+        self.receives.swap(0, Relaxed)
     }
 
     fn call(&self, name: &'static str) {
@@ -193,6 +199,7 @@ impl JobReceiver for Counting {
         wait: Duration,
         visibility: Duration,
     ) -> Result<Vec<Delivery>, StoreError> {
+        self.counts.receives.fetch_add(1, Relaxed);
         let deliveries = self.receiver().receive(max, wait, visibility).await?;
         deliveries.iter().filter_map(|d| d.record.as_deref()).for_each(|record| self.counts.record(record));
         Ok(deliveries)

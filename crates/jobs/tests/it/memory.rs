@@ -40,9 +40,13 @@ impl Harness for Memory {
     async fn inject(&self, body: &str) {
         self.backend.inject(body);
     }
+
+    async fn remove(&mut self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
-pssp_jobs::contract_tests!(fresh);
+pssp_jobs::contract_tests!(async || (fresh().await, ()));
 
 /// An id tells when its job was created, so nothing needs to be remembered of an expired one.
 #[tokio::test]

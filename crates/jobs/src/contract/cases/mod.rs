@@ -28,19 +28,37 @@ pub use reuse::*;
 pub use shutdown::*;
 pub use turns::*;
 
-/// The source of every file above, for [`case_names`](super::case_names).
-pub(super) const SOURCES: &[&str] = &[
-    include_str!("cancelled.rs"),
-    include_str!("cost.rs"),
-    include_str!("durable.rs"),
-    include_str!("effect_once.rs"),
-    include_str!("keys.rs"),
-    include_str!("nothing_stuck.rs"),
-    include_str!("poison.rs"),
-    include_str!("queue.rs"),
-    include_str!("randomised.rs"),
-    include_str!("records.rs"),
-    include_str!("reuse.rs"),
-    include_str!("shutdown.rs"),
-    include_str!("turns.rs"),
-];
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::contract::CASES;
+
+    /// The source of every file above.
+    const SOURCES: &[&str] = &[
+        include_str!("cancelled.rs"),
+        include_str!("cost.rs"),
+        include_str!("durable.rs"),
+        include_str!("effect_once.rs"),
+        include_str!("keys.rs"),
+        include_str!("nothing_stuck.rs"),
+        include_str!("poison.rs"),
+        include_str!("queue.rs"),
+        include_str!("randomised.rs"),
+        include_str!("records.rs"),
+        include_str!("reuse.rs"),
+        include_str!("shutdown.rs"),
+        include_str!("turns.rs"),
+    ];
+
+    #[test]
+    fn every_case_is_listed() {
+        let written = SOURCES
+            .iter()
+            .flat_map(|source| source.lines())
+            .filter_map(|line| line.strip_prefix("pub async fn ")?.split_once('<').map(|(name, _)| name));
+        let listed: BTreeSet<&str> = CASES.iter().map(|case| case.name).collect();
+        assert_eq!(written.collect::<BTreeSet<_>>(), listed, "the list is in each_contract_case!");
+        assert_eq!(listed.len(), CASES.len(), "a case is listed twice");
+    }
+}

@@ -33,9 +33,6 @@ async fn next_owners<H: Harness>(h: &H, jobs: &Jobs, count: usize) -> Vec<Owner>
 
 /// While one owner has a backlog, a job of another owner waits for at most one job of it.
 pub async fn a_backlog_does_not_delay_other_owners<H: Harness>(h: &mut H) {
-    if !h.takes_turns() {
-        return;
-    }
     let jobs = jobs(h);
     let (busy, second, third) = (Owner::new("busy"), Owner::new("second"), Owner::new("third"));
     submit_as(&jobs, &busy, BACKLOG).await;
@@ -55,9 +52,6 @@ pub async fn a_backlog_does_not_delay_other_owners<H: Harness>(h: &mut H) {
 
 /// A job with a delay waits for its turn from the time when it is due, not from its submission.
 pub async fn delayed_jobs_take_turns_too<H: Harness>(h: &mut H) {
-    if !h.takes_turns() {
-        return;
-    }
     let jobs = jobs(h);
     let (busy, second) = (Owner::new("busy"), Owner::new("second"));
     let delay = Duration::from_secs(2);

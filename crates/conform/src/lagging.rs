@@ -1,5 +1,4 @@
-//! Waits for the indexes of AWS: they lag behind writes. The contract allows that, but the suite does not wait
-//! for it.
+//! Waits for the indexes of AWS: they lag behind writes. The contract allows that, but the suite does not wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;
