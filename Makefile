@@ -13,7 +13,7 @@ PAGE_TOOLS := target/tools/page
 
 include docker/images.mk kubernetes/kubernetes.mk infra/aws.mk
 
-.PHONY: help setup setup-test setup-lint build test check-api check-page e2e matrix lint check-crates third-party demo up lambda bench load train docs clean
+.PHONY: help setup setup-test setup-lint build test check-api check-page e2e matrix promises lint check-crates third-party demo up lambda bench load train docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -39,6 +39,10 @@ $(API_TOOLS)/installed: scripts/api/requirements.txt
 	python3 -m venv $(API_TOOLS)
 	$(API_TOOLS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+promises: setup-test ## Run the contract on every backend, and write the README's table of promises
+	$(CARGO) build --locked -p pssp -p pssp-local-postgres -p pssp-aws-local -p pssp-api -p pssp-worker
+	scripts/promises.py target/debug
 
 # Once; what checks the pages: the types of their script, and their accessibility.
 $(PAGE_TOOLS)/installed: scripts/page/package.json scripts/page/package-lock.json

@@ -1,7 +1,5 @@
 //! Creation: the records, several at the same time, and then their messages.
 
-use std::time::Duration;
-
 use futures::stream::{self, StreamExt as _};
 use pssp_jobs::job::Phase;
 use pssp_jobs::{Created, IdempotencyKey, JobId, Message, StoreError, Submission};
@@ -28,19 +26,12 @@ impl AwsBackend {
             .map(|(submission, _)| Outgoing {
                 message: Message::new(submission.job.id()),
                 owner: Some(submission.job.head.owner.clone()),
-                delay: self.delay_of(submission),
+                delay: submission.delay(),
             })
             .collect();
         // The sweep sends messages that could not be sent here. The jobs are accepted already.
         self.queue.send_all(&messages).await;
         outcomes
-    }
-
-    fn delay_of(&self, submission: &Submission) -> Duration {
-        match submission.job.status.phase {
-            Phase::Submitted { not_before, .. } => not_before.since(self.clock.now()),
-            _ => Duration::ZERO,
-        }
     }
 
     async fn create_one(&self, submission: &Submission) -> Outcome {

@@ -12,6 +12,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::Fault;
+use crate::group::{Member, each};
 use crate::now;
 
 /// Its parameters are the time and then one array for each column. Returns for each transition, in order: whether it
@@ -52,7 +53,8 @@ const APPLY: &str = now!(
                               ELSE excluded.visible_at END,
             turn = CASE WHEN q.token IS NULL THEN q.turn END, again_at = NULL, token = NULL
     ), settled AS (
-        -- A terminal job needs no message.
+        -- A terminal job needs no message. One that a sweep sends while this statement waits for the job stays: its
+        -- receiver finds that the job has ended.
         DELETE FROM @queue q USING hit WHERE q.id = hit.id AND hit.delay IS NULL AND hit.due_at IS NULL
     )
     SELECT hit.id IS NOT NULL, locked.state::bigint, locked.attempt
@@ -99,8 +101,16 @@ impl Outcome {
     }
 }
 
+impl Member for Transition {
+    type Outcome = Outcome;
+
+    async fn statement(database: &Database, now: Option<i64>, calls: &[Self]) -> Result<Vec<Outcome>, Fault> {
+        apply(database, now, calls).await
+    }
+}
+
 impl Call for Transition {
-    type Answer = Outcome;
+    type Answer = Result<Outcome, Fault>;
     type Error = Fault;
 
     fn bytes(&self) -> usize {
@@ -113,13 +123,13 @@ pub(crate) async fn run(
     database: Arc<Database>,
     now: Option<i64>,
     group: Vec<Transition>,
-) -> Result<Vec<Outcome>, Fault> {
+) -> Result<Vec<Result<Outcome, Fault>>, Fault> {
     let mut outcomes = Vec::with_capacity(group.len());
     let mut rest = group.as_slice();
     while !rest.is_empty() {
         let mut ids: HashSet<JobId> = HashSet::new();
         let (part, others) = rest.split_at(rest.iter().take_while(|next| ids.insert(next.row.id)).count());
-        outcomes.extend(apply(&database, now, part).await?);
+        outcomes.extend(each(&database, now, part).await);
         rest = others;
     }
     Ok(outcomes)

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use pssp_jobs::batcher::Call;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::rows::NewRow;
-use pssp_jobs::{Created, JobId, StoreError, Submission, Timestamp};
+use pssp_jobs::{Created, JobId, StoreError, Submission};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::database::Database;
 use crate::error::Fault;
+use crate::group::{Member, each};
 use crate::now;
 
 /// Its parameters are the time and then one array for each column. Returns for each job, in order: whether it was
@@ -72,12 +73,10 @@ pub(crate) struct NewJob {
 }
 
 impl NewJob {
-    pub(crate) fn of(submission: &Submission, now: Timestamp) -> Result<Self, StoreError> {
+    pub(crate) fn of(submission: &Submission) -> Result<Self, StoreError> {
         let row = NewRow::of(submission)?;
-        let delay = row.start_at.map(|at| {
-            let delay = Timestamp::from_millis(at).since(now).min(MAX_DELAY);
-            i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)
-        });
+        let delay = submission.delay().min(MAX_DELAY).as_millis();
+        let delay = row.start_at.map(|_| i64::try_from(delay).unwrap_or(i64::MAX));
         Ok(Self { row, delay })
     }
 
@@ -105,8 +104,16 @@ impl Outcome {
     }
 }
 
+impl Member for NewJob {
+    type Outcome = Outcome;
+
+    async fn statement(database: &Database, now: Option<i64>, calls: &[Self]) -> Result<Vec<Outcome>, Fault> {
+        create(database, now, calls).await
+    }
+}
+
 impl Call for NewJob {
-    type Answer = Outcome;
+    type Answer = Result<Outcome, Fault>;
     type Error = Fault;
 
     fn bytes(&self) -> usize {
@@ -124,7 +131,7 @@ pub(crate) async fn run(
     database: Arc<Database>,
     now: Option<i64>,
     group: Vec<NewJob>,
-) -> Result<Vec<Outcome>, Fault> {
+) -> Result<Vec<Result<Outcome, Fault>>, Fault> {
     let mut outcomes = Vec::with_capacity(group.len());
     let mut rest = group.as_slice();
     while !rest.is_empty() {
@@ -134,7 +141,7 @@ pub(crate) async fn run(
             ids.insert(job.row.id) && key.is_none_or(|key| keys.insert(key))
         });
         let (part, others) = rest.split_at(distinct.count());
-        outcomes.extend(create(&database, now, part).await?);
+        outcomes.extend(each(&database, now, part).await);
         rest = others;
     }
     Ok(outcomes)

@@ -6,34 +6,36 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolConfig, RecyclingMethod, Runtime, Timeouts,
-};
+use deadpool::Runtime;
+use deadpool::managed::{Object, Pool, PoolConfig, Timeouts};
 use futures::future::join;
 use pssp_jobs::StoreError;
 use tokio::sync::watch;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Row, Socket};
+use tokio_postgres::{IsolationLevel, Row};
 
 use crate::Options;
+use crate::connect::{Own, Servers};
 use crate::error::Fault;
 use crate::target::{Target, refused};
-use crate::tls::{Connector, Stream};
 
 /// A value for a statement, with its type.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
+/// A connection of the pool.
+type Client = Object<Servers>;
+
 /// How often a statement is tried that the server undid because of another one.
 const TRIES: u32 = 5;
 
-/// A connection that is not in the pool, with what drives it.
-pub(crate) type Own = (tokio_postgres::Client, tokio_postgres::Connection<Socket, Stream<Socket>>);
+/// Time-out of the request to stop a statement.
+const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 
 /// The server, by a pool of connections.
 pub(crate) struct Database {
     pub(crate) target: Target,
-    pool: Pool,
-    tls: Connector,
+    servers: Servers,
+    pool: Pool<Servers>,
     limit: Duration,
     /// Number of connections that were given up after an error.
     given_up: watch::Sender<u64>,
@@ -42,20 +44,19 @@ pub(crate) struct Database {
 impl Database {
     /// Without a connection yet.
     pub(crate) fn new(target: Target, options: &Options) -> Result<Self, StoreError> {
-        let tls = target.trust.connector()?;
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(target.config.clone(), tls.clone(), recycling);
+        let servers = Servers::new(&target, options)?;
         let limits = Timeouts {
             wait: Some(options.response_timeout),
-            create: Some(options.connect_timeout),
+            // Each server has its own limit.
+            create: None,
             recycle: Some(options.response_timeout),
         };
-        let pool = Pool::builder(manager)
+        let pool = Pool::builder(servers.clone())
             .config(PoolConfig { timeouts: limits, ..PoolConfig::new(target.connections) })
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| refused(&error.to_string()))?;
-        Ok(Self { target, pool, tls, limit: options.response_timeout, given_up: watch::Sender::new(0) })
+        Ok(Self { target, servers, pool, limit: options.response_timeout, given_up: watch::Sender::new(0) })
     }
 
     /// Runs one statement, in which `@` stands for the schema, and returns its rows.
@@ -79,23 +80,28 @@ impl Database {
         self.checked(client, answer)
     }
 
-    /// Runs two statements, the second one without waiting for the first one's response. Each is a transaction.
+    /// Runs two statements, the second one without waiting for the first one's response. Each is a transaction, and has
+    /// an outcome of its own.
     pub(crate) async fn query_two(
         &self,
         first: (&str, &[Param<'_>]),
         second: (&str, &[Param<'_>]),
-    ) -> Result<(Vec<Row>, Vec<Row>), Fault> {
+    ) -> Result<(Result<Vec<Row>, Fault>, Result<Vec<Row>, Fault>), Fault> {
         let (one, two) = (self.sql(first.0), self.sql(second.0));
         let client = self.client().await?;
         let prepared = self.target.prepared;
         let answers = self
             .within(async {
-                let (one, two) =
-                    join(run(&client, prepared, &one, first.1), run(&client, prepared, &two, second.1)).await;
-                Ok((one?, two?))
+                Ok(join(run(&client, prepared, &one, first.1), run(&client, prepared, &two, second.1)).await)
             })
             .await;
-        self.checked(client, answers)
+        let (one, two) = self.checked(
+            client,
+            answers.map(|(one, two)| {
+                (one.map_err(|error| Fault::of(&error)), two.map_err(|error| Fault::of(&error)))
+            }),
+        )?;
+        Ok((one, two))
     }
 
     /// Runs two statements in one transaction: `lock` returns the ids of the rows that it locks, and `then` gets them
@@ -112,7 +118,11 @@ impl Database {
             let mut client = self.client().await?;
             let answer = self
                 .within(async {
-                    let transaction = client.transaction().await?;
+                    let transaction = client
+                        .build_transaction()
+                        .isolation_level(IsolationLevel::ReadCommitted)
+                        .start()
+                        .await?;
                     let rows = transaction.query_typed(&lock_sql, lock.1).await?;
                     let ids =
                         rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<uuid::Uuid>, _>>()?;
@@ -133,17 +143,18 @@ impl Database {
     /// Runs several statements without parameters, as one transaction. `limit` is its time-out.
     pub(crate) async fn script(&self, sql: &str, limit: Duration) -> Result<(), Fault> {
         let client = self.client().await?;
-        // The server takes a message with several statements as one transaction.
-        let answer = match tokio::time::timeout(limit, client.batch_execute(&self.sql(sql))).await {
+        let sql = format!("BEGIN ISOLATION LEVEL READ COMMITTED; {}; COMMIT", self.sql(sql));
+        let answer = match tokio::time::timeout(limit, client.batch_execute(&sql)).await {
             Ok(answer) => answer.map_err(|error| Fault::of(&error)),
-            Err(_) => Err(Fault::unavailable("no response in time".to_owned())),
+            Err(_) => Err(Fault::timed_out()),
         };
-        self.checked(client, answer)
+        // After an error the transaction is still open.
+        self.checked(client, answer.map_err(Fault::breaking))
     }
 
     /// A connection of its own, for notifications.
     pub(crate) async fn own(&self) -> Result<Own, Fault> {
-        self.within(self.target.config.connect(self.tls.clone())).await
+        self.servers.connect().await
     }
 
     /// Changes when a connection is given up.
@@ -157,10 +168,10 @@ impl Database {
     }
 
     fn sql(&self, sql: &str) -> String {
-        sql.replace('@', &format!("{}.", self.target.schema))
+        sql.replace('@', &format!("\"{}\".", self.target.schema))
     }
 
-    async fn client(&self) -> Result<Object, Fault> {
+    async fn client(&self) -> Result<Client, Fault> {
         self.pool.get().await.map_err(Fault::of_pool)
     }
 
@@ -170,15 +181,22 @@ impl Database {
     ) -> Result<T, Fault> {
         match tokio::time::timeout(self.limit, call).await {
             Ok(answer) => answer.map_err(|error| Fault::of(&error)),
-            Err(_) => Err(Fault::unavailable("no response in time".to_owned())),
+            Err(_) => Err(Fault::timed_out()),
         }
     }
 
-    /// Gives the connection back, or gives it up if it must not be used again.
-    fn checked<T>(&self, client: Object, answer: Result<T, Fault>) -> Result<T, Fault> {
+    /// Gives the connection back, or gives it up if it must not be used again. A statement that took too long is stopped
+    /// on the server too, where it would otherwise go on waiting, and be carried out in the end.
+    fn checked<T>(&self, client: Client, answer: Result<T, Fault>) -> Result<T, Fault> {
         if let Err(fault) = &answer
             && fault.breaks_connection
         {
+            if fault.timed_out {
+                let (cancel, tls) = (client.cancel_token(), self.servers.tls());
+                tokio::spawn(async move {
+                    drop(tokio::time::timeout(CANCEL_LIMIT, cancel.cancel_query(tls)).await);
+                });
+            }
             drop(Object::take(client));
             self.given_up.send_modify(|number| *number += 1);
             tracing::warn!(error = %fault, server = %self.target, "connection to postgres given up: {fault}");
@@ -188,7 +206,7 @@ impl Database {
 }
 
 async fn run(
-    client: &Object,
+    client: &Client,
     prepared: bool,
     sql: &str,
     params: &[Param<'_>],

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deadpool_postgres::PoolError;
+use deadpool::managed::PoolError;
 use pssp_common::error_chain;
 use pssp_jobs::StoreError;
 use tokio_postgres::error::SqlState;
@@ -16,6 +16,10 @@ pub(crate) struct Fault {
     /// without a sign of it, and after a write to a standby: after a fail-over the host name leads to another server,
     /// but the old connection does not.
     pub(crate) breaks_connection: bool,
+    /// Whether the server may still work on the statement.
+    pub(crate) timed_out: bool,
+    /// Whether the statement was refused for what it contains, so that others of its group may be fine.
+    pub(crate) is_of_data: bool,
     /// Whether the server undid the whole statement because of another one, so that it can be tried again at once.
     pub(crate) undone: bool,
 }
@@ -34,7 +38,9 @@ impl Fault {
         let Some(db) = error.as_db_error() else {
             // The driver could not connect, lost the connection, or could not convert a value.
             let text = error_chain(error);
-            return if text.starts_with("error deserializing") {
+            return if text.starts_with("error serializing") {
+                Self { is_of_data: true, ..Self::refused(text) }
+            } else if text.starts_with("error deserializing") {
                 Self { kind: Kind::Corrupt, breaks_connection: false, ..Self::unavailable(text) }
             } else if text.contains("password missing") {
                 let remedy = format!("{text}: give user and password in the URL, percent-encoded");
@@ -52,12 +58,14 @@ impl Fault {
             text: format!("{} ({code}){remedy}", db.message()).into(),
             breaks_connection: matches!(code.get(..2), Some("08" | "25" | "57")) && code != "57014",
             undone: matches!(code, "40001" | "40P01"),
+            is_of_data: matches!(code.get(..2), Some("22" | "23" | "54")),
+            timed_out: false,
         }
     }
 
-    pub(crate) fn of_pool(error: PoolError) -> Self {
+    pub(crate) fn of_pool(error: PoolError<Self>) -> Self {
         match error {
-            PoolError::Backend(error) => Self::of(&error),
+            PoolError::Backend(fault) => fault,
             PoolError::Timeout(_) => Self {
                 breaks_connection: false,
                 ..Self::unavailable("no connection was free or could be made in time".to_owned())
@@ -67,7 +75,29 @@ impl Fault {
     }
 
     pub(crate) fn unavailable(text: String) -> Self {
-        Self { kind: Kind::Unavailable, text: text.into(), breaks_connection: true, undone: false }
+        Self {
+            kind: Kind::Unavailable,
+            text: text.into(),
+            breaks_connection: true,
+            timed_out: false,
+            is_of_data: false,
+            undone: false,
+        }
+    }
+
+    /// There was no response in time.
+    pub(crate) fn timed_out() -> Self {
+        Self { timed_out: true, ..Self::unavailable("no response in time".to_owned()) }
+    }
+
+    /// The same, after which the connection must not be used again.
+    pub(crate) fn breaking(self) -> Self {
+        Self { breaks_connection: true, ..self }
+    }
+
+    /// The server or the text is not what this program can work with.
+    pub(crate) fn refused(text: String) -> Self {
+        Self { kind: Kind::Refused, breaks_connection: false, ..Self::unavailable(text) }
     }
 
     /// The error with the name of the server.

@@ -19,10 +19,12 @@ mod announce;
 mod api_keys;
 mod apply;
 mod batches;
+mod connect;
 mod create;
 mod database;
 mod dead;
 mod error;
+mod group;
 mod jobs;
 mod listen;
 mod notices;
@@ -37,7 +39,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pssp_jobs::batcher::Batcher;
+use pssp_jobs::batcher::{Batcher, IN_FLIGHT};
 use pssp_jobs::{Clock, StoreError};
 use tokio::task::JoinSet;
 
@@ -96,6 +98,7 @@ pub struct PostgresBackend {
     applies: Batcher<Transition>,
     announcer: Announcer,
     listener: Arc<Listener>,
+    used: room::Estimate,
     /// Background tasks, which end when the backend is dropped.
     _tasks: JoinSet<()>,
 }
@@ -117,15 +120,25 @@ impl PostgresBackend {
         let announcer = Announcer::start(&mut tasks, database.clone());
         tasks.spawn(listener.clone().keep_listening(database.clone(), options.response_timeout));
         let time = Time { clock, whose: options.queue_time };
-        let creates = Batcher::start(options.max_group, {
+        // One at a time: two would give out the same turns (`queue`).
+        let creates = Batcher::start(options.max_group, 1, {
             let (database, time) = (database.clone(), time.clone());
             move |group| create::run(database.clone(), time.given(), group)
         });
-        let applies = Batcher::start(options.max_group, {
+        let applies = Batcher::start(options.max_group, IN_FLIGHT, {
             let (database, time) = (database.clone(), time.clone());
             move |group| apply::run(database.clone(), time.given(), group)
         });
-        Ok(Arc::new(Self { database, time, creates, applies, announcer, listener, _tasks: tasks }))
+        Ok(Arc::new(Self {
+            database,
+            time,
+            creates,
+            applies,
+            announcer,
+            listener,
+            used: room::Estimate::default(),
+            _tasks: tasks,
+        }))
     }
 
     /// Whether events of other processes come through. They do from soon after the first wait on, unless a pooler in
@@ -140,7 +153,7 @@ impl PostgresBackend {
     /// # Errors
     /// As for any call.
     pub async fn drop_schema(&self) -> Result<(), StoreError> {
-        let drop = format!("DROP SCHEMA {} CASCADE", self.database.target.schema);
+        let drop = format!("DROP SCHEMA \"{}\" CASCADE", self.database.target.schema);
         self.database.script(&drop, Duration::from_mins(1)).await.map_err(|fault| self.database.error(fault))
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Owners take turns. A message that is due has a `turn`: one more than that of the last ready message of its owner,
 //! and later than the latest delivered turn. Messages are delivered in the order of their turns, so a turn has one
-//! message of each owner. (Of an owner who sends from several processes at the same moment it may have one message of
-//! each process.) A message without a turn waits for `visible_at`.
+//! message of each owner. (Of an owner for whom several processes create jobs at the same moment it may have one message
+//! of each process, since they do not wait for each other.) A message without a turn waits for `visible_at`.
 //!
 //! A row waits (`token` is NULL) or is delivered (`token` is random, and the row is hidden until `visible_at`). If a
 //! message is sent again while it is delivered, the new time is stored in `again_at`. The message then becomes visible
@@ -33,15 +33,18 @@ const MAX_RECEIVE: usize = 1000;
 const HORIZON: Duration = Duration::from_secs(MAX_DELAY.as_secs() * 2);
 
 /// Gives a turn to messages whose time has come, or that were hidden before the clock jumped back ($2 is the horizon
-/// in ms). A message that was delivered before, or that belongs to no job, is next.
+/// in ms). A message that was delivered before, or that belongs to no job, is next. One process at a time does this, or
+/// two would give out the same turns; the others go on without.
 const MAKE_READY: &str = now!(
-    ", due AS MATERIALIZED (
+    ", mine AS MATERIALIZED (
+        SELECT pg_try_advisory_xact_lock(1886614384, hashtext('@queue')) AS ok
+    ), due AS MATERIALIZED (
         SELECT id, owner, receives, visible_at FROM @queue
-        WHERE turn IS NULL AND visible_at <= (SELECT ms FROM now)
+        WHERE (SELECT ok FROM mine) AND turn IS NULL AND visible_at <= (SELECT ms FROM now)
         ORDER BY visible_at LIMIT 1000 FOR UPDATE SKIP LOCKED
     ), far AS MATERIALIZED (
         SELECT id, owner, receives, visible_at FROM @queue
-        WHERE turn IS NULL AND visible_at > (SELECT ms FROM now) + $2
+        WHERE (SELECT ok FROM mine) AND turn IS NULL AND visible_at > (SELECT ms FROM now) + $2
         ORDER BY visible_at LIMIT 1000 FOR UPDATE SKIP LOCKED
     ), ready AS (
         SELECT id, owner, visible_at, owner IS NOT NULL AND receives = 0 AS in_turn
@@ -61,6 +64,8 @@ const MAKE_READY: &str = now!(
 /// Takes ready messages in the order of their turns: at most $2, hidden for $3 ms ($4 is the horizon). With the first
 /// 256 it reads the job and the request. If a message was sent again for a future time within the horizon, that time
 /// stays after this delivery; if the time has passed, this delivery serves it.
+///
+/// Rows are named by arrays and by single lookups, so that no plan, however old, reads the whole of a table.
 const TAKE: &str = now!(
     ", picked AS MATERIALIZED (
         SELECT id, turn FROM @queue WHERE turn IS NOT NULL ORDER BY turn, id LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -68,25 +73,30 @@ const TAKE: &str = now!(
         UPDATE @queue q SET turn = NULL, receives = receives + 1, token = gen_random_uuid(),
             again_at = CASE WHEN again_at > ms AND again_at <= ms + $4 THEN again_at END,
             visible_at = least(ms + $3, CASE WHEN again_at > ms AND again_at <= ms + $4 THEN again_at END)
-        FROM picked, now WHERE q.id = picked.id
-        RETURNING q.id, q.token, q.receives, q.body, picked.turn
+        FROM now WHERE q.id = ANY (ARRAY(SELECT id FROM picked))
+        RETURNING q.id, q.token, q.receives, q.body
     ), numbered AS (
-        SELECT *, row_number() OVER (ORDER BY turn, id) AS n FROM taken
+        SELECT taken.*, row_number() OVER (ORDER BY turn, id) AS n FROM taken JOIN picked USING (id)
     )
     SELECT t.id, t.token, t.receives, t.body, head, status, request, NULL::bytea,
         -- The latest delivered turn. It is set once for the whole statement.
         (SELECT CASE WHEN latest > last_value THEN setval('@turn', latest) END
          FROM @turn, (SELECT max(turn) AS latest FROM picked) AS l)
     FROM numbered t
-    LEFT JOIN @jobs j ON j.id = t.id AND n <= 256 AND t.body IS NULL
-    LEFT JOIN @requests r ON r.id = j.id
+    LEFT JOIN LATERAL (
+        SELECT head, status FROM @jobs j WHERE j.id = t.id AND n <= 256 AND t.body IS NULL LIMIT 1
+    ) AS job ON true
+    LEFT JOIN LATERAL (
+        SELECT request FROM @requests r WHERE r.id = t.id AND job.head IS NOT NULL LIMIT 1
+    ) AS input ON true
     ORDER BY n"
 );
 
-/// Milliseconds until the next message is due; 0 if one is ready, NULL if there is none.
+/// Milliseconds until the next message is due, negative if its time has passed; 0 if one is ready, NULL if there is
+/// none.
 const NEXT: &str = now!(
     " SELECT CASE WHEN EXISTS (SELECT FROM @queue WHERE turn IS NOT NULL) THEN 0
-        ELSE greatest(0, (SELECT min(visible_at) FROM @queue WHERE turn IS NULL) - (SELECT ms FROM now)) END"
+        ELSE (SELECT min(visible_at) FROM @queue WHERE turn IS NULL) - (SELECT ms FROM now) END"
 );
 
 /// Puts the message of job $2 into the queue after $3 ms, or merges it with the message that is there. If there is no
@@ -205,14 +215,20 @@ async fn take(
 ) -> Result<Taken, StoreError> {
     let (horizon, max, hidden) = (millis(HORIZON), max as i64, millis(visibility));
     let fault = |fault| database.error(fault);
-    let (_, rows) = database
+    let (ready, rows) = database
         .query_two(
             (MAKE_READY, &[(&now, Type::INT8), (&horizon, Type::INT8)]),
             (TAKE, &[(&now, Type::INT8), (&max, Type::INT8), (&hidden, Type::INT8), (&horizon, Type::INT8)]),
         )
         .await
         .map_err(fault)?;
-    let deliveries = rows.iter().map(delivery).collect::<Result<Vec<_>, _>>()?;
+    if let Err(fault) = ready {
+        tracing::debug!(error = %fault, "no message was made ready this time: {fault}");
+    }
+    let readable = |row| {
+        delivery(row).inspect_err(|error| tracing::error!(%error, "a message cannot be read: {error}")).ok()
+    };
+    let deliveries: Vec<Delivery> = rows.map_err(fault)?.iter().filter_map(readable).collect();
     if !deliveries.is_empty() {
         return Ok(Taken { deliveries, next: None, database: database.clone() });
     }

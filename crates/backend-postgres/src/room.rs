@@ -3,35 +3,52 @@
 //! A table keeps its size when rows are deleted, and the next rows take their places. So the size on the disk says
 //! how full the tables once were. What the rows need now is estimated from a sample of pages.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use pssp_jobs::{Room, StoreError};
-use tokio_postgres::types::Type;
 
 use crate::PostgresBackend;
 use crate::jobs::get;
 
 /// About how many pages of a table are read. A page has 8 kB.
-const SAMPLE_PAGES: f64 = 500.0;
+const SAMPLE_PAGES: f64 = 200.0;
 
-/// About the bytes of a row beside its columns: its header, its place in the page, and its entries in the indexes.
-const ROW_BYTES: f64 = 120.0;
+/// How long the estimate is used. What open jobs will need is counted anew each time.
+const MAX_AGE: Duration = Duration::from_secs(5);
 
-/// The pages of the large tables, and the bytes of all others.
-const SIZES: &str = "
-    SELECT relname::text, pg_relation_size(c.oid)::double precision / 8192,
-        pg_total_relation_size(c.oid)::bigint
-    FROM pg_class c WHERE relnamespace = to_regnamespace($1) AND relkind = 'r'";
+/// About the bytes of a row beside its large columns: its header, its other columns, and its entries in the indexes.
+const ROW_BYTES: f64 = 150.0;
+
+/// The tables that grow with the jobs, and the size of the large columns of a row. Large values lie outside the page;
+/// their size is the compressed one.
+const TABLES: &[(&str, &str)] = &[
+    ("jobs", "octet_length(head) + octet_length(status)"),
+    ("requests", "pg_column_size(request)"),
+    ("results", "pg_column_size(result)"),
+    ("queue", "coalesce(octet_length(body), 0)"),
+    ("batches", "pg_column_size(batch)"),
+    ("keys", "octet_length(owner) + octet_length(key)"),
+    ("dead", "pg_column_size(letter)"),
+];
+
+/// The last estimate of the bytes in use, and when it was made.
+pub(crate) type Estimate = Mutex<Option<(Instant, f64)>>;
 
 /// The room, of `limit` bytes.
 pub(crate) async fn of(backend: &PostgresBackend, limit: u64) -> Result<Room, StoreError> {
-    let schema = &backend.database.target.schema;
-    let mut used = 0.0;
-    for row in backend.query(SIZES, &[(schema, Type::TEXT)]).await? {
-        let (table, pages, bytes): (String, f64, i64) = (get(&row, 0)?, get(&row, 1)?, get(&row, 2)?);
-        used += match table.as_str() {
-            "jobs" | "requests" | "results" => rows_of(backend, &table, pages).await?,
-            _ => bytes as f64,
-        };
-    }
+    let known = *backend.used.lock().unwrap_or_else(PoisonError::into_inner);
+    let used = match known {
+        Some((at, used)) if at.elapsed() < MAX_AGE => used,
+        _ => {
+            let mut used = 0.0;
+            for (table, columns) in TABLES {
+                used += rows_of(backend, table, columns).await?;
+            }
+            *backend.used.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), used));
+            used
+        }
+    };
     let open = backend
         .query_one(
             "SELECT count(*), coalesce(sum(residues), 0)::bigint FROM @jobs WHERE due_at IS NOT NULL",
@@ -44,15 +61,12 @@ pub(crate) async fn of(backend: &PostgresBackend, limit: u64) -> Result<Room, St
     Ok(Room { used: used as u64, reserved, limit })
 }
 
-/// About the bytes of the rows of a table. `pages` is the size of its main part.
-async fn rows_of(backend: &PostgresBackend, table: &str, pages: f64) -> Result<f64, StoreError> {
+/// About the bytes of the rows of a table.
+async fn rows_of(backend: &PostgresBackend, table: &str, columns: &str) -> Result<f64, StoreError> {
+    let sql = format!("SELECT pg_relation_size('@{table}')::double precision / 8192");
+    let row = backend.query_one(&sql, &[]).await?;
+    let pages = row.map_or(Ok(0.0), |row| get::<f64>(&row, 0))?;
     let percent = (100.0 * SAMPLE_PAGES / pages.max(1.0)).min(100.0);
-    // Large values lie outside the page; their size is the compressed one.
-    let columns = match table {
-        "jobs" => "octet_length(head) + octet_length(status)",
-        "requests" => "pg_column_size(request)",
-        _ => "pg_column_size(result)",
-    };
     let sql = format!(
         "SELECT count(*)::double precision, coalesce(sum({columns}), 0)::double precision
          FROM @{table} TABLESAMPLE SYSTEM ({percent:.6})"

@@ -7,10 +7,10 @@ use tokio_postgres::types::Type;
 
 use crate::database::Database;
 
-/// One script for each version. The table `schema_version` counts the scripts that have run. Released scripts never
-/// change. A script may add, but not alter what the release before reads and writes: during a rolling update both
-/// run.
-const MIGRATIONS: &[&str] = &[V1];
+/// One script for each version, and the oldest version whose programs still work on the tables after it. Released
+/// scripts never change. A script may add, but not alter what the release before reads and writes: during a rolling
+/// update both run. The table `schema_version` has a row for each script that has run.
+const MIGRATIONS: &[(&str, usize)] = &[(V1, 1)];
 
 /// The oldest server that is supported by its makers.
 const OLDEST: i32 = 14;
@@ -120,33 +120,50 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), StoreError> {
     if server / 10_000 < OLDEST {
         return Err(refused(format!("PostgreSQL {} is too old: use {OLDEST} or newer", server / 10_000)));
     }
+    let encoding = database.query("SELECT current_setting('server_encoding')", &[]).await;
+    let encoding: String = one(&encoding.map_err(fault)?)?;
+    if encoding != "UTF8" {
+        return Err(refused(format!("the database is in {encoding}: create it with ENCODING 'UTF8'")));
+    }
     let found = version(database).await?;
     let latest = MIGRATIONS.len();
-    match usize::try_from(found) {
-        Ok(found) if found == latest => return Ok(()),
-        Ok(found) if found > latest => {
-            return Err(refused(format!(
-                "the schema {} is of a later release of pssp: use that release (here {latest}, there {found})",
-                database.target.schema
-            )));
-        }
-        _ => {}
+    if found.version >= latest && found.oldest_program > latest {
+        return Err(refused(format!(
+            "the schema {} is of a later release of pssp: use that release (here {latest}, there {})",
+            database.target.schema, found.version
+        )));
+    }
+    if found.version >= latest {
+        return Ok(());
     }
     database.script(&upgrade(&database.target.schema), LIMIT).await.map_err(fault)?;
-    tracing::info!(server = %database.target, schema = database.target.schema, from = found, to = latest, "tables are up to date");
+    tracing::info!(
+        server = %database.target, schema = database.target.schema, from = found.version, to = latest,
+        "tables are up to date"
+    );
     Ok(())
 }
 
-/// The version of the tables; 0 if there are none.
-async fn version(database: &Database) -> Result<i32, StoreError> {
+/// What the tables say of themselves; zeros if there are none.
+struct Found {
+    version: usize,
+    /// Programs from this version on work with the tables.
+    oldest_program: usize,
+}
+
+async fn version(database: &Database) -> Result<Found, StoreError> {
     let fault = |fault| database.error(fault);
-    let name = format!("{}.schema_version", database.target.schema);
+    let name = format!("\"{}\".schema_version", database.target.schema);
     let there = database.query("SELECT to_regclass($1) IS NOT NULL", &[(&name, Type::TEXT)]).await;
     if !one::<bool>(&there.map_err(fault)?)? {
-        return Ok(0);
+        return Ok(Found { version: 0, oldest_program: 0 });
     }
-    let rows = database.query("SELECT coalesce(max(version), 0) FROM @schema_version", &[]).await;
-    one(&rows.map_err(fault)?)
+    let number = async |column: &str| {
+        let sql = format!("SELECT coalesce(max({column}), 0) FROM @schema_version");
+        let rows = database.query(&sql, &[]).await;
+        one::<i32>(&rows.map_err(fault)?).map(|number| usize::try_from(number).unwrap_or(0))
+    };
+    Ok(Found { version: number("version").await?, oldest_program: number("oldest_program").await? })
 }
 
 /// The script that brings the tables from any version up to the latest. Each step runs if no other process was faster.
@@ -154,14 +171,16 @@ fn upgrade(schema: &str) -> String {
     let mut script = format!("{LOCK};\n");
     // A user who may make no schema can be given one.
     script.push_str(&format!(
-        "DO $do$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF; END $do$;\n\
-         CREATE TABLE IF NOT EXISTS @schema_version (version integer NOT NULL PRIMARY KEY);\n"
+        "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '{schema}') THEN\n\
+         CREATE SCHEMA \"{schema}\"; END IF; END $do$;\n\
+         CREATE TABLE IF NOT EXISTS @schema_version\n\
+         (version integer NOT NULL PRIMARY KEY, oldest_program integer NOT NULL);\n"
     ));
-    for (at, step) in MIGRATIONS.iter().enumerate() {
+    for (at, (step, oldest)) in MIGRATIONS.iter().enumerate() {
         let version = at + 1;
         script.push_str(&format!(
             "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM @schema_version WHERE version = {version}) THEN\n{step}\n\
-             INSERT INTO @schema_version VALUES ({version}); END IF; END $do$;\n"
+             INSERT INTO @schema_version VALUES ({version}, {oldest}); END IF; END $do$;\n"
         ));
     }
     script

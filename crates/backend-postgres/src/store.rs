@@ -65,13 +65,12 @@ impl JobStore for PostgresBackend {
     }
 
     async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
-        let now = self.time.clock.now();
         let mut due = false;
         let calls = submissions.iter().map(|submission| {
-            let job = NewJob::of(submission, now);
+            let job = NewJob::of(submission);
             due |= job.as_ref().is_ok_and(NewJob::has_message);
             async {
-                let made = self.creates.call(job?).await;
+                let made = self.creates.call(job?).await.flatten();
                 made.map_err(|fault| self.database.error(fault))?.answer()
             }
         });
@@ -128,7 +127,7 @@ impl JobStore for PostgresBackend {
     }
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {
-        let made = self.applies.call(Transition::of(change)?).await;
+        let made = self.applies.call(Transition::of(change)?).await.flatten();
         made.map_err(|fault| self.database.error(fault))?.answer()?;
         self.changed(change.id);
         if change.send.is_some() {

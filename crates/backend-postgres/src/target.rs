@@ -12,18 +12,7 @@ use crate::Options;
 use crate::tls::Trust;
 
 /// Parameters of the URL that go to the driver as they are. Others of libpq are refused, so that none is ignored.
-const DRIVERS_OWN: &[&str] = &[
-    "user",
-    "password",
-    "dbname",
-    "host",
-    "port",
-    "hostaddr",
-    "application_name",
-    "connect_timeout",
-    "sslnegotiation",
-    "load_balance_hosts",
-];
+const DRIVERS_OWN: &[&str] = &["application_name", "connect_timeout", "sslnegotiation", "load_balance_hosts"];
 
 /// The longest name that PostgreSQL does not cut, less the endings of our channels.
 const MAX_SCHEMA: usize = 48;
@@ -31,8 +20,8 @@ const MAX_SCHEMA: usize = 48;
 /// What `postgres://[user[:password]@]host[:port][,…]/db[?…]` names. Displayed without user and password.
 #[derive(Clone)]
 pub(crate) struct Target {
-    /// For the driver. Contains the password.
-    pub(crate) config: Config,
+    /// For the driver, one for each host. They contain the password.
+    pub(crate) configs: Vec<Config>,
     pub(crate) trust: Trust,
     /// The schema of all tables.
     pub(crate) schema: String,
@@ -108,6 +97,12 @@ impl Target {
             return Err(refused("a `#` must be percent-encoded (%23)"));
         }
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        // Else a part of a password could be taken for a host or a parameter, and shown in an error.
+        if place.matches('@').count() > 1 || query.contains('@') {
+            return Err(refused(
+                "in a user or password percent-encode `@` (%40) and `?` (%3F), in a parameter `@`",
+            ));
+        }
         let given = Parameters::parse(query)?;
         let schema = given.schema.unwrap_or_else(|| "pssp".to_owned());
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -120,11 +115,12 @@ impl Target {
                 "a schema is made of at most {MAX_SCHEMA} of a-z, 0-9 and `_`, and does not begin with pg_"
             )));
         }
-        let mut config: Config = format!("postgres://{place}?{}", given.others.join("&"))
+        let parsed: Config = format!("postgres://{place}?{}", given.others.join("&"))
             .parse()
             // The text of the driver may repeat a part of the URL, which must not be logged.
             .map_err(|_| refused("it cannot be read as user, password, host, port and database"))?;
-        if config.get_hosts().is_empty() {
+        let places = places(&parsed);
+        if places.is_empty() {
             return Err(refused("it names no host"));
         }
         let sslmode = given.sslmode.as_deref().unwrap_or("prefer");
@@ -142,28 +138,44 @@ impl Target {
                 return Err(refused("sslmode is disable, prefer, require, verify-ca or verify-full"));
             }
         };
-        config.ssl_mode(mode).target_session_attrs(TargetSessionAttrs::ReadWrite);
-        if config.get_application_name().is_none() {
-            config.application_name("pssp");
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(options.connect_timeout);
-        }
+        let database = parsed.get_dbname().or(parsed.get_user()).unwrap_or_default().to_owned();
+        let user = parsed.get_user().unwrap_or_default().to_owned();
+        let secret = match (parsed.get_password(), given.passfile) {
+            (Some(password), _) => Some(password.to_owned()),
+            (None, Some(path)) => Some(password(&path, &places, &database, &user)?.into_bytes()),
+            (None, None) => None,
+        };
         // The kernel notices a peer that has vanished, even on the connection that only listens.
         let every = options.response_timeout.max(Duration::from_secs(1));
-        config.keepalives(true).keepalives_idle(every).keepalives_interval(every).keepalives_retries(3);
-        config.tcp_user_timeout(every * 3);
-        let database = config.get_dbname().or(config.get_user()).unwrap_or_default().to_owned();
-        let places = places(&config);
-        if let Some(path) = given.passfile
-            && config.get_password().is_none()
-        {
-            let user = config.get_user().unwrap_or_default().to_owned();
-            config.password(password(&path, &places, &database, &user)?);
-        }
+        let configs = places.iter().map(|(host, port)| {
+            let mut config: Config = format!("postgres://?{}", given.others.join("&"))
+                .parse()
+                .map_err(|_| refused("a parameter has no value that it may have"))?;
+            config.host(host).port(*port).ssl_mode(mode);
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+            if !database.is_empty() {
+                config.dbname(&database);
+            }
+            if !user.is_empty() {
+                config.user(&user);
+            }
+            if let Some(secret) = &secret {
+                config.password(secret);
+            }
+            if config.get_application_name().is_none() {
+                config.application_name("pssp");
+            }
+            if config.get_connect_timeout().is_none() {
+                config.connect_timeout(options.connect_timeout);
+            }
+            config.keepalives(true).keepalives_idle(every).keepalives_interval(every).keepalives_retries(3);
+            config.tcp_user_timeout(every * 3);
+            Ok(config)
+        });
+        let configs = configs.collect::<Result<Vec<Config>, StoreError>>()?;
         let shown = places.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(",");
         Ok(Self {
-            config,
+            configs,
             trust,
             shown: format!("postgres://{shown}/{database}"),
             schema,
@@ -259,7 +271,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(full.to_string(), "postgres://a.example:7000,b.example:7001/jobs");
-        assert_eq!(full.config.get_password(), Some(b"p@ss".as_slice()));
+        assert_eq!(full.configs[1].get_password(), Some(b"p@ss".as_slice()));
         assert_eq!(full.trust, Trust::IssuerAndName(Some("/etc/ca.pem".into())));
         assert_eq!((full.schema.as_str(), full.connections, full.prepared), ("class_2", 3, false));
         assert_eq!(full.max_bytes, Some(1000));
@@ -278,6 +290,9 @@ mod tests {
             "postgres://u:secret@h/db?sslmode=prefer&sslrootcert=x",
             "postgres://u:secret@h/db?connections=0",
             "postgres://u:sec#secret@h",
+            "postgres://h/db?user=u&password=secret",
+            "postgres://u:p@secret@h/db",
+            "postgres://u:p?secret=part@h/db",
             "postgres://u@h/db?passfile=/no/such/secret",
             "",
         ] {
@@ -292,7 +307,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "# a comment\nother:*:*:*:no\nh:5432:*:u:p\\:a:ss\n").unwrap();
         let target = parse(&format!("postgres://u@h/db?passfile={}", file.path().display())).unwrap();
-        assert_eq!(target.config.get_password(), Some(b"p:a:ss".as_slice()));
+        assert_eq!(target.configs[0].get_password(), Some(b"p:a:ss".as_slice()));
         let other = parse(&format!("postgres://u@i/db?passfile={}", file.path().display()));
         assert!(other.err().unwrap().to_string().contains("has no line"));
     }

@@ -125,10 +125,10 @@ pub(crate) struct NewJob {
 }
 
 impl NewJob {
-    pub(crate) fn of(submission: &Submission, now: Timestamp) -> Result<Self, StoreError> {
+    pub(crate) fn of(submission: &Submission) -> Result<Self, StoreError> {
         let job = &submission.job;
         let delay = match (&job.status.phase, &submission.result) {
-            (Phase::Submitted { not_before, .. }, None) => delay_ms(not_before.since(now)),
+            (Phase::Submitted { .. }, None) => delay_ms(submission.delay()),
             (Phase::Finished { .. }, Some(_)) => String::new(),
             _ => return Err(StoreError::Conflict(job.fence())),
         };

@@ -51,7 +51,7 @@ use crate::store::Read;
 use crate::target::Target;
 use crate::wake::WakeListener;
 use crate::watch::Changes;
-use pssp_jobs::batcher::{Batcher, Call};
+use pssp_jobs::batcher::{Batcher, Call, IN_FLIGHT};
 
 /// How the server is used. The defaults are right for production.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,11 +129,11 @@ impl RedisBackend {
         Ok(Arc::new(Self {
             creates: batch_of(&options, &link, &time, &CREATE, NewJob::put),
             applies: batch_of(&options, &link, &time, &APPLY, NewState::put),
-            reads: Batcher::start(options.max_group, {
+            reads: Batcher::start(options.max_group, IN_FLIGHT, {
                 let link = link.clone();
                 move |group| Self::read_group(link.clone(), group)
             }),
-            acks: Batcher::start(options.max_group, {
+            acks: Batcher::start(options.max_group, IN_FLIGHT, {
                 let link = link.clone();
                 move |group: Vec<Ack>| {
                     let link = link.clone();
@@ -245,7 +245,7 @@ where
     C: Call<Answer = String, Error = RedisError> + Sync,
 {
     let (link, time) = (link.clone(), time.clone());
-    Batcher::start(options.max_group, move |group: Vec<C>| {
+    Batcher::start(options.max_group, IN_FLIGHT, move |group: Vec<C>| {
         let (link, now) = (link.clone(), time.argument());
         async move {
             let answer = link.eval(script, |command| {

@@ -47,10 +47,9 @@ impl JobStore for RedisBackend {
     }
 
     async fn create(&self, submissions: &[Submission]) -> Vec<Result<Created<JobId>, StoreError>> {
-        let now = self.clock.now();
         // The submissions of one call share round trips, also with other callers.
         let calls = submissions.iter().map(|submission| async move {
-            let answer = self.creates.call(NewJob::of(submission, now)?).await;
+            let answer = self.creates.call(NewJob::of(submission)?).await;
             match answer.map_err(|error| self.link.error(&error))?.as_str() {
                 "new" => Ok(Created::New),
                 "exists" => Err(StoreError::Exists),

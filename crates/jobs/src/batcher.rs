@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// Round trips at the same time. While the server works on one, the next one is on its way.
-const IN_FLIGHT: usize = 2;
+/// Round trips at the same time where their order does not matter. While the server works on one, the next one is on its
+/// way.
+pub const IN_FLIGHT: usize = 2;
 
 /// About the largest size of a group in bytes. A larger group would delay all other clients of the server.
 const MAX_BYTES: usize = 1 << 20;
@@ -40,15 +41,16 @@ pub struct Batcher<C: Call> {
 }
 
 impl<C: Call> Batcher<C> {
-    /// `run` sends a group of at most `max` calls, and returns one response for each call, in order. The task
+    /// `run` sends a group of at most `max` calls, and returns one response for each call, in order. At most
+    /// `in_flight` groups are under way at the same time. The task
     /// ends when the batcher is dropped.
-    pub fn start<F, Fut>(max: usize, run: F) -> Self
+    pub fn start<F, Fut>(max: usize, in_flight: usize, run: F) -> Self
     where
         F: Fn(Vec<C>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<C::Answer>, C::Error>> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        tokio::spawn(gather(max, Arc::new(run), receiver));
+        tokio::spawn(gather(max, in_flight, Arc::new(run), receiver));
         Self { sender }
     }
 
@@ -63,13 +65,17 @@ impl<C: Call> Batcher<C> {
     }
 }
 
-async fn gather<C, F, Fut>(max: usize, run: Arc<F>, mut receiver: mpsc::Receiver<Waiting<C>>)
-where
+async fn gather<C, F, Fut>(
+    max: usize,
+    in_flight: usize,
+    run: Arc<F>,
+    mut receiver: mpsc::Receiver<Waiting<C>>,
+) where
     C: Call,
     F: Fn(Vec<C>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Vec<C::Answer>, C::Error>> + Send + 'static,
 {
-    let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
+    let in_flight = Arc::new(Semaphore::new(in_flight));
     while let Some(first) = receiver.recv().await {
         // While all round trips are under way, calls gather in the channel.
         let Ok(permit) = in_flight.clone().acquire_owned().await else {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Batch;
 use crate::error::StoreError;
 use crate::id::{BatchId, JobId, Owner};
-use crate::job::{Fence, Job, Request, State, Status};
+use crate::job::{Fence, Job, Phase, Request, State, Status};
 use crate::message::Message;
 use crate::notice::Notice;
 use crate::reuse::{ResultKey, StoredResult};
@@ -66,6 +66,17 @@ pub struct Submission {
     pub key: Option<IdempotencyKey>,
     /// The result. `Some` if and only if the job is finished already.
     pub result: Option<Bytes>,
+}
+
+impl Submission {
+    /// How long after the creation the message of the job is delivered.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        match &self.job.status.phase {
+            Phase::Submitted { not_before, since } => not_before.since(*since),
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 /// The outcome of a creation.
@@ -448,7 +459,8 @@ pub struct Delivery {
 ///
 /// Owners take turns: while one owner has a backlog, the next receives deliver the messages of other owners too,
 /// one message of each owner in a turn. So an owner whose first message arrives waits for at most one message of
-/// each other owner. Messages of one owner are delivered about in the order in which they were sent. A message that
+/// each other owner. (A backend on which several processes write at once may count jobs that they create for an owner at
+/// the same moment as one turn.) Messages of one owner are delivered about in the order in which they were sent. A message that
 /// is delivered again does not wait for a further turn of its owner.
 #[async_trait]
 pub trait JobReceiver: Send + Sync {

@@ -68,6 +68,17 @@ async fn expired_jobs_leave_nothing_behind() {
     }
 }
 
+/// A batch that is larger than a statement gives its owner one message in a turn all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_batch_has_one_message_in_a_turn() {
+    let (server, schema) = (shared(), fresh_schema());
+    let jobs = jobs(Backend::of(open(&server.url(&schema)).await));
+    let records: Vec<_> = (0..2000).map(|_| new_job()).collect();
+    jobs.submit_batch(&Owner::new("busy"), records, None).await.unwrap();
+    let turns = format!("SELECT count(*), count(DISTINCT turn) FROM {schema}.queue");
+    assert_eq!(server.sql(&turns), "2000|2000");
+}
+
 /// Two processes drain one queue: every job is finished by exactly one of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_race() {

@@ -207,6 +207,73 @@ async fn connections_follow_a_fail_over() {
     working.abort();
 }
 
+/// The first server of the URL takes connections and says nothing, as a frozen one does: the second one is used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_server_does_not_hide_the_next_one() {
+    let server = shared();
+    let frozen = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", frozen.local_addr().unwrap().port(), server.port());
+    let backend = open_hasty(&format!("postgres://operator@{hosts}/pssp?schema={}", fresh_schema())).await;
+    submit(&jobs(Backend::of(backend))).await;
+}
+
+/// Calls that took too long do not go on waiting on the server, where they would use up its connections.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_that_take_too_long_are_stopped_on_the_server() {
+    let server = Server::start(&[]);
+    let backend = open_hasty(&server.url("slow")).await;
+    let config = format!("host=127.0.0.1 port={} user=operator dbname=pssp", server.port());
+    let (other, connection) = tokio_postgres::connect(&config, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    other.batch_execute("BEGIN; LOCK TABLE slow.jobs IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    for _ in 0..8 {
+        let reads = (0..5).map(|_| backend.depth());
+        for answer in futures::future::join_all(reads).await {
+            answer.unwrap_err();
+        }
+    }
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    eventually("nothing waits any more", async || server.sql(waiting) == "0").await;
+    other.batch_execute("COMMIT").await.unwrap();
+    eventually("it works again", async || backend.depth().await.is_ok()).await;
+}
+
+/// One submission that the server cannot store fails alone, although it shares a statement with others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_submission_fails_alone() {
+    let (server, schema) = (shared(), fresh_schema());
+    let jobs = jobs(Backend::of(open(&server.url(&schema)).await));
+    let submit_as = |owner: &str| {
+        let (jobs, owner) = (jobs.clone(), Owner::new(owner));
+        async move { jobs.submit(&owner, new_job(), Duration::ZERO, None).await.map(drop) }
+    };
+    let owners: Vec<String> =
+        (0..60).map(|n| if n % 20 == 7 { format!("bad\0owner{n}") } else { format!("owner{n}") }).collect();
+    let outcomes = futures::future::join_all(owners.iter().map(|owner| submit_as(owner))).await;
+    for (owner, outcome) in owners.iter().zip(outcomes) {
+        assert_eq!(outcome.is_err(), owner.contains('\0'), "{owner:?}: {outcome:?}");
+    }
+}
+
+/// A database or a user with another isolation level as its default.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_default_isolation_does_no_harm() {
+    let server = Server::start(&["default_transaction_isolation=serializable"]);
+    let url = server.url("strict");
+    let opened = futures::future::join_all((0..5).map(|_| open(&url))).await;
+    let workers: Vec<_> =
+        opened.iter().map(|backend| tokio::spawn(worker(hasty_jobs(backend.clone())))).collect();
+    let jobs = hasty_jobs(opened[0].clone());
+    let caller = Caller::start(&jobs);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let accepted = caller.stop().await;
+    let gone = accepted[0];
+    all_finish(&jobs, accepted).await;
+    assert!(jobs.delete(&Owner::public(), gone).await.unwrap());
+    assert_eq!(server.sql(&format!("SELECT count(*) FROM strict.results WHERE id = '{gone}'")), "0");
+    workers.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 /// Every connection is ended under load, many times, also those that are within a transaction.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ended_connections_lose_nothing() {

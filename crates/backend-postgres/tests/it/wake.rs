@@ -7,7 +7,7 @@ use std::time::Duration;
 use pssp_backend_postgres::{Options, PostgresBackend};
 use pssp_jobs::contract::live::{eventually, jobs, submit, work, worker};
 use pssp_jobs::{Backend, JobReceiver as _, Message, Owner, SystemClock};
-use pssp_local_postgres::Pooler;
+use pssp_local_postgres::{Pooler, Server};
 
 use crate::support::{fresh_schema, open, open_with, shared};
 
@@ -44,6 +44,25 @@ async fn events_of_other_processes_wake() {
         assert_eq!(work(&working_jobs, delivery).await, Some(id));
         assert!(waiting.await.unwrap().is_terminal());
     }
+}
+
+/// A receiver that waits on an empty queue asks the server now and then, and not all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_receiver_does_not_ask_all_the_time() {
+    let server = Server::start(&["log_statement=all"]);
+    let backend = without_polls(&server.url("quiet")).await;
+    let receiving = tokio::spawn({
+        let backend = backend.clone();
+        async move { backend.receive(1, LONG, LONG).await.unwrap() }
+    });
+    eventually("it hears", async || backend.hears_events()).await;
+    let takes = || server.log().matches("picked AS MATERIALIZED").count();
+    eventually("it has looked", async || takes() > 0).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Until it hears itself it looks every quarter of a second; that takes less than a second.
+    assert!(takes() < 20, "{} looks at an empty queue", takes());
+    let id = submit(&jobs(Backend::of(backend))).await.id();
+    assert_eq!(Message::decode(&receiving.await.unwrap()[0].body).unwrap().job, id);
 }
 
 /// A receiver that is dropped while it takes messages gives them back.

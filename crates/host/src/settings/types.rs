@@ -43,15 +43,48 @@ impl BackendUrl {
 
 impl fmt::Display for BackendUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.split_once("://"), self.0.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) => write!(f, "{scheme}://***@{host}"),
-            _ => f.write_str(&self.0),
+        let (place, query) = match self.0.split_once('?') {
+            // An `@` behind a `?` belongs to a password that is not percent-encoded.
+            Some((place, query)) if !query.contains('@') => (place, Some(query)),
+            _ => (self.0.as_str(), None),
+        };
+        match (place.split_once("://"), place.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => write!(f, "{scheme}://***@{host}")?,
+            _ => f.write_str(place)?,
         }
+        for (at, pair) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
+            let name = pair.split('=').next().unwrap_or_default();
+            let secret = name.to_ascii_lowercase().contains("pass") && name != "passfile";
+            let mark = if at == 0 { '?' } else { '&' };
+            if secret { write!(f, "{mark}{name}=***")? } else { write!(f, "{mark}{pair}")? }
+        }
+        Ok(())
     }
 }
 
 impl fmt::Debug for BackendUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_the_url_are_hidden() {
+        for (url, shown) in [
+            ("sqlite:pssp.db?max_bytes=5", "sqlite:pssp.db?max_bytes=5"),
+            ("redis://u:secret@h:1/0?prefix=x", "redis://***@h:1/0?prefix=x"),
+            (
+                "postgres://h/db?user=u&password=secret&schema=x",
+                "postgres://h/db?user=u&password=***&schema=x",
+            ),
+            ("postgres://u:se?cret@h/db", "postgres://***@h/db"),
+            ("postgres://u@h/db?passfile=/p", "postgres://***@h/db?passfile=/p"),
+        ] {
+            assert_eq!(BackendUrl::new(url).to_string(), shown);
+        }
     }
 }
