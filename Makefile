@@ -10,10 +10,11 @@ PSSP := target/debug/pssp
 API_TOOLS := target/tools/api
 DENY_TOOLS := target/tools/deny
 PAGE_TOOLS := target/tools/page
+EXAMPLE := examples/third-party-backend
 
 include docker/images.mk kubernetes/kubernetes.mk infra/aws.mk
 
-.PHONY: help setup setup-test setup-lint build test check-api check-page e2e matrix promises lint check-crates third-party demo up lambda bench load train docs clean
+.PHONY: help setup setup-test setup-lint build test check-api check-example check-page e2e matrix promises lint check-crates third-party demo up lambda bench load train docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -32,6 +33,12 @@ test e2e matrix: export RUST_TEST_THREADS ?= $(shell expr 2 '*' $$(nproc))
 
 test: setup-test check-manifests check-alerts check-aws aws-local-stack check-api $(PAGE_TOOLS)/installed ## Run every test
 	$(CARGO) test --locked --workspace
+	@$(MAKE) --no-print-directory check-example
+
+# It is a workspace of its own, as a crate of somebody else would be. The versions of its dependencies are ours.
+check-example: ## Check that the example of a backend of somebody else builds
+	cp Cargo.lock $(EXAMPLE)/Cargo.lock
+	$(CARGO) check --manifest-path $(EXAMPLE)/Cargo.toml --target-dir target
 
 # Once; afterwards the check works without a network.
 $(API_TOOLS)/installed: scripts/api/requirements.txt

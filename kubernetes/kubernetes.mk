@@ -26,7 +26,7 @@ check-manifests: $(DEPLOY_TOOLS)/installed ## Validate the Kubernetes manifests 
 lint-deploy: $(DEPLOY_TOOLS)/installed ## Lint Dockerfiles, shell scripts, YAML and workflows
 	@$(DEPLOY_TOOLS)/bin/hadolint docker/Dockerfile.*
 	@$(DEPLOY_TOOLS)/bin/shellcheck -x $(SHELL_SCRIPTS)
-	@$(DEPLOY_TOOLS)/bin/yamllint --strict -c kubernetes/.yamllint kubernetes docker monitoring .github
+	@$(DEPLOY_TOOLS)/bin/yamllint --strict -c kubernetes/.yamllint kubernetes docker monitoring infra/google infra/azure .github
 	@$(DEPLOY_TOOLS)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(DEPLOY_TOOLS)/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(DEPLOY_TOOLS)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/docker-compose.yml

@@ -79,6 +79,21 @@ async fn a_large_batch_has_one_message_in_a_turn() {
     assert_eq!(server.sql(&turns), "2000|2000");
 }
 
+/// The query by which Azure scales the workers counts open jobs. (It names the schema that the manual has.)
+#[tokio::test]
+async fn the_query_of_the_scaler_counts_open_jobs() {
+    let server = Server::start(&[]);
+    let jobs = jobs(Backend::of(open(&server.url("pssp")).await));
+    for _ in 0..3 {
+        submit(&jobs).await;
+    }
+    let gone = submit(&jobs).await.id();
+    jobs.cancel(&Owner::public(), gone).await.unwrap();
+    let app = include_str!("../../../../infra/azure/containerapps.yml");
+    let query = app.lines().find_map(|line| line.trim().strip_prefix("query: ")).unwrap();
+    assert_eq!(server.sql(query), "3");
+}
+
 /// Two processes drain one queue: every job is finished by exactly one of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_race() {

@@ -4,6 +4,7 @@ mod addons;
 mod aws_scripts;
 mod aws_stages;
 mod aws_template;
+mod clouds;
 mod composition;
 mod diagnosis;
 mod environments;
