@@ -66,7 +66,7 @@ def postgres(programs):
 
 @contextlib.contextmanager
 def aws(programs):
-    with process([programs / "pssp-aws-local", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE) as server:
+    with process([programs / "pssp-aws-local", "--port", "0"], stdout=subprocess.PIPE) as server:
         for line in server.stdout:
             found = re.search(r"aws://\S+", line)
             if found:

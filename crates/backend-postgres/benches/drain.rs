@@ -3,7 +3,7 @@
 //! jobs without computation is drained; how long a job takes on an idle service; and the bytes of a kept job.
 //!
 //! `cargo bench -p pssp-backend-postgres --bench drain [-- <jobs> <clients> <receivers> <slots> <residues> <bytes of a
-//! result>]`. The server shares the processor cores with this process.
+//! result>]`. With `PSSP_BENCH_PEER` it then runs that command on the same server (bench/graphile). The server shares the processor cores with this process.
 
 #![allow(
     clippy::print_stdout,
@@ -71,4 +71,12 @@ async fn main() {
     let _ = server.sql("VACUUM FULL bench.jobs; VACUUM FULL bench.requests; VACUUM FULL bench.results; VACUUM FULL bench.queue");
     println!("kept           {:>8.0} bytes a job after VACUUM FULL", bytes(total) / kept);
     println!("queue          {:>8.0} bytes when it is empty", bytes("pg_total_relation_size('bench.queue')"));
+
+    if let Ok(peer) = std::env::var("PSSP_BENCH_PEER") {
+        let url = url.split('?').next().unwrap_or_default();
+        let run = std::process::Command::new("sh")
+            .args(["-c", &format!("{peer} {url} {count} {clients}")])
+            .status();
+        assert!(run.unwrap().success(), "{peer}");
+    }
 }

@@ -95,12 +95,15 @@ impl Database {
                 Ok(join(run(&client, prepared, &one, first.1), run(&client, prepared, &two, second.1)).await)
             })
             .await;
-        let (one, two) = self.checked(
-            client,
-            answers.map(|(one, two)| {
-                (one.map_err(|error| Fault::of(&error)), two.map_err(|error| Fault::of(&error)))
-            }),
-        )?;
+        let of = |answer: Result<Vec<Row>, tokio_postgres::Error>| answer.map_err(|error| Fault::of(&error));
+        let (one, two) = match answers {
+            Ok((one, two)) => (of(one), of(two)),
+            Err(fault) => return self.checked(client, Err(fault)),
+        };
+        let broken = [&one, &two]
+            .into_iter()
+            .find_map(|answer| answer.as_ref().err().filter(|fault| fault.breaks_connection).cloned());
+        drop(self.checked(client, broken.map_or(Ok(()), Err)));
         Ok((one, two))
     }
 

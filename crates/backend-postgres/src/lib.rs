@@ -59,6 +59,8 @@ pub struct Options {
     pub response_timeout: Duration,
     /// Most connections, without the one that listens, unless the URL says it (`connections`).
     pub connections: usize,
+    /// Whether to make the tables where there are none.
+    pub make_tables: bool,
     /// The clock of the queue: that of the server, which is the same for all machines, or the one given to
     /// [`PostgresBackend::open`] (for tests that move time).
     pub queue_time: QueueTime,
@@ -83,6 +85,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(10),
             connections: 5,
+            make_tables: true,
             queue_time: QueueTime::Server,
             poll_interval: Duration::from_secs(5),
             max_group: 256,
@@ -114,7 +117,7 @@ impl PostgresBackend {
     pub async fn open(url: &str, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>, StoreError> {
         let target = Target::parse(url, &options)?;
         let database = Arc::new(Database::new(target, &options)?);
-        schema::migrate(&database).await?;
+        schema::migrate(&database, options.make_tables).await?;
         let listener = Arc::new(Listener::new(options.poll_interval));
         let mut tasks = JoinSet::new();
         let announcer = Announcer::start(&mut tasks, database.clone());

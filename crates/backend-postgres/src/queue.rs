@@ -29,6 +29,9 @@ use crate::{PostgresBackend, now};
 /// Most messages in one receive.
 const MAX_RECEIVE: usize = 1000;
 
+/// Shortest sleep of a receiver that has found nothing. A message may be due that another process is just taking.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+
 /// A row that becomes visible later than this from now on was written before the clock jumped back.
 const HORIZON: Duration = Duration::from_secs(MAX_DELAY.as_secs() * 2);
 
@@ -299,7 +302,7 @@ impl JobReceiver for PostgresBackend {
                 return Ok(std::mem::take(&mut taken.deliveries));
             }
             let longest = self.listener.poll_interval();
-            let next_look = now + taken.next.map_or(longest, |next| next.min(longest));
+            let next_look = now + taken.next.map_or(longest, |next| next.clamp(SHORTEST_SLEEP, longest));
             drop(tokio::time::timeout_at(next_look.min(deadline), arrival).await);
         }
     }

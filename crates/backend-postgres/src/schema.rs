@@ -111,8 +111,9 @@ INSERT INTO @health VALUES (true, 0);
 /// one does it, and the others wait.
 ///
 /// # Errors
-/// [`StoreError::Refused`] with the remedy if the server is too old, or the tables are those of a later release.
-pub(crate) async fn migrate(database: &Database) -> Result<(), StoreError> {
+/// [`StoreError::Refused`] with the remedy if the server is too old, the tables are those of a later release, or there are
+/// none and `make_tables` is false.
+pub(crate) async fn migrate(database: &Database, make_tables: bool) -> Result<(), StoreError> {
     let refused = |why: String| StoreError::Refused(format!("{}: {why}", database.target).into());
     let fault = |fault| database.error(fault);
     let rows = database.query("SELECT current_setting('server_version_num')::integer", &[]).await;
@@ -127,6 +128,12 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), StoreError> {
     }
     let found = version(database).await?;
     let latest = MIGRATIONS.len();
+    if found.version == 0 && !make_tables {
+        return Err(refused(format!(
+            "there are no tables of pssp in the schema {}: name the schema that the service uses (?schema=…)",
+            database.target.schema
+        )));
+    }
     if found.version >= latest && found.oldest_program > latest {
         return Err(refused(format!(
             "the schema {} is of a later release of pssp: use that release (here {latest}, there {})",

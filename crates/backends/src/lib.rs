@@ -162,5 +162,9 @@ pub async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, 
     if let Some(rest) = url.trim().strip_prefix("sqlite:") {
         sqlite::exists(rest)?;
     }
+    #[cfg(feature = "postgres")]
+    if matches!(url.trim().split_once(':'), Some(("postgres" | "postgresql", _))) {
+        return postgres::open_existing(url.trim(), clock).await;
+    }
     open(url, clock).await
 }

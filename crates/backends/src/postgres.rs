@@ -11,3 +11,9 @@ use crate::OpenError;
 pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
     Ok(Backend::of(PostgresBackend::open(url, clock, Options::default()).await?))
 }
+
+/// Refuses a schema without tables.
+pub(crate) async fn open_existing(url: &str, clock: Arc<dyn Clock>) -> Result<Backend, OpenError> {
+    let options = Options { make_tables: false, ..Options::default() };
+    Ok(Backend::of(PostgresBackend::open(url, clock, options).await?))
+}

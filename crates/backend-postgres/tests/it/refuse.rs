@@ -36,6 +36,19 @@ async fn an_older_program_works_on_tables_that_were_added_to() {
     submit(&jobs(Backend::of(open(&server.url(&schema)).await))).await;
 }
 
+/// An operator's command with a typing error in the name makes no tables.
+#[tokio::test]
+async fn a_schema_without_tables_is_refused_where_they_should_be_there() {
+    let (server, schema) = (shared(), fresh_schema());
+    let options = || Options { make_tables: false, ..Options::default() };
+    let open = async || PostgresBackend::open(&server.url(&schema), Arc::new(SystemClock), options()).await;
+    let error = open().await.expect_err("there are no tables");
+    assert!(error.to_string().contains("name the schema that the service uses"), "{error}");
+    assert_eq!(server.sql(&format!("SELECT count(*) FROM pg_namespace WHERE nspname = '{schema}'")), "0");
+    drop(crate::support::open(&server.url(&schema)).await);
+    open().await.unwrap();
+}
+
 /// Any name of letters, digits and `_` is a schema, also a word of SQL.
 #[tokio::test]
 async fn words_of_sql_are_names() {

@@ -150,3 +150,13 @@ async fn a_store_that_cannot_be_used_is_an_error() {
     assert!(home("http://x").is_err());
     assert!(home("sqlite:/no/such/folder/x.db").is_err());
 }
+
+/// The README's table has a row for each promise. `make promises` writes it from a run.
+#[test]
+fn the_readme_lists_every_promise() {
+    let readme = include_str!("../../../../README.md");
+    for case in CASES {
+        let row = format!("| {} | ", case.promise());
+        assert!(readme.lines().any(|line| line.starts_with(&row)), "run `make promises`: README lacks {row}");
+    }
+}
