@@ -75,6 +75,7 @@ async fn main() {
     if let Ok(peer) = std::env::var("PSSP_BENCH_PEER") {
         let url = url.split('?').next().unwrap_or_default();
         let run = std::process::Command::new("sh")
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .args(["-c", &format!("{peer} {url} {count} {clients}")])
             .status();
         assert!(run.unwrap().success(), "{peer}");
