@@ -56,6 +56,8 @@ pub struct Report {
     pub calls: u64,
     /// What could not be deleted, and how to delete it.
     pub left: Vec<String>,
+    /// Whether the run was stopped before its end.
+    pub stopped: bool,
 }
 
 impl Report {
@@ -64,9 +66,11 @@ impl Report {
         self.promises.iter().flat_map(|promise| &promise.cases)
     }
 
-    /// Whether every promise is kept, apart from declared deviations, and nothing is left.
+    /// Whether every case ran, every promise is kept apart from declared deviations, and nothing is left.
     #[must_use]
     pub fn is_kept(&self) -> bool {
-        self.left.is_empty() && !self.outcomes().any(|o| matches!(o.result, Result::Failed { .. }))
+        !self.stopped
+            && self.left.is_empty()
+            && !self.outcomes().any(|o| matches!(o.result, Result::Failed { .. }))
     }
 }

@@ -56,22 +56,25 @@ impl Options {
     }
 }
 
-/// Runs the cases and tells each outcome as it comes.
+/// Runs the cases and tells each outcome as it comes. When `stop` completes, the case that runs is left, its namespace is
+/// deleted, and no further case begins.
 ///
 /// # Errors
 /// The first namespace could not be made; the text names the remedy.
 pub async fn run(
     home: &dyn Home,
     options: &Options,
+    stop: impl Future<Output = ()>,
     mut tell: impl FnMut(&'static str, &Outcome),
 ) -> Result<Report, String> {
+    let mut stop = std::pin::pin!(stop);
     // A store that cannot be used at all is an error and not seventy failed cases.
     let mut first = home.fresh().await?;
     let mut left: Vec<String> = first.remove().await.err().into_iter().collect();
     let mut promises: Vec<Promise> = Vec::new();
-    let mut calls = 0;
+    let (mut calls, mut stopped) = (0, false);
     let panics = Panics::catch();
-    for case in CASES.iter().filter(|case| options.takes(case)) {
+    'cases: for case in CASES.iter().filter(|case| options.takes(case)) {
         for on_store_time in [false, true] {
             let began = Instant::now();
             let made = match on_store_time {
@@ -85,9 +88,17 @@ pub async fn run(
                 Ok(Some(harness)) => {
                     let tally = Tally::default();
                     let counted = Counted { inner: harness, tally: tally.clone() };
-                    let (result, not_removed) = run_case(case, Box::new(counted), &panics).await;
+                    let mut harness: Box<dyn Harness> = Box::new(counted);
+                    let result = tokio::select! {
+                        result = run_case(case, &mut harness, &panics) => Some(result),
+                        () = &mut stop => None,
+                    };
                     calls += tally.calls();
-                    left.extend(not_removed);
+                    left.extend(harness.remove().await.err());
+                    let Some(result) = result else {
+                        stopped = true;
+                        break 'cases;
+                    };
                     result
                 }
             };
@@ -101,26 +112,18 @@ pub async fn run(
         }
     }
     drop(panics);
-    Ok(Report { backend: home.name(), place: home.place(), promises, calls, left })
+    Ok(Report { backend: home.name(), place: home.place(), promises, calls, left, stopped })
 }
 
-/// Runs one case and deletes its namespace. Returns the outcome, and what could not be deleted.
-async fn run_case(
-    case: &Case,
-    mut harness: Box<dyn Harness>,
-    panics: &Panics,
-) -> (CaseResult, Option<String>) {
-    let result = match harness.deviation(case.name) {
-        Some(why) => CaseResult::Deviation { why: why.to_owned() },
-        None => {
-            panics.clear();
-            match AssertUnwindSafe((case.run)(&mut harness)).catch_unwind().await {
-                Ok(()) => CaseResult::Passed,
-                Err(_) => CaseResult::Failed { why: panics.first() },
-            }
-        }
-    };
-    (result, harness.remove().await.err())
+async fn run_case(case: &Case, harness: &mut Box<dyn Harness>, panics: &Panics) -> CaseResult {
+    if let Some(why) = harness.deviation(case.name) {
+        return CaseResult::Deviation { why: why.to_owned() };
+    }
+    panics.clear();
+    match AssertUnwindSafe((case.run)(harness)).catch_unwind().await {
+        Ok(()) => CaseResult::Passed,
+        Err(_) => CaseResult::Failed { why: panics.first() },
+    }
 }
 
 /// Keeps the texts of panics, which are how a case tells what it found, instead of printing them.

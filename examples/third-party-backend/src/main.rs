@@ -79,7 +79,8 @@ impl Harness for Namespace {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options { faults: std::env::args().any(|arg| arg == "--faults"), only: None };
-    let report = run(&OurHome, &options, |promise, outcome| match &outcome.result {
+    let stop = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
+    let report = run(&OurHome, &options, stop, |promise, outcome| match &outcome.result {
         CaseResult::Passed => println!("ok    {promise}: {}", outcome.case),
         CaseResult::Failed { why } => println!("FAIL  {promise}: {}: {why}", outcome.case),
         CaseResult::Deviation { why } => println!("dev   {promise}: {}: {why}", outcome.case),

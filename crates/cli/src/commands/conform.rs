@@ -50,7 +50,14 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
             written = ui.line(text(outcome));
         }
     };
-    let report = runtime()?.block_on(conform(home.as_ref(), &options, tell)).map_err(Failure::server)?;
+    // Ctrl-C leaves no namespace behind.
+    let stop = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let report =
+        runtime()?.block_on(conform(home.as_ref(), &options, stop, tell)).map_err(Failure::server)?;
     written?;
     end(&report, ui)
 }
@@ -80,6 +87,9 @@ fn end(report: &Report, ui: Ui) -> Result<Exit, Failure> {
             "{passed} passed, {failed} failed, {deviations} declared deviations, {} calls",
             report.calls
         ))?;
+    }
+    if report.stopped {
+        ui.warn("stopped before the end");
     }
     for left in &report.left {
         ui.warn(format!("not deleted: {left}"));

@@ -12,7 +12,7 @@ use pssp_conform::{CaseResult, Home, Options, Report, home, run};
 use pssp_jobs::{Backend, Clock, Delivery, JobReceiver, Receipt, StoreError};
 
 async fn report(home: &dyn Home, options: &Options) -> Report {
-    run(home, options, |_, _| ()).await.unwrap()
+    run(home, options, std::future::pending(), |_, _| ()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,7 +145,8 @@ async fn scratch_namespaces_are_removed() {
 async fn a_store_that_cannot_be_used_is_an_error() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let absent = home(&pssp_local_postgres::url(port, "x")).unwrap();
-    let error = run(absent.as_ref(), &Options::default(), |_, _| ()).await.unwrap_err();
+    let error =
+        run(absent.as_ref(), &Options::default(), std::future::pending(), |_, _| ()).await.unwrap_err();
     assert!(error.contains(&port.to_string()), "{error}");
     assert!(home("http://x").is_err());
     assert!(home("sqlite:/no/such/folder/x.db").is_err());
