@@ -4,7 +4,7 @@
 //!   with several parts (`WITH … INSERT`), and a statement is a transaction. A submission writes the record, the key
 //!   and the message; a transition writes the status, the result, the dead letter and the message.
 //! - **Group commit over the network**: calls at the same time share a statement
-//!   ([`Batcher`](pssp_jobs::batcher::Batcher)), and so one flush of the server's log.
+//!   ([`Batcher`]), and so one flush of the server's log.
 //! - **The queue is a table.** Receivers take rows with `FOR UPDATE SKIP LOCKED`, so they never wait for each other.
 //! - **Durable**, as the server is configured: with `synchronous_commit = on`, its default, no acknowledged write is
 //!   lost.

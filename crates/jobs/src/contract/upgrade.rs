@@ -1,6 +1,6 @@
 //! Two releases on one store: the new release reads the data of the old one and completes its jobs.
 //!
-//! [`write`] fills a store with data of every kind: jobs in every state, a batch, keys, a notice, dead letters
+//! [`write()`] fills a store with data of every kind: jobs in every state, a batch, keys, a notice, dead letters
 //! and a delivered message. The tests of a backend keep what an earlier release wrote as a file, open it, and
 //! call [`read`]. They also call it after they have added fields that this release does not know, because
 //! during a rolling update an old process reads records of the new release.
@@ -22,20 +22,20 @@ use crate::ports::Include;
 use crate::service::{Claim, Jobs, Key, NewJob, Settled};
 use crate::time::{ManualClock, Timestamp};
 
-/// The time of [`write`] in milliseconds: 2100-01-01. A server that deletes expired data by its own clock still
+/// The time of [`write()`] in milliseconds: 2100-01-01. A server that deletes expired data by its own clock still
 /// has all of it.
 const WRITTEN_MS: i64 = 4_102_444_800_000;
 
 /// An input that causes edits and a warning: lower case, selenocysteine, a stop, and very few residues.
 const INPUT: &str = "mkU*\n";
 
-/// A clock that starts at the time of [`write`].
+/// A clock that starts at the time of [`write()`].
 #[must_use]
 pub fn clock() -> ManualClock {
     ManualClock::new(Timestamp::from_millis(WRITTEN_MS))
 }
 
-/// The use cases for [`write`] and [`read`], on a clock from [`clock`].
+/// The use cases for [`write()`] and [`read`], on a clock from [`clock`].
 ///
 /// # Panics
 /// Never: the shipped policy is sound.
@@ -109,7 +109,7 @@ async fn write_batch(jobs: &Jobs) {
     jobs.submit_batch(&owner(), records, Some(key("two"))).await.expect("submit");
 }
 
-/// Reads all data that [`write`] wrote, and completes the jobs.
+/// Reads all data that [`write()`] wrote, and completes the jobs.
 ///
 /// # Panics
 /// If data is missing or a job cannot be completed.
