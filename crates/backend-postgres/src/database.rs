@@ -16,8 +16,8 @@ use tokio_postgres::{IsolationLevel, Row};
 
 use crate::Options;
 use crate::connect::{Own, Servers};
-use crate::error::Fault;
-use crate::target::{Target, refused};
+use crate::error::{Fault, refused};
+use crate::target::Target;
 
 /// A value for a statement, with its type.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);

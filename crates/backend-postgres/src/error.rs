@@ -125,6 +125,11 @@ impl std::fmt::Display for Fault {
     }
 }
 
+/// A URL that cannot be used. The error never contains it, since it may have a password.
+pub(crate) fn refused(why: &str) -> StoreError {
+    StoreError::Refused(format!("the postgres URL is not usable: {why}").into())
+}
+
 /// The category of a code, and the remedy. Codes: the PostgreSQL manual, appendix A.
 fn category(code: &SqlState) -> (Kind, &'static str) {
     let text = code.code();

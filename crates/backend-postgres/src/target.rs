@@ -9,6 +9,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::Options;
+use crate::error::refused;
 use crate::tls::Trust;
 
 /// Parameters of the URL that go to the driver as they are. Others of libpq are refused, so that none is ignored.
@@ -236,11 +237,6 @@ fn fields(line: &str) -> Vec<String> {
 
 fn number(name: &str, value: &str) -> Result<u64, StoreError> {
     value.parse().map_err(|_| refused(&format!("`{name}` must be a number")))
-}
-
-/// The error never contains the URL, which may have a password.
-pub(crate) fn refused(why: &str) -> StoreError {
-    StoreError::Refused(format!("the postgres URL is not usable: {why}").into())
 }
 
 impl fmt::Display for Target {

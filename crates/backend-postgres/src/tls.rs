@@ -19,7 +19,7 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as RustlsStream;
 
-use crate::target::refused;
+use crate::error::refused;
 
 /// Whose certificate is accepted. The files hold the certificates of the issuers, in PEM; without one the system's
 /// issuers are trusted.
