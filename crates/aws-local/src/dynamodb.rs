@@ -16,6 +16,9 @@ use tokio::process::{Child, Command};
 
 use crate::client::{CallError, JsonClient};
 
+/// How often the start is tried, each time on another port.
+const START_TRIES: u32 = 5;
+
 /// How long the program may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -36,12 +39,24 @@ impl DynamoDb {
     /// # Errors
     /// If the program is missing, ends, or does not answer in time.
     pub async fn start(program: &Path, database: Option<&Path>) -> io::Result<Self> {
-        let port = free_port().await?;
-        let endpoint = format!("http://127.0.0.1:{port}");
-        let client = JsonClient::new(&endpoint);
-        let child = serve(program, database, port, &client).await?;
-        let (program, database) = (program.to_owned(), database.map(Path::to_owned));
-        Ok(Self { program, database, port, endpoint, client, child })
+        let mut tries = 1;
+        loop {
+            let port = free_port().await?;
+            let endpoint = format!("http://127.0.0.1:{port}");
+            let client = JsonClient::new(&endpoint);
+            match serve(program, database, port, &client).await {
+                Ok(child) => {
+                    let (program, database) = (program.to_owned(), database.map(Path::to_owned));
+                    return Ok(Self { program, database, port, endpoint, client, child });
+                }
+                // Another process may take the free port before the program binds it.
+                Err(error) if error.kind() != io::ErrorKind::NotFound && tries < START_TRIES => {
+                    tracing::debug!(%error, port, "another port is tried");
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Kills the process and starts another on the same port and file.
@@ -102,11 +117,9 @@ pub fn program(configured: Option<PathBuf>) -> PathBuf {
     configured.unwrap_or_else(|| PathBuf::from("target/tools/bin/dynoxide"))
 }
 
-/// Waits until the stand-in sends any answer.
+/// Waits until the stand-in answers. Another server that has its port refuses the call.
 async fn ready(client: &JsonClient) {
-    while let Err(CallError::Unreachable { .. }) =
-        client.call("DynamoDB_20120810.ListTables", &json!({})).await
-    {
+    while client.call("DynamoDB_20120810.ListTables", &json!({})).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
