@@ -55,7 +55,14 @@ if [[ ${1:-} == test ]]; then
     # Tests start their own servers on free ports, and run the Python example.
     need redis-server "Redis" redis-server
     # Debian keeps the server's programs outside of PATH, one folder for each version.
-    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || need postgres "PostgreSQL" postgresql
+    if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
+        # Debian's package makes and starts a server of its own, unless it is told not to before it is installed.
+        need pg_createcluster "PostgreSQL's common files" postgresql-common
+        if [[ $(id -u) -eq 0 && -d /etc/postgresql-common ]]; then
+            echo "create_main_cluster = false" >>/etc/postgresql-common/createcluster.conf
+        fi
+        need no-postgres-in-path "PostgreSQL" postgresql
+    fi
     need pgbouncer "PgBouncer" pgbouncer
     need openssl "OpenSSL's command" openssl
     # The tests of the pages drive a real browser.

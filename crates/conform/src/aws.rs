@@ -107,16 +107,29 @@ impl Home for AwsHome {
 
     async fn fresh(&self) -> Result<Box<dyn Harness>, String> {
         let url = scratch_url(&self.url, &scratch_name()).ok_or("the URL has no queue")?;
-        testing::create(&url, &self.options).await.map_err(|error| error.to_string())?;
+        let made = testing::create(&url, &self.options).await;
+        if let Err(error) = made {
+            // The queue may be there without the table.
+            let left = testing::remove(&url, &self.options).await.err();
+            let left = left.map_or_else(String::new, |_| format!("; look for what is left of {url}"));
+            return Err(format!("{error}{left}"));
+        }
         let clock = Arc::new(Ahead(ManualClock::new(Timestamp::from_millis(0))));
-        let backend = AwsBackend::open(&url, clock.clone(), self.options.clone()).await;
+        let backend = match AwsBackend::open(&url, clock.clone(), self.options.clone()).await {
+            Ok(backend) => backend,
+            Err(error) => {
+                let left = testing::remove(&url, &self.options).await.err();
+                let left = left.map_or_else(String::new, |_| format!("; look for what is left of {url}"));
+                return Err(format!("{error}{left}"));
+            }
+        };
         Ok(Box::new(Aws {
             url,
             options: self.options.clone(),
             takes_turns: self.takes_turns,
             lags: self.lags,
             clock,
-            backend: backend.map_err(|error| error.to_string())?,
+            backend,
         }))
     }
 }

@@ -52,7 +52,7 @@ pub struct Report {
     pub place: String,
     /// The promises in order.
     pub promises: Vec<Promise>,
-    /// Calls of the store, the receiver and its other ports, all cases together.
+    /// Calls of the store and the receiver, all cases together.
     pub calls: u64,
     /// What could not be deleted, and how to delete it.
     pub left: Vec<String>,

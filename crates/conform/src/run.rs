@@ -36,22 +36,24 @@ pub struct Options {
 pub struct Plan {
     /// Where the namespaces are made.
     pub place: String,
-    /// Number of cases, those that run a second time on the time of the store included if the store has one.
+    /// Number of cases. If the store has a time of its own, some run a second time on that.
     pub cases: usize,
-    /// About the calls of the ports, at most.
-    pub calls: usize,
+    /// About the calls of the store and the receiver, at most, if every case runs.
+    pub calls: Option<usize>,
 }
 
 impl Options {
     fn takes(&self, case: &Case) -> bool {
-        (self.faults || case.name != FAULTS) && self.only.as_ref().is_none_or(|part| case.name.contains(part))
+        (self.faults || case.name != FAULTS)
+            && self.only.as_ref().is_none_or(|part| case.name.contains(&part.replace(' ', "_")))
     }
 
     /// What a run with these options will do.
     #[must_use]
     pub fn plan(&self, home: &dyn Home) -> Plan {
         let cases = CASES.iter().filter(|case| self.takes(case)).count();
-        let calls = CALLS + if self.faults { CALLS_OF_FAULTS } else { 0 };
+        let all = CALLS + if self.faults { CALLS_OF_FAULTS } else { 0 };
+        let calls = self.only.is_none().then_some(all);
         Plan { place: home.place(), cases, calls }
     }
 }
@@ -60,7 +62,7 @@ impl Options {
 /// deleted, and no further case begins.
 ///
 /// # Errors
-/// The first namespace could not be made; the text names the remedy.
+/// A namespace could not be made, or the first one not be deleted; the text names the remedy and what is left.
 pub async fn run(
     home: &dyn Home,
     options: &Options,
@@ -70,7 +72,9 @@ pub async fn run(
     let mut stop = std::pin::pin!(stop);
     // A store that cannot be used at all is an error and not seventy failed cases.
     let mut first = home.fresh().await?;
-    let mut left: Vec<String> = first.remove().await.err().into_iter().collect();
+    // Else a namespace of every case would be left.
+    first.remove().await?;
+    let mut left: Vec<String> = Vec::new();
     let mut promises: Vec<Promise> = Vec::new();
     let (mut calls, mut stopped) = (0, false);
     let panics = Panics::catch();
@@ -84,7 +88,8 @@ pub async fn run(
             };
             let result = match made {
                 Ok(None) => continue,
-                Err(why) => CaseResult::Failed { why: format!("no namespace: {why}") },
+                // The store is gone. The other cases would only say that again.
+                Err(why) => return Err(left.into_iter().chain([why]).collect::<Vec<_>>().join("; ")),
                 Ok(Some(harness)) => {
                     let tally = Tally::default();
                     let counted = Counted { inner: harness, tally: tally.clone() };

@@ -23,7 +23,7 @@ impl SqliteHome {
         let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
-        if path.file_name().is_none() || !folder.is_dir() {
+        if path.file_name().is_none() || path.is_dir() || !folder.is_dir() {
             return Err("name a file in a folder that exists, such as sqlite:pssp.db".to_owned());
         }
         Ok(Self { folder })

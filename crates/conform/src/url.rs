@@ -9,12 +9,15 @@ pub(crate) fn with_parameter(url: &str, name: &str, value: &str) -> String {
     format!("{place}?{}", pairs.join("&"))
 }
 
-/// The URL for people: without user, password and parameters.
+/// The URL for people: without user, password and parameters. Of one that cannot be right only the scheme, since its
+/// password may be anywhere.
 pub(crate) fn shown(url: &str) -> String {
-    let place = url.split('?').next().unwrap_or_default();
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
     match place.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default()),
-        None => place.to_owned(),
+        Some((scheme, rest)) if !query.contains('@') && rest.matches('@').count() <= 1 => {
+            format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default())
+        }
+        _ => format!("{}:…", url.split(':').next().unwrap_or_default()),
     }
 }
 
@@ -27,5 +30,10 @@ mod tests {
         assert_eq!(with_parameter("redis://h", "prefix", "x"), "redis://h?prefix=x");
         assert_eq!(with_parameter("p://h/d?schema=a&b=c", "schema", "x"), "p://h/d?b=c&schema=x");
         assert_eq!(shown("postgres://u:p%40@h:1/d?schema=a"), "postgres://h:1/d");
+        for url in
+            ["postgres:u:secret@h/d", "redis:u:secret", "postgres://u:se?cret@h/d", "redis://u:se@cret@h"]
+        {
+            assert!(!shown(url).contains("secret") && !shown(url).contains("/u"), "{}", shown(url));
+        }
     }
 }

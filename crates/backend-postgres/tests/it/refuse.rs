@@ -103,6 +103,20 @@ async fn users_without_rights_are_told() {
     submit(&jobs(Backend::of(backend))).await;
 }
 
+/// The administrator of a managed server is no superuser: the manual's statements are enough for such a one, too.
+#[tokio::test]
+async fn the_users_statements_work_for_an_administrator_of_a_managed_server() {
+    let server = Server::start(&[]);
+    let _ = server.sql(
+        "CREATE ROLE administrator LOGIN CREATEROLE CREATEDB; ALTER DATABASE pssp OWNER TO administrator",
+    );
+    let manual = include_str!("../../../../data/postgres-user.sql").replace("SERVICE_PASSWORD", "right");
+    let _ = server.sql(&format!("SET SESSION AUTHORIZATION administrator; {manual}"));
+    server.require_passwords();
+    let url = format!("postgres://pssp:right@127.0.0.1:{}/pssp", server.port());
+    submit(&jobs(Backend::of(open(&url).await))).await;
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_is_waited_for() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

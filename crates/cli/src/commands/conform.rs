@@ -13,7 +13,8 @@ use crate::ui::Ui;
 #[command(
     after_help = "Every case has a namespace of its own (a file, a prefix of keys, a schema, or a table with a queue) \
                         beside what the URL names, and deletes it. The user needs the right to make and delete these. \
-                        Exits with 1 if a promise is broken, with 3 if the store cannot be used."
+                        Exits with 1 if a promise is broken, not every case ran or something could not be deleted, with 3 if \
+                        the store cannot be used."
 )]
 pub(crate) struct Args {
     /// The store, as PSSP_BACKEND names it. In the environment other users do not see its password
@@ -35,7 +36,8 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     if plan.cases == 0 {
         return Err(Failure::usage("no case has this in its name", "leave out --case to see them all"));
     }
-    ui.note(format!("{} cases, at most about {} calls, in {}", plan.cases, plan.calls, plan.place));
+    let calls = plan.calls.map_or_else(String::new, |calls| format!(", at most about {calls} calls"));
+    ui.note(format!("{} cases{calls}, in {}", plan.cases, plan.place));
     let mut promise = "";
     let mut written = Ok(());
     let tell = |of: &'static str, outcome: &Outcome| {
@@ -50,16 +52,35 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
             written = ui.line(text(outcome));
         }
     };
-    // Ctrl-C leaves no namespace behind.
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let report =
-        runtime()?.block_on(conform(home.as_ref(), &options, stop, tell)).map_err(Failure::server)?;
+    let runtime = runtime()?;
+    let stop = runtime.block_on(async { stop_signals() });
+    let stop = stop.map_err(|error| Failure::server(format!("cannot watch for signals: {error}")))?;
+    let report = runtime.block_on(conform(home.as_ref(), &options, stop, tell)).map_err(Failure::server)?;
     written?;
     end(&report, ui)
+}
+
+/// Completes when the command is to end: Ctrl-C, SIGTERM, or a terminal that was closed. It watches from the call on, so
+/// that no namespace is left behind.
+#[cfg(unix)]
+fn stop_signals() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+/// The same for Ctrl-C alone.
+#[cfg(not(unix))]
+fn stop_signals() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 /// One line for a case.

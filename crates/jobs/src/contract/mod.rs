@@ -232,6 +232,7 @@ macro_rules! contract_tests {
                 if $crate::contract::Harness::deviation(&harness, stringify!($case)).is_none() {
                     $crate::contract::cases::$case(&mut harness).await;
                 }
+                $crate::contract::Harness::remove(&mut harness).await.unwrap();
             }
         )+)+
     };
