@@ -155,7 +155,11 @@ async fn apply(database: &Database, now: Option<i64>, changes: &[Transition]) ->
                 (&column(changes, |c| c.row.result.as_ref().map(|r| r.bytes.as_ref())), Type::BYTEA_ARRAY),
                 (
                     &column(changes, |c| {
-                        c.row.result.as_ref().and_then(|r| r.key).map(|key| key.as_bytes().to_vec())
+                        c.row
+                            .result
+                            .as_ref()
+                            .and_then(|r| r.key.as_ref())
+                            .map(|key| key.as_bytes().as_slice())
                     }),
                     Type::BYTEA_ARRAY,
                 ),

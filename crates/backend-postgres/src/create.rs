@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pssp_jobs::batcher::Call;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::rows::NewRow;
-use pssp_jobs::{Created, JobId, StoreError, Submission};
+use pssp_jobs::{Created, IdempotencyKey, JobId, StoreError, Submission};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -151,7 +151,9 @@ async fn create(database: &Database, now: Option<i64>, jobs: &[NewJob]) -> Resul
     fn column<'a, T>(jobs: &'a [NewJob], of: impl Fn(&'a NewJob) -> T) -> Vec<T> {
         jobs.iter().map(of).collect()
     }
-    let key = |job: &NewJob| job.row.key.clone();
+    fn key(job: &NewJob) -> Option<&IdempotencyKey> {
+        job.row.key.as_ref()
+    }
     let rows = database
         .query(
             CREATE,
@@ -169,8 +171,8 @@ async fn create(database: &Database, now: Option<i64>, jobs: &[NewJob]) -> Resul
                 (&column(jobs, |job| job.row.request.as_str()), Type::TEXT_ARRAY),
                 (&column(jobs, |job| job.delay), Type::INT8_ARRAY),
                 (&column(jobs, |job| job.row.result.as_deref()), Type::BYTEA_ARRAY),
-                (&column(jobs, |job| key(job).map(|key| key.key)), Type::TEXT_ARRAY),
-                (&column(jobs, |job| key(job).map(|key| key.digest.to_vec())), Type::BYTEA_ARRAY),
+                (&column(jobs, |job| key(job).map(|key| key.key.as_str())), Type::TEXT_ARRAY),
+                (&column(jobs, |job| key(job).map(|key| key.digest.as_slice())), Type::BYTEA_ARRAY),
                 (&column(jobs, |job| key(job).map(|key| key.expires_at.as_millis())), Type::INT8_ARRAY),
             ],
         )

@@ -36,7 +36,8 @@ enum Kind {
 impl Fault {
     pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            // The driver could not connect, lost the connection, or could not convert a value.
+            // The driver could not connect, lost the connection, or could not convert a value. It tells the kind of
+            // such an error by its text alone.
             let text = error_chain(error);
             return if text.starts_with("error serializing") {
                 Self { is_of_data: true, ..Self::refused(text) }

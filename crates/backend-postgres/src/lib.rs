@@ -3,8 +3,8 @@
 //! - **One statement for each step** (`create`, `apply`, `queue`): what belongs together is written by one statement
 //!   with several parts (`WITH … INSERT`), and a statement is a transaction. A submission writes the record, the key
 //!   and the message; a transition writes the status, the result, the dead letter and the message.
-//! - **Group commit over the network**: calls at the same time share a statement
-//!   ([`Batcher`]), and so one flush of the server's log.
+//! - **Group commit over the network**: calls at the same time share a statement ([`Batcher`]), and so one flush of the
+//!   server's log.
 //! - **The queue is a table.** Receivers take rows with `FOR UPDATE SKIP LOCKED`, so they never wait for each other.
 //! - **Durable**, as the server is configured: with `synchronous_commit = on`, its default, no acknowledged write is
 //!   lost.
@@ -189,7 +189,7 @@ struct Time {
 }
 
 impl Time {
-    /// The value of the first parameter of [`NOW`]: `None` for the time of the server.
+    /// The value of the first parameter of [`now!`]: `None` for the time of the server.
     fn given(&self) -> Option<i64> {
         match self.whose {
             QueueTime::Server => None,

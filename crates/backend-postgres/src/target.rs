@@ -13,7 +13,7 @@ use crate::error::refused;
 use crate::tls::Trust;
 
 /// Parameters of the URL that go to the driver as they are. Others of libpq are refused, so that none is ignored.
-const DRIVERS_OWN: &[&str] = &["application_name", "connect_timeout", "sslnegotiation", "load_balance_hosts"];
+const DRIVERS_OWN: &[&str] = &["application_name", "connect_timeout", "sslnegotiation"];
 
 /// The longest name that PostgreSQL does not cut, less the endings of our channels.
 const MAX_SCHEMA: usize = 48;

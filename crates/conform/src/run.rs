@@ -116,7 +116,6 @@ pub async fn run(
             }
         }
     }
-    drop(panics);
     Ok(Report { backend: home.name(), place: home.place(), promises, calls, left, stopped })
 }
 

@@ -56,7 +56,7 @@ mod tests {
     fn paths_of_the_server_are_cut() {
         check(r#"File "/opt/method/run.py", line 3, in <module>"#, r#"File "run.py", line 3, in <module>"#);
         check(
-            "cannot open /scratch/job-x/work/input.fasta: no such file",
+            "cannot open /scratch/job-x/input.fasta: no such file",
             "cannot open input.fasta: no such file",
         );
         check("/srv/model/: not found", "model: not found");
