@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::stream::poll_fn;
 use pssp_common::Backoff;
@@ -209,25 +208,6 @@ fn silent() -> Fault {
     Fault::unavailable("the connection that listens has ended".to_owned())
 }
 
-struct PostgresWatcher {
-    events: Box<dyn Watcher>,
-    begun: watch::Receiver<u64>,
-}
-
-#[async_trait]
-impl Watcher for PostgresWatcher {
-    async fn changed(&mut self) {
-        let closed = tokio::select! {
-            () = self.events.changed() => return,
-            begun = self.begun.changed() => begun.is_err(),
-        };
-        if closed {
-            // The backend is dropped: only the poll is left.
-            self.events.changed().await;
-        }
-    }
-}
-
 impl JobWatch for PostgresBackend {
     fn prepare(&self) {
         self.listener.wanted.notify_one();
@@ -235,8 +215,8 @@ impl JobWatch for PostgresBackend {
 
     fn watch(&self, id: JobId) -> Box<dyn Watcher> {
         let begun = self.listener.begun.subscribe();
-        let events = self.listener.hub.watch(id, Some(self.listener.poll_interval()));
+        let watcher = self.listener.hub.watch_renewed(id, self.listener.poll_interval(), begun);
         self.prepare();
-        Box::new(PostgresWatcher { events, begun })
+        watcher
     }
 }

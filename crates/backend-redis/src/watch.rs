@@ -8,7 +8,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures::StreamExt;
 use pssp_jobs::hub::Hub;
 use pssp_jobs::{JobId, JobWatch, Watcher};
@@ -95,25 +94,6 @@ async fn within<T>(
     tokio::time::timeout(limit, call).await.map_err(|_| timed_out("listening"))?
 }
 
-struct RedisWatcher {
-    events: Box<dyn Watcher>,
-    begun: watch::Receiver<u64>,
-}
-
-#[async_trait]
-impl Watcher for RedisWatcher {
-    async fn changed(&mut self) {
-        let closed = tokio::select! {
-            () = self.events.changed() => return,
-            begun = self.begun.changed() => begun.is_err(),
-        };
-        if closed {
-            // The backend is dropped: only the poll is left.
-            self.events.changed().await;
-        }
-    }
-}
-
 impl JobWatch for RedisBackend {
     fn prepare(&self) {
         self.changes.wanted.notify_one();
@@ -121,8 +101,8 @@ impl JobWatch for RedisBackend {
 
     fn watch(&self, id: JobId) -> Box<dyn Watcher> {
         let begun = self.changes.begun.subscribe();
-        let events = self.changes.hub.watch(id, Some(POLL_INTERVAL));
+        let watcher = self.changes.hub.watch_renewed(id, POLL_INTERVAL, begun);
         self.prepare();
-        Box::new(RedisWatcher { events, begun })
+        watcher
     }
 }

@@ -37,6 +37,13 @@ impl Hub {
         Box::new(HubWatcher { hub: self.clone(), id, receiver: Some(receiver), poll, next })
     }
 
+    /// Watches `id` as [`watch`](Self::watch) does, and wakes also when `begun` changes: the number of times that the
+    /// backend began to listen for events. Before each beginning some may have been missed.
+    #[must_use]
+    pub fn watch_renewed(&self, id: JobId, poll: Duration, begun: watch::Receiver<u64>) -> Box<dyn Watcher> {
+        Box::new(RenewedWatcher { events: self.watch(id, Some(poll)), begun })
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, watch::Sender<()>>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,6 +74,25 @@ impl Watcher for HubWatcher {
                     self.next = self.poll.map(|poll| poll.min(wait * 2));
                 }
             }
+        }
+    }
+}
+
+struct RenewedWatcher {
+    events: Box<dyn Watcher>,
+    begun: watch::Receiver<u64>,
+}
+
+#[async_trait]
+impl Watcher for RenewedWatcher {
+    async fn changed(&mut self) {
+        let closed = tokio::select! {
+            () = self.events.changed() => return,
+            begun = self.begun.changed() => begun.is_err(),
+        };
+        if closed {
+            // The backend is dropped: only the poll is left.
+            self.events.changed().await;
         }
     }
 }

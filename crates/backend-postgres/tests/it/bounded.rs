@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use pssp_jobs::contract::live::{is_finished, jobs, jobs_at, new_job, submit, work};
+use pssp_jobs::contract::live::{jobs, jobs_at, new_job, submit};
 use pssp_jobs::job::{Failure, FailureClass};
 use pssp_jobs::service::Claim;
-use pssp_jobs::{Backend, Clock as _, JobReceiver as _, Jobs, ManualClock, Owner, SystemClock};
+use pssp_jobs::{Backend, Clock as _, JobReceiver as _, ManualClock, Owner, SystemClock};
 use pssp_local_postgres::Server;
 
 use crate::support::{fresh_schema, open, open_at, shared};
@@ -100,26 +100,7 @@ async fn two_workers_race() {
     let (server, schema) = (shared(), fresh_schema());
     let first = jobs(Backend::of(open(&server.url(&schema)).await));
     let second = jobs(Backend::of(open(&server.url(&schema)).await));
-    let records: Vec<_> = (0..400).map(|_| new_job()).collect();
-    let batch = first.submit_batch(&Owner::public(), records, None).await.unwrap().value;
-    let drain = |jobs: Jobs| async move {
-        let receiver = jobs.receiver().unwrap();
-        let mut finished = Vec::new();
-        loop {
-            let taken =
-                receiver.receive(7, Duration::from_millis(200), Duration::from_mins(5)).await.unwrap();
-            if taken.is_empty() {
-                return finished;
-            }
-            finished.extend(join_all(taken.into_iter().map(|d| work(&jobs, d))).await.into_iter().flatten());
-        }
-    };
-    let (one, two) = tokio::join!(tokio::spawn(drain(first.clone())), tokio::spawn(drain(second)));
-    let (one, two) = (one.unwrap(), two.unwrap());
-    assert_eq!(one.len() + two.len(), 400);
-    for id in batch.jobs() {
-        assert!(is_finished(&first, id).await);
-    }
+    pssp_jobs::contract::live::two_workers_race(first, second).await;
 }
 
 /// With `max_bytes` the store has a limit, below which it keeps room for what was accepted.

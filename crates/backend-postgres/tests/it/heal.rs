@@ -1,15 +1,14 @@
 //! After a fault between this process and PostgreSQL the backend recovers, and nothing that was acknowledged is lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pssp_backend_postgres::{Options, PostgresBackend};
-use pssp_jobs::contract::live::{eventually, is_finished, jobs, new_job, submit, work, worker};
-use pssp_jobs::contract::network::{Network, Proxy};
-use pssp_jobs::{
-    Backend, Include, JobId, JobStore as _, Jobs, Owner, Policy, State, StoreError, SystemClock,
+use pssp_jobs::contract::live::{
+    self, Caller, all_finish, eventually, is_finished, jobs, new_job, submit, work, worker,
 };
+use pssp_jobs::contract::network::{Network, Proxy};
+use pssp_jobs::{Backend, Include, JobStore as _, Jobs, Owner, State, StoreError, SystemClock};
 use pssp_local_postgres::{Server, url};
 
 use crate::support::{fresh_schema, open, open_with, shared};
@@ -24,67 +23,8 @@ async fn open_hasty(url: &str) -> Arc<PostgresBackend> {
     open_with(url, Arc::new(SystemClock), options).await
 }
 
-/// The use cases with short leases, so that a job whose worker lost its connection is soon worked on again.
 fn hasty_jobs(backend: Arc<PostgresBackend>) -> Jobs {
-    let policy = Policy {
-        lease: Duration::from_secs(3),
-        heartbeat: Duration::from_secs(1),
-        backoff_cap: Duration::from_secs(1),
-        max_lost_workers: 100,
-        ..Policy::default()
-    };
-    Jobs::new(Backend::of(backend), Arc::new(SystemClock), policy).unwrap()
-}
-
-/// Submits jobs until it is told to stop.
-struct Caller {
-    over: Arc<AtomicBool>,
-    submitting: tokio::task::JoinHandle<Vec<JobId>>,
-}
-
-impl Caller {
-    fn start(jobs: &Jobs) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let submitting = tokio::spawn({
-            let (jobs, over) = (jobs.clone(), over.clone());
-            async move {
-                let mut accepted = Vec::new();
-                while !over.load(Ordering::Relaxed) {
-                    match jobs.submit(&Owner::public(), new_job(), Duration::ZERO, None).await {
-                        Ok(new) => accepted.push(new.value.id()),
-                        Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-                    }
-                }
-                accepted
-            }
-        });
-        Self { over, submitting }
-    }
-
-    /// The jobs that were accepted.
-    async fn stop(self) -> Vec<JobId> {
-        self.over.store(true, Ordering::Relaxed);
-        self.submitting.await.unwrap()
-    }
-}
-
-/// Waits until all of them are finished.
-async fn all_finish(jobs: &Jobs, mut left: Vec<JobId>) {
-    assert!(!left.is_empty(), "nothing was accepted");
-    eventually("all accepted jobs finish", async || {
-        while let Some(id) = left.last() {
-            if !is_finished(jobs, *id).await {
-                return false;
-            }
-            left.pop();
-        }
-        true
-    })
-    .await;
-    eventually("no job is left open", async || {
-        jobs.depth().await.is_ok_and(|depth| depth.submitted + depth.running == 0)
-    })
-    .await;
+    live::hasty_jobs(Backend::of(backend))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,33 +37,11 @@ async fn the_backend_recovers_from_a_cut_connection() {
     recovers_from(Network::Cut).await;
 }
 
-/// Worker, watcher and caller continue after the fault, without being created again.
 async fn recovers_from(fault: Network) {
     let server = shared();
     let proxy = Proxy::before(server.port()).await;
     let backend = open_hasty(&url(proxy.port(), &fresh_schema())).await;
-    let jobs = hasty_jobs(backend.clone());
-    let working = tokio::spawn(worker(jobs.clone()));
-    let first = submit(&jobs).await.id();
-    eventually("the worker works", async || is_finished(&jobs, first).await).await;
-    for _ in 0..2 {
-        // The network fails while a caller watches a job that nobody changes, and the worker waits.
-        let quiet = jobs.submit(&Owner::public(), new_job(), Duration::from_mins(10), None).await.unwrap();
-        let waiting = tokio::spawn({
-            let (jobs, id) = (jobs.clone(), quiet.value.id());
-            async move { jobs.backend().watch.watch(id).changed().await }
-        });
-        proxy.set(fault);
-        let error = backend.ping().await.unwrap_err();
-        assert!(error.is_temporary(), "{error}");
-        proxy.set(Network::Works);
-        eventually("the caller gets through", async || backend.ping().await.is_ok()).await;
-        waiting.await.unwrap();
-        let next = submit(&jobs).await.id();
-        eventually("the worker works again", async || is_finished(&jobs, next).await).await;
-    }
-    assert!(!working.is_finished());
-    working.abort();
+    live::recovers_from(fault, &proxy, &hasty_jobs(backend)).await;
 }
 
 /// The server is killed, and restarted as an operator does, under load: every accepted job exists and finishes.

@@ -10,7 +10,7 @@ use pssp_jobs::service::{Claim, Claimed, Key};
 use pssp_jobs::{Backend, Clock as _, JobReceiver as _, Jobs, ManualClock, Owner, SystemClock};
 
 use crate::server::{Server, open, open_at};
-use crate::{is_finished, jobs, jobs_at, new_job, submit, work};
+use crate::{jobs, jobs_at, new_job, submit, work};
 
 async fn claimed(jobs: &Jobs) -> Box<Claimed> {
     let id = submit(jobs).await.id();
@@ -194,26 +194,7 @@ async fn two_workers_race() {
     let server = Server::start("everysec", &[]);
     let first = jobs(Backend::of(open(&server.url("race")).await));
     let second = jobs(Backend::of(open(&server.url("race")).await));
-    let records: Vec<_> = (0..400).map(|_| new_job()).collect();
-    let batch = first.submit_batch(&Owner::public(), records, None).await.unwrap().value;
-    let drain = |jobs: Jobs| async move {
-        let receiver = jobs.receiver().unwrap();
-        let mut finished = Vec::new();
-        loop {
-            let taken =
-                receiver.receive(7, Duration::from_millis(200), Duration::from_mins(5)).await.unwrap();
-            if taken.is_empty() {
-                return finished;
-            }
-            finished.extend(join_all(taken.into_iter().map(|d| work(&jobs, d))).await.into_iter().flatten());
-        }
-    };
-    let (one, two) = tokio::join!(tokio::spawn(drain(first.clone())), tokio::spawn(drain(second)));
-    let (one, two) = (one.unwrap(), two.unwrap());
-    assert_eq!(one.len() + two.len(), 400);
-    for id in batch.jobs() {
-        assert!(is_finished(&first, id).await);
-    }
+    pssp_jobs::contract::live::two_workers_race(first, second).await;
 }
 
 /// Redis may use 16 MiB.

@@ -3,12 +3,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pssp_backend_redis::{Options, RedisBackend};
+use pssp_jobs::contract::live::{self, Caller, all_finish};
 use pssp_jobs::contract::network::{Network, Proxy};
-use pssp_jobs::{Backend, Clock as _, JobId, JobStore as _, Jobs, ManualClock, Owner, Policy, SystemClock};
+use pssp_jobs::{Backend, Clock as _, JobId, JobStore as _, ManualClock, Owner, SystemClock};
 
 use crate::server::{Server, open, open_at, open_with, url};
 use crate::{eventually, is_finished, jobs, jobs_at, new_job, submit, worker};
@@ -34,74 +34,20 @@ async fn the_backend_recovers_from_a_cut_connection() {
     recovers_from(Network::Cut).await;
 }
 
-/// Worker, watcher and caller continue after the fault, without being created again.
 async fn recovers_from(fault: Network) {
     let server = Server::start("everysec", &[]);
     let proxy = Proxy::before(server.port).await;
     let backend = open_hasty(&url(proxy.port(), "heal")).await;
-    let jobs = jobs(Backend::of(backend.clone()));
-    let working = tokio::spawn(worker(jobs.clone()));
-    let first = submit(&jobs).await.id();
-    eventually("the worker works", async || is_finished(&jobs, first).await).await;
-    for _ in 0..2 {
-        // The network fails while a caller watches a job and the worker waits.
-        let watched = submit_quietly(&server, &jobs).await;
-        let waiting = tokio::spawn({
-            let (jobs, id) = (jobs.clone(), watched);
-            async move { jobs.backend().watch.watch(id).changed().await }
-        });
-        proxy.set(fault);
-        let error = backend.ping().await.unwrap_err();
-        assert!(error.is_temporary(), "{error}");
-        proxy.set(Network::Works);
-        eventually("the caller gets through", async || backend.ping().await.is_ok()).await;
-        waiting.await.unwrap();
-        let next = submit(&jobs).await.id();
-        eventually("the worker works again", async || is_finished(&jobs, next).await).await;
-        assert!(
-            jobs.wait(&Owner::public(), next, Duration::from_mins(1)).await.unwrap().state().is_terminal()
-        );
-    }
-    assert!(!working.is_finished());
-    working.abort();
-}
-
-/// Submits a job without a message.
-async fn submit_quietly(server: &Server, jobs: &Jobs) -> JobId {
-    let new = jobs.submit(&Owner::public(), new_job(), Duration::from_mins(10), None).await;
-    let id = new.unwrap().value.id();
-    assert_eq!(server.cli(&["EXISTS", &format!("{{heal}}:v1:job:{id}")]), "1");
-    id
+    live::recovers_from(fault, &proxy, &jobs(Backend::of(backend))).await;
 }
 
 /// Redis is killed several times under load: every accepted job still exists and finishes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_redis_loses_nothing_acknowledged() {
     let mut server = Server::start("always", &[]);
-    let policy = Policy {
-        lease: Duration::from_secs(3),
-        heartbeat: Duration::from_secs(1),
-        backoff_cap: Duration::from_secs(1),
-        max_lost_workers: 100,
-        ..Policy::default()
-    };
-    let backend = Backend::of(open_hasty(&server.url("killed")).await);
-    let jobs = Jobs::new(backend, Arc::new(SystemClock), policy).unwrap();
+    let jobs = live::hasty_jobs(Backend::of(open_hasty(&server.url("killed")).await));
     let working = tokio::spawn(worker(jobs.clone()));
-    let over = Arc::new(AtomicBool::new(false));
-    let submitting = tokio::spawn({
-        let (jobs, over) = (jobs.clone(), over.clone());
-        async move {
-            let mut accepted = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                match jobs.submit(&Owner::public(), new_job(), Duration::ZERO, None).await {
-                    Ok(new) => accepted.push(new.value.id()),
-                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-                }
-            }
-            accepted
-        }
-    });
+    let caller = Caller::start(&jobs);
     for _ in 0..3 {
         let before = server.cli(&["ZCARD", "{killed}:v1:owner:public"]);
         eventually("jobs are accepted", async || {
@@ -111,23 +57,12 @@ async fn a_killed_redis_loses_nothing_acknowledged() {
         server.kill();
         server.restart();
     }
-    over.store(true, Ordering::Relaxed);
-    let accepted = submitting.await.unwrap();
+    let accepted = caller.stop().await;
     assert!(accepted.len() >= 3);
     for id in &accepted {
         jobs.find(&Owner::public(), *id).await.expect("an accepted job is there");
     }
-    let mut left: Vec<JobId> = accepted;
-    let done = async || {
-        while let Some(id) = left.last() {
-            if !is_finished(&jobs, *id).await {
-                return false;
-            }
-            left.pop();
-        }
-        true
-    };
-    eventually("the worker goes on", done).await;
+    all_finish(&jobs, accepted).await;
     assert!(!working.is_finished());
     working.abort();
 }
