@@ -7,6 +7,7 @@
 //! - [`ports`]: the interfaces that a backend implements ([`JobStore`], [`JobQueue`], [`JobReceiver`], …)
 //! - [`reuse`]: when the result of one job is reused for another
 //! - [`service`]: the use cases over those ports ([`Jobs`]): submit, claim, finish, cancel, sweep, …
+//! - [`transfer`]: the port by which what a store keeps moves to another store
 //! - [`rows`], [`batcher`], [`hub`]: what several backends share
 //! - [`memory`]: the in-memory backend for tests
 //! - `contract`: the promises as named cases that every backend runs (feature `testing`)
@@ -36,6 +37,7 @@ pub mod rows;
 pub mod service;
 pub mod stored_key;
 pub mod time;
+pub mod transfer;
 
 pub use api_key::{ApiKey, ApiKeys};
 pub use batch::{Batch, BatchItem};
@@ -55,3 +57,4 @@ pub use ports::{
 pub use reuse::{ResultKey, StoredResult};
 pub use service::Jobs;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use transfer::{Arrived, Crossing, Entry, Scan, Transfer};

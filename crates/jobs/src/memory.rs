@@ -2,6 +2,7 @@
 //! that its data does not survive the process. It passes the whole contract suite.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::ports::{
 use crate::reuse::ResultKey;
 use crate::stored_key::StoredKey;
 use crate::time::{Clock, Timestamp};
+use crate::transfer::{Arrived, Crossing, Entry, Scan, Transfer};
 
 /// How often a waiting receiver checks whether a delayed message is due.
 const RECEIVE_POLL: Duration = Duration::from_millis(20);
@@ -49,7 +51,10 @@ struct Tables {
     dead: BTreeMap<JobId, (DeadLetter, Timestamp)>,
     notice: Option<Notice>,
     keys_of_callers: BTreeMap<String, StoredKey>,
-    queue: BTreeMap<u64, Entry>,
+    /// Arrivals: the name of a marker, the number of the move, and until when it is kept.
+    arrived: HashMap<String, (u64, Timestamp)>,
+    last_move: u64,
+    queue: BTreeMap<u64, Queued>,
     next_entry: u64,
     turns: Turns,
 }
@@ -75,7 +80,7 @@ impl Turns {
 
 type Keys<Id> = HashMap<(Owner, String), (IdempotencyKey, Id)>;
 
-struct Entry {
+struct Queued {
     body: String,
     visible_at: Timestamp,
     /// The turn of a message that is ready.
@@ -136,7 +141,7 @@ impl MemoryBackend {
 impl Tables {
     fn enqueue(&mut self, body: String, visible_at: Timestamp) {
         self.next_entry += 1;
-        let entry = Entry { body, visible_at, turn: None, receives: 0, receipt: 0 };
+        let entry = Queued { body, visible_at, turn: None, receives: 0, receipt: 0 };
         self.queue.insert(self.next_entry, entry);
     }
 
@@ -155,7 +160,7 @@ impl Tables {
     }
 
     /// The entry that a receipt still holds.
-    fn owned(&mut self, receipt: &Receipt) -> Option<(u64, &mut Entry)> {
+    fn owned(&mut self, receipt: &Receipt) -> Option<(u64, &mut Queued)> {
         let (key, token) = receipt.token().split_once('/')?;
         let (key, token): (u64, u64) = (key.parse().ok()?, token.parse().ok()?);
         self.queue.get_mut(&key).filter(|e| e.receipt == token).map(|e| (key, e))
@@ -207,12 +212,7 @@ impl Tables {
             self.reusable.extend(result.key.map(|key| (key, id)));
         }
         self.dead.remove(&id);
-        if let (Phase::Failed { at, error }, Some(expires_at)) =
-            (&change.status.phase, change.status.expires_at)
-        {
-            let reason = error.detail.clone();
-            self.dead.insert(id, (DeadLetter { id, job: Some(id), at: *at, reason, body: None }, expires_at));
-        }
+        self.dead.extend(DeadLetter::of_failed(id, &change.status).map(|letter| (id, letter)));
         if change.status.state().is_terminal() || change.send.is_some() {
             self.unqueue(id);
         }
@@ -220,6 +220,90 @@ impl Tables {
             self.enqueue(Message::new(id).encode(), now.plus(delay.min(MAX_DELAY)));
         }
         Ok(())
+    }
+
+    /// All entries by their places, in the order of a scan.
+    fn entries(&self) -> BTreeMap<String, Entry> {
+        let name = |key: &IdempotencyKey| base16ct::lower::encode_string(format!("{key:?}").as_bytes());
+        let mut entries = BTreeMap::new();
+        for (key, id) in self.job_keys.values() {
+            entries.insert(format!("0/{}", name(key)), Entry::JobKey(key.clone(), *id));
+        }
+        for (key, id) in self.batch_keys.values() {
+            entries.insert(format!("1/{}", name(key)), Entry::BatchKey(key.clone(), *id));
+        }
+        let batches = self.batches.values().cloned().map(Entry::Batch);
+        let records = self.jobs.keys().filter_map(|id| self.read(*id, Include::ALL));
+        let jobs = records.map(|record| Entry::Job(Box::new(record)));
+        let letters = self.dead.values().filter(|(letter, _)| letter.job.is_none());
+        let letters = letters.map(|(letter, at)| Entry::Letter { letter: letter.clone(), expires_at: *at });
+        let notice = self.notice.clone().map(Entry::Notice);
+        let api_keys = self.keys_of_callers.values().cloned().map(Entry::ApiKey);
+        for (rank, entry) in (batches.map(|entry| (2, entry)))
+            .chain(jobs.map(|entry| (3, entry)))
+            .chain(letters.chain(notice).chain(api_keys).map(|entry| (4, entry)))
+        {
+            entries.extend(entry.marker().map(|name| (format!("{rank}/{name}"), entry)));
+        }
+        entries
+    }
+
+    fn arrive(&mut self, entry: &Entry, crossing: Crossing) -> Result<Arrived, StoreError> {
+        self.last_move = self.last_move.max(crossing.number);
+        let marker = entry.marker();
+        if let Some((number, _)) = marker.as_ref().and_then(|name| self.arrived.get(name))
+            && *number >= crossing.number
+        {
+            return Ok(Arrived::Before);
+        }
+        let new = match entry {
+            Entry::Job(record) => self.land(record)?,
+            Entry::Batch(batch) => absent(&mut self.batches, batch.id, || batch.clone()),
+            Entry::JobKey(key, id) => put_if_free(&mut self.job_keys, key, *id, crossing.now),
+            Entry::BatchKey(key, id) => put_if_free(&mut self.batch_keys, key, *id, crossing.now),
+            Entry::Letter { letter, expires_at } => {
+                let absent = !self.dead.contains_key(&letter.id);
+                self.dead.entry(letter.id).or_insert_with(|| (letter.clone(), *expires_at));
+                absent
+            }
+            Entry::Notice(notice) => {
+                let absent = self.notice.is_none();
+                self.notice.get_or_insert_with(|| notice.clone());
+                absent
+            }
+            Entry::ApiKey(key) => {
+                let absent = !self.keys_of_callers.contains_key(&key.id);
+                self.keys_of_callers.entry(key.id.clone()).or_insert_with(|| key.clone());
+                absent
+            }
+        };
+        if let Some(name) = marker {
+            self.arrived.insert(name, (crossing.number, crossing.markers_until()));
+        }
+        Ok(if new { Arrived::New } else { Arrived::Exists })
+    }
+
+    /// Stores a job that arrives, with all that belongs to it. Returns whether it was absent.
+    fn land(&mut self, record: &Record) -> Result<bool, StoreError> {
+        let (job, id) = (&record.job, record.job.id());
+        if self.jobs.contains_key(&id) {
+            return Ok(false);
+        }
+        let Some(request) = &record.request else { return Err(StoreError::Conflict(job.fence())) };
+        match (&job.status.phase, &record.result) {
+            (Phase::Submitted { not_before, .. }, None) => {
+                self.enqueue(Message::new(id).encode(), *not_before);
+            }
+            (Phase::Finished { .. }, Some(result)) => {
+                self.results.insert(id, result.clone());
+            }
+            (Phase::Failed { .. } | Phase::Cancelled { .. }, None) => {}
+            _ => return Err(StoreError::Conflict(job.fence())),
+        }
+        self.dead.extend(DeadLetter::of_failed(id, &job.status).map(|letter| (id, letter)));
+        self.jobs.insert(id, job.clone());
+        self.requests.insert(id, request.clone());
+        Ok(true)
     }
 
     /// Number of records of the kinds that expire.
@@ -251,6 +335,22 @@ fn known<Id: Copy>(keys: &Keys<Id>, key: &IdempotencyKey, now: Timestamp) -> Res
         Some(_) => Err(StoreError::KeyReused),
         None => Ok(None),
     }
+}
+
+/// Inserts the value if there is none. Returns whether there was none.
+fn absent<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>, key: K, value: impl FnOnce() -> V) -> bool {
+    let absent = !map.contains_key(&key);
+    map.entry(key).or_insert_with(value);
+    absent
+}
+
+fn put_if_free<Id>(keys: &mut Keys<Id>, key: &IdempotencyKey, id: Id, now: Timestamp) -> bool {
+    let name = (key.owner.clone(), key.key.clone());
+    let free = keys.get(&name).is_none_or(|(known, _)| known.expires_at <= now);
+    if free {
+        keys.insert(name, (key.clone(), id));
+    }
+    free
 }
 
 #[async_trait]
@@ -348,6 +448,7 @@ impl JobStore for MemoryBackend {
         tables.job_keys.retain(|_, (key, _)| key.expires_at > now);
         tables.batch_keys.retain(|_, (key, _)| key.expires_at > now);
         tables.dead.retain(|_, (_, expires_at)| *expires_at > now);
+        tables.arrived.retain(|_, (_, until)| *until > now);
         Ok(before - tables.records())
     }
 
@@ -542,6 +643,37 @@ impl JobReceiver for MemoryBackend {
         let mut tables = self.tables();
         let owned = tables.owned(receipt);
         Ok(owned.map(|(_, entry)| (entry.visible_at, entry.turn) = (at, None)).is_some())
+    }
+}
+
+#[async_trait]
+impl Transfer for MemoryBackend {
+    async fn scan(&self, from: Option<&str>, limit: usize) -> Result<Scan, StoreError> {
+        let entries = self.tables().entries();
+        let after = (from.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let mut rest = entries.range::<str, _>(after);
+        let taken: Vec<_> = rest.by_ref().take(limit).collect();
+        let next = rest.next().and(taken.last()).map(|(place, _)| (*place).clone());
+        let entries = taken.into_iter().map(|(_, entry)| entry.clone()).collect();
+        Ok(Scan { entries, damaged: Vec::new(), next })
+    }
+
+    async fn arrive(&self, entries: &[Entry], crossing: Crossing) -> Vec<Result<Arrived, StoreError>> {
+        let outcomes = {
+            let mut tables = self.tables();
+            entries.iter().map(|entry| tables.arrive(entry, crossing)).collect()
+        };
+        self.arrived.notify_waiters();
+        for entry in entries {
+            if let Entry::Job(record) = entry {
+                self.hub.notify(record.job.id());
+            }
+        }
+        outcomes
+    }
+
+    async fn last_move(&self) -> Result<u64, StoreError> {
+        Ok(self.tables().last_move)
     }
 }
 

@@ -23,6 +23,7 @@ use crate::notice::Notice;
 use crate::reuse::{ResultKey, StoredResult};
 use crate::stored_key::StoredKey;
 use crate::time::Timestamp;
+use crate::transfer::Transfer;
 
 /// The differences between backends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -367,6 +368,20 @@ pub struct DeadLetter {
     pub body: Option<String>,
 }
 
+impl DeadLetter {
+    /// The letter of a failed job, and when it expires; `None` for a job in another state.
+    #[must_use]
+    pub fn of_failed(id: JobId, status: &Status) -> Option<(Self, Timestamp)> {
+        match (&status.phase, status.expires_at) {
+            (Phase::Failed { at, error }, Some(expires_at)) => {
+                let reason = error.detail.clone();
+                Some((Self { id, job: Some(id), at: *at, reason, body: None }, expires_at))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The store of dead letters.
 #[async_trait]
 pub trait DeadLetters: Send + Sync {
@@ -521,6 +536,8 @@ pub struct Backend {
     pub receiver: Option<Arc<dyn JobReceiver>>,
     /// Wake-ups on changes of jobs.
     pub watch: Arc<dyn JobWatch>,
+    /// Reading all of the store, and taking what another one had.
+    pub transfer: Arc<dyn Transfer>,
 }
 
 impl Backend {
@@ -536,6 +553,7 @@ impl Backend {
             + JobQueue
             + JobReceiver
             + JobWatch
+            + Transfer
             + 'static,
     {
         Self {
@@ -546,7 +564,8 @@ impl Backend {
             keys: backend.clone(),
             queue: backend.clone(),
             receiver: Some(backend.clone()),
-            watch: backend,
+            watch: backend.clone(),
+            transfer: backend,
         }
     }
 }

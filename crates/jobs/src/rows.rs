@@ -186,14 +186,7 @@ impl ChangeRow {
     /// [`StoreError::Refused`] as for [`to_json`].
     pub fn of(change: &Change, send_at: Option<Timestamp>) -> Result<Self, StoreError> {
         let (id, status) = (change.id, &change.status);
-        let letter = match (&status.phase, status.expires_at) {
-            (Phase::Failed { at, error }, Some(expires_at)) => {
-                let letter =
-                    DeadLetter { id, job: Some(id), at: *at, reason: error.detail.clone(), body: None };
-                Some((letter, expires_at.as_millis()))
-            }
-            _ => None,
-        };
+        let letter = DeadLetter::of_failed(id, status).map(|(letter, at)| (letter, at.as_millis()));
         Ok(Self {
             id,
             from_state: change.expect.state,

@@ -170,6 +170,16 @@ macro_rules! each_contract_case {
                 the_last_step_settles_the_message,
                 an_old_record_takes_no_lease,
             ],
+            moving: [
+                a_scan_sees_everything,
+                a_scan_misses_nothing_while_others_write,
+                everything_arrives_as_it_was,
+                an_arrival_happens_once,
+                what_exists_is_not_replaced,
+                a_running_job_is_submitted_when_it_arrives,
+                concurrent_arrivals_have_one_winner,
+                a_delayed_job_arrives_delayed,
+            ],
             cost: [
                 a_job_costs_few_calls,
             ],
@@ -281,6 +291,7 @@ impl Case {
             "reuse" => "Results are reused",
             "records" => "Records are kept, listed and expire",
             "queue" => "The queue delivers and wakes",
+            "moving" => "Everything moves, once",
             "cost" => "A job costs few calls",
             _ => "All together, with faults",
         }

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use pssp_predict::Method;
-use pssp_predict::sequence::{CleanOptions, WarningCode, clean};
+use pssp_predict::sequence::{CleanOptions, InputErrors, WarningCode, clean};
 
 use super::{all_of, bytes, claim, owner};
 use crate::batch::BatchItem;
@@ -102,9 +102,13 @@ pub async fn write(jobs: &Jobs) {
     assert_eq!(held.len(), 1, "a delivered message that is never settled");
 }
 
+/// Why a record is refused.
+pub(super) fn errors() -> InputErrors {
+    clean(b"MK1?", &CleanOptions::default()).expect_err("no sequence")
+}
+
 async fn write_batch(jobs: &Jobs) {
-    let errors = clean(b"MK1?", &CleanOptions::default()).expect_err("no sequence");
-    let refused = BatchItem::Rejected { name: Some("bad".to_owned()), errors };
+    let refused = BatchItem::Rejected { name: Some("bad".to_owned()), errors: errors() };
     let records = vec![Ok(named("in a batch")), Err(refused)];
     jobs.submit_batch(&owner(), records, Some(key("two"))).await.expect("submit");
 }

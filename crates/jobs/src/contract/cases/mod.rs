@@ -5,6 +5,7 @@ mod cost;
 mod durable;
 mod effect_once;
 mod keys;
+mod moving;
 mod nothing_stuck;
 mod poison;
 mod queue;
@@ -19,6 +20,7 @@ pub use cost::*;
 pub use durable::*;
 pub use effect_once::*;
 pub use keys::*;
+pub use moving::*;
 pub use nothing_stuck::*;
 pub use poison::*;
 pub use queue::*;
@@ -41,6 +43,7 @@ mod tests {
         include_str!("durable.rs"),
         include_str!("effect_once.rs"),
         include_str!("keys.rs"),
+        include_str!("moving.rs"),
         include_str!("nothing_stuck.rs"),
         include_str!("poison.rs"),
         include_str!("queue.rs"),
