@@ -61,7 +61,7 @@ pub(crate) fn put_key(
     Ok(())
 }
 
-/// Inserts the job, the input, the key, and the message or the result.
+/// Inserts the job, the input, the key, and the message, the result or the dead letter.
 pub(crate) fn create(tx: &mut Tx<'_>, row: &NewRow, now: i64) -> Result<Created<JobId>, Fault> {
     if let Some(key) = &row.key
         && let Some(target) = known(tx.db, KeyKind::Job, key, now)?
@@ -98,6 +98,9 @@ pub(crate) fn create(tx: &mut Tx<'_>, row: &NewRow, now: i64) -> Result<Created<
     }
     if let Some(result) = &row.result {
         put_result(tx.db, seq, result, None)?;
+    }
+    if let Some((letter, expires_at)) = &row.letter {
+        dead::put(tx.db, letter, *expires_at)?;
     }
     if let Some(key) = &row.key {
         put_key(tx.db, KeyKind::Job, key, id)?;
@@ -219,6 +222,7 @@ pub(crate) fn purge_others(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<usiz
         "DELETE FROM dead WHERE id IN (SELECT id FROM dead WHERE expires_at <= ?1 LIMIT ?2)",
         "DELETE FROM keys WHERE (kind, owner, key) IN
              (SELECT kind, owner, key FROM keys WHERE expires_at <= ?1 LIMIT ?2)",
+        "DELETE FROM arrivals WHERE name IN (SELECT name FROM arrivals WHERE expires_at <= ?1 LIMIT ?2)",
     ] {
         let left = limit - i64::try_from(removed).unwrap_or(i64::MAX);
         removed += tx.db.prepare_cached(sql)?.execute([now, left.max(0)])?;

@@ -26,6 +26,7 @@ mod room;
 mod schema;
 mod store;
 mod task;
+mod transfer;
 mod upkeep;
 mod watch;
 mod writer;

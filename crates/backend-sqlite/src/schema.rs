@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(crate) const APPLICATION_ID: i32 = 0x7073_7370;
 
 /// One script for each version. `user_version` counts the scripts that have run. Released scripts never change.
-pub(crate) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 // Inside the file `seq`, an integer, stands for the id of a job. It is short, grows, and is the key of the
 // large columns and of the queue, so that a list or a compare-and-set never reads an input or a result. All
@@ -120,6 +120,19 @@ INSERT INTO open SELECT 1, ifnull(sum(CASE WHEN json_valid(head) THEN head ->> '
 // Keys that operators make while the service runs.
 const V5: &str = "
 CREATE TABLE api_keys (id TEXT NOT NULL PRIMARY KEY, record TEXT NOT NULL, used_at INTEGER) STRICT, WITHOUT ROWID;
+";
+
+// Markers of what arrived from other stores (transfer.rs).
+const V6: &str = "
+CREATE TABLE arrivals (
+    name       TEXT NOT NULL PRIMARY KEY,
+    move       INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX arrivals_expiry ON arrivals (expires_at);
+-- One row: the number of the last move by which something arrived.
+CREATE TABLE moves (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL) STRICT;
+INSERT INTO moves VALUES (1, 0);
 ";
 
 /// The content of a file, by its header.

@@ -294,7 +294,7 @@ fn from_sql(error: rusqlite::types::FromSqlError) -> Fault {
 }
 
 /// A copy of the error, for each submission of one call.
-fn copy_of(error: &StoreError) -> StoreError {
+pub(crate) fn copy_of(error: &StoreError) -> StoreError {
     let cause = error.to_string().into();
     match error {
         StoreError::Full(_) => StoreError::Full(cause),
@@ -306,6 +306,6 @@ fn copy_of(error: &StoreError) -> StoreError {
     }
 }
 
-fn lost() -> StoreError {
+pub(crate) fn lost() -> StoreError {
     StoreError::Unavailable("the writer gave no answer".into())
 }

@@ -129,6 +129,8 @@ pub struct NewRow {
     pub result: Option<Bytes>,
     /// The idempotency key.
     pub key: Option<IdempotencyKey>,
+    /// The dead letter of a failed job, and when that expires.
+    pub letter: Option<(DeadLetter, i64)>,
 }
 
 impl NewRow {
@@ -143,6 +145,28 @@ impl NewRow {
             (Phase::Finished { .. }, Some(_)) => None,
             _ => return Err(StoreError::Conflict(job.fence())),
         };
+        let row = Self::with(job, &submission.request, submission.result.as_ref())?;
+        Ok(Self { start_at, key: submission.key.clone(), ..row })
+    }
+
+    /// The row of a job that arrives from another store ([`crate::Transfer::arrive`]).
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the job runs, has no request, or its result does not fit to its state.
+    pub fn arriving(record: &Record) -> Result<Self, StoreError> {
+        let job = &record.job;
+        let start_at = match (&job.status.phase, &record.result) {
+            (Phase::Submitted { not_before, .. }, None) => Some(not_before.as_millis()),
+            (Phase::Finished { .. }, Some(_)) | (Phase::Failed { .. } | Phase::Cancelled { .. }, None) => None,
+            _ => return Err(StoreError::Conflict(job.fence())),
+        };
+        let request = record.request.as_ref().ok_or_else(|| StoreError::Conflict(job.fence()))?;
+        let letter = DeadLetter::of_failed(job.id(), &job.status);
+        let letter = letter.map(|(letter, at)| (letter, at.as_millis()));
+        Ok(Self { start_at, letter, ..Self::with(job, request, record.result.as_ref())? })
+    }
+
+    fn with(job: &Job, request: &Request, result: Option<&Bytes>) -> Result<Self, StoreError> {
         let head: &Head = &job.head;
         Ok(Self {
             id: job.id(),
@@ -150,10 +174,11 @@ impl NewRow {
             residues: i64::try_from(head.length).unwrap_or(i64::MAX),
             head: to_json(head)?,
             status: StatusRow::of(&job.status)?,
-            request: to_json(submission.request.as_ref())?,
-            start_at,
-            result: submission.result.clone(),
-            key: submission.key.clone(),
+            request: to_json(request)?,
+            start_at: None,
+            result: result.cloned(),
+            key: None,
+            letter: None,
         })
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::batch::Batch;
-use crate::error::StoreError;
+use crate::error::{StoreError, corrupt};
 use crate::id::{BatchId, JobId};
 use crate::job::{Job, Refused, State};
 use crate::notice::Notice;
@@ -128,6 +128,110 @@ pub struct Scan {
     pub damaged: Vec<String>,
     /// Where the scan goes on: a text of printable ASCII without blanks. `None` at the end.
     pub next: Option<String>,
+}
+
+/// About how many bytes a part of a scan has at most.
+pub const PART_BYTES: usize = 4 << 20;
+
+/// For backends: one part of a scan in the making. A backend reads its tables one after the other, each as a *step*; a
+/// part has entries of one step.
+#[derive(Debug)]
+pub struct Part {
+    step: usize,
+    limit: usize,
+    bytes: usize,
+    last: Option<String>,
+    scan: Scan,
+}
+
+impl Part {
+    /// The part that begins at `from`, for at most `limit` entries, and the place in its step after which it begins
+    /// (empty: at the beginning).
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if `from` is no place of a scan.
+    pub fn begin(from: Option<&str>, limit: usize) -> Result<(Self, &str), StoreError> {
+        let (step, after) = match from {
+            None => (0, ""),
+            Some(place) => place
+                .split_once(':')
+                .and_then(|(step, after)| Some((step.parse().ok()?, after)))
+                .ok_or_else(|| StoreError::Refused(format!("{place:?} is no place of a scan").into()))?,
+        };
+        Ok((Self { step, limit: limit.max(1), bytes: 0, last: None, scan: Scan::default() }, after))
+    }
+
+    /// The step of this part, from 0.
+    #[must_use]
+    pub const fn step(&self) -> usize {
+        self.step
+    }
+
+    /// Whether the part takes no more entries.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.scan.entries.len() + self.scan.damaged.len() >= self.limit || self.bytes >= PART_BYTES
+    }
+
+    /// How many records to read for this part: one more than it takes, to see whether there are more.
+    #[must_use]
+    pub const fn wanted(&self) -> usize {
+        self.limit.saturating_add(1)
+    }
+
+    /// Adds the record at `place`, which needs about so many bytes. `what` names it, if it cannot be read.
+    pub fn add(&mut self, place: String, bytes: usize, what: &str, found: Result<Entry, StoreError>) {
+        self.bytes += bytes;
+        self.last = Some(place);
+        match found {
+            Ok(entry) => self.scan.entries.push(entry),
+            Err(error) => self.scan.damaged.push(format!("{what}: {error}")),
+        }
+    }
+
+    /// The part. `more`: whether its step goes on. There are `steps` steps.
+    #[must_use]
+    pub fn end(self, more: bool, steps: usize) -> Scan {
+        let next = if more {
+            self.last.map(|last| format!("{}:{last}", self.step))
+        } else {
+            (self.step + 1 < steps).then(|| format!("{}:", self.step + 1))
+        };
+        Scan { next, ..self.scan }
+    }
+}
+
+impl Entry {
+    /// The entry of a job.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if its request is missing, or its result does not fit to its state.
+    pub fn of_job(record: Record) -> Result<Self, StoreError> {
+        let finished = record.job.state() == State::Finished;
+        if record.request.is_none() {
+            return Err(corrupt("record", "its input is missing"));
+        }
+        if finished && record.result.is_none() {
+            return Err(corrupt("record", "its result is missing"));
+        }
+        let result = record.result.filter(|_| finished);
+        Ok(Self::Job(Box::new(Record { result, ..record })))
+    }
+}
+
+/// Bytes as a text for the place of a scan.
+#[must_use]
+pub fn place_of(bytes: &[u8]) -> String {
+    base16ct::lower::encode_string(bytes)
+}
+
+/// The bytes of such a text.
+///
+/// # Errors
+/// [`StoreError::Refused`] if it is none.
+pub fn bytes_of(place: &str) -> Result<Vec<u8>, StoreError> {
+    base16ct::lower::decode_vec(place)
+        .map_err(|_| StoreError::Refused(format!("{place:?} is no place of a scan").into()))
 }
 
 /// The move by which entries arrive.

@@ -67,7 +67,7 @@ fn the_settings_that_durability_needs_are_in_force() {
     assert_eq!(text("PRAGMA journal_mode"), "wal");
     assert_eq!(number("PRAGMA auto_vacuum"), 2, "incremental");
     assert_eq!(number("PRAGMA application_id"), 0x7073_7370);
-    assert_eq!(number("PRAGMA user_version"), 5);
+    assert_eq!(number("PRAGMA user_version"), 6);
 }
 
 #[tokio::test]
