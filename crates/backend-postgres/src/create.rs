@@ -15,6 +15,35 @@ use crate::error::Fault;
 use crate::group::{Member, each};
 use crate::now;
 
+/// The parts of a statement that store the jobs of `fresh`: the record, the input, and the message or the result of each. A
+/// job whose id exists is left out. `made` has the ids of those that are stored, and `new` their values.
+macro_rules! put_fresh {
+    () => {
+        "made AS (
+        INSERT INTO @jobs (id, owner, state, attempt, residues, due_at, expires_at, head, status)
+        SELECT id, owner, state::smallint, attempt, residues, due_at, expires_at, head, status FROM fresh
+        ON CONFLICT (id) DO NOTHING RETURNING id
+    ), new AS (
+        SELECT fresh.* FROM fresh JOIN made USING (id)
+    ), requests AS (
+        INSERT INTO @requests (id, request) SELECT id, request FROM new
+    ), results AS (
+        INSERT INTO @results (id, result) SELECT id, result FROM new WHERE result IS NOT NULL
+    ), owners AS (
+        SELECT owner, greatest(
+            (SELECT last_value FROM @turn),
+            (SELECT max(turn) FROM @queue q WHERE q.owner = o.owner AND q.turn IS NOT NULL)) AS last
+        FROM (SELECT DISTINCT owner FROM new WHERE delay = 0) AS o
+    ), messages AS (
+        INSERT INTO @queue (id, owner, visible_at, turn)
+        SELECT id, owner, (SELECT ms FROM now) + delay,
+            CASE WHEN delay = 0 THEN last + row_number() OVER (PARTITION BY owner, delay = 0 ORDER BY n) END
+        FROM new LEFT JOIN owners USING (owner) WHERE delay IS NOT NULL
+    )"
+    };
+}
+pub(crate) use put_fresh;
+
 /// Its parameters are the time and then one array for each column. Returns for each job, in order: whether it was
 /// made; the id that its key leads to, and whether that was used for the same request, if it has a key.
 ///
@@ -39,27 +68,9 @@ const CREATE: &str = now!(
     ), fresh AS (
         SELECT input.* FROM input LEFT JOIN claimed USING (owner, key)
         WHERE input.key IS NULL OR claimed.target = input.id
-    ), made AS (
-        INSERT INTO @jobs (id, owner, state, attempt, residues, due_at, expires_at, head, status)
-        SELECT id, owner, state::smallint, attempt, residues, due_at, expires_at, head, status FROM fresh
-        ON CONFLICT (id) DO NOTHING RETURNING id
-    ), new AS (
-        SELECT fresh.* FROM fresh JOIN made USING (id)
-    ), requests AS (
-        INSERT INTO @requests (id, request) SELECT id, request FROM new
-    ), results AS (
-        INSERT INTO @results (id, result) SELECT id, result FROM new WHERE result IS NOT NULL
-    ), owners AS (
-        SELECT owner, greatest(
-            (SELECT last_value FROM @turn),
-            (SELECT max(turn) FROM @queue q WHERE q.owner = o.owner AND q.turn IS NOT NULL)) AS last
-        FROM (SELECT DISTINCT owner FROM new WHERE delay = 0) AS o
-    ), messages AS (
-        INSERT INTO @queue (id, owner, visible_at, turn)
-        SELECT id, owner, (SELECT ms FROM now) + delay,
-            CASE WHEN delay = 0 THEN last + row_number() OVER (PARTITION BY owner, delay = 0 ORDER BY n) END
-        FROM new LEFT JOIN owners USING (owner) WHERE delay IS NOT NULL
-    )
+    ), ",
+    put_fresh!(),
+    "
     SELECT made.id IS NOT NULL, claimed.target, claimed.digest = input.digest
     FROM input LEFT JOIN made USING (id) LEFT JOIN claimed USING (owner, key) ORDER BY n"
 );

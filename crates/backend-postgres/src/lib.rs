@@ -34,6 +34,7 @@ mod schema;
 mod store;
 mod target;
 mod tls;
+mod transfer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -201,10 +202,10 @@ impl Time {
 /// The beginning of a statement that needs the time, in `(SELECT ms FROM now)`. Its first parameter is the time in ms,
 /// or NULL for that of the server.
 macro_rules! now {
-    ($rest:expr) => {
+    ($($rest:expr),+ $(,)?) => {
         concat!(
             "WITH now AS (SELECT coalesce($1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS ms)",
-            $rest
+            $($rest),+
         )
     };
 }

@@ -30,6 +30,7 @@ const TABLES: &[(&str, &str)] = &[
     ("batches", "pg_column_size(batch)"),
     ("keys", "octet_length(owner) + octet_length(key)"),
     ("dead", "pg_column_size(letter)"),
+    ("arrivals", "octet_length(name)"),
 ];
 
 /// The last estimate of the bytes in use, and when it was made.

@@ -10,7 +10,7 @@ use crate::database::Database;
 /// One script for each version, and the oldest version whose programs still work on the tables after it. Released
 /// scripts never change. A script may add, but not alter what the release before reads and writes: during a rolling
 /// update both run. The table `schema_version` has a row for each script that has run.
-const MIGRATIONS: &[(&str, usize)] = &[(V1, 1)];
+const MIGRATIONS: &[(&str, usize)] = &[(V1, 1), (V2, 1)];
 
 /// The oldest server that is supported by its makers.
 const OLDEST: i32 = 14;
@@ -105,6 +105,19 @@ CREATE TABLE @api_keys (id text COLLATE \"C\" NOT NULL PRIMARY KEY, record text 
 -- One row that a health check writes to.
 CREATE TABLE @health (one boolean NOT NULL PRIMARY KEY CHECK (one), pinged bigint NOT NULL) WITH (fillfactor = 10);
 INSERT INTO @health VALUES (true, 0);
+";
+
+// Markers of what arrived from other stores (transfer.rs).
+const V2: &str = "
+CREATE TABLE @arrivals (
+    name       text COLLATE \"C\" NOT NULL PRIMARY KEY,
+    move       bigint NOT NULL,
+    expires_at bigint NOT NULL
+);
+CREATE INDEX arrivals_expiry ON @arrivals (expires_at);
+-- One row: the number of the last move by which something arrived.
+CREATE TABLE @moves (one boolean NOT NULL PRIMARY KEY CHECK (one), last bigint NOT NULL);
+INSERT INTO @moves VALUES (true, 0);
 ";
 
 /// Makes the tables, or brings those of an older release up to date. Of many processes that start at the same time

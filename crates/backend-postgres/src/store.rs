@@ -216,6 +216,9 @@ impl JobStore for PostgresBackend {
             "DELETE FROM @keys WHERE (kind, owner, key) IN
                 (SELECT kind, owner, key FROM @keys WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
              RETURNING target",
+            "DELETE FROM @arrivals WHERE name IN
+                (SELECT name FROM @arrivals WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+             RETURNING move",
         ] {
             if purged < limit {
                 let left = (limit - purged).min(MAX_BATCH) as i64;
