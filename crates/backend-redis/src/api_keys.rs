@@ -10,7 +10,7 @@ use redis::Pipeline;
 use crate::RedisBackend;
 use crate::codec;
 
-fn key(record: &[u8], used_at: Option<i64>) -> Result<StoredKey, StoreError> {
+pub(crate) fn key(record: &[u8], used_at: Option<i64>) -> Result<StoredKey, StoreError> {
     let key: StoredKey = codec::from_json("key", record)?;
     Ok(StoredKey { used_at: used_at.map(Timestamp::from_millis), ..key })
 }

@@ -76,6 +76,6 @@ impl BatchStore for RedisBackend {
     }
 }
 
-fn batch_id(text: &str) -> Result<BatchId, StoreError> {
+pub(crate) fn batch_id(text: &str) -> Result<BatchId, StoreError> {
     text.parse().map_err(|error| corrupt("idempotency key", error))
 }

@@ -102,6 +102,14 @@ pub(crate) fn key(kind: &str, key: &IdempotencyKey, id: &str) -> (String, String
     (name, value)
 }
 
+/// The kind and the owner's name of an idempotency key, and the caller's key, from its name after the prefix.
+pub(crate) fn key_name(name: &str) -> Option<(&str, &str, &str)> {
+    let (kind, rest) = name.strip_prefix("key:")?.split_once(':')?;
+    let (length, rest) = rest.split_once(':')?;
+    let (owner, key) = rest.split_at_checked(length.parse().ok()?)?;
+    Some((kind, owner, key.strip_prefix(':')?))
+}
+
 /// The parts of a key's value.
 pub(crate) struct KnownKey<'a> {
     pub(crate) digest: &'a str,
@@ -199,10 +207,7 @@ impl NewState {
 
     pub(crate) fn put(&self, command: &mut Cmd) {
         command.arg(&self.texts);
-        match &self.result {
-            Some(result) => command.arg([b"=", result.bytes.as_ref()].concat()),
-            None => command.arg(""),
-        };
+        command.arg(marked(self.result.as_ref().map(|result| &result.bytes)));
         let key = self.result.as_ref().and_then(|result| result.key);
         command.arg(&self.delay).arg(key.map(|key| key.to_string()).unwrap_or_default());
         command.arg(self.open_residues);
@@ -216,6 +221,53 @@ impl Call for NewState {
     fn bytes(&self) -> usize {
         200 + self.texts[2].len() + self.result.as_ref().map_or(0, |result| result.bytes.len())
     }
+}
+
+/// Arguments of `arrive_jobs.lua` for one job.
+pub(crate) struct ArrivingJob {
+    texts: [String; 9],
+    result: Option<Bytes>,
+    residues: usize,
+}
+
+impl ArrivingJob {
+    /// The arguments for a job that arrives at `now`.
+    pub(crate) fn of(marker: String, record: &Record, now: Timestamp) -> Result<Self, StoreError> {
+        let job = &record.job;
+        let delay = match (&job.status.phase, &record.result) {
+            (Phase::Submitted { not_before, .. }, None) => delay_ms(not_before.since(now)),
+            (Phase::Finished { .. }, Some(_)) | (Phase::Failed { .. } | Phase::Cancelled { .. }, None) => {
+                String::new()
+            }
+            _ => return Err(StoreError::Conflict(job.fence())),
+        };
+        let request = record.request.as_ref().ok_or_else(|| StoreError::Conflict(job.fence()))?;
+        let texts = [
+            marker,
+            job.id().to_string(),
+            job.head.owner.as_str().to_owned(),
+            to_json(&job.head)?,
+            status_text(&job.status)?,
+            to_json(request.as_ref())?,
+            millis(job.status.due_at),
+            delay,
+            millis(job.status.expires_at),
+        ];
+        Ok(Self { texts, result: record.result.clone(), residues: job.head.length })
+    }
+
+    pub(crate) fn put(&self, command: &mut Cmd) {
+        command.arg(&self.texts).arg(marked(self.result.as_ref())).arg(self.residues);
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.texts.iter().map(String::len).sum::<usize>() + self.result.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// A result as the scripts take it: preceded by "=", so that an empty one differs from none.
+fn marked(result: Option<&Bytes>) -> Vec<u8> {
+    result.map(|result| [b"=", result.as_ref()].concat()).unwrap_or_default()
 }
 
 /// A delay as the scripts take it, in ms, at most the longest delay of a message.
@@ -263,5 +315,9 @@ mod tests {
         };
         assert_ne!(name("a", ":b"), name("a:", "b"));
         assert_ne!(name("1:a", "b"), name("1", "a:b"));
+        for (owner, text) in [("a", ":b"), ("a:", "b"), ("\u{e9}1:a", "x:\u{e9}"), ("1", "")] {
+            assert_eq!(key_name(&name(owner, text)), Some(("job", owner, text)));
+        }
+        assert_eq!(key_name("key:job:9:a:b"), None);
     }
 }

@@ -31,6 +31,7 @@ mod queue;
 mod script;
 mod store;
 mod target;
+mod transfer;
 mod wake;
 mod watch;
 
@@ -49,6 +50,7 @@ use crate::queue::Ack;
 use crate::script::{ACK, APPLY, CREATE, Script};
 use crate::store::Read;
 use crate::target::Target;
+use crate::transfer::Owners;
 use crate::wake::WakeListener;
 use crate::watch::Changes;
 use pssp_jobs::batcher::{Batcher, Call, IN_FLIGHT};
@@ -99,6 +101,7 @@ pub struct RedisBackend {
     acks: Batcher<Ack>,
     listener: Arc<WakeListener>,
     changes: Arc<Changes>,
+    owners: Owners,
     /// A random text at the start of every receipt of this process.
     name: String,
     receipts: AtomicU64,
@@ -149,6 +152,7 @@ impl RedisBackend {
             }),
             listener,
             changes,
+            owners: Owners::default(),
             name: format!("{:016x}.", rand::random::<u64>()),
             receipts: AtomicU64::new(0),
             link,
@@ -163,13 +167,9 @@ impl RedisBackend {
     /// # Errors
     /// As for any call. The user must be allowed to `SCAN`.
     pub async fn delete_prefix(&self) -> Result<(), StoreError> {
-        // A prefix has no character that a pattern would take for more than itself, apart from its braces.
-        let pattern = self.key("*");
-        let mut cursor = 0_u64;
+        let mut cursor = 0;
         loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(1000);
-            let (next, keys): (u64, Vec<String>) = self.read(self.query(&scan).await?)?;
+            let (next, keys) = self.scan_names(cursor, "", 1000).await?;
             if !keys.is_empty() {
                 self.query(redis::cmd("DEL").arg(keys)).await?;
             }
@@ -178,6 +178,19 @@ impl RedisBackend {
             }
             cursor = next;
         }
+    }
+
+    /// Some names of keys that begin with `kind`, about `count`, and where the scan goes on: 0 at its end.
+    async fn scan_names(
+        &self,
+        cursor: u64,
+        kind: &str,
+        count: usize,
+    ) -> Result<(u64, Vec<String>), StoreError> {
+        let mut scan = redis::cmd("SCAN");
+        // A prefix has no character that a pattern would take for more than itself, apart from its braces.
+        scan.arg(cursor).arg("MATCH").arg(self.key(format_args!("{kind}*"))).arg("COUNT").arg(count);
+        self.read(self.query(&scan).await?)
     }
 
     /// The full name of a key.

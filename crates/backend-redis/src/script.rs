@@ -48,5 +48,7 @@ scripts! {
     CREATE_BATCH "create_batch.lua";
     BURY "bury.lua";
     DISCARD "discard.lua";
+    ARRIVE "arrive.lua";
+    ARRIVE_JOBS "arrive_jobs.lua";
     PING "ping.lua";
 }

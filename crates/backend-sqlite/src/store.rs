@@ -75,7 +75,7 @@ impl JobStore for SqliteBackend {
         let answer = |outcome: Option<_>| {
             outcome
                 .or_else(|| made.next())
-                .unwrap_or_else(|| Err(failure.as_ref().map_or_else(lost, copy_of)))
+                .unwrap_or_else(|| Err(failure.as_ref().map_or_else(lost, StoreError::copied)))
         };
         outcomes.into_iter().map(answer).collect()
     }
@@ -291,19 +291,6 @@ impl JobStore for SqliteBackend {
 
 fn from_sql(error: rusqlite::types::FromSqlError) -> Fault {
     Fault::Answer(pssp_jobs::error::corrupt("job", error))
-}
-
-/// A copy of the error, for each submission of one call.
-pub(crate) fn copy_of(error: &StoreError) -> StoreError {
-    let cause = error.to_string().into();
-    match error {
-        StoreError::Full(_) => StoreError::Full(cause),
-        StoreError::Unavailable(_) => StoreError::Unavailable(cause),
-        StoreError::Denied(_) => StoreError::Denied(cause),
-        StoreError::Corrupt(_) => StoreError::Corrupt(cause),
-        StoreError::TooLarge(text) => StoreError::TooLarge(text.clone()),
-        _ => StoreError::Refused(cause),
-    }
 }
 
 pub(crate) fn lost() -> StoreError {

@@ -5,8 +5,8 @@ use pssp_jobs::rows::{self, NewRow, from_json, to_json};
 use pssp_jobs::stored_key::StoredKey;
 use pssp_jobs::transfer::{Part, bytes_of, place_of};
 use pssp_jobs::{
-    Arrived, BatchId, Created, Crossing, DeadLetter, Entry, IdempotencyKey, Owner, Scan, StoreError, Timestamp,
-    Transfer,
+    Arrived, BatchId, Created, Crossing, DeadLetter, Entry, IdempotencyKey, Owner, Scan, StoreError,
+    Timestamp, Transfer,
 };
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
@@ -259,7 +259,7 @@ impl Transfer for SqliteBackend {
             outcome?;
             match &mut arrived {
                 Ok(arrived) => arrived.next().ok_or_else(crate::store::lost),
-                Err(error) => Err(crate::store::copy_of(error)),
+                Err(error) => Err(error.copied()),
             }
         };
         outcomes.into_iter().map(answer).collect()

@@ -56,6 +56,28 @@ pub fn unwritable(error: impl std::fmt::Display) -> StoreError {
 }
 
 impl StoreError {
+    /// The same error again, for each of several records that one call failed to write. Its cause is a text.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let cause = || self.cause_text().into();
+        match self {
+            Self::NotFound => Self::NotFound,
+            Self::Conflict(fence) => Self::Conflict(*fence),
+            Self::KeyReused => Self::KeyReused,
+            Self::Exists => Self::Exists,
+            Self::TooLarge(text) => Self::TooLarge(text.clone()),
+            Self::Full(_) => Self::Full(cause()),
+            Self::Unavailable(_) => Self::Unavailable(cause()),
+            Self::Corrupt(_) => Self::Corrupt(cause()),
+            Self::Denied(_) => Self::Denied(cause()),
+            Self::Refused(_) => Self::Refused(cause()),
+        }
+    }
+
+    fn cause_text(&self) -> String {
+        std::error::Error::source(self).map_or_else(|| self.to_string(), ToString::to_string)
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

@@ -157,7 +157,9 @@ impl NewRow {
         let job = &record.job;
         let start_at = match (&job.status.phase, &record.result) {
             (Phase::Submitted { not_before, .. }, None) => Some(not_before.as_millis()),
-            (Phase::Finished { .. }, Some(_)) | (Phase::Failed { .. } | Phase::Cancelled { .. }, None) => None,
+            (Phase::Finished { .. }, Some(_)) | (Phase::Failed { .. } | Phase::Cancelled { .. }, None) => {
+                None
+            }
             _ => return Err(StoreError::Conflict(job.fence())),
         };
         let request = record.request.as_ref().ok_or_else(|| StoreError::Conflict(job.fence()))?;

@@ -173,6 +173,17 @@ impl Part {
         self.scan.entries.len() + self.scan.damaged.len() >= self.limit || self.bytes >= PART_BYTES
     }
 
+    /// The most entries of this part.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Says where the step goes on, other than after the last entry.
+    pub fn go_on_at(&mut self, place: String) {
+        self.last = Some(place);
+    }
+
     /// How many records to read for this part: one more than it takes, to see whether there are more.
     #[must_use]
     pub const fn wanted(&self) -> usize {
@@ -266,8 +277,8 @@ pub enum Arrived {
 /// Reading all of a store, and taking what another one had.
 #[async_trait]
 pub trait Transfer: Send + Sync {
-    /// Entries of every kind and owner from `from` on (`None`: from the beginning), at most `limit`, and fewer where
-    /// they are large: about 4 MiB. A part may be empty and still have a next one.
+    /// Entries of every kind and owner from `from` on (`None`: from the beginning): about `limit` at most, and fewer
+    /// where they are large ([`PART_BYTES`]). A part may be empty and still have a next one.
     ///
     /// An entry that is there for the whole scan is seen, whatever is written meanwhile, and a job is seen once. It
     /// is as the last acknowledged write left it. Idempotency keys and batches come before jobs, so a job of a key

@@ -17,6 +17,8 @@
 --   open         string  residues of all jobs that are not terminal, for whose results room is kept
 --   keys         hash    id of a caller's key -> JSON (read and written without scripts)
 --   keys_used    hash    id of a caller's key -> when it was used last (ms)
+--   arrived:<marker> string  the move by which an entry of another store arrived
+--   last_move    string  the number of the last move by which something arrived
 --   wake         list    at most one token: a message may be ready (BLPOP)
 --   changed      channel ids of changed jobs, one after the other, 36 bytes each
 -- A message is the id of its job. A foreign sender may ZADD any body to `queue`.
@@ -145,4 +147,19 @@ local function send(message, at)
     redis.call('ZADD', QUEUE, 'LT', at, message)
   end
   wake()
+end
+
+-- Whether an entry of another store arrived by this move or a later one.
+local function arrived_before(marker, move)
+  return tonumber(redis.call('GET', P .. 'arrived:' .. marker) or 0) >= move
+end
+
+-- Marks an arrival. It is the last thing that a script does for an entry.
+local function mark_arrival(marker, move, expires)
+  redis.call('SET', P .. 'arrived:' .. marker, move, 'PXAT', expires)
+end
+
+-- Notes the number of a move by which something arrives.
+local function set_last_move(move)
+  if tonumber(redis.call('GET', P .. 'last_move') or 0) < move then redis.call('SET', P .. 'last_move', move) end
 end

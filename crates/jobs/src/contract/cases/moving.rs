@@ -21,6 +21,9 @@ use crate::service::{Accepted, Claim, Claimed, Jobs, Key, Settled};
 use crate::stored_key::KeyTerms;
 use crate::transfer::{Arrived, Crossing, Entry, Kind};
 
+/// How many more entries than were asked for a part may have: a store may read whole pages of a hash table.
+const SLACK: usize = 8;
+
 /// What [`fill`] made.
 struct Filled {
     waiting: JobId,
@@ -86,7 +89,7 @@ async fn scan(backend: &Backend, limit: usize) -> Vec<Entry> {
     let (mut entries, mut from) = (Vec::new(), None);
     loop {
         let part = backend.transfer.scan(from.as_deref(), limit).await.unwrap();
-        assert!(part.entries.len() <= limit, "{} entries, {limit} were asked for", part.entries.len());
+        assert!(part.entries.len() <= limit + SLACK, "{} entries for {limit}", part.entries.len());
         assert_eq!(part.damaged, Vec::<String>::new());
         entries.extend(part.entries);
         let Some(next) = part.next else { return entries };
@@ -140,7 +143,7 @@ pub async fn a_scan_sees_everything<H: Harness>(h: &mut H) {
     let mut from: Option<String> = None;
     loop {
         let part = h.backend().transfer.scan(from.as_deref(), 4).await.unwrap();
-        assert!(part.entries.len() <= 4 && part.damaged.is_empty());
+        assert!(part.entries.len() <= 4 + SLACK && part.damaged.is_empty());
         entries.extend(part.entries);
         let Some(next) = part.next else { break };
         if from.is_none() {
