@@ -9,11 +9,11 @@ use crate::item::{self, Item, get_text, number, text, to_json};
 use crate::table::{Condition, Write, Written};
 use pssp_jobs::error::corrupt;
 
-fn item_key(id: &str) -> Item {
+pub(crate) fn item_key(id: &str) -> Item {
     item::key("K", id)
 }
 
-fn key(item: &Item) -> Result<StoredKey, StoreError> {
+pub(crate) fn key(item: &Item) -> Result<StoredKey, StoreError> {
     let key: StoredKey = item::from_json("key", get_text(item, "api_key")?.as_bytes())?;
     let used_at = item.get("used_at").and_then(|value| value.as_n().ok());
     let used_at = used_at.map(|ms| ms.parse().map_err(|e| corrupt("key", e))).transpose()?;

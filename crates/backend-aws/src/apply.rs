@@ -1,7 +1,6 @@
 //! Transitions: one update with the fence as its condition, in one transaction with what belongs to it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use pssp_jobs::job::Phase;
 use pssp_jobs::{Change, DeadLetter, JobId, Message, State, Status, StoreError};
 use sha2::{Digest as _, Sha256};
 
@@ -99,15 +98,13 @@ fn expression(
 /// The write for the dead letter: it is added when the job fails, and removed when the job leaves that state.
 fn letter(change: &Change) -> Result<Option<Write>, StoreError> {
     let id = change.id;
-    match (&change.status.phase, change.status.expires_at) {
-        (Phase::Failed { at, error }, Some(expires_at)) => {
-            let reason = error.detail.clone();
-            let letter = DeadLetter { id, job: Some(id), at: *at, reason, body: None };
+    match DeadLetter::of_failed(id, &change.status) {
+        Some((letter, expires_at)) => {
             Ok(Some(Write::Put { item: dead::item(&letter, expires_at)?, condition: None }))
         }
-        _ if change.expect.state == State::Failed => {
+        None if change.expect.state == State::Failed => {
             Ok(Some(Write::Delete { key: dead::key(id), condition: None }))
         }
-        _ => Ok(None),
+        None => Ok(None),
     }
 }

@@ -21,7 +21,7 @@ fn part_key(id: BatchId, part: usize) -> Item {
 }
 
 /// The items of a batch. Only the first one has the number of parts and whether the batch is sealed.
-fn parts(batch: &Batch) -> Result<Vec<Item>, StoreError> {
+pub(crate) fn parts(batch: &Batch) -> Result<Vec<Item>, StoreError> {
     let packed = pack(to_json(batch)?.as_bytes());
     let count = packed.chunks(PART_BYTES).len();
     let items = packed.chunks(PART_BYTES).enumerate().map(|(n, part)| {

@@ -44,7 +44,7 @@ impl AwsBackend {
             return Ok(Created::Existing(id));
         }
         let tag: [u8; 8] = rand::random();
-        let mut item = item::new_job(submission, &tag)?;
+        let mut item = item::new_job(job, &submission.request, &tag)?;
         match (&job.status.phase, &submission.result) {
             (Phase::Submitted { .. }, None) => {}
             (Phase::Finished { .. }, Some(result)) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use pssp_jobs::{Fence, Head, Job, JobId, Request, State, Status, StoreError, Submission, Timestamp};
+use pssp_jobs::{Fence, Head, Job, JobId, Request, State, Status, StoreError, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -56,8 +56,13 @@ pub(crate) fn expiry(at: Timestamp) -> [(&'static str, AttributeValue); 2] {
 
 /// Whether the item has expired at `now`, deleted or not.
 pub(crate) fn is_expired(item: &Item, now: Timestamp) -> bool {
+    expires_at(item).is_some_and(|at| at <= now)
+}
+
+/// When the item expires.
+pub(crate) fn expires_at(item: &Item) -> Option<Timestamp> {
     let at = item.get("expires_at").and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
-    at.is_some_and(|at: i64| at <= now.as_millis())
+    at.map(Timestamp::from_millis)
 }
 
 pub(crate) fn get_text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StoreError> {
@@ -158,9 +163,8 @@ pub(crate) fn status_attributes(id: JobId, status: &Status) -> Result<Attributes
     Ok((set, remove))
 }
 
-/// The item of a new job. `tag` is random: by it a writer recognises its own write.
-pub(crate) fn new_job(submission: &Submission, tag: &[u8]) -> Result<Item, StoreError> {
-    let job = &submission.job;
+/// The item of a job that is new here. `tag` is random: by it a writer recognises its own write.
+pub(crate) fn new_job(job: &Job, request: &Request, tag: &[u8]) -> Result<Item, StoreError> {
     let (status, _) = status_attributes(job.id(), &job.status)?;
     let item = with(
         job_key(job.id()),
@@ -168,7 +172,7 @@ pub(crate) fn new_job(submission: &Submission, tag: &[u8]) -> Result<Item, Store
             ("id", text(job.id().to_string())),
             ("owner", text(job.head.owner.as_str())),
             ("head", text(to_json(&job.head)?)),
-            ("request", bytes(pack(to_json(submission.request.as_ref())?.as_bytes()))),
+            ("request", bytes(pack(to_json(request)?.as_bytes()))),
             ("tag", bytes(tag)),
         ],
     );
@@ -197,7 +201,7 @@ pub(crate) fn fence(item: &Item) -> Result<Fence, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pssp_jobs::{Failure, FailureClass, Owner, Policy};
+    use pssp_jobs::{Failure, FailureClass, Owner, Policy, Submission};
     use std::time::Duration;
 
     fn sample(input: String) -> Submission {
@@ -216,10 +220,14 @@ mod tests {
         Submission { job, request, key: None, result: None }
     }
 
+    fn new_item(submission: &Submission) -> Result<Item, StoreError> {
+        new_job(&submission.job, &submission.request, &[1; 8])
+    }
+
     #[test]
     fn jobs_round_trip_and_terminal_ones_leave_the_index() {
         let before = sample("mkta".to_owned());
-        let item = new_job(&before, &[1; 8]).unwrap();
+        let item = new_item(&before).unwrap();
         assert_eq!(request(&item).unwrap(), before.request);
         let before = before.job;
         assert_eq!(job(&item).unwrap(), before);
@@ -242,8 +250,8 @@ mod tests {
 
     #[test]
     fn an_input_that_does_not_fit_is_refused_and_one_that_deflates_is_not() {
-        new_job(&sample("MKTA ".repeat(500_000)), &[0; 8]).unwrap();
-        let error = new_job(&sample(noise(600_000)), &[0; 8]).unwrap_err();
+        new_item(&sample("MKTA ".repeat(500_000))).unwrap();
+        let error = new_item(&sample(noise(600_000))).unwrap_err();
         assert!(matches!(&error, StoreError::TooLarge(text) if text.contains("409600")), "{error}");
     }
 
@@ -262,13 +270,13 @@ mod tests {
         let (mut taken, mut refused) = (400_000_usize, 600_000);
         while refused - taken > 500 {
             let middle = taken.midpoint(refused);
-            match new_job(&sample(noise(middle)), &[0; 8]) {
+            match new_item(&sample(noise(middle))) {
                 Ok(_) => taken = middle,
                 Err(_) => refused = middle,
             }
         }
         let (before, policy) = (sample(noise(taken)), Policy::default());
-        let item = new_job(&before, &[0; 8]).unwrap();
+        let item = new_item(&before).unwrap();
         assert!(size(&item) > MAX_ITEM_BYTES - 2 * RESERVED_BYTES, "the search ended far from the limit");
         let now = before.job.head.created_at;
         let mut claimed = before.job.claim(now, &policy, uuid::Uuid::new_v4()).unwrap();

@@ -1,7 +1,8 @@
 //! Idempotency keys: one item for each, spread over partitions by its digest.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use base16ct::lower::encode_string;
-use pssp_jobs::{Created, IdempotencyKey, StoreError, Timestamp};
+use pssp_jobs::{Created, IdempotencyKey, Owner, StoreError, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::item::{self, Item, expiry, get_bytes, get_text, is_expired, number, text, with};
@@ -30,12 +31,32 @@ pub(crate) fn key_of(kind: Kind, key: &IdempotencyKey) -> Item {
 /// The write that stores the key for `id`, if it is free or has expired.
 pub(crate) fn take(kind: Kind, key: &IdempotencyKey, id: &str, now: Timestamp) -> Write {
     let item = with(key_of(kind, key), [("digest", item::bytes(key.digest)), ("leads_to", text(id))]);
+    // The name of the item does not tell them. (An attribute `owner` would put it into an index.)
+    let item = with(item, [("key_owner", text(key.owner.as_str())), ("key_text", text(key.key.as_str()))]);
+    let item = match kind {
+        Kind::Job => item,
+        Kind::Batch => with(item, [("of_batch", AttributeValue::Bool(true))]),
+    };
     let condition = Condition {
         expression: "attribute_not_exists(pk) OR expires_at <= :now".to_owned(),
         names: Vec::new(),
         values: vec![(":now".to_owned(), number(now.as_millis()))],
     };
     Write::Put { item: with(item, expiry(key.expires_at)), condition: Some(condition) }
+}
+
+/// The key of an item, with its kind and the id that it leads to.
+pub(crate) fn of_item(item: &Item) -> Result<(Kind, IdempotencyKey, &str), StoreError> {
+    if !item.contains_key("key_text") {
+        return Err(corrupt("idempotency key", "release 0.1.0 wrote it, and did not keep its text"));
+    }
+    let digest = <[u8; 32]>::try_from(get_bytes(item, "digest")?);
+    let digest = digest.map_err(|_| corrupt("idempotency key", "the digest has another length"))?;
+    let owner = Owner::new(get_text(item, "key_owner")?);
+    let key = get_text(item, "key_text")?.to_owned();
+    let expires_at = item::expires_at(item).ok_or_else(|| corrupt("idempotency key", "no expiry"))?;
+    let kind = if item.contains_key("of_batch") { Kind::Batch } else { Kind::Job };
+    Ok((kind, IdempotencyKey { owner, key, digest, expires_at }, get_text(item, "leads_to")?))
 }
 
 /// The id of a stored key; `None` if it has expired.
@@ -72,7 +93,6 @@ pub(crate) fn outcome<Id: std::str::FromStr + PartialEq>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pssp_jobs::Owner;
 
     #[test]
     fn keys_of_different_owners_and_kinds_differ() {

@@ -36,6 +36,7 @@ mod table;
 mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transfer;
 mod watch;
 
 use std::fmt;
