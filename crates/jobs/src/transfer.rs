@@ -6,9 +6,11 @@
 //!
 //! Moves are numbered. A marker has the number of its move, and only a later move brings the same entry again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use crate::batch::Batch;
 use crate::error::{StoreError, corrupt};
@@ -48,7 +50,8 @@ pub enum Entry {
 }
 
 /// The kind of an [`Entry`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A job.
     Job,
@@ -218,15 +221,21 @@ impl Entry {
     /// # Errors
     /// [`StoreError::Corrupt`] if its request is missing, or its result does not fit to its state.
     pub fn of_job(record: Record) -> Result<Self, StoreError> {
-        let finished = record.job.state() == State::Finished;
-        if record.request.is_none() {
-            return Err(corrupt("record", "its input is missing"));
-        }
-        if finished && record.result.is_none() {
+        let Record { mut job, request, result } = record;
+        let finished = job.state() == State::Finished;
+        let mut request = request.ok_or_else(|| corrupt("record", "its input is missing"))?;
+        if finished && result.is_none() {
             return Err(corrupt("record", "its result is missing"));
         }
-        let result = record.result.filter(|_| finished);
-        Ok(Self::Job(Box::new(Record { result, ..record })))
+        // Release 0.1.0 stored them with the request. There they are read and not written.
+        if !request.old_warnings.is_empty() {
+            let old = std::mem::take(&mut Arc::make_mut(&mut request).old_warnings);
+            if job.head.warnings.is_empty() {
+                job.head.warnings = old;
+            }
+        }
+        let result = result.filter(|_| finished);
+        Ok(Self::Job(Box::new(Record { job, request: Some(request), result })))
     }
 }
 

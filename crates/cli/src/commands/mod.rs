@@ -6,12 +6,15 @@ use crate::args::Global;
 use crate::exit::{Exit, Failure};
 use crate::ui::Ui;
 
+mod archive;
 mod cancel;
 mod compare;
 mod completions;
 mod conform;
 mod dead;
 mod delete;
+mod export;
+mod import;
 mod keys;
 mod list;
 mod methods;
@@ -60,6 +63,12 @@ pub(crate) enum Command {
     Keys(keys::Args),
     /// Look at jobs that were given up, and send them again (for operators, on PSSP_BACKEND)
     Dead(dead::Args),
+    /// Write everything that a store keeps into an archive: a backup, or to move (for operators)
+    Export(export::Args),
+    /// Bring an archive into a store, each entry once (for operators)
+    Import(import::Args),
+    /// Check an archive, and tell what it has
+    Archive(archive::Args),
     /// Test whether a store keeps what pssp needs of it, in namespaces that are removed (for operators)
     Conform(conform::Args),
     /// Show every setting of the service
@@ -94,6 +103,9 @@ pub(crate) fn run(
         Command::Notice(args) => notice::run(&args, global, ui),
         Command::Keys(args) => keys::run(&args, global, ui),
         Command::Dead(args) => dead::run(args, ui),
+        Command::Export(args) => export::run(&args, ui),
+        Command::Import(args) => import::run(&args, ui),
+        Command::Archive(args) => archive::run(&args, ui),
         Command::Conform(args) => conform::run(&args, ui),
         Command::Settings(args) => settings::run(&args, ui),
         Command::Completions(args) => completions::run(&args, command_line),

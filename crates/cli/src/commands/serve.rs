@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use pssp_common::error_chain;
 use pssp_host::server::ServerOptions;
 use pssp_host::{Settings, program, server, shutdown, telemetry};
-use pssp_jobs::{Jobs, SystemClock};
+use pssp_jobs::{Backend, Jobs, SystemClock};
 use tokio::runtime::Runtime;
 
 use crate::exit::{Exit, Failure};
@@ -32,6 +32,11 @@ impl BackendArg {
     /// The settings of the environment, overridden by those of the command line.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         self.settings_on(None)
+    }
+
+    /// The backend of this URL, or that of the environment.
+    pub(crate) const fn of(backend: Option<String>) -> Self {
+        Self { backend }
     }
 
     /// Whether the command line names a backend.
@@ -69,12 +74,23 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
         .map_err(|e| Failure::server(format!("cannot start: {e}")))
 }
 
-/// Opens the backend that the settings name.
+/// The use cases over the backend that the settings name.
 pub(crate) async fn jobs(settings: Settings) -> Result<Jobs, Failure> {
-    let clock = Arc::new(SystemClock);
-    let backend = pssp_backends::open_existing(settings.backend.as_str(), clock.clone());
-    let backend = backend.await.map_err(|e| Failure::server(error_chain(&e)))?;
-    Jobs::new(backend, clock, settings.policy).map_err(|e| Failure::new(Exit::Input, e.to_string()))
+    let backend = backend(&settings).await?;
+    Jobs::new(backend, Arc::new(SystemClock), settings.policy)
+        .map_err(|e| Failure::new(Exit::Input, e.to_string()))
+}
+
+/// Opens the backend that the settings name. It must be there.
+pub(crate) async fn backend(settings: &Settings) -> Result<Backend, Failure> {
+    let opened = pssp_backends::open_existing(settings.backend.as_str(), Arc::new(SystemClock)).await;
+    opened.map_err(|e| Failure::server(error_chain(&e)))
+}
+
+/// Opens the backend that the settings name, and makes it if it is not there.
+pub(crate) async fn new_backend(settings: &Settings) -> Result<Backend, Failure> {
+    let opened = pssp_backends::open(settings.backend.as_str(), Arc::new(SystemClock)).await;
+    opened.map_err(|e| Failure::server(error_chain(&e)))
 }
 
 /// Runs the service until a signal.
