@@ -309,7 +309,7 @@ impl PostgresBackend {
         &self,
         part: &mut Part,
         (sql, after): (&str, &str),
-        (what, entry): (&str, fn(&str, i64) -> Result<Entry, StoreError>),
+        (what, entry): (&str, FromJson),
     ) -> Result<bool, StoreError> {
         let rows = self.query(sql, &[(&uuid_of(after)?, Type::UUID), (&part_size(part), Type::INT8)]).await?;
         add_rows(part, &rows, |part, row| {
@@ -332,6 +332,9 @@ impl PostgresBackend {
         })
     }
 }
+
+/// Makes an entry of its JSON and its time of expiry.
+type FromJson = fn(&str, i64) -> Result<Entry, StoreError>;
 
 fn part_size(part: &Part) -> i64 {
     i64::try_from(part.wanted()).unwrap_or(i64::MAX)

@@ -26,7 +26,12 @@ impl Embedded {
     /// Starts the service with a new file and these settings.
     #[must_use]
     pub fn start_with(settings: &'static [(&'static str, &'static str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), settings)
+    }
+
+    /// Starts the service with the file `jobs.db` of this folder, if it is there.
+    #[must_use]
+    pub fn start_in(folder: TempDir, settings: &'static [(&'static str, &'static str)]) -> Self {
         let port = free_port();
         let program = serve(&folder, port, settings, true);
         Self { folder, port, settings, program }

@@ -16,6 +16,7 @@
 //! only [`service`] draws random ids and jitter.
 
 pub mod api_key;
+pub mod backend;
 pub mod batch;
 pub mod batcher;
 #[cfg(feature = "testing")]
@@ -40,6 +41,7 @@ pub mod time;
 pub mod transfer;
 
 pub use api_key::{ApiKey, ApiKeys};
+pub use backend::Backend;
 pub use batch::{Batch, BatchItem};
 pub use digest::FieldDigest;
 pub use error::StoreError;
@@ -50,9 +52,9 @@ pub use message::Message;
 pub use notice::Notice;
 pub use policy::Policy;
 pub use ports::{
-    Backend, BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth,
-    IdempotencyKey, Include, JobQueue, JobReceiver, JobStore, JobWatch, KeyStore, ListQuery, Notices, Page,
-    Receipt, Record, Room, Submission, Watcher,
+    BatchStore, Capabilities, Change, Created, DeadLetter, DeadLetters, Delivery, Depth, IdempotencyKey,
+    Include, JobQueue, JobReceiver, JobStore, JobWatch, KeyStore, ListQuery, Notices, Page, Receipt, Record,
+    Room, Submission, Watcher,
 };
 pub use reuse::{ResultKey, StoredResult};
 pub use service::Jobs;

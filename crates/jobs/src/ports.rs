@@ -23,7 +23,6 @@ use crate::notice::Notice;
 use crate::reuse::{ResultKey, StoredResult};
 use crate::stored_key::StoredKey;
 use crate::time::Timestamp;
-use crate::transfer::Transfer;
 
 /// The differences between backends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -515,57 +514,4 @@ pub trait JobWatch: Send + Sync {
 
     /// Begins to watch `id`. Changes after this call are seen, so call this first and then read the job.
     fn watch(&self, id: JobId) -> Box<dyn Watcher>;
-}
-
-/// All ports of one backend.
-#[derive(Clone)]
-pub struct Backend {
-    /// Jobs.
-    pub store: Arc<dyn JobStore>,
-    /// Batches.
-    pub batches: Arc<dyn BatchStore>,
-    /// Dead letters.
-    pub dead: Arc<dyn DeadLetters>,
-    /// The outage notice.
-    pub notices: Arc<dyn Notices>,
-    /// Keys of callers.
-    pub keys: Arc<dyn KeyStore>,
-    /// The queue's sending side.
-    pub queue: Arc<dyn JobQueue>,
-    /// The receiving side of the queue, if this process receives messages itself.
-    pub receiver: Option<Arc<dyn JobReceiver>>,
-    /// Wake-ups on changes of jobs.
-    pub watch: Arc<dyn JobWatch>,
-    /// Reading all of the store, and taking what another one had.
-    pub transfer: Arc<dyn Transfer>,
-}
-
-impl Backend {
-    /// All ports of a value that implements every one of them.
-    #[must_use]
-    pub fn of<B>(backend: Arc<B>) -> Self
-    where
-        B: JobStore
-            + BatchStore
-            + DeadLetters
-            + Notices
-            + KeyStore
-            + JobQueue
-            + JobReceiver
-            + JobWatch
-            + Transfer
-            + 'static,
-    {
-        Self {
-            store: backend.clone(),
-            batches: backend.clone(),
-            dead: backend.clone(),
-            notices: backend.clone(),
-            keys: backend.clone(),
-            queue: backend.clone(),
-            receiver: Some(backend.clone()),
-            watch: backend.clone(),
-            transfer: backend,
-        }
-    }
 }

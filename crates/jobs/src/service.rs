@@ -21,12 +21,13 @@ use futures::stream::{self, BoxStream};
 use pssp_predict::sequence::Warning;
 use pssp_predict::{Method, Sequence};
 
+use crate::backend::Backend;
 use crate::batch::BatchItem;
 use crate::error::StoreError;
 use crate::id::{JobId, Owner};
 use crate::job::{BatchRef, Head, Job, Refused, Request, State};
 use crate::policy::{BadPolicy, MAX_DELAY, Policy};
-use crate::ports::{Backend, Change, IdempotencyKey, Submission};
+use crate::ports::{Change, IdempotencyKey, Submission};
 use crate::time::{Clock, StoreClock, Timestamp};
 
 /// Why a use case failed.

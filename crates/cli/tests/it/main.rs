@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "an unwrap that fails is a test that fails")]
 
 mod architecture;
+mod archives;
 mod command;
 mod crash;
 mod examples;

@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 
+use crate::backend::Backend;
 use crate::error::StoreError;
 use crate::id::{JobId, Owner};
 use crate::job::{Job, Request};
 use crate::ports::{
-    Backend, Capabilities, Change, Created, Delivery, Depth, Include, JobReceiver, JobStore, ListQuery, Page,
-    Receipt, Record, Room, Submission,
+    Capabilities, Change, Created, Delivery, Depth, Include, JobReceiver, JobStore, ListQuery, Page, Receipt,
+    Record, Room, Submission,
 };
 use crate::reuse::ResultKey;
 use crate::time::Timestamp;

@@ -10,14 +10,15 @@ use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::backend::Backend;
 use crate::contract::{Harness, VISIBILITY, named, owner, policy};
 use crate::error::StoreError;
 use crate::id::{JobId, Owner};
 use crate::job::{Job, State};
 use crate::message::Message;
 use crate::ports::{
-    Backend, Capabilities, Change, Created, Delivery, Depth, Include, JobReceiver, JobStore, ListQuery, Page,
-    Receipt, Record, Room, Submission,
+    Capabilities, Change, Created, Delivery, Depth, Include, JobReceiver, JobStore, ListQuery, Page, Receipt,
+    Record, Room, Submission,
 };
 use crate::reuse::ResultKey;
 use crate::service::{Claim, Jobs, Key, Settled};

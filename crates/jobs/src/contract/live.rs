@@ -7,12 +7,13 @@ use std::time::Duration;
 use futures::future::join_all;
 use pssp_predict::Sequence;
 
+use crate::backend::Backend;
 use crate::contract::network::{Network, Proxy};
 use crate::id::{JobId, Owner};
 use crate::job::{Job, State};
 use crate::message::Message;
 use crate::policy::Policy;
-use crate::ports::{Backend, Delivery};
+use crate::ports::Delivery;
 use crate::service::{Claim, Jobs, NewJob, Settled};
 use crate::time::{Clock, SystemClock};
 

@@ -20,10 +20,11 @@ use bytes::Bytes;
 use futures::future::LocalBoxFuture;
 use pssp_predict::Sequence;
 
+use crate::backend::Backend;
 use crate::id::{JobId, Owner};
 use crate::job::{Job, Request, State};
 use crate::policy::Policy;
-use crate::ports::{Backend, Delivery, ListQuery};
+use crate::ports::{Delivery, ListQuery};
 use crate::service::{Claim, Claimed, Jobs, NewJob};
 use crate::time::{Clock, Timestamp};
 

@@ -11,13 +11,13 @@ use pssp_predict::Method;
 use pssp_predict::sequence::{CleanOptions, InputErrors, WarningCode, clean};
 
 use super::{all_of, bytes, claim, owner};
+use crate::backend::Backend;
 use crate::batch::BatchItem;
 use crate::id::JobId;
 use crate::job::{Failure, FailureClass, Job, Phase, Request, State};
 use crate::message::Message;
 use crate::notice::{Level, Notice};
 use crate::policy::Policy;
-use crate::ports::Backend;
 use crate::ports::Include;
 use crate::service::{Claim, Jobs, Key, NewJob, Settled};
 use crate::time::{ManualClock, Timestamp};

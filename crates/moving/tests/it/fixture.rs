@@ -7,18 +7,18 @@ use pssp_moving::archive::Reader;
 
 use crate::support::Store;
 
-/// One file for each release that changed what it writes. `contract::upgrade::write` filled the store. To add one, run the
+/// One file for each change of what is written. `contract::upgrade::write` filled the store. To add one, run the
 /// test below with `PSSP_WRITE_FIXTURE` set to the path of the new file.
-const ARCHIVES: &[(&str, &[u8])] = &[("0.2.0", include_bytes!("../fixtures/0.2.0.pssp.gz"))];
+const ARCHIVES: &[(&str, &[u8])] = &[("format 1", include_bytes!("../fixtures/format-1.pssp.gz"))];
 
 #[tokio::test]
 async fn archives_of_every_release_are_read_and_completed() {
-    for (release, archive) in ARCHIVES {
+    for (what, archive) in ARCHIVES {
         let (header, end) = Reader::open(Cursor::new(archive)).unwrap().verify().unwrap();
-        assert_eq!((header.format, end.totals.all_jobs()), (1, 10), "{release}");
+        assert_eq!((header.format, end.totals.all_jobs()), (1, 10), "{what}");
         let store = Store::new();
         let imported = store.import(archive).await;
-        assert_eq!(imported.failures, Vec::<String>::new(), "{release}");
+        assert_eq!(imported.failures, Vec::<String>::new(), "{what}");
         upgrade::read_arrived(&store.jobs, &store.clock).await;
     }
 }

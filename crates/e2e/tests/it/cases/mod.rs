@@ -41,6 +41,6 @@ cases! {
     batches: a_batch_comes_back_in_order;
     faults: a_killed_worker_loses_nothing, a_killed_api_loses_and_doubles_nothing,
         a_store_that_restarts_keeps_what_was_accepted, lost_messages_are_sent_again;
-    operators: a_notice_pauses_intake, what_was_given_up_is_sent_again;
+    operators: a_notice_pauses_intake, what_was_given_up_is_sent_again, an_archive_moves_the_service;
     pages: a_browser_predicts_and_reads;
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use crate::backend::Backend;
 use crate::batch::BatchItem;
 use crate::contract::{
     Harness, all_of, bytes, claim, jobs, named, new_job, owner, policy, receive, receiver, state, submit,
@@ -16,7 +17,7 @@ use crate::job::{Failure, FailureClass, State};
 use crate::memory::MemoryBackend;
 use crate::message::Message;
 use crate::notice::{Level, Notice};
-use crate::ports::{Backend, Include};
+use crate::ports::Include;
 use crate::service::{Accepted, Claim, Claimed, Jobs, Key, Settled};
 use crate::stored_key::KeyTerms;
 use crate::transfer::{Arrived, Crossing, Entry, Kind};
