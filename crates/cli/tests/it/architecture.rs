@@ -76,6 +76,11 @@ fn jobs_depend_on_no_backend_and_no_host() {
 }
 
 #[test]
+fn moving_depends_on_no_backend_and_no_host() {
+    check("pssp-moving", &[BACKENDS, FUNCTIONS, &["pssp-host", "pssp"], DRIVERS, HTTP]);
+}
+
+#[test]
 fn api_types_depend_on_no_server_and_no_client() {
     check("pssp-api-types", &[BACKENDS, FUNCTIONS, &["pssp-host", "pssp", "utoipa"], DRIVERS, HTTP]);
 }
