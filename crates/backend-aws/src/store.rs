@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use pssp_common::Backoff;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Owner, Page, Record,
-    ResultKey, Room, State, StoreError, Submission, Timestamp,
+    Capabilities, Change, Created, Depth, IdempotencyKey, Include, Job, JobId, JobStore, ListQuery, Owner,
+    Page, Record, ResultKey, Room, State, StoreError, Submission, Timestamp,
 };
 
 use crate::AwsBackend;
@@ -18,6 +18,7 @@ use crate::dead;
 use crate::item::{
     self, Item, MAX_ITEM_BYTES, MAX_SMALL_BYTES, get_bytes, get_text, job_key, job_partition, key,
 };
+use crate::keys::{self, Kind};
 use crate::pack::unpack;
 use crate::schema::SORT;
 use crate::table::{Condition, Write, Written};
@@ -67,6 +68,13 @@ impl JobStore for AwsBackend {
             stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(READ_CONCURRENCY).try_collect().await?;
         let found: HashMap<JobId, Job> = found.into_iter().flatten().collect();
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
+        match self.table.get(keys::key_of(Kind::Job, key)).await? {
+            Some(stored) => keys::known(&stored, key, self.clock.now()),
+            None => Ok(None),
+        }
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {

@@ -36,15 +36,35 @@ const CREATE_WITH_KEY: &str = now!(
 /// The live key with its target, and whether it was used for the same request.
 const OF_KEY: &str = now!(
     " SELECT target, digest = $4 FROM @keys
-     WHERE kind = 1 AND owner = $2 AND key = $3 AND expires_at > (SELECT ms FROM now)"
+     WHERE kind = $5::bigint AND owner = $2 AND key = $3 AND expires_at > (SELECT ms FROM now)"
 );
 
 /// The id that a key leads to.
-fn target(row: &Row) -> Result<BatchId, StoreError> {
-    if !get::<bool>(row, 1)? {
-        return Err(StoreError::KeyReused);
+fn target(row: &Row) -> Result<Uuid, StoreError> {
+    if get::<bool>(row, 1)? { get(row, 0) } else { Err(StoreError::KeyReused) }
+}
+
+impl PostgresBackend {
+    /// What an idempotency key leads to. The kind is 0 for jobs and 1 for batches.
+    pub(crate) async fn id_of_key(
+        &self,
+        kind: i64,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let row = self
+            .query_one(
+                OF_KEY,
+                &[
+                    (&self.time.given(), Type::INT8),
+                    (&key.owner.as_str(), Type::TEXT),
+                    (&key.key, Type::TEXT),
+                    (&key.digest.as_slice(), Type::BYTEA),
+                    (&kind, Type::INT8),
+                ],
+            )
+            .await?;
+        row.as_ref().map(target).transpose()
     }
-    get::<Uuid>(row, 0).map(BatchId::from)
 }
 
 #[async_trait]
@@ -76,6 +96,7 @@ impl BatchStore for PostgresBackend {
             )
             .await?;
         let known = target(&row.ok_or_else(|| pssp_jobs::error::corrupt("answer", "no row"))?)?;
+        let known = BatchId::from(known);
         Ok(if known == batch.id { Created::New } else { Created::Existing(known) })
     }
 
@@ -86,18 +107,7 @@ impl BatchStore for PostgresBackend {
     }
 
     async fn batch_of_key(&self, key: &IdempotencyKey) -> Result<Option<BatchId>, StoreError> {
-        let row = self
-            .query_one(
-                OF_KEY,
-                &[
-                    (&self.time.given(), Type::INT8),
-                    (&key.owner.as_str(), Type::TEXT),
-                    (&key.key, Type::TEXT),
-                    (&key.digest.as_slice(), Type::BYTEA),
-                ],
-            )
-            .await?;
-        row.as_ref().map(target).transpose()
+        Ok(self.id_of_key(1, key).await?.map(BatchId::from))
     }
 
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {

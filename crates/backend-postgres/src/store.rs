@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pssp_jobs::rows::state_code;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Owner, Page, Record,
-    ResultKey, Room, State, StoreError, Submission, Timestamp,
+    Capabilities, Change, Created, Depth, IdempotencyKey, Include, Job, JobId, JobStore, ListQuery, Owner,
+    Page, Record, ResultKey, Room, State, StoreError, Submission, Timestamp,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -112,6 +112,10 @@ impl JobStore for PostgresBackend {
             found.insert(job.id().uuid(), job);
         }
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
+        Ok(self.id_of_key(0, key).await?.map(JobId::from))
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {

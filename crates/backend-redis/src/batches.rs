@@ -45,19 +45,7 @@ impl BatchStore for RedisBackend {
     }
 
     async fn batch_of_key(&self, key: &IdempotencyKey) -> Result<Option<BatchId>, StoreError> {
-        let (name, value) = codec::key("batch", key, "");
-        let mut command = redis::cmd("GET");
-        command.arg(self.key(name));
-        let found: Option<String> = self.read(self.query(&command).await?)?;
-        let Some(found) = found else { return Ok(None) };
-        let known = codec::known_key(&found)?;
-        if known.expires_at <= self.clock.now() {
-            return Ok(None);
-        }
-        if !value.starts_with(known.digest) {
-            return Err(StoreError::KeyReused);
-        }
-        batch_id(known.id).map(Some)
+        self.id_of_key("batch", key).await?.map(|id| batch_id(&id)).transpose()
     }
 
     async fn batch(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
@@ -73,6 +61,29 @@ impl BatchStore for RedisBackend {
         let mut command = redis::cmd("DEL");
         command.arg(self.key(format_args!("batch:{id}")));
         Ok(self.query(&command).await? == Value::Int(1))
+    }
+}
+
+impl RedisBackend {
+    /// What an idempotency key leads to.
+    pub(crate) async fn id_of_key(
+        &self,
+        kind: &str,
+        key: &IdempotencyKey,
+    ) -> Result<Option<String>, StoreError> {
+        let (name, value) = codec::key(kind, key, "");
+        let mut command = redis::cmd("GET");
+        command.arg(self.key(name));
+        let found: Option<String> = self.read(self.query(&command).await?)?;
+        let Some(found) = found else { return Ok(None) };
+        let known = codec::known_key(&found)?;
+        if known.expires_at <= self.clock.now() {
+            return Ok(None);
+        }
+        if !value.starts_with(known.digest) {
+            return Err(StoreError::KeyReused);
+        }
+        Ok(Some(known.id.to_owned()))
     }
 }
 

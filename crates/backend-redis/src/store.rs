@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Owner, Page, Record,
-    ResultKey, Room, StoreError, Submission, Timestamp,
+    Capabilities, Change, Created, Depth, IdempotencyKey, Include, Job, JobId, JobStore, ListQuery, Owner,
+    Page, Record, ResultKey, Room, StoreError, Submission, Timestamp,
 };
 use redis::{Pipeline, RedisError, Value};
 
@@ -90,6 +90,11 @@ impl JobStore for RedisBackend {
             }
         }
         Ok(all)
+    }
+
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
+        let id = self.id_of_key("job", key).await?;
+        id.map(|id| id.parse().map_err(|error| corrupt("idempotency key", error))).transpose()
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {

@@ -5,14 +5,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::{
-    Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Owner, Page, Record,
-    ResultKey, Room, StoreError, Submission, Timestamp,
+    Capabilities, Change, Created, Depth, IdempotencyKey, Include, Job, JobId, JobStore, ListQuery, Owner,
+    Page, Record, ResultKey, Room, StoreError, Submission, Timestamp,
 };
 use rusqlite::{OptionalExtension, params};
 
 use crate::SqliteBackend;
 use crate::error::Fault;
 use crate::ids::{IdBytes, job_id};
+use crate::jobs::{KeyKind, known};
 use crate::{jobs, room, upkeep};
 use pssp_jobs::rows::{self, ChangeRow, NewRow, state_code, state_of};
 
@@ -125,6 +126,11 @@ impl JobStore for SqliteBackend {
                 Ok(found)
             })
             .await
+    }
+
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
+        let (key, now) = (key.clone(), self.clock.now().as_millis());
+        self.readers.read(move |db| Ok(known(db, KeyKind::Job, &key, now)?.map(job_id))).await
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {

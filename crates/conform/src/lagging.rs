@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pssp_jobs::{
-    Backend, Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, Page, Record,
-    ResultKey, StoreError, Submission, Timestamp,
+    Backend, Capabilities, Change, Created, Depth, IdempotencyKey, Include, Job, JobId, JobStore, ListQuery,
+    Page, Record, ResultKey, StoreError, Submission, Timestamp,
 };
 
 /// Longer than any lag of an index that was seen under the load of the suite.
@@ -41,6 +41,10 @@ impl JobStore for Lagging {
 
     async fn apply(&self, change: &Change) -> Result<(), StoreError> {
         self.0.apply(change).await
+    }
+
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
+        self.0.job_of_key(key).await
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {

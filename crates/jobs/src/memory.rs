@@ -384,6 +384,10 @@ impl JobStore for MemoryBackend {
         Ok(ids.iter().map(|id| tables.jobs.get(id).cloned()).collect())
     }
 
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
+        known(&self.tables().job_keys, key, self.clock.now())
+    }
+
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {
         let tables = self.tables();
         Ok(keys.iter().map(|key| tables.reusable.get(key).copied()).collect())

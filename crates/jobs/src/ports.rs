@@ -270,6 +270,12 @@ pub trait JobStore: Send + Sync {
     /// Many jobs: one entry for each id, in order.
     async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError>;
 
+    /// The job that an earlier request with this idempotency key made. Creates nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`] if the digest differs.
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError>;
+
     /// For each key the job that last finished with a result of this key, in order. The answer is a hint: it
     /// may be out of date, and the job may be gone or be a different one. Callers read the job and compare. At
     /// most [`Capabilities::max_create`] keys.

@@ -12,8 +12,8 @@ use crate::error::StoreError;
 use crate::id::{JobId, Owner};
 use crate::job::{Job, Request};
 use crate::ports::{
-    Capabilities, Change, Created, Delivery, Depth, Include, JobReceiver, JobStore, ListQuery, Page, Receipt,
-    Record, Room, Submission,
+    Capabilities, Change, Created, Delivery, Depth, IdempotencyKey, Include, JobReceiver, JobStore,
+    ListQuery, Page, Receipt, Record, Room, Submission,
 };
 use crate::reuse::ResultKey;
 use crate::time::Timestamp;
@@ -128,6 +128,11 @@ impl JobStore for Counting {
         let jobs = self.inner.store.get_many(ids).await?;
         jobs.iter().flatten().for_each(|job| self.counts.job(job));
         Ok(jobs)
+    }
+
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
+        self.counts.call("job_of_key");
+        self.inner.store.job_of_key(key).await
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {

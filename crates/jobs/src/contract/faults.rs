@@ -17,8 +17,8 @@ use crate::id::{JobId, Owner};
 use crate::job::{Job, State};
 use crate::message::Message;
 use crate::ports::{
-    Capabilities, Change, Created, Delivery, Depth, Include, JobReceiver, JobStore, ListQuery, Page, Receipt,
-    Record, Room, Submission,
+    Capabilities, Change, Created, Delivery, Depth, IdempotencyKey, Include, JobReceiver, JobStore,
+    ListQuery, Page, Receipt, Record, Room, Submission,
 };
 use crate::reuse::ResultKey;
 use crate::service::{Claim, Jobs, Key, Settled};
@@ -127,6 +127,10 @@ impl JobStore for Faulty {
 
     async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         self.call(self.inner.store.get_many(ids)).await
+    }
+
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
+        self.call(self.inner.store.job_of_key(key)).await
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {

@@ -123,6 +123,7 @@ macro_rules! each_contract_case {
                 same_key_same_job,
                 concurrent_requests_with_one_key_make_one_job,
                 keys_of_batches,
+                a_known_key_needs_no_room,
                 an_expired_key_is_free,
                 concurrent_batches_with_one_key_make_one_set_of_jobs,
                 an_interrupted_batch_is_completed_by_its_retry,

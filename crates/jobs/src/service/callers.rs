@@ -52,7 +52,14 @@ impl Jobs {
         delay: Duration,
         key: Option<IdempotencyKey>,
     ) -> Result<Accepted<Job>, JobsError> {
-        self.keep_room(owner, std::iter::once(new.request.sequence.len())).await?;
+        if let Err(refusal) = self.keep_room(owner, std::iter::once(new.request.sequence.len())).await {
+            // What an earlier request made needs no room.
+            let known = match &key {
+                Some(key) => self.job_of(owner, key).await?,
+                None => None,
+            };
+            return known.ok_or(refusal);
+        }
         let submission = self.submission(JobId::new(self.now()), owner, new, delay, None);
         let mut submissions = self.lookup_cached(vec![Submission { key, ..submission }]).await;
         let created = self.backend.store.create(&submissions).await.pop();
@@ -68,6 +75,32 @@ impl Jobs {
                 Ok(Accepted { value: self.find(owner, id).await?, replayed: true, reused: 0 })
             }
         }
+    }
+
+    /// The job that an earlier request with this key made, for a service that takes no new ones now.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`]; [`JobsError::NotFound`] if the job of the key has been deleted; errors of the backend.
+    pub async fn submitted_before(
+        &self,
+        owner: &Owner,
+        key: Key,
+    ) -> Result<Option<Accepted<Job>>, JobsError> {
+        self.job_of(owner, &self.idempotency(owner, key)).await
+    }
+
+    async fn job_of(&self, owner: &Owner, key: &IdempotencyKey) -> Result<Option<Accepted<Job>>, JobsError> {
+        let Some(id) = self.backend.store.job_of_key(key).await? else { return Ok(None) };
+        Ok(Some(Accepted { value: self.find(owner, id).await?, replayed: true, reused: 0 }))
+    }
+
+    /// Whether an earlier request with this key began a batch, which a repetition completes and does not make.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`]; errors of the backend.
+    pub async fn is_known_batch(&self, owner: &Owner, key: &Key) -> Result<bool, JobsError> {
+        let key = self.idempotency(owner, key.clone());
+        Ok(self.backend.batches.batch_of_key(&key).await?.is_some())
     }
 
     /// Accepts a batch: a job for each good record and the errors of each bad one, in order. When this returns,

@@ -34,13 +34,25 @@ pub(super) async fn create(
     gateway: Gateway,
     request: Request,
 ) -> Result<Response, Problem> {
-    ctx.intake.admit(ctx.jobs()).await?;
+    let paused = ctx.intake.admit(ctx.jobs()).await.map_err(Problem::from);
     let key = headers::idempotency_key(request.headers())?;
+    if key.is_none() {
+        paused.clone()?;
+    }
     let jobs = ctx.submitting(request.headers());
     let payload = Payload::read(&ctx, request, batch_limit(&ctx)).await?;
     let parsed = input::parse_batch(&ctx, payload).await?;
-    caller.count_jobs(parsed.batch.outline.len())?;
     let key = key.map(|key| Key { key, digest: parsed.batch.digest });
+    if let Err(refusal) = paused.and_then(|()| caller.count_jobs(parsed.batch.outline.len())) {
+        // What an earlier request made is answered, and completed, also when nothing new is taken.
+        let known = match &key {
+            Some(key) => jobs.is_known_batch(&caller.owner, key).await?,
+            None => false,
+        };
+        if !known {
+            return Err(refusal);
+        }
+    }
     let accepted = jobs.submit_batch(&caller.owner, parsed.into_new(&ctx), key).await.map_err(gone)?;
     let batch = accepted.value;
     if !accepted.replayed {

@@ -1,6 +1,7 @@
 //! `/v1/jobs`: submits a job, lists jobs.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -36,17 +37,25 @@ pub(super) async fn create(
     gateway: Gateway,
     request: Request,
 ) -> Result<Response, Problem> {
-    ctx.intake.admit(ctx.jobs()).await?;
+    let paused = ctx.intake.admit(ctx.jobs()).await.map_err(Problem::from);
     let key = headers::idempotency_key(request.headers())?;
+    if key.is_none() {
+        paused.clone()?;
+    }
     let wait = gateway.wait(request.headers(), ctx.config().max_wait);
     let jobs = ctx.submitting(request.headers());
     let peer = PeerClosed::of(request.extensions());
     let payload = Payload::read(&ctx, request, single_limit(&ctx)).await?;
     let parsed = input::parse_job(&ctx, payload).await?;
-    caller.count_jobs(1)?;
     let key = key.map(|key| Key { key, digest: parsed.digest });
-    let accepted =
-        jobs.submit(&caller.owner, parsed.job, std::time::Duration::ZERO, key).await.map_err(gone)?;
+    // What an earlier request made is answered also when nothing new is taken.
+    let accepted = match (paused.and_then(|()| caller.count_jobs(1)), key) {
+        (Ok(()), key) => jobs.submit(&caller.owner, parsed.job, Duration::ZERO, key).await.map_err(gone)?,
+        (Err(refusal), None) => return Err(refusal),
+        (Err(refusal), Some(key)) => {
+            jobs.submitted_before(&caller.owner, key).await.map_err(gone)?.ok_or(refusal)?
+        }
+    };
     if !accepted.replayed {
         metrics::counter!("pssp_jobs_submitted_total", "by" => "single").increment(1);
         metrics::counter!("pssp_results_reused_total").increment(accepted.reused as u64);

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use pssp_api::Config;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::{
-    Backend, Capabilities, Change, Created, Depth, Include, Job, JobId, JobStore, ListQuery, ManualClock,
-    Page, Record, ResultKey, StoreError, Submission, Timestamp,
+    Backend, Capabilities, Change, Created, Depth, IdempotencyKey, Include, Job, JobId, JobStore, ListQuery,
+    ManualClock, Page, Record, ResultKey, StoreError, Submission, Timestamp,
 };
 
 use crate::support::{Service, UNKNOWN_ID, service, service_over, service_with};
@@ -148,6 +148,10 @@ impl JobStore for Failing {
     }
 
     async fn get_many(&self, _: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
+        self.fail().await
+    }
+
+    async fn job_of_key(&self, _: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
         self.fail().await
     }
 

@@ -62,6 +62,33 @@ async fn reads_work_while_intake_is_paused() {
     assert_eq!(intake(&service).await, [202, 202, 200], "the notice is over");
 }
 
+/// What an earlier request made is answered also while nothing new is taken.
+#[tokio::test]
+async fn repeated_requests_are_answered_while_intake_is_paused() {
+    let service = with_admin();
+    let send = async |path: &str, key: &str| {
+        let ask = service.ask("POST", path).header("idempotency-key", key);
+        ask.body("text/plain", ">a\nMKVLT\n").send().await
+    };
+    let job = send("/v1/jobs", "one").await.is(202).json();
+    let batch = send("/v1/batches", "one").await.is(202).json();
+    post(&service, &json!({ "text": "moving house", "pause_intake": true })).await.is(200);
+    let again = send("/v1/jobs", "one").await.is(202);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.json()["id"], job["id"]);
+    assert_eq!(send("/v1/batches", "one").await.is(202).json()["id"], batch["id"]);
+    send("/v1/jobs", "another").await.problem(503, "maintenance");
+    send("/v1/batches", "another").await.problem(503, "maintenance");
+    let other = service.ask("POST", "/v1/jobs").header("idempotency-key", "one").body("text/plain", "MKV");
+    other.send().await.problem(422, "key-reused");
+    service
+        .jobs
+        .delete(&pssp_jobs::Owner::public(), job["id"].as_str().unwrap().parse().unwrap())
+        .await
+        .unwrap();
+    send("/v1/jobs", "one").await.problem(410, "expired");
+}
+
 #[tokio::test]
 async fn a_notice_for_a_later_time_does_not_pause_intake_yet() {
     let service = with_admin();

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use pssp_jobs::memory::MemoryBackend;
 use pssp_jobs::service::NewJob;
 use pssp_jobs::{
-    Backend, Capabilities, Change, Clock, Created, Disposition, Handler, Include, Job, JobId, JobStore,
-    JobWatch, Jobs, ListQuery, ManualClock, Message, Owner, Page, Policy, Record, ResultKey, State,
+    Backend, Capabilities, Change, Clock, Created, Disposition, Handler, IdempotencyKey, Include, Job, JobId,
+    JobStore, JobWatch, Jobs, ListQuery, ManualClock, Message, Owner, Page, Policy, Record, ResultKey, State,
     StoreError, Submission, Timestamp, Watcher,
 };
 use pssp_predict::{Cancel, Engine, EngineError, Method, PROPERTIES, Prediction, Sequence, Track};
@@ -181,6 +181,10 @@ impl JobStore for Store {
 
     async fn get_many(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError> {
         self.inner.get_many(ids).await
+    }
+
+    async fn job_of_key(&self, key: &IdempotencyKey) -> Result<Option<JobId>, StoreError> {
+        self.inner.job_of_key(key).await
     }
 
     async fn reusable(&self, keys: &[ResultKey]) -> Result<Vec<Option<JobId>>, StoreError> {

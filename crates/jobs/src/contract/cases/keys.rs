@@ -84,6 +84,27 @@ pub async fn keys_of_batches<H: Harness>(h: &mut H) {
     assert_eq!(jobs.list(&all_of(owner(), 10)).await.unwrap().items.len(), 3, "the jobs stay");
 }
 
+/// A repeated request is answered also when the owner may have no more jobs, or the service takes none: it makes nothing.
+pub async fn a_known_key_needs_no_room<H: Harness>(h: &mut H) {
+    let policy = Policy { key_ttl: Duration::from_secs(2), max_owned: Some(1), ..policy() };
+    let jobs = Jobs::new(h.backend(), h.clock(), policy).unwrap();
+    let (first, _) = submit_with(&jobs, &owner(), key(1)).await.unwrap();
+    assert!(matches!(submit_with(&jobs, &owner(), None).await, Err(JobsError::TooMany { .. })));
+    assert_eq!(submit_with(&jobs, &owner(), key(1)).await.unwrap(), (first, true));
+    assert!(matches!(
+        submit_with(&jobs, &owner(), key(2)).await,
+        Err(JobsError::Store(StoreError::KeyReused))
+    ));
+    let known = async |owner: &Owner, key: Option<Key>| jobs.submitted_before(owner, key.unwrap()).await;
+    let found = known(&owner(), key(1)).await.unwrap().expect("the job of the key");
+    assert_eq!((found.value.id(), found.replayed), (first, true));
+    assert!(matches!(known(&owner(), key(2)).await, Err(JobsError::Store(StoreError::KeyReused))));
+    assert_eq!(known(&Owner::new("somebody else"), key(1)).await.unwrap(), None);
+    assert!(!jobs.is_known_batch(&owner(), &key(1).unwrap()).await.unwrap(), "keys of batches are apart");
+    h.advance(Duration::from_millis(2100)).await;
+    assert_eq!(known(&owner(), key(1)).await.unwrap(), None, "the key has expired");
+}
+
 /// An expired key is free, whether it is purged or not: the next request with it creates a new job, whatever
 /// its body is.
 pub async fn an_expired_key_is_free<H: Harness>(h: &mut H) {
