@@ -38,7 +38,7 @@ pub struct Plan {
     pub place: String,
     /// Number of cases. If the store has a time of its own, some run a second time on that.
     pub cases: usize,
-    /// About the calls of the store and the receiver, at most, if every case runs.
+    /// About the calls of store, receiver and transfer, at most, if every case runs.
     pub calls: Option<usize>,
 }
 

@@ -17,6 +17,7 @@ use crate::ports::{
 };
 use crate::reuse::ResultKey;
 use crate::time::Timestamp;
+use crate::transfer::{Arrived, Crossing, Entry, Scan, Transfer};
 
 /// The calls and bytes of a backend.
 #[derive(Debug, Default)]
@@ -81,16 +82,35 @@ pub struct Counting {
 }
 
 impl Counting {
-    /// Wraps the store and the receiver of `inner`.
+    /// Wraps the store, the receiver and the transfer of `inner`.
     #[must_use]
     pub fn wrap(inner: &Backend) -> (Backend, Arc<Counts>) {
         let counts = Arc::new(Counts::default());
         let counting = Arc::new(Self { inner: inner.clone(), counts: counts.clone() });
-        (Backend { store: counting.clone(), receiver: Some(counting), ..inner.clone() }, counts)
+        let (store, receiver, transfer) = (counting.clone(), counting.clone(), counting);
+        (Backend { store, receiver: Some(receiver), transfer, ..inner.clone() }, counts)
     }
 
     fn receiver(&self) -> &dyn JobReceiver {
         self.inner.receiver.as_deref().expect("a harness brings a receiver")
+    }
+}
+
+#[async_trait]
+impl Transfer for Counting {
+    async fn scan(&self, from: Option<&str>, limit: usize) -> Result<Scan, StoreError> {
+        self.counts.call("scan");
+        self.inner.transfer.scan(from, limit).await
+    }
+
+    async fn arrive(&self, entries: &[Entry], crossing: Crossing) -> Vec<Result<Arrived, StoreError>> {
+        self.counts.call("arrive");
+        self.inner.transfer.arrive(entries, crossing).await
+    }
+
+    async fn last_move(&self) -> Result<u64, StoreError> {
+        self.counts.call("last_move");
+        self.inner.transfer.last_move().await
     }
 }
 
