@@ -6,11 +6,11 @@ use std::sync::Arc;
 use pssp_jobs::batcher::Call;
 use pssp_jobs::policy::MAX_DELAY;
 use pssp_jobs::rows::NewRow;
-use pssp_jobs::{Created, IdempotencyKey, JobId, StoreError, Submission};
+use pssp_jobs::{Created, JobId, StoreError, Submission};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, Param};
 use crate::error::Fault;
 use crate::group::{Member, each};
 use crate::now;
@@ -158,36 +158,68 @@ pub(crate) async fn run(
     Ok(outcomes)
 }
 
-async fn create(database: &Database, now: Option<i64>, jobs: &[NewJob]) -> Result<Vec<Outcome>, Fault> {
-    fn column<'a, T>(jobs: &'a [NewJob], of: impl Fn(&'a NewJob) -> T) -> Vec<T> {
-        jobs.iter().map(of).collect()
-    }
-    fn key(job: &NewJob) -> Option<&IdempotencyKey> {
-        job.row.key.as_ref()
-    }
-    let rows = database
-        .query(
-            CREATE,
-            &[
-                (&now, Type::INT8),
-                (&column(jobs, |job| job.row.id.uuid()), Type::UUID_ARRAY),
-                (&column(jobs, |job| job.row.owner.as_str()), Type::TEXT_ARRAY),
-                (&column(jobs, |job| job.row.status.state), Type::INT8_ARRAY),
-                (&column(jobs, |job| job.row.status.attempt), Type::INT8_ARRAY),
-                (&column(jobs, |job| job.row.status.due_at), Type::INT8_ARRAY),
-                (&column(jobs, |job| job.row.status.expires_at), Type::INT8_ARRAY),
-                (&column(jobs, |job| job.row.residues), Type::INT8_ARRAY),
-                (&column(jobs, |job| job.row.head.as_str()), Type::TEXT_ARRAY),
-                (&column(jobs, |job| job.row.status.status.as_str()), Type::TEXT_ARRAY),
-                (&column(jobs, |job| job.row.request.as_str()), Type::TEXT_ARRAY),
-                (&column(jobs, |job| job.delay), Type::INT8_ARRAY),
-                (&column(jobs, |job| job.row.result.as_deref()), Type::BYTEA_ARRAY),
-                (&column(jobs, |job| key(job).map(|key| key.key.as_str())), Type::TEXT_ARRAY),
-                (&column(jobs, |job| key(job).map(|key| key.digest.as_slice())), Type::BYTEA_ARRAY),
-                (&column(jobs, |job| key(job).map(|key| key.expires_at.as_millis())), Type::INT8_ARRAY),
+/// The columns of jobs that are stored ([`put_fresh`]): an array for each.
+pub(crate) struct Columns<'a> {
+    ids: Vec<Uuid>,
+    owners: Vec<&'a str>,
+    numbers: [Vec<Option<i64>>; 6],
+    texts: [Vec<&'a str>; 3],
+    results: Vec<Option<&'a [u8]>>,
+}
+
+impl<'a> Columns<'a> {
+    /// Of rows, each with the milliseconds until its message is delivered, if it has one.
+    pub(crate) fn of(rows: impl Iterator<Item = (&'a NewRow, Option<i64>)> + Clone) -> Self {
+        let number = |of: fn(&NewRow) -> Option<i64>| rows.clone().map(|(row, _)| of(row)).collect();
+        let text = |of: fn(&NewRow) -> &str| rows.clone().map(|(row, _)| of(row)).collect();
+        Self {
+            ids: rows.clone().map(|(row, _)| row.id.uuid()).collect(),
+            owners: text(|row| &row.owner),
+            numbers: [
+                number(|row| Some(row.status.state)),
+                number(|row| Some(row.status.attempt)),
+                number(|row| row.status.due_at),
+                number(|row| row.status.expires_at),
+                number(|row| Some(row.residues)),
+                rows.clone().map(|(_, delay)| delay).collect(),
             ],
-        )
-        .await?;
+            texts: [text(|row| &row.head), text(|row| &row.status.status), text(|row| &row.request)],
+            results: rows.map(|(row, _)| row.result.as_deref()).collect(),
+        }
+    }
+
+    /// As parameters $2 to $13.
+    pub(crate) fn params(&self) -> [Param<'_>; 12] {
+        let [state, attempt, due_at, expires_at, residues, delay] = &self.numbers;
+        let [head, status, request] = &self.texts;
+        [
+            (&self.ids, Type::UUID_ARRAY),
+            (&self.owners, Type::TEXT_ARRAY),
+            (state, Type::INT8_ARRAY),
+            (attempt, Type::INT8_ARRAY),
+            (due_at, Type::INT8_ARRAY),
+            (expires_at, Type::INT8_ARRAY),
+            (residues, Type::INT8_ARRAY),
+            (head, Type::TEXT_ARRAY),
+            (status, Type::TEXT_ARRAY),
+            (request, Type::TEXT_ARRAY),
+            (delay, Type::INT8_ARRAY),
+            (&self.results, Type::BYTEA_ARRAY),
+        ]
+    }
+}
+
+async fn create(database: &Database, now: Option<i64>, jobs: &[NewJob]) -> Result<Vec<Outcome>, Fault> {
+    let columns = Columns::of(jobs.iter().map(|job| (&job.row, job.delay)));
+    let keys = || jobs.iter().map(|job| job.row.key.as_ref());
+    let texts: Vec<_> = keys().map(|key| key.map(|key| key.key.as_str())).collect();
+    let digests: Vec<_> = keys().map(|key| key.map(|key| key.digest.as_slice())).collect();
+    let expiries: Vec<_> = keys().map(|key| key.map(|key| key.expires_at.as_millis())).collect();
+    let given: [Param<'_>; 1] = [(&now, Type::INT8)];
+    let of_keys: [Param<'_>; 3] =
+        [(&texts, Type::TEXT_ARRAY), (&digests, Type::BYTEA_ARRAY), (&expiries, Type::INT8_ARRAY)];
+    let params = [&given[..], &columns.params(), &of_keys].concat();
+    let rows = database.query(CREATE, &params).await?;
     rows.iter()
         .map(|row| Ok(Outcome { made: row.try_get(0)?, target: row.try_get(1)?, same: row.try_get(2)? }))
         .collect::<Result<_, tokio_postgres::Error>>()

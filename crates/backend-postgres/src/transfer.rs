@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::create::put_fresh;
+use crate::create::{Columns, put_fresh};
 use crate::database::{Database, Param};
 use crate::error::Fault;
 use crate::group::{Member, each};
@@ -161,35 +161,21 @@ impl Member for Arriving {
     type Outcome = Arrived;
 
     async fn statement(database: &Database, now: Option<i64>, jobs: &[Self]) -> Result<Vec<Arrived>, Fault> {
-        fn column<'a, T>(jobs: &'a [Arriving], of: impl Fn(&'a Arriving) -> T) -> Vec<T> {
-            jobs.iter().map(of).collect()
-        }
         let Some(crossing) = jobs.first().map(|job| job.crossing) else { return Ok(Vec::new()) };
-        let rows = database
-            .query(
-                JOBS,
-                &[
-                    (&now, Type::INT8),
-                    (&column(jobs, |job| job.row.id.uuid()), Type::UUID_ARRAY),
-                    (&column(jobs, |job| job.row.owner.as_str()), Type::TEXT_ARRAY),
-                    (&column(jobs, |job| job.row.status.state), Type::INT8_ARRAY),
-                    (&column(jobs, |job| job.row.status.attempt), Type::INT8_ARRAY),
-                    (&column(jobs, |job| job.row.status.due_at), Type::INT8_ARRAY),
-                    (&column(jobs, |job| job.row.status.expires_at), Type::INT8_ARRAY),
-                    (&column(jobs, |job| job.row.residues), Type::INT8_ARRAY),
-                    (&column(jobs, |job| job.row.head.as_str()), Type::TEXT_ARRAY),
-                    (&column(jobs, |job| job.row.status.status.as_str()), Type::TEXT_ARRAY),
-                    (&column(jobs, |job| job.row.request.as_str()), Type::TEXT_ARRAY),
-                    (&column(jobs, |job| job.delay), Type::INT8_ARRAY),
-                    (&column(jobs, |job| job.row.result.as_deref()), Type::BYTEA_ARRAY),
-                    (&column(jobs, |job| job.marker.as_str()), Type::TEXT_ARRAY),
-                    (&column(jobs, |job| job.letter.as_deref()), Type::TEXT_ARRAY),
-                    (&column(jobs, |job| job.row.letter.as_ref().map(|(_, at)| *at)), Type::INT8_ARRAY),
-                    (&(crossing.number as i64), Type::INT8),
-                    (&crossing.markers_until().as_millis(), Type::INT8),
-                ],
-            )
-            .await?;
+        let columns = Columns::of(jobs.iter().map(|job| (&job.row, job.delay)));
+        let markers: Vec<_> = jobs.iter().map(|job| job.marker.as_str()).collect();
+        let letters: Vec<_> = jobs.iter().map(|job| job.letter.as_deref()).collect();
+        let expiries: Vec<_> = jobs.iter().map(|job| job.row.letter.as_ref().map(|(_, at)| *at)).collect();
+        let (number, until) = (crossing.number as i64, crossing.markers_until().as_millis());
+        let given: [Param<'_>; 1] = [(&now, Type::INT8)];
+        let of_arrivals: [Param<'_>; 5] = [
+            (&markers, Type::TEXT_ARRAY),
+            (&letters, Type::TEXT_ARRAY),
+            (&expiries, Type::INT8_ARRAY),
+            (&number, Type::INT8),
+            (&until, Type::INT8),
+        ];
+        let rows = database.query(JOBS, &[&given[..], &columns.params(), &of_arrivals].concat()).await?;
         rows.iter().map(arrived).collect::<Result<_, _>>().map_err(|error| Fault::of(&error))
     }
 }

@@ -52,34 +52,24 @@ impl RedisBackend {
         Ok((names, format!("{run}/{next}"), next != 0))
     }
 
-    async fn scan_keys(&self, part: &mut Part, after: &str) -> Result<bool, StoreError> {
-        let (names, place, more) = self.names("key:", after, part.limit()).await?;
+    /// Texts under names of a kind. `entry` makes the entry of a name, after the prefix, and its text.
+    async fn scan_texts(
+        &self,
+        part: &mut Part,
+        (kind, after): (&str, &str),
+        entry: fn(&str, &[u8]) -> Result<Entry, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let (names, place, more) = self.names(kind, after, part.limit()).await?;
         for names in names.chunks(READ_STEP) {
             let mut commands = Pipeline::with_capacity(names.len());
             for name in names {
                 commands.cmd("GET").arg(name);
             }
             for (name, value) in names.iter().zip(self.query_all(&commands).await?) {
+                // It has expired meanwhile.
                 let Some(value) = codec::bytes_of(value) else { continue };
-                let entry = key_of(&name[self.link.target.prefix.len()..], &value);
-                part.add(place.clone(), value.len(), "idempotency key", entry);
-            }
-        }
-        part.go_on_at(place);
-        Ok(more)
-    }
-
-    async fn scan_batches(&self, part: &mut Part, after: &str) -> Result<bool, StoreError> {
-        let (names, place, more) = self.names("batch:", after, part.limit()).await?;
-        for names in names.chunks(READ_STEP) {
-            let mut commands = Pipeline::with_capacity(names.len());
-            for name in names {
-                commands.cmd("GET").arg(name);
-            }
-            for (name, value) in names.iter().zip(self.query_all(&commands).await?) {
-                let Some(json) = codec::bytes_of(value) else { continue };
-                let entry = codec::from_json("batch", &json).map(Entry::Batch);
-                part.add(place.clone(), json.len(), name, entry);
+                let name = &name[self.link.target.prefix.len()..];
+                part.add(place.clone(), value.len(), name, entry(name, &value));
             }
         }
         part.go_on_at(place);
@@ -314,8 +304,11 @@ impl Transfer for RedisBackend {
     async fn scan(&self, from: Option<&str>, limit: usize) -> Result<Scan, StoreError> {
         let (mut part, after) = Part::begin(from, limit)?;
         let more = match part.step() {
-            0 => self.scan_keys(&mut part, after).await?,
-            1 => self.scan_batches(&mut part, after).await?,
+            0 => self.scan_texts(&mut part, ("key:", after), key_of).await?,
+            1 => {
+                let entry = |_: &str, json: &[u8]| codec::from_json("batch", json).map(Entry::Batch);
+                self.scan_texts(&mut part, ("batch:", after), entry).await?
+            }
             2 => self.scan_jobs(&mut part, after).await?,
             3 => self.scan_letters(&mut part, after).await?,
             4 => self.scan_notice(&mut part).await?,
