@@ -78,7 +78,7 @@ def membrane_rules(chains: list[data.Chain], shares: list[np.ndarray], known: li
 
 
 def joined(models: list[net.Net], chains: list[data.Chain]) -> list[np.ndarray]:
-    """Raw outputs (residues, 19) of each network over all `chains`."""
+    """Raw outputs (residues, 21) of each network over all `chains`."""
     return [np.concatenate(evaluate.logits_of(model, chains)) for model in models]
 
 

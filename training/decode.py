@@ -102,19 +102,19 @@ def letters(indices: np.ndarray, alphabet: str) -> str:
 
 
 def probabilities(outputs: list[np.ndarray]) -> np.ndarray:
-    """Mean probabilities (n, 19) of the raw outputs (n, 19) of several networks, each in its place."""
+    """Mean probabilities (n, 21) of the raw outputs (n, 21) of several networks, each in its place."""
     total = np.zeros(outputs[0].shape, dtype=np.float64)
     for out in outputs:
         out = out.astype(np.float64)
         for head in (ab.OUT_SS8, ab.OUT_ACC, ab.OUT_TM):
             total[:, head] += softmax(out[:, head])
-        for single in (ab.OUT_RSA, ab.OUT_DIS):
+        for single in (ab.OUT_RSA, ab.OUT_DIS, ab.OUT_IDR, ab.OUT_SIG):
             total[:, single] += sigmoid(out[:, single])
     return total / len(outputs)
 
 
 def predict(p: np.ndarray, rules: Rules) -> dict:
-    """Probabilities (n, classes) and labels of every property from the mean probabilities (n, 19)."""
+    """Probabilities (n, classes) and labels of every property from the mean probabilities (n, 21)."""
     ss8, acc, tm = p[:, ab.OUT_SS8], p[:, ab.OUT_ACC], p[:, ab.OUT_TM]
     columns = [[i for i, s in enumerate(ab.SS8) if ab.SS8_TO_SS3[s] == three] for three in ab.SS3]
     ss3 = np.stack([ss8[:, c].sum(1) for c in columns], 1)

@@ -22,7 +22,7 @@ import metrics
 
 
 def all_logits(paths: list[Path], chains: list[data.Chain]) -> list[torch.Tensor]:
-    """Raw outputs (residues, 19) of each network over all `chains`."""
+    """Raw outputs (residues, 21) of each network over all `chains`."""
     return [torch.from_numpy(np.concatenate(evaluate.logits_of(distil.load(path), chains))) for path in paths]
 
 
