@@ -23,6 +23,7 @@ import homologs
 import leaks
 import metrics
 import net
+import optimize
 import synthetic
 import train
 import weights
@@ -229,12 +230,27 @@ def extra_outputs_are_for_training_only() -> None:
     assert weights.of_network(model)["out"].shape[1] == ab.OUTPUTS
 
 
+def muon_takes_orthogonal_steps() -> None:
+    torch.manual_seed(4)
+    for shape in ((32, 80), (80, 32)):
+        values = torch.linalg.svdvals(optimize.orthogonal(torch.randn(shape)))
+        assert 0.6 < values.min() and values.max() < 1.3, values
+    layer = torch.nn.Sequential()
+    layer.add_module("hidden", torch.nn.Linear(8, 8))
+    chosen = optimize.Optimizer(layer, {"optimizer": "muon", "lr": 0.1, "weight_decay": 0.0})
+    before = layer.hidden.weight.detach().clone()
+    layer.hidden(torch.randn(5, 8)).square().sum().backward()
+    chosen.step(0.1)
+    step = (before - layer.hidden.weight.detach()) / 0.1
+    assert 0.1 < step.square().mean().sqrt() < 0.3, "as long as a step of AdamW"
+
+
 def a_resumed_run_is_the_same() -> None:
     """Eighteen steps at once, and in three sessions, the last from a compact checkpoint."""
     with planted() as folder, tempfile.TemporaryDirectory() as out:
         config = CONFIG | {"name": "x", "seed": 3, "dropout": 0.1, "batch_residues": 600, "max_crop": 50, "mask_residue": 0.1}
         config |= {"mutate": 0.1, "tm_negative_share": 0.2, "tm_repeat": 2, "lr": 0.01, "warmup_steps": 4, "weight_decay": 0.02}
-        config |= {"ema": 0.9, "grad_clip": 1.0, "steps": 18, "decay_share": 0.4, "sets": ["ss8_cath_s40"], "prior_correction": True}
+        config |= {"optimizer": "muon", "ema": 0.9, "grad_clip": 1.0, "steps": 18, "decay_share": 0.4, "sets": ["ss8_cath_s40"], "prior_correction": True}
         config |= {"loss": {"ss": 1.0, "acc": 0.4, "rsa": 2.0, "dis": 0.5, "tm": 0.7, "idr": 0.5, "sig": 0.5}}
         splits = data.load(folder.path, None, config)
 
@@ -281,6 +297,7 @@ if __name__ == "__main__":
         broken_chains_get_gaps,
         priors_shift_the_loss,
         extra_outputs_are_for_training_only,
+        muon_takes_orthogonal_steps,
         a_resumed_run_is_the_same,
     ):
         check()

@@ -4,9 +4,9 @@
 moments, the random generators, and the place in the epoch. With one worker a resumed run takes the same
 steps as one that was never stopped.
 
-A compact checkpoint (`python checkpoint.py run/state.pt checkpoints/name.pt`) keeps the weights, their average, and the
-place, in half precision: small enough to be kept with the sources. The optimizer finds its moments again
-while the learning rate warms up once more.
+A compact checkpoint (`python checkpoint.py run/state.pt checkpoints/name.pt`) keeps the average of the weights and the
+place, in half precision: small enough to be kept with the sources. The run goes on from the average, and the
+optimizer finds its moments again while the learning rate warms up once more.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def resume(path: Path, trainer) -> Progress:
     """Brings the trainer to where the file was saved. A compact file warms the learning rate up again."""
     state = torch.load(path, weights_only=False, map_location=trainer.device)
     progress = Progress(**state["progress"])
-    trainer.model.load_state_dict({k: v.float() for k, v in state["model"].items()})
+    trainer.model.load_state_dict({k: v.float() for k, v in state.get("model", state["average"]).items()})
     trainer.ema.load_state_dict({k: v.float() for k, v in state["average"].items()})
     if "optimizer" not in state:
         progress.warm_from = progress.step
@@ -76,9 +76,8 @@ def resume(path: Path, trainer) -> Progress:
 
 
 def compact(state: dict) -> dict:
-    """Without optimizer and generators, in half precision."""
-    kept = {name: state[name] for name in ("config", "progress")}
-    return kept | {name: half(state[name]) for name in ("model", "average")}
+    """The average alone, in half precision."""
+    return {name: state[name] for name in ("config", "progress")} | {"average": half(state["average"])}
 
 
 def main() -> None:

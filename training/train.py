@@ -34,6 +34,7 @@ import data
 import distil
 import evaluate
 import net
+import optimize
 
 
 def arguments() -> argparse.Namespace:
@@ -109,7 +110,7 @@ class Trainer:
         self.model, self.ema = net.build(config).to(self.device), net.build(config).to(self.device)
         self.ema.load_state_dict(self.model.state_dict())
         self.ema.eval()
-        self.optimizer = optimizer(self.model, config)
+        self.optimizer = optimize.Optimizer(self.model, config)
         # Each worker computes the gradient of a part of the batch on one thread: where other programs use
         # the same cores this is several times as fast as dividing every operation among threads.
         self.workers = config.get("workers", 1)
@@ -141,8 +142,6 @@ class Trainer:
         return torch.autograd.grad(loss / residues, list(self.model.parameters()), allow_unused=True), parts
 
     def step(self, group: list[data.Chain], rate: float, step: int) -> tuple[dict[str, float], int]:
-        for params in self.optimizer.param_groups:
-            params["lr"] = rate
         batches = [data.collate(group[i :: self.workers], self.config.get("extra", ())) for i in range(self.workers) if group[i :: self.workers]]
         residues = sum(int(batch.mask.sum()) for batch in batches)
         for batch in batches:
@@ -156,7 +155,7 @@ class Trainer:
             known = [grad for grad in grads if grad is not None]
             parameter.grad = sum(known) if known else None
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["grad_clip"])
-        self.optimizer.step()
+        self.optimizer.step(rate)
         self.average(step)
         return {name: sum(parts[name] for _, parts in found) for name in found[0][1]}, residues
 
@@ -170,13 +169,6 @@ class Trainer:
     def save(self, path: Path, step: int, seconds: float) -> None:
         weights = {name: value.cpu() for name, value in self.ema.state_dict().items()}
         torch.save({"config": self.config, "step": step, "seconds": seconds, "weights": weights}, path)
-
-
-def optimizer(model: net.Net, config: dict) -> torch.optim.Optimizer:
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim == 1]
-    groups = [{"params": decayed, "weight_decay": config["weight_decay"]}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config["lr"], betas=(0.9, 0.99))
 
 
 class Best:
