@@ -97,7 +97,9 @@ def quick(model: net.Net, held_out: dict[str, list[data.Chain]]) -> dict[str, fl
     idr = np.concatenate([c.idr for c in chains])
     scores["idr_auc"] = metrics.auc(out[idr >= 0, ab.OUT_IDR], idr[idr >= 0])
     scores["idr_f1"] = metrics.best_f1(out[idr >= 0, ab.OUT_IDR], idr[idr >= 0])[0]
-    return {name: round(value, 4) for name, value in (scores | whole_chains(model, pick("tm_tmbed/val", 1))).items()}
+    chains = pick("tm_tmbed/val", 1)
+    scores |= told_apart(probabilities_of([model], chains), chains)
+    return {name: round(value, 4) for name, value in scores.items()}
 
 
 def barrel_score(p_tm: np.ndarray) -> float:
@@ -111,15 +113,15 @@ def signal_score(p: np.ndarray) -> float:
     return float(p[1:15].mean()) if len(p) > 1 else 0.0
 
 
-def whole_chains(model: net.Net, chains: list[data.Chain]) -> dict[str, float]:
-    """How well barrels and signal peptides are told from all other chains of TMbed."""
-    outputs = logits_of(model, chains)
+def told_apart(probabilities: list[np.ndarray], chains: list[data.Chain]) -> dict[str, float]:
+    """How well barrels and signal peptides are told from all other chains of TMbed, from the probabilities
+    (length, 21) of each."""
     barrel = np.array([any(c in "Bb" for c in chain.extra["label"]) for chain in chains]).astype(int)
     signal = np.array(["S" in chain.extra["label"] for chain in chains]).astype(int)
-    strands = np.array([barrel_score(softmax(out[:, ab.OUT_TM])) for out in outputs])
-    peptides = np.array([signal_score(sigmoid(out[:, ab.OUT_SIG])) for out in outputs])
+    strands = np.array([barrel_score(p[:, ab.OUT_TM]) for p in probabilities])
+    peptides = np.array([signal_score(p[:, ab.OUT_SIG]) for p in probabilities])
     found = {"barrel_auc": metrics.auc(strands, barrel), "signal_auc": metrics.auc(peptides, signal)}
     # Of the barrels, those above all but one in a hundred of the other chains.
     found["barrel_found"] = float((strands[barrel == 1] > np.quantile(strands[barrel == 0], 0.99)).mean())
     found["signal_mcc"] = metrics.mcc(peptides >= 0.5, signal == 1)
-    return found
+    return {name: round(value, 4) for name, value in found.items()}

@@ -18,6 +18,11 @@ def auc(scores: np.ndarray, labels: np.ndarray) -> float:
     return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(labels) - positives)))
 
 
+def f1(predicted: np.ndarray, observed: np.ndarray) -> float:
+    """Harmonic mean of precision and recall of two boolean arrays."""
+    return float(2 * (predicted & observed).sum() / max(1, predicted.sum() + observed.sum()))
+
+
 def best_f1(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """The highest F1 that a threshold gives, and that threshold (at or above it is positive)."""
     order = np.argsort(-scores, kind="stable")
