@@ -327,8 +327,11 @@ def set_priors(chains: list[Chain], like: list[Chain]) -> None:
         chain.prior = shift
 
 
-def kmers(sequence: str) -> set[str]:
-    return {sequence[i : i + KMER] for i in range(len(sequence) - KMER + 1)}
+def kmers(sequence: str) -> np.ndarray:
+    """The different 6-mers of a sequence, one number each."""
+    codes = np.frombuffer(sequence.encode(), dtype=np.uint8).astype(np.uint64)
+    count = max(0, len(codes) - KMER + 1)
+    return np.unique(sum(codes[i : i + count] << np.uint64(8 * i) for i in range(KMER)))
 
 
 def resembling(chains: list[Chain], of: list[Chain]) -> list[list[int]]:
@@ -337,20 +340,24 @@ def resembling(chains: list[Chain], of: list[Chain]) -> list[list[int]]:
 
     A cheap stand-in for a homology search: it finds chains of about 50 % identity and more.
     """
-    owners = defaultdict(list)
-    for i, other in enumerate(of):
-        for word in kmers(other.sequence):
-            owners[word].append(i)
-    lengths = [max(1, len(other) - KMER + 1) for other in of]
+    if not of:
+        return [[] for _ in chains]
+    of_each = [kmers(other.sequence) for other in of]
+    owners = np.repeat(np.arange(len(of)), [len(words) for words in of_each])
+    known = np.concatenate(of_each)
+    order = np.argsort(known, kind="stable")
+    known, owners = known[order], owners[order]
+    lengths = np.array([max(1, len(other) - KMER + 1) for other in of])
     found = []
     for chain in chains:
-        shared: dict[int, int] = defaultdict(int)
         words = kmers(chain.sequence)
-        for word in words:
-            for i in owners.get(word, ()):
-                shared[i] += 1
-        alike = lambda i: shared[i] >= 3 and shared[i] >= KMER_SHARE * min(len(words), lengths[i])  # noqa: E731, B023
-        found.append([i for i in sorted(shared) if alike(i)])
+        first = np.searchsorted(known, words, "left")
+        counts = np.searchsorted(known, words, "right") - first
+        ends = np.cumsum(counts)
+        hits = np.arange(counts.sum()) + np.repeat(first - (ends - counts), counts)
+        others, shared = np.unique(owners[hits], return_counts=True)
+        alike = (shared >= 3) & (shared >= KMER_SHARE * np.minimum(len(words), lengths[others]))
+        found.append(others[alike].tolist())
     return found
 
 
