@@ -327,11 +327,19 @@ def set_priors(chains: list[Chain], like: list[Chain]) -> None:
         chain.prior = shift
 
 
-def kmers(sequence: str) -> np.ndarray:
-    """The different 6-mers of a sequence, one number each."""
-    codes = np.frombuffer(sequence.encode(), dtype=np.uint8).astype(np.uint64)
-    count = max(0, len(codes) - KMER + 1)
-    return np.unique(sum(codes[i : i + count] << np.uint64(8 * i) for i in range(KMER)))
+def kmers(chains: list[Chain]) -> tuple[np.ndarray, np.ndarray]:
+    """The different 6-mers of each chain, one number each, and the places of the chains that they are from."""
+    text = np.frombuffer("".join(chain.sequence for chain in chains).encode(), dtype=np.uint8).astype(np.uint64)
+    count = max(0, len(text) - KMER + 1)
+    words = sum(text[i : i + count] << np.uint64(8 * i) for i in range(KMER))
+    owners = np.repeat(np.arange(len(chains)), [len(chain) for chain in chains])
+    whole = owners[:count] == owners[KMER - 1 :][:count]  # not across the end of a chain
+    words, owners = words[whole], owners[:count][whole]
+    order = np.lexsort((owners, words))
+    words, owners = words[order], owners[order]
+    new = np.ones(len(words), dtype=bool)
+    new[1:] = (words[1:] != words[:-1]) | (owners[1:] != owners[:-1])
+    return words[new], owners[new]
 
 
 def resembling(chains: list[Chain], of: list[Chain]) -> list[list[int]]:
@@ -340,24 +348,20 @@ def resembling(chains: list[Chain], of: list[Chain]) -> list[list[int]]:
 
     A cheap stand-in for a homology search: it finds chains of about 50 % identity and more.
     """
-    if not of:
-        return [[] for _ in chains]
-    of_each = [kmers(other.sequence) for other in of]
-    owners = np.repeat(np.arange(len(of)), [len(words) for words in of_each])
-    known = np.concatenate(of_each)
-    order = np.argsort(known, kind="stable")
-    known, owners = known[order], owners[order]
+    words, mine = kmers(chains)
+    known, theirs = kmers(of)
+    first = np.searchsorted(known, words, "left")
+    counts = np.searchsorted(known, words, "right") - first
+    ends = np.cumsum(counts)
+    hits = np.arange(counts.sum()) + np.repeat(first - (ends - counts), counts)
+    pairs, shared = np.unique(np.repeat(mine, counts) * max(1, len(of)) + theirs[hits], return_counts=True)
+    left, right = np.divmod(pairs, max(1, len(of)))
+    different = np.bincount(mine, minlength=len(chains))
     lengths = np.array([max(1, len(other) - KMER + 1) for other in of])
-    found = []
-    for chain in chains:
-        words = kmers(chain.sequence)
-        first = np.searchsorted(known, words, "left")
-        counts = np.searchsorted(known, words, "right") - first
-        ends = np.cumsum(counts)
-        hits = np.arange(counts.sum()) + np.repeat(first - (ends - counts), counts)
-        others, shared = np.unique(owners[hits], return_counts=True)
-        alike = (shared >= 3) & (shared >= KMER_SHARE * np.minimum(len(words), lengths[others]))
-        found.append(others[alike].tolist())
+    alike = (shared >= 3) & (shared >= KMER_SHARE * np.minimum(different[left], lengths[right]))
+    found: list[list[int]] = [[] for _ in chains]
+    for i, other in zip(left[alike].tolist(), right[alike].tolist()):
+        found[i].append(other)
     return found
 
 

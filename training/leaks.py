@@ -53,7 +53,7 @@ def leaks(splits: data.Splits, folder: Path, leave_out: int | None, search: bool
     found += [f"{chain.origin}: overlaps a published test" for chain in chains if chain.origin in overlap]
     for kind, group in groups.items() if search else ():
         labelled = {c.sequence: c for c in chains if kind in label_groups(c)}
-        hits = homologs.search(set(labelled), {c.sequence for c in group}, 2)
+        hits = homologs.search(set(labelled), {c.sequence for c in group}, 2, 1e-3)
         found += [f"{c.origin}: {kind} label of a homolog" for c in labelled.values() if homologs.key(c.sequence) in hits]
     return found
 
