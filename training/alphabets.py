@@ -29,7 +29,15 @@ OUT_ACC = slice(8, 11)
 OUT_RSA = 11
 OUT_DIS = 12
 OUT_TM = slice(13, 19)
-OUTPUTS = 19
+#: Intrinsically disordered (DisProt, NMR), and part of a signal peptide: one logit each. Networks
+#: up to 0.2.0 end before these two.
+OUT_IDR = 19
+OUT_SIG = 20
+OUTPUTS = 21
+OLD_OUTPUTS = 19
+
+#: Targets that help a network to learn and are dropped at export, with their number of outputs.
+EXTRA = {"conservation": 1, "profile": 20}
 
 _INPUT_INDEX = {aa: i for i, aa in enumerate(INPUTS)}
 

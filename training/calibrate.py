@@ -78,7 +78,7 @@ def membrane_rules(chains: list[data.Chain], shares: list[np.ndarray], known: li
 
 
 def joined(models: list[net.Net], chains: list[data.Chain]) -> list[np.ndarray]:
-    """Raw outputs (residues, 19) of each network over all `chains`."""
+    """Raw outputs (residues, 21) of each network over all `chains`."""
     return [np.concatenate(evaluate.logits_of(model, chains)) for model in models]
 
 
@@ -138,8 +138,17 @@ def main() -> None:
     best = max(thresholds, key=thresholds.get)
     # One half keeps every label the more probable class; worth leaving only for a clear gain.
     chosen = best if thresholds[best] - thresholds[500] > 0.03 else 500
-    rules = {"dis_threshold": chosen, **of_membrane["rules"]}
-    fitted = {"temperatures": temperatures, "rules": rules, "dis_mcc_by_threshold": thresholds}
+    idr_chains = sets["idr"]["val"]
+    idr = np.concatenate([c.idr for c in idr_chains])
+    outputs = [x[:, ab.OUT_IDR] for x in joined(models, idr_chains)]
+    sets_of = np.where(idr < 0, 0, np.where(idr == 1, 1, 2)).astype(np.uint8)
+    temperatures["idr"] = temperature([np.stack([x, np.zeros(len(x), np.float32)], 1) for x in outputs], sets_of)
+    mean = np.mean([decode.sigmoid(x / temperatures["idr"]) for x in outputs], 0)
+    # DisProt's idea of disorder decides where the label begins.
+    judged = (idr >= 0) & np.repeat([c.extra["caid1"] for c in idr_chains], [len(c) for c in idr_chains])
+    best_f1, threshold = metrics.best_f1(mean[judged], idr[judged])
+    rules = {"dis_threshold": chosen, "idr_threshold": round(1000 * threshold), **of_membrane["rules"]}
+    fitted = {"temperatures": temperatures, "rules": rules, "dis_mcc_by_threshold": thresholds, "idr_f1": round(best_f1, 4)}
     (args.out / "calibration.json").write_text(json.dumps(fitted, indent=1) + "\n")
     print(json.dumps(fitted))
 

@@ -25,6 +25,7 @@ class Rules:
     """What the labels depend on besides the probabilities; fitted on validation chains."""
 
     dis_threshold: int = 500  # per mille; at or above is disordered
+    idr_threshold: int = 500  # per mille; at or above is intrinsically disordered
     tm_enter: int = 2048  # cost of a segment, 1/1024 nats
     tm_helix: str = "12:" + ",".join(["0"] * 34)  # least length, and the cost of each from there on
     tm_strand: str = "5:" + ",".join(["0"] * 26)
@@ -32,7 +33,8 @@ class Rules:
     @classmethod
     def read(cls, metadata: dict[str, str]) -> Rules:
         """As `export.py` writes them."""
-        return cls(int(metadata["dis_threshold"]), int(metadata["tm_enter"]), metadata["tm_helix"], metadata["tm_strand"])
+        whole = (int(metadata.get(name, 500)) for name in ("dis_threshold", "idr_threshold"))
+        return cls(*whole, int(metadata["tm_enter"]), metadata["tm_helix"], metadata["tm_strand"])
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -102,23 +104,24 @@ def letters(indices: np.ndarray, alphabet: str) -> str:
 
 
 def probabilities(outputs: list[np.ndarray]) -> np.ndarray:
-    """Mean probabilities (n, 19) of the raw outputs (n, 19) of several networks, each in its place."""
+    """Mean probabilities (n, 21) of the raw outputs (n, 21) of several networks, each in its place."""
     total = np.zeros(outputs[0].shape, dtype=np.float64)
     for out in outputs:
         out = out.astype(np.float64)
         for head in (ab.OUT_SS8, ab.OUT_ACC, ab.OUT_TM):
             total[:, head] += softmax(out[:, head])
-        for single in (ab.OUT_RSA, ab.OUT_DIS):
+        for single in (ab.OUT_RSA, ab.OUT_DIS, ab.OUT_IDR, ab.OUT_SIG):
             total[:, single] += sigmoid(out[:, single])
     return total / len(outputs)
 
 
 def predict(p: np.ndarray, rules: Rules) -> dict:
-    """Probabilities (n, classes) and labels of every property from the mean probabilities (n, 19)."""
+    """Probabilities (n, classes) and labels of every property from the mean probabilities (n, 21)."""
     ss8, acc, tm = p[:, ab.OUT_SS8], p[:, ab.OUT_ACC], p[:, ab.OUT_TM]
     columns = [[i for i, s in enumerate(ab.SS8) if ab.SS8_TO_SS3[s] == three] for three in ab.SS3]
     ss3 = np.stack([ss8[:, c].sum(1) for c in columns], 1)
-    dis = p[:, ab.OUT_DIS]
+    dis, idr = p[:, ab.OUT_DIS], p[:, ab.OUT_IDR]
+    starred = lambda p, least: "".join("*" if q >= least else "." for q in quantise(np.stack([p, 1 - p], 1))[:, 0])  # noqa: E731
     permille = quantise(tm)
     spans = membrane_segments(permille, rules)
     outside = [i for i, s in enumerate(ab.TM) if s not in "HE"]
@@ -133,7 +136,10 @@ def predict(p: np.ndarray, rules: Rules) -> dict:
         "ss3": letters(quantise(ss3).argmax(1), ab.SS3),
         "ss8": letters(quantise(ss8).argmax(1), ab.SS8),
         "acc": letters(quantise(acc).argmax(1), ab.ACC),
-        "dis": "".join("*" if q >= rules.dis_threshold else "." for q in quantise(np.stack([dis, 1 - dis], 1))[:, 0]),
+        "dis": starred(dis, rules.dis_threshold),
+        "p_idr": idr,
+        "idr": starred(idr, rules.idr_threshold),
+        "p_sig": p[:, ab.OUT_SIG],
         "tm2": spans.replace("E", "H"),
         "tm8": "".join(s if s != "_" else c for s, c in zip(spans, calm, strict=True)),
     }

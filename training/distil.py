@@ -18,7 +18,9 @@ import data
 import net
 
 HEADS = {"ss": ab.OUT_SS8, "acc": ab.OUT_ACC, "tm": ab.OUT_TM}
-SINGLE = {"rsa": ab.OUT_RSA, "dis": ab.OUT_DIS}
+SINGLE = {"rsa": ab.OUT_RSA, "dis": ab.OUT_DIS, "idr": ab.OUT_IDR, "sig": ab.OUT_SIG}
+#: Columns of `Chain.soft`.
+COLUMNS = HEADS | SINGLE
 #: Padded residues that the teachers see at a time.
 RESIDUES = 16384
 
@@ -26,7 +28,7 @@ RESIDUES = 16384
 def load(path: Path) -> net.Net:
     saved = torch.load(path, weights_only=True, map_location="cpu")
     model = net.build(saved["config"])
-    model.load_state_dict(saved["weights"])
+    model.load_state_dict(net.with_all_outputs(saved["weights"]))
     return model.eval()
 
 
@@ -39,24 +41,32 @@ def attach(paths: list[Path], chains: list[data.Chain]) -> None:
         inputs, mask = torch.from_numpy(batch.inputs), torch.from_numpy(batch.mask)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             target = mean_probabilities([model(inputs, mask) for model in models])
-        columns = [target["ss"], target["acc"], target["rsa"][..., None], target["dis"][..., None], target["tm"]]
-        soft = torch.cat(columns, 2).numpy().astype(np.float16)
+        soft = joined(target).numpy().astype(np.float16)
         for i, chain in enumerate(group):
             chain.soft = soft[i, : len(chain)].copy()
 
 
 def mean_probabilities(outputs: list[Tensor]) -> dict[str, Tensor]:
-    """Of raw outputs (..., 19) of several networks."""
+    """Of raw outputs (..., 21) of several networks."""
     found = {head: torch.stack([o[..., part].float().softmax(-1) for o in outputs]).mean(0) for head, part in HEADS.items()}
     found |= {head: torch.stack([o[..., at].float().sigmoid() for o in outputs]).mean(0) for head, at in SINGLE.items()}
     return found
 
 
+def joined(target: dict[str, Tensor]) -> Tensor:
+    """The probabilities of all heads in the places of the outputs (..., 21)."""
+    soft = torch.zeros(*target["rsa"].shape, ab.OUTPUTS)
+    for head, at in COLUMNS.items():
+        soft[..., at] = target[head]
+    return soft
+
+
 def losses(logits: Tensor, soft: Tensor) -> dict[str, Tensor]:
-    """Summed cross-entropy to the probabilities `soft` of each head, both (n, 19). Every residue counts,
+    """Summed cross-entropy to the probabilities `soft` of each head, both (n, 21). Every residue counts,
     whether it has a label or not."""
     target = {head: soft[:, part] for head, part in (HEADS | SINGLE).items()}
     parts = {head: -(target[head] * F.log_softmax(logits[:, part], 1)).sum() for head, part in HEADS.items()}
     parts["rsa"] = F.mse_loss(logits[:, ab.OUT_RSA].sigmoid(), target["rsa"], reduction="sum")
-    parts["dis"] = F.binary_cross_entropy_with_logits(logits[:, ab.OUT_DIS], target["dis"], reduction="sum")
+    for head in ("dis", "idr", "sig"):
+        parts[head] = F.binary_cross_entropy_with_logits(logits[:, SINGLE[head]], target[head], reduction="sum")
     return parts

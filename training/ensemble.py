@@ -16,13 +16,14 @@ import torch
 
 import alphabets as ab
 import data
+import decode
 import distil
 import evaluate
 import metrics
 
 
 def all_logits(paths: list[Path], chains: list[data.Chain]) -> list[torch.Tensor]:
-    """Raw outputs (residues, 19) of each network over all `chains`."""
+    """Raw outputs (residues, 21) of each network over all `chains`."""
     return [torch.from_numpy(np.concatenate(evaluate.logits_of(distil.load(path), chains))) for path in paths]
 
 
@@ -50,6 +51,17 @@ def scores(outputs: list[torch.Tensor], chains: list[data.Chain]) -> dict[str, f
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def intrinsic(outputs: list[torch.Tensor], chains: list[data.Chain]) -> dict[str, float]:
+    """AUC of intrinsic disorder, and the highest F1 that a threshold gives on these chains."""
+    mean, idr = distil.mean_probabilities(outputs)["idr"].numpy(), np.concatenate([c.idr for c in chains])
+    p, truth = mean[idr >= 0], idr[idr >= 0]
+    return {"idr_auc": round(metrics.auc(p, truth), 4), "idr_f1": round(metrics.best_f1(p, truth)[0], 4)}
+
+
+def split(output: torch.Tensor, chains: list[data.Chain]) -> list[np.ndarray]:
+    return np.split(output.numpy(), np.cumsum([len(c) for c in chains])[:-1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
@@ -60,9 +72,18 @@ def main() -> None:
     sets = data.read_sets(args.folder)
     chains = sets["ss3_disorder"]["val"] + sets["ss8_acc"]["val"]
     outputs = all_logits(args.checkpoints, chains)
-    for path, output in zip(args.checkpoints, outputs):
-        print(json.dumps({"of": str(path), **scores([output], chains)}), flush=True)
-    print(json.dumps({"of": "mean", "networks": len(outputs), **scores(outputs, chains)}), flush=True)
+    disorder, whole = sets["idr"]["val"], sets["tm_tmbed"]["val"]
+    of_disorder, of_whole = all_logits(args.checkpoints, disorder), all_logits(args.checkpoints, whole)
+
+    def all_scores(pick: slice) -> dict[str, float]:
+        found = scores(outputs[pick], chains) | intrinsic(of_disorder[pick], disorder)
+        probabilities = [decode.probabilities(list(p)) for p in zip(*(split(x, whole) for x in of_whole[pick]), strict=True)]
+        return found | evaluate.told_apart(probabilities, whole)
+
+    for i, path in enumerate(args.checkpoints):
+        print(json.dumps({"of": str(path), **all_scores(slice(i, i + 1))}), flush=True)
+    if len(outputs) > 1:
+        print(json.dumps({"of": "mean", "networks": len(outputs), **all_scores(slice(None))}), flush=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def logits_of(model: net.Net, chains: list[data.Chain], residues: int = 16384) -> list[np.ndarray]:
-    """Raw outputs (length, 19) of each chain, in the order given."""
+    """Raw outputs (length, 21) of each chain, in the order given."""
     model.eval()
     device = next(model.parameters()).device
     found: dict[int, np.ndarray] = {}
@@ -40,7 +40,7 @@ def logits_of(model: net.Net, chains: list[data.Chain], residues: int = 16384) -
 
 
 def probabilities_of(models: list[net.Net], chains: list[data.Chain]) -> list[np.ndarray]:
-    """Mean probabilities (length, 19) of each chain, in the order given."""
+    """Mean probabilities (length, 21) of each chain, in the order given."""
     outputs = zip(*(logits_of(model, chains) for model in models), strict=True)
     return [decode.probabilities(list(of_chain)) for of_chain in outputs]
 
@@ -92,4 +92,36 @@ def quick(model: net.Net, held_out: dict[str, list[data.Chain]]) -> dict[str, fl
     tm = np.concatenate([c.tm for c in chains])
     helix = (out[:, ab.OUT_TM].argmax(1) == ab.TM.index("H"))[tm != 0]
     scores["tm_mcc"] = metrics.mcc(helix, (tm == ab.bits(ab.TM, "H"))[tm != 0])
+    chains = pick("idr/val", 1)
+    out = np.concatenate(logits_of(model, chains))
+    idr = np.concatenate([c.idr for c in chains])
+    scores["idr_auc"] = metrics.auc(out[idr >= 0, ab.OUT_IDR], idr[idr >= 0])
+    scores["idr_f1"] = metrics.best_f1(out[idr >= 0, ab.OUT_IDR], idr[idr >= 0])[0]
+    chains = pick("tm_tmbed/val", 1)
+    scores |= told_apart(probabilities_of([model], chains), chains)
     return {name: round(value, 4) for name, value in scores.items()}
+
+
+def barrel_score(p_tm: np.ndarray) -> float:
+    """How much of a chain is membrane strand: the expected number of such residues."""
+    return float(p_tm[:, ab.TM.index("E")].sum())
+
+
+def signal_score(p: np.ndarray) -> float:
+    """The probability that a chain begins with a signal peptide: the mean over its second to fifteenth
+    residue."""
+    return float(p[1:15].mean()) if len(p) > 1 else 0.0
+
+
+def told_apart(probabilities: list[np.ndarray], chains: list[data.Chain]) -> dict[str, float]:
+    """How well barrels and signal peptides are told from all other chains of TMbed, from the probabilities
+    (length, 21) of each."""
+    barrel = np.array([any(c in "Bb" for c in chain.extra["label"]) for chain in chains]).astype(int)
+    signal = np.array(["S" in chain.extra["label"] for chain in chains]).astype(int)
+    strands = np.array([barrel_score(p[:, ab.OUT_TM]) for p in probabilities])
+    peptides = np.array([signal_score(p[:, ab.OUT_SIG]) for p in probabilities])
+    found = {"barrel_auc": metrics.auc(strands, barrel), "signal_auc": metrics.auc(peptides, signal)}
+    # Of the barrels, those above all but one in a hundred of the other chains.
+    found["barrel_found"] = float((strands[barrel == 1] > np.quantile(strands[barrel == 0], 0.99)).mean())
+    found["signal_mcc"] = metrics.mcc(peptides >= 0.5, signal == 1)
+    return {name: round(value, 4) for name, value in found.items()}

@@ -43,7 +43,7 @@ PARITY = {
 def fold_temperatures(model: net.Net, temperatures: dict[str, float]) -> None:
     """Divides the last layer's rows by the temperature of their head."""
     with torch.no_grad():
-        for head, rows in (("ss", ab.OUT_SS8), ("acc", ab.OUT_ACC), ("dis", slice(ab.OUT_DIS, ab.OUT_DIS + 1)), ("tm", ab.OUT_TM)):
+        for head, rows in (("ss", ab.OUT_SS8), ("acc", ab.OUT_ACC), ("dis", slice(ab.OUT_DIS, ab.OUT_DIS + 1)), ("idr", slice(ab.OUT_IDR, ab.OUT_IDR + 1)), ("tm", ab.OUT_TM)):
             model.out.weight[rows] /= temperatures[head]
             model.out.bias[rows] /= temperatures[head]
 
@@ -84,7 +84,7 @@ def main() -> None:
         "ss8": ab.SS8,
         "acc": ab.ACC,
         "tm": ab.TM,
-        "outputs": "ss8[0:8] acc[8:11] rsa[11] dis[12] tm[13:19]",
+        "outputs": "ss8[0:8] acc[8:11] rsa[11] dis[12] tm[13:19] idr[19] sig[20]",
         "step": ";".join(str(one["step"]) for one in saved),
         "trained_as": listed(lambda c: f"{c['name']} seed {c['seed']}"),
         "temperatures": json.dumps(fitted["temperatures"]),  # already in the last layer

@@ -18,6 +18,21 @@ def auc(scores: np.ndarray, labels: np.ndarray) -> float:
     return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(labels) - positives)))
 
 
+def f1(predicted: np.ndarray, observed: np.ndarray) -> float:
+    """Harmonic mean of precision and recall of two boolean arrays."""
+    return float(2 * (predicted & observed).sum() / max(1, predicted.sum() + observed.sum()))
+
+
+def best_f1(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """The highest F1 that a threshold gives, and that threshold (at or above it is positive)."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(labels[order] == 1)
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + max(1, int((labels == 1).sum())))
+    last = np.append(np.diff(scores[order]) != 0, True)  # a threshold takes all of equal scores
+    best = int(np.where(last, f1, -1).argmax())
+    return float(f1[best]), float(scores[order][best])
+
+
 def mcc(predicted: np.ndarray, observed: np.ndarray) -> float:
     """Matthews correlation coefficient of two boolean arrays."""
     tp = float((predicted & observed).sum())

@@ -2,7 +2,7 @@
 
     h  = embedding[residue]                                   (width)
     h += B2 relu(A5_d relu(h) + a) + b      for each block    (kernel 5, dilation d; then 1x1)
-    o  = W2 relu(W1 relu(h) + w1) + w2                        (19 outputs)
+    o  = W2 relu(W1 relu(h) + w1) + w2                        (21 outputs)
 
 There is nothing to fold at export and nothing that depends on the batch: positions outside the
 chain are zero for every convolution, so a padded batch gives what each sequence gives alone.
@@ -14,6 +14,8 @@ network can only be a teacher: it sees the whole chain, and the engine has no co
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +70,8 @@ def turned(mask: Tensor) -> Tensor:
 
 
 class Net(nn.Module):
-    """Residue classes (chains, length) and mask (chains, length) to logits (chains, length, 19)."""
+    """Residue classes (chains, length) and mask (chains, length) to logits (chains, length, 21). While it trains, the
+    outputs of `extra` follow them, in the order of the configuration."""
 
     def __init__(self, config: dict):
         super().__init__()
@@ -80,6 +83,8 @@ class Net(nn.Module):
         self.recurrent = nn.ModuleList(Recurrent(width, config["dropout"]) for _ in range(config.get("recurrent", 0)))
         self.hidden = nn.Linear(width, width)
         self.out = nn.Linear(width, ab.OUTPUTS)
+        # Outputs that only training reads; the export leaves them out.
+        self.extra = nn.ModuleDict({name: nn.Linear(width, ab.EXTRA[name]) for name in config.get("extra", ())})
         nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
         nn.init.zeros_(self.hidden.bias)
 
@@ -93,11 +98,28 @@ class Net(nn.Module):
         order = turned(mask) if self.recurrent else mask
         for layer in self.recurrent:
             h = layer(h, order)
-        return self.out(F.relu(self.hidden(F.relu(h))))
+        h = F.relu(self.hidden(F.relu(h)))
+        if not (self.training and self.extra):
+            return self.out(h)
+        return torch.cat([self.out(h), *(layer(h) for layer in self.extra.values())], -1)
 
 
 def build(config: dict) -> Net:
     return Net(config).to(memory_format=torch.channels_last)
+
+
+def with_all_outputs(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a network of 19 outputs (up to 0.2.0) as one of 21: what it says of residues that are not
+    seen stands for disorder, and it never says signal peptide. Others stay as they are."""
+    weight, bias = state["out.weight"], state["out.bias"]
+    if len(bias) != ab.OLD_OUTPUTS:
+        return state
+    dis, none = slice(ab.OUT_DIS, ab.OUT_DIS + 1), torch.full((1,), -30.0, dtype=bias.dtype)
+    more = {
+        "out.weight": torch.cat([weight, weight[dis], torch.zeros_like(weight[dis])]),
+        "out.bias": torch.cat([bias, bias[dis], none]),
+    }
+    return state | more
 
 
 def allowed_loss(logits: Tensor, allowed: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -118,21 +140,43 @@ def allowed_loss(logits: Tensor, allowed: Tensor, smoothing: float = 0.0) -> Ten
     return (1 - smoothing) * loss - smoothing * F.log_softmax(logits, 1).mean(1).sum()
 
 
-def losses(
-    logits: Tensor, ss: Tensor, rsa: Tensor, dis: Tensor, tm: Tensor, smoothing: float = 0.0
-) -> dict[str, Tensor]:
-    """Summed loss of each task over the residues (n) that have its label; `smoothing` is that of SS8."""
-    acc_known = ~rsa.isnan()
-    area, acc_logits = rsa[acc_known], logits[acc_known]
+def binary_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Summed cross-entropy of one logit a residue; labels are 1, 0, or -1 for unknown."""
+    known = labels >= 0
+    return F.binary_cross_entropy_with_logits(logits[known], labels[known].float(), reduction="sum")
+
+
+def losses(logits: Tensor, labels: dict[str, Tensor], smoothing: float = 0.0, extra: Iterable[str] = ()) -> dict[str, Tensor]:
+    """Summed loss of each task over the residues (n) that have its label; `labels` as in
+    `data.LABELS`, `smoothing` is that of SS8, `extra` the further targets of the configuration.
+
+    `prior` (n, 8), where it is among the labels, is added to the SS8 logits: the log of how much more
+    frequent each state is in the set that a residue comes from (logit adjustment for label shift).
+    """
+    acc_known = ~labels["rsa"].isnan()
+    area, acc_logits = labels["rsa"][acc_known], logits[acc_known]
     low, high = ab.ACC_LIMITS
     classes = (area > low).long() + (area > high).long()
-    dis_known = dis >= 0
-    return {
-        "ss": allowed_loss(logits[:, ab.OUT_SS8], ss, smoothing),
+    ss_logits = logits[:, ab.OUT_SS8]
+    if "prior" in labels:
+        ss_logits = ss_logits + labels["prior"]
+    found = {
+        "ss": allowed_loss(ss_logits, labels["ss"], smoothing),
         "acc": F.cross_entropy(acc_logits[:, ab.OUT_ACC], classes, reduction="sum"),
         "rsa": F.mse_loss(acc_logits[:, ab.OUT_RSA].sigmoid(), area, reduction="sum"),
-        "dis": F.binary_cross_entropy_with_logits(
-            logits[dis_known][:, ab.OUT_DIS], dis[dis_known].float(), reduction="sum"
-        ),
-        "tm": allowed_loss(logits[:, ab.OUT_TM], tm),
+        "dis": binary_loss(logits[:, ab.OUT_DIS], labels["dis"]),
+        "tm": allowed_loss(logits[:, ab.OUT_TM], labels["tm"]),
+        "idr": binary_loss(logits[:, ab.OUT_IDR], labels["idr"]),
+        "sig": binary_loss(logits[:, ab.OUT_SIG], labels["sig"]),
     }
+    start = ab.OUTPUTS
+    for name in extra:
+        part = logits[:, start : start + ab.EXTRA[name]]
+        start += ab.EXTRA[name]
+        target = labels[name].float()
+        if name == "conservation":
+            known = ~target.isnan()
+            found[name] = F.mse_loss(part[known, 0].sigmoid(), target[known], reduction="sum")
+        else:
+            found[name] = -(target * F.log_softmax(part, 1)).sum()  # rows of zeros where it is unknown
+    return found

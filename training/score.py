@@ -68,21 +68,25 @@ def accessibility(chains: list[data.Chain], found: list[dict]) -> dict:
     return {"chains": len(pairs), "residues": residues, "q3": metrics.ratio(right), "r": metrics.interval(len(pairs), pearson)}
 
 
-def disorder(chains: list[data.Chain], found: list[dict], threshold: int) -> dict:
-    """AUC over judged residues, and MCC of the labels."""
+def disorder(chains: list[data.Chain], found: list[dict], threshold: int, kind: str = "dis") -> dict:
+    """AUC over judged residues, and MCC and F1 of the labels; `kind` is `dis` (not seen) or `idr` (intrinsic)."""
     scores, truth = [], []
     for chain, f in zip(chains, found, strict=True):
-        known = chain.dis >= 0
-        scores.append(np.round(f["p_dis"][known], 4))
-        truth.append(chain.dis[known])
+        labels = getattr(chain, kind)
+        known = labels >= 0
+        scores.append(np.round(f[f"p_{kind}"][known], 4))
+        truth.append(labels[known])
     join = lambda parts, pick: np.concatenate([parts[i] for i in pick])  # noqa: E731
     auc = metrics.interval(len(chains), lambda p: metrics.auc(join(scores, p), join(truth, p)), rounds=200)
     mcc = metrics.interval(
         len(chains), lambda p: metrics.mcc(join(scores, p) >= threshold / 1000, join(truth, p) == 1), rounds=200
     )
+    f1 = metrics.interval(
+        len(chains), lambda p: metrics.f1(join(scores, p) >= threshold / 1000, join(truth, p) == 1), rounds=200
+    )
     everyone = np.arange(len(chains))
     share = round(float(join(truth, everyone).mean()), 4)
-    return {"chains": len(chains), "residues": len(join(truth, everyone)), "disordered_share": share, "auc": auc, "mcc": mcc}
+    return {"chains": len(chains), "residues": len(join(truth, everyone)), "disordered_share": share, "auc": auc, "mcc": mcc, "f1": f1}
 
 
 def membrane_row(chain: data.Chain, spans: str) -> dict:
@@ -185,12 +189,10 @@ def main() -> None:
     scores["held_out_clusters"]["ss3_ece"] = calibration(clusters, found)
     scores["held_out_clusters"]["accessibility"] = accessibility(clusters, found)
 
-    caid = data.read_caid1(args.folder)
-    found = run(caid)
-    scores["caid1"] = disorder(caid, found, rules.dis_threshold)
-    trained = [c for c in splits.train if c.dis is not None]
-    fresh = [i for i, close in enumerate(data.near_duplicates(caid, trained)) if not close]
-    scores["caid1_fresh"] = disorder([caid[i] for i in fresh], [found[i] for i in fresh], rules.dis_threshold)
+    # The half of CAID1, and the part of NMR, whose families nothing was trained on.
+    for name, of_caid1 in (("caid1_test", True), ("nmr_test", False)):
+        chains = [c for c in held["idr/test"] if c.extra["caid1"] == of_caid1]
+        scores[name] = disorder(chains, run(chains), rules.idr_threshold, "idr")
 
     # Segment rules were fitted on these, so they only tell that the shipped network is no worse than those
     # of the cross-validation.
@@ -198,6 +200,8 @@ def main() -> None:
     scores["validation_helical"] = membrane(chains, run(chains))
     chains = [c for c in held["tm_tmbed/val"] if any(x in "Bb" for x in c.extra["label"])]
     scores["validation_barrels"] = membrane(chains, run(chains))
+    tmbed = held["tm_tmbed/val"]
+    scores["whole_chains"] = evaluate.told_apart(evaluate.probabilities_of(models, tmbed), tmbed)
     scores["negatives"] = false_alarms(run(held["tm_negative/test"]))
     scores["cross_validation"] = json.loads(args.cross_validation.read_text())
     (args.model / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")

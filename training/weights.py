@@ -10,7 +10,7 @@ input's weights to all outputs lie next to each other.
     block.<i>.wide.bias (width)
     block.<i>.mix       (width, width), block.<i>.mix.bias (width)
     hidden              (width, width), hidden.bias (width)
-    out                 (width, 19), out.bias (19)
+    out                 (width, 21), out.bias (21); up to 0.2.0 the last two are missing
 
 The format is a little-endian length, a JSON header and the raw numbers; it needs no library.
 """
@@ -93,5 +93,5 @@ def network(shape: dict, tensor: Callable[[str], torch.Tensor]) -> net.Net:
         state[f"blocks.{i}.mix.bias"] = tensor(f"block.{i}.mix.bias")
     for name in ("hidden", "out"):
         state[f"{name}.weight"], state[f"{name}.bias"] = tensor(name).t(), tensor(f"{name}.bias")
-    model.load_state_dict(state)
+    model.load_state_dict(net.with_all_outputs(state))
     return model.eval()

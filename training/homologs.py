@@ -1,0 +1,105 @@
+"""Which training chains are related to held-out ones: `python homologs.py DATA` writes `homologs.tsv.gz`.
+
+The search is mmseqs2 (e < 1e-2, among some 15,000 sequences) of every chain that may be trained on against every
+held-out chain; `leaks.py` verifies it with e < 1e-3 against each group alone. A line
+of the list is a key (the first 12 hex digits of the SHA-256 of the sequence) and the groups that have a
+homolog of it: `ss/val`, `ss/test`, `idr/val`, `idr/test`, `tm/neg`, and `tm/<fold>` for each fold of membrane
+chains. `data.load` takes the labels of that group away from these chains. Training reads the list and
+needs no mmseqs2; the list is made anew when sets or splits change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import subprocess
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+LIST = Path(__file__).parent / "homologs.tsv.gz"
+MAX_E = 1e-2
+
+
+def key(sequence: str) -> str:
+    return hashlib.sha256(sequence.encode()).hexdigest()[:12]
+
+
+def read(path: Path = LIST) -> dict[str, set[str]]:
+    """Groups by key."""
+    with gzip.open(path, "rt") as file:
+        lines = (line.rstrip("\n").split("\t") for line in file)
+        return {name: set(groups.split(",")) for name, groups in lines}
+
+
+def active(leave_out: int | None, validation_fold: int) -> set[str]:
+    """The groups that are held out when this fold of membrane chains is left out."""
+    folds = {validation_fold} | ({leave_out} if leave_out is not None else set())
+    return {"ss/val", "ss/test", "idr/val", "idr/test", "tm/neg"} | {f"tm/{fold}" for fold in folds}
+
+
+def held_out(folder: Path) -> dict[str, set[str]]:
+    """Sequences by group."""
+    import data
+
+    sets = data.read_sets(folder)
+    groups: dict[str, set[str]] = defaultdict(set)
+    for part in ("val", "test"):
+        groups[f"ss/{part}"] |= {c.sequence for name in ("ss3_disorder", "ss8_acc") for c in sets[name][part]}
+        groups[f"idr/{part}"] |= {c.sequence for c in sets["idr"][part]}
+        groups["tm/neg"] |= {c.sequence for c in sets["tm_negative"][part]}
+    groups["ss/test"] |= {c.sequence for c in data.read_ts115(folder)}
+    for name in ("tm_tmbed", "tm_pdbtm"):
+        for chain in (c for part in ("train", "val") for c in sets[name][part]):
+            groups[f"tm/{chain.extra['fold']}"].add(chain.sequence)
+    return groups
+
+
+def candidates(folder: Path) -> set[str]:
+    """Every sequence that some configuration trains on."""
+    import data
+    from alphabets import EXTRA
+
+    config = {"sets": data.MORE_SETS, "segments": 1, "extra": EXTRA}
+    return {c.sequence for chains in data.sources(folder, data.read_sets(folder), config).values() for c in chains}
+
+
+def search(queries: set[str], targets: set[str], threads: int, most: float = MAX_E) -> dict[str, set[str]]:
+    """For each query, by key, the keys of the targets that it hits."""
+    with tempfile.TemporaryDirectory() as scratch:
+        files = [Path(scratch) / name for name in ("queries.fasta", "targets.fasta", "hits.tsv")]
+        for path, sequences in zip(files, (queries, targets)):
+            path.write_text("".join(f">{key(s)}\n{s}\n" for s in sorted(sequences)))
+        options = ["-e", str(most), "-s", "6", "--max-seqs", "2000", "--threads", str(threads), "-v", "1", "--format-output", "query,target"]
+        subprocess.run(["mmseqs", "easy-search", *map(str, files), f"{scratch}/tmp", *options], check=True)
+        hits: dict[str, set[str]] = defaultdict(set)
+        for line in files[2].read_text().splitlines():
+            query, target = line.split("\t")
+            hits[query].add(target)
+        return hits
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    groups = held_out(args.folder)
+    of_target: dict[str, set[str]] = defaultdict(set)
+    for group, sequences in groups.items():
+        for sequence in sequences:
+            of_target[key(sequence)].add(group)
+    hits = search(candidates(args.folder), set().union(*groups.values()), args.threads)
+    lines = []
+    for query, targets in sorted(hits.items()):
+        # A membrane chain is in its own fold: that is no relation to a held-out chain while it is trained on.
+        found = set().union(*(of_target[target] for target in targets))
+        lines.append(f"{query}\t{','.join(sorted(found))}\n")
+    with gzip.GzipFile(LIST, "wb", mtime=0) as file:
+        file.write("".join(lines).encode())
+    print(len(lines), "related chains of", len(candidates(args.folder)))
+
+
+if __name__ == "__main__":
+    main()
