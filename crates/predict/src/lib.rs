@@ -9,7 +9,8 @@
 //! - [`Prediction`]: labels and probabilities of every property, and its compact stored form
 //! - [`Engine`]: anything that turns a sequence into a prediction
 //! - [`name`]: the rules for names of jobs, batches and records
-//! - [`format`](mod@format): the result formats (classic text, ss2, horiz, JSON, TSV, CSV, FASTA)
+//! - [`segment`](mod@segment): stretches of residues with the same label, as other programs name them
+//! - [`format`](mod@format): the result formats, for people, for programs, and for viewers
 //! - [`plot`]: the amino-acid frequency chart and the track plot, as SVG and PNG
 
 pub mod engine;
@@ -17,10 +18,13 @@ pub mod fasta;
 pub mod format;
 mod method;
 pub mod name;
+mod palette;
 pub mod plot;
 pub mod prediction;
 pub mod property;
+pub mod segment;
 pub mod sequence;
+pub mod structure;
 
 pub use engine::{Cancel, Engine, EngineError};
 pub use method::Method;

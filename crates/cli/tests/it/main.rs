@@ -16,3 +16,4 @@ mod python;
 mod service;
 mod support;
 mod verify;
+mod viewers;
