@@ -4,6 +4,7 @@
 
 mod architecture;
 mod command;
+mod compare;
 mod crash;
 mod examples;
 mod fake;
