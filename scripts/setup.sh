@@ -65,6 +65,10 @@ if [[ ${1:-} == test ]]; then
     fi
     need pgbouncer "PgBouncer" pgbouncer
     need openssl "OpenSSL's command" openssl
+    # They read what is written for viewers.
+    need gt "GenomeTools" genometools
+    need bedtools "bedtools" bedtools
+    need pymol "PyMOL" pymol
     # The tests of the pages drive a real browser.
     need chromedriver "Chromium and its driver" chromium chromium-driver
     need_python

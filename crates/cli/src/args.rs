@@ -4,6 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use pssp_predict::format::{FORMATS, Format};
+use pssp_predict::structure::{StructureError, Structures};
+
+use crate::exit::Failure;
 
 /// Address of the service unless `--url` or `PSSP_URL` is given.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:5000";
@@ -39,6 +43,40 @@ pub(crate) struct OutputArgs {
     /// Write to this file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Where the sequences are in structures, for the formats that colour structures.
+#[derive(Debug, Args)]
+pub(crate) struct StructureArgs {
+    /// Chains of the sequences in their order, for formats that colour a structure [default: every chain for one
+    /// sequence; else A,B,… for defattr, and those with the same residues for pml]
+    #[arg(long, value_name = "CHAIN,…")]
+    pub(crate) chain: Option<String>,
+    /// Numbers of the first residues of the sequences [default: 1 for defattr, found by the residues for pml]
+    #[arg(long, value_name = "NUMBER,…", allow_hyphen_values = true)]
+    pub(crate) first_residue: Option<String>,
+}
+
+impl StructureArgs {
+    /// The values, if `format` has use for them.
+    pub(crate) fn parse(&self, format: Format) -> Result<Structures, Failure> {
+        let structures = Structures::parse(self.chain.as_deref(), self.first_residue.as_deref());
+        let structures = structures.map_err(wrong_structure)?;
+        if !structures.is_empty() && !format.uses_structure() {
+            let users = FORMATS.iter().filter(|format| format.uses_structure());
+            let users: Vec<&str> = users.map(|format| format.extension()).collect();
+            let message = format!("{} does not colour a structure", format.name());
+            let hint =
+                format!("leave --chain and --first-residue out, or use --format {}", users.join(" or "));
+            return Err(Failure::usage(message, hint));
+        }
+        Ok(structures)
+    }
+}
+
+/// The failure for a wrong `--chain` or `--first-residue`.
+pub(crate) fn wrong_structure(error: StructureError) -> Failure {
+    Failure::usage(error.to_string(), "check --chain and --first-residue")
 }
 
 /// Reads a span of time: `500ms`, `30s`, `5m`, `2h`, or a number of seconds.

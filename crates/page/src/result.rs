@@ -202,6 +202,11 @@ fn purpose(format: &Format) -> &'static str {
         Format::Csv => "the same with commas",
         Format::Fasta => "a record a property",
         Format::Ndjson => "JSON on one line",
+        Format::Gff3 => "segments as features",
+        Format::Bed => "segments, a line each",
+        Format::Jalview => "annotations for Jalview",
+        Format::Defattr => "attributes for ChimeraX",
+        Format::Pml => "colours a structure in PyMOL",
     }
 }
 

@@ -11,17 +11,24 @@
 //! assert_eq!(format.media_type(), "text/plain; charset=utf-8");
 //! ```
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 
 use crate::name::one_line;
 use crate::sequence::{Edit, Warning};
+use crate::structure::Structure;
 use crate::{Prediction, Property, Sequence};
 
+mod bed;
 pub mod classic;
+mod defattr;
 mod fasta;
+mod gff3;
 mod horiz;
+mod jalview;
 mod json;
+mod pymol;
 mod ss2;
 mod table;
 
@@ -46,8 +53,8 @@ trait Layout: Sync {
         Ok(())
     }
 
-    /// Writes a chain of a batch; `index` counts from 0.
-    fn write_next(&self, entry: &Entry<'_>, _index: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    /// Writes a chain of a batch.
+    fn write_next(&self, entry: &Entry<'_>, _place: Place, out: &mut dyn io::Write) -> io::Result<()> {
         self.write_one(entry, out)
     }
 
@@ -60,6 +67,30 @@ trait Layout: Sync {
     fn is_alone_in_batch(&self) -> bool {
         false
     }
+
+    /// Whether programs that read it find the sequence by its name.
+    fn by_name(&self) -> bool {
+        false
+    }
+
+    /// Whether chains with the same id would be one chain for programs that read it.
+    fn needs_unique_ids(&self) -> bool {
+        false
+    }
+
+    /// Whether it has use for [`Entry::structure`].
+    fn uses_structure(&self) -> bool {
+        false
+    }
+}
+
+/// The place of a chain in a batch.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The number of chains before it.
+    index: usize,
+    /// The number of records before it, those without a result too.
+    record: usize,
 }
 
 /// Makes [`Format`] and [`FORMATS`] from one list, in the order of the list.
@@ -101,6 +132,16 @@ formats! {
     Fasta => fasta::Fasta,
     /// One compact JSON object a line.
     Ndjson => json::Ndjson,
+    /// GFF3: a feature for each segment.
+    Gff3 => gff3::Gff3,
+    /// BED: a row for each segment.
+    Bed => bed::Bed,
+    /// Jalview's annotation file.
+    Jalview => jalview::Jalview,
+    /// ChimeraX's attribute file.
+    Defattr => defattr::Defattr,
+    /// A script of PyMOL.
+    Pml => pymol::Pymol,
 }
 
 impl Format {
@@ -120,6 +161,18 @@ impl Format {
     #[must_use]
     pub fn media_type(self) -> &'static str {
         self.layout().media_type()
+    }
+
+    /// Whether programs that read it find the sequence by its name, so [`Entry::id`] must be that of their sequence.
+    #[must_use]
+    pub fn by_name(self) -> bool {
+        self.layout().by_name()
+    }
+
+    /// Whether it colours a structure, and so has use for [`Entry::structure`].
+    #[must_use]
+    pub fn uses_structure(self) -> bool {
+        self.layout().uses_structure()
     }
 
     /// The format with this file extension.
@@ -152,6 +205,8 @@ pub struct Entry<'a> {
     pub edits: &'a [Edit],
     /// The warnings about the input.
     pub warnings: &'a [Warning],
+    /// Where the residues are in a structure.
+    pub structure: Structure<'a>,
 }
 
 impl Entry<'_> {
@@ -164,12 +219,17 @@ impl Entry<'_> {
 
     /// The title and the warnings about changed residues, for header lines that may contain any text.
     fn title_with_warnings(&self) -> String {
+        match self.changes() {
+            None => self.title(),
+            Some(changes) => one_line(&format!("{} [warning: {changes}]", self.title())).into_owned(),
+        }
+    }
+
+    /// The warnings about changed residues.
+    fn changes(&self) -> Option<String> {
         let changes = self.warnings.iter().filter(|warning| warning.code.changes_prediction());
         let changes: Vec<&str> = changes.map(|warning| warning.message.as_str()).collect();
-        if changes.is_empty() {
-            return self.title();
-        }
-        one_line(&format!("{} [warning: {}]", self.title(), changes.join("; "))).into_owned()
+        (!changes.is_empty()).then(|| changes.join("; "))
     }
 
     /// Position (from 1) and letter of residue `i` (from 0): the first columns of most formats.
@@ -211,17 +271,20 @@ pub fn write(format: Format, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::
 ///
 /// A table has one header line, and JSON is a list. In ss2 and horiz the second line of each chain, which is
 /// blank in PSIPRED's files, contains the id (`# id`). So programs that skip two lines can still read it. A
-/// batch of one chain has PSIPRED's layout, like that chain alone. The other formats are like
+/// batch of one record has PSIPRED's layout, like that chain alone. In GFF3 and BED the second chain with an id
+/// has `_2` after it, because its segments are not those of the first. The other formats are like
 /// [`write`](write()).
 #[derive(Debug)]
 pub struct Writer<W> {
     format: Format,
     out: W,
     entries: usize,
+    records: usize,
+    ids: HashSet<String>,
     held: Option<Held>,
 }
 
-/// The first chain of a batch in both forms, until it is known whether it is the only one.
+/// The first chain of a batch in both forms, until it is known whether it is the only record.
 #[derive(Debug)]
 struct Held {
     alone: Vec<u8>,
@@ -235,7 +298,7 @@ impl<W: io::Write> Writer<W> {
     /// Those of `out`.
     pub fn new(format: Format, mut out: W) -> io::Result<Self> {
         format.layout().begin_batch(&mut out)?;
-        Ok(Self { format, out, entries: 0, held: None })
+        Ok(Self { format, out, entries: 0, records: 0, ids: HashSet::new(), held: None })
     }
 
     /// Writes one entry.
@@ -244,20 +307,53 @@ impl<W: io::Write> Writer<W> {
     /// As [`write`](write()).
     pub fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         entry.check()?;
-        let index = self.entries;
+        if self.format.layout().needs_unique_ids() {
+            let id = self.unique(entry.id);
+            return self.place(&Entry { id: &id, name: entry.name.or(Some(entry.id)), ..*entry });
+        }
+        self.place(entry)
+    }
+
+    /// The id, with a number after it if a chain before had it.
+    fn unique(&mut self, id: &str) -> String {
+        let numbered = (2..).map(|number| format!("{id}_{number}"));
+        let mut candidates = std::iter::once(id.to_owned()).chain(numbered);
+        let free = candidates.find(|candidate| !self.ids.contains(candidate)).unwrap_or_default();
+        self.ids.insert(free.clone());
+        free
+    }
+
+    fn place(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+        let place = Place { index: self.entries, record: self.records };
         self.entries += 1;
+        self.records += 1;
         let layout = self.format.layout();
-        if index == 0 && layout.is_alone_in_batch() {
+        if place.record == 0 && layout.is_alone_in_batch() {
             let mut held = Held { alone: Vec::new(), in_batch: Vec::new() };
             layout.write_one(entry, &mut held.alone)?;
-            layout.write_next(entry, index, &mut held.in_batch)?;
+            layout.write_next(entry, place, &mut held.in_batch)?;
             self.held = Some(held);
             return Ok(());
         }
-        if let Some(first) = self.held.take() {
-            self.out.write_all(&first.in_batch)?;
+        self.release()?;
+        layout.write_next(entry, place, &mut self.out)
+    }
+
+    /// Notes a record of the batch that has no result.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn skip(&mut self) -> io::Result<()> {
+        self.records += 1;
+        self.release()
+    }
+
+    /// Writes the first entry, since it is not the only record.
+    fn release(&mut self) -> io::Result<()> {
+        match self.held.take() {
+            Some(first) => self.out.write_all(&first.in_batch),
+            None => Ok(()),
         }
-        layout.write_next(entry, index, &mut self.out)
     }
 
     /// The underlying writer, for instance to take the bytes written so far out of a buffer.

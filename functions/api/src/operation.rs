@@ -102,6 +102,16 @@ impl Operation {
         self.query(name, description, Ref::from_schema_name("Switch"))
     }
 
+    /// Adds the query parameters of formats that colour structures, on the paths where such a format may be asked for.
+    pub(crate) fn structure(self, chain: &str, first: &str) -> Self {
+        if self.format().is_some_and(|format| !format.uses_structure()) {
+            return self;
+        }
+        self.query("chain", &format!("for a structure: {chain}"), text())
+            .query("first_residue", &format!("for a structure: {first}"), text())
+            .problem(400, "Unparsable")
+    }
+
     pub(crate) fn header(self, name: &str, description: &str) -> Self {
         self.parameter(parameter(ParameterIn::Header, name, description, text()))
     }

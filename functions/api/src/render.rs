@@ -6,6 +6,7 @@ use pssp_jobs::{Include, Job, JobId, Record, Request, State, Timestamp};
 use pssp_predict::Prediction;
 use pssp_predict::format::{Entry, Format};
 use pssp_predict::sequence::Warning;
+use pssp_predict::structure::Structure;
 
 use crate::app::Ctx;
 use crate::auth::Caller;
@@ -61,14 +62,20 @@ impl Finished {
             prediction: &self.prediction,
             edits: &self.request.edits,
             warnings: &self.warnings,
+            structure: Structure::default(),
         }
     }
 
+    /// The caller's name of the sequence, else the id of the job.
+    pub(crate) fn name(&self) -> String {
+        self.job.head.name.clone().unwrap_or_else(|| self.job.id().to_string())
+    }
+
     /// Writes the result in one format, as a complete file.
-    pub(crate) fn write(&self, format: Format) -> Result<Vec<u8>, Problem> {
-        let id = self.job.id().to_string();
+    pub(crate) fn write(&self, format: Format, structure: Structure<'_>) -> Result<Vec<u8>, Problem> {
+        let id = if format.by_name() { self.name() } else { self.job.id().to_string() };
         let header = classic_header(self.job.id());
-        let entry = Entry { header: Some(&header), ..self.entry(&id) };
+        let entry = Entry { header: Some(&header), structure, ..self.entry(&id) };
         let mut out = Vec::new();
         pssp_predict::format::write(format, &entry, &mut out).map_err(|e| Problem::internal(&e))?;
         Ok(out)

@@ -35,6 +35,8 @@ mod watch;
 pub(crate) enum Command {
     /// Predict here, without a service, on all cores
     Predict(predict::Args),
+    /// Set classic results beside known structures, and tell how well they agree
+    Compare(compare::Args),
     /// Run the whole service in this process: API, worker and clean-up
     Serve(serve::Args),
     /// Send sequences to a service; prints the id of the job or batch
@@ -75,9 +77,6 @@ pub(crate) enum Command {
     Settings(settings::Args),
     /// Print a completion script for your shell
     Completions(completions::Args),
-    /// Set classic results beside known structures
-    #[command(hide = true)]
-    Compare(compare::Args),
 }
 
 /// Runs one command. `command_line` is the definition of the whole command line.

@@ -8,8 +8,9 @@ use pssp_host::Settings;
 use pssp_jobs::intake::Rules;
 use pssp_predict::format::{self, Entry, FORMATS, Format};
 use pssp_predict::sequence::CleanOptions;
+use pssp_predict::structure::Structures;
 
-use crate::args::{InputArgs, OutputArgs};
+use crate::args::{InputArgs, OutputArgs, StructureArgs, wrong_structure};
 use crate::exit::{Exit, Failure};
 use crate::input::{self, Source};
 use crate::pipeline::{self, Options, Outcome, Place, Predicted};
@@ -25,6 +26,8 @@ pub(crate) struct Args {
     format: Option<Format>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    structure: StructureArgs,
     /// Threads that predict; all cores unless told
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -36,10 +39,16 @@ pub(crate) struct Args {
     force: bool,
 }
 
-/// Parses the name of a format: the extension of its files, or `classic`.
+/// Parses the name of a format: the extension of its files, or another name of it.
 pub(crate) fn parse_format(text: &str) -> Result<Format, String> {
     let lower = text.to_ascii_lowercase();
-    let extension = if lower == "classic" { "txt" } else { &lower };
+    let extension = match lower.as_str() {
+        "classic" => "txt",
+        "pymol" => "pml",
+        "chimerax" => "defattr",
+        "gff" => "gff3",
+        extension => extension,
+    };
     Format::from_extension(extension).ok_or_else(|| format!("choose one of {}", extensions()))
 }
 
@@ -67,6 +76,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let engine =
         pssp_worker::engine::load(&settings.engine).map_err(|e| Failure::server(error_chain(e.as_ref())))?;
     let format = choose_format(args.format, &args.output, ui);
+    let structures = args.structure.parse(format)?;
     let out = ui::output(args.output.output.as_deref())?;
     let writer = format::Writer::new(format, out).map_err(|e| Failure::writing("the results", &e))?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -75,13 +85,14 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
         rules: Rules { max_residues: args.max_residues, max_records: usize::MAX },
         force: args.force,
     };
-    let mut run =
-        Run { ui, writer, progress: ui.progress(args.output.output.is_none()), tally: Tally::default() };
+    let progress = ui.progress(args.output.output.is_none());
+    let mut run = Run { ui, writer, structures, progress, tally: Tally::default() };
     let outcome = pipeline::run(&sources, engine.as_ref(), &options, |source, place, outcome| {
         run.take(source, &place, outcome)
     });
     run.progress.finish_and_clear();
     outcome?;
+    run.structures.check(run.tally.records).map_err(wrong_structure)?;
     run.writer.finish().map_err(|e| Failure::writing("the results", &e))?;
     Ok(run.tally.finish(ui))
 }
@@ -90,12 +101,14 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
 struct Run<W: std::io::Write> {
     ui: Ui,
     writer: format::Writer<W>,
+    structures: Structures,
     progress: ProgressBar,
     tally: Tally,
 }
 
 impl<W: std::io::Write> Run<W> {
     fn take(&mut self, source: &Source, place: &Place, outcome: Outcome) -> Result<(), Failure> {
+        self.tally.records += 1;
         match outcome {
             Outcome::Predicted(predicted) => {
                 self.warn(source, place, &predicted);
@@ -103,11 +116,13 @@ impl<W: std::io::Write> Run<W> {
             }
             Outcome::Refused(errors) => {
                 self.tally.refused += 1;
+                self.skip()?;
                 let named = place.id.as_deref().map(|id| format!(" ({})", plain(id))).unwrap_or_default();
                 self.report(format!("{source}{named}: {}", plain(&errors.to_string())));
             }
             Outcome::Failed(why) => {
                 self.tally.failed += 1;
+                self.skip()?;
                 self.report(format!("{source}: record {}: {}", place.number, plain(&why)));
             }
         }
@@ -136,10 +151,15 @@ impl<W: std::io::Write> Run<W> {
             prediction,
             edits: &cleaned.edits,
             warnings: &cleaned.warnings,
+            structure: self.structures.of(self.tally.records - 1),
         };
         self.tally.chains += 1;
         self.tally.residues += cleaned.sequence.len();
         self.writer.entry(&entry).map_err(|e| Failure::writing("the results", &e))
+    }
+
+    fn skip(&mut self) -> Result<(), Failure> {
+        self.writer.skip().map_err(|e| Failure::writing("the results", &e))
     }
 
     /// Shows a failed record, with --quiet too, since the exit code depends on it.
@@ -157,6 +177,7 @@ impl<W: std::io::Write> Run<W> {
 
 /// The counts of the summary.
 struct Tally {
+    records: usize,
     chains: usize,
     residues: usize,
     refused: usize,
@@ -166,7 +187,7 @@ struct Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { chains: 0, residues: 0, refused: 0, failed: 0, since: Instant::now() }
+        Self { records: 0, chains: 0, residues: 0, refused: 0, failed: 0, since: Instant::now() }
     }
 }
 

@@ -6,7 +6,7 @@ use pssp_client::ApiRequest;
 use pssp_predict::format::Format;
 
 use super::predict::{choose_format, format_help, parse_format};
-use crate::args::{Global, OutputArgs};
+use crate::args::{Global, OutputArgs, StructureArgs};
 use crate::client::Client;
 use crate::client::jobs::{Id, named};
 use crate::exit::{Exit, Failure};
@@ -23,13 +23,23 @@ pub(crate) struct Args {
     format: Option<Format>,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    structure: StructureArgs,
 }
 
 pub(crate) fn run(args: &Args, global: &Global, ui: Ui) -> Result<Exit, Failure> {
     let client = Client::new(global)?;
-    let extension = choose_format(args.format, &args.output, ui).extension();
-    let of_job = format!("/v1/jobs/{}/result.{extension}", args.id);
-    let of_batch = format!("/v1/batches/{}/results?format={extension}", args.id);
+    let format = choose_format(args.format, &args.output, ui);
+    args.structure.parse(format)?;
+    let mut query = format!("format={}", format.extension());
+    for (name, value) in [("chain", &args.structure.chain), ("first_residue", &args.structure.first_residue)]
+    {
+        // What was parsed has nothing that must be encoded but blanks around commas.
+        query +=
+            &value.as_ref().map(|value| format!("&{name}={}", value.replace(' ', ""))).unwrap_or_default();
+    }
+    let of_job = format!("/v1/jobs/{}/result?{query}", args.id);
+    let of_batch = format!("/v1/batches/{}/results?{query}", args.id);
     let mut body: Box<dyn io::Read> = match client.body(&ApiRequest::get(&of_job)) {
         Ok(body) => {
             show_warnings(&client, args.id, ui);

@@ -5,6 +5,7 @@
 mod architecture;
 mod archives;
 mod command;
+mod compare;
 mod crash;
 mod examples;
 mod fake;
@@ -17,3 +18,4 @@ mod python;
 mod service;
 mod support;
 mod verify;
+mod viewers;

@@ -7,7 +7,7 @@ use std::io;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Entry, Layout, SS3_REDUCTION};
+use super::{Entry, Layout, Place, SS3_REDUCTION};
 use crate::property::Class;
 use crate::sequence::{Edit, Warning};
 use crate::{Method, Track};
@@ -36,8 +36,8 @@ impl Layout for Json {
         out.write_all(b"[\n")
     }
 
-    fn write_next(&self, entry: &Entry<'_>, index: usize, out: &mut dyn io::Write) -> io::Result<()> {
-        out.write_all(if index == 0 { b"" } else { b"," })?;
+    fn write_next(&self, entry: &Entry<'_>, place: Place, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(if place.index == 0 { b"" } else { b"," })?;
         write(entry, out)
     }
 

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::{Entry, Layout, method_name};
+use super::{Entry, Layout, Place, method_name};
 use crate::Property;
 
 pub(super) struct Ss2;
@@ -26,7 +26,7 @@ impl Layout for Ss2 {
         write(entry, "", out)
     }
 
-    fn write_next(&self, entry: &Entry<'_>, _index: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write_next(&self, entry: &Entry<'_>, _place: Place, out: &mut dyn io::Write) -> io::Result<()> {
         write(entry, &format!("# {}", entry.title()), out)
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use super::{Entry, Layout};
+use super::{Entry, Layout, Place};
 use crate::Property;
 use crate::name::one_line;
 
@@ -55,14 +55,20 @@ impl Layout for Table {
 
     fn write_one(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
         self.begin_batch(out)?;
-        self.write_next(entry, 0, out)
+        self.rows(entry, out)
     }
 
     fn begin_batch(&self, out: &mut dyn io::Write) -> io::Result<()> {
         write!(out, "{}{}", COLUMNS.join(self.separator), self.line_end)
     }
 
-    fn write_next(&self, entry: &Entry<'_>, _index: usize, out: &mut dyn io::Write) -> io::Result<()> {
+    fn write_next(&self, entry: &Entry<'_>, _place: Place, out: &mut dyn io::Write) -> io::Result<()> {
+        self.rows(entry, out)
+    }
+}
+
+impl Table {
+    fn rows(&self, entry: &Entry<'_>, out: &mut dyn io::Write) -> io::Result<()> {
         let id = (self.quote)(entry.id);
         let (s, end) = (self.separator, self.line_end);
         let ss3 = entry.prediction.track(Property::Ss3);

@@ -1,9 +1,8 @@
 //! The track plot: secondary structure, confidence, membrane segments, accessibility and disorder
 //! along the chain, in at most ten rows.
 
-use std::ops::Range;
-
 use super::svg::{Anchor, Path, Svg};
+use crate::palette::{ACCESSIBLE, DISORDER, MEMBRANE};
 use crate::{Prediction, Property, Sequence};
 
 mod lanes;
@@ -12,13 +11,6 @@ mod layout;
 use lanes::Lanes;
 use layout::{Layout, PICTURE_WIDTH};
 
-// Colours of Okabe and Ito (2008), which colour-blind people can tell apart.
-const HELIX: &str = "#d55e00";
-const STRAND: &str = "#0072b2";
-const COIL: &str = "#6b6b6b";
-const MEMBRANE: &str = "#009e73";
-const ACCESSIBLE: &str = "#56b4e9";
-const DISORDER: &str = "#b8437f";
 const CONFIDENCE: &str = "#a3a3a3";
 const GRID: &str = "#d9d9d9";
 const FAINT_TEXT: &str = "fill=\"#555555\"";
@@ -108,27 +100,9 @@ fn stroke(colour: &str, width: f64) -> String {
     format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"")
 }
 
-/// The runs of equal values: each value with its range of indices.
-fn runs(values: &[u8]) -> Vec<(u8, Range<usize>)> {
-    let mut runs: Vec<(u8, Range<usize>)> = Vec::new();
-    for (i, &value) in values.iter().enumerate() {
-        match runs.last_mut() {
-            Some((last, range)) if *last == value => range.end = i + 1,
-            _ => runs.push((value, i..i + 1)),
-        }
-    }
-    runs
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn runs_cover_everything_once() {
-        assert_eq!(runs(b"HHEEEC"), [(b'H', 0..2), (b'E', 2..5), (b'C', 5..6)]);
-        assert_eq!(runs(b""), []);
-    }
 
     #[test]
     fn names_are_cut_at_characters() {

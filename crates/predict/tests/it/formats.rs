@@ -2,6 +2,7 @@
 
 use pssp_predict::format::{Entry, FORMATS, Format, Writer, classic, write};
 use pssp_predict::sequence::{CleanOptions, Cleaned, clean};
+use pssp_predict::structure::{Structure, Structures};
 use pssp_predict::{PROPERTIES, Prediction, Property, Sequence};
 
 use crate::fixture::{noisy, sequence, smooth};
@@ -27,6 +28,7 @@ impl Chain {
             prediction: &self.prediction,
             edits: &self.cleaned.edits,
             warnings: &self.cleaned.warnings,
+            structure: Structure::default(),
         }
     }
 }
@@ -45,12 +47,20 @@ fn batch(format: Format, entries: &[Entry<'_>]) -> String {
     String::from_utf8(writer.finish().unwrap()).unwrap()
 }
 
+/// The text without the part of the PyMOL script that never changes.
+fn without_program(text: &str) -> String {
+    text.replace(include_str!("../../src/format/pymol.py"), "[pymol.py]\n")
+}
+
 #[test]
 fn one_chain_in_every_format() {
     let chain = Chain::new("mqifvbKTLT");
     for &format in FORMATS {
         let entry = Entry { name: Some("a chain"), ..chain.entry("job-1") };
-        insta::assert_snapshot!(format!("one_{}", format.extension()), text(format, &entry));
+        insta::assert_snapshot!(
+            format!("one_{}", format.extension()),
+            without_program(&text(format, &entry))
+        );
     }
 }
 
@@ -59,7 +69,8 @@ fn a_batch_in_every_format() {
     let (first, second) = (Chain::new("MKVLT"), Chain::new("AYG"));
     for &format in FORMATS {
         let entries = [first.entry("a"), second.entry("b")];
-        insta::assert_snapshot!(format!("batch_{}", format.extension()), batch(format, &entries));
+        let text = without_program(&batch(format, &entries));
+        insta::assert_snapshot!(format!("batch_{}", format.extension()), text);
     }
 }
 
@@ -154,6 +165,7 @@ fn psipred_columns_hold_for_long_chains() {
         prediction: &prediction,
         edits: &[],
         warnings: &[],
+        structure: Structure::default(),
     };
     let ss2 = text(Format::Ss2, &entry);
     assert_eq!(ss2.lines().nth(2).unwrap().len(), "   1 M C   0.123  0.456  0.421".len());
@@ -332,4 +344,138 @@ fn labels_are_those_of_the_prediction() {
         let labels: String = rows.iter().map(|row| row[column]).collect();
         assert_eq!(labels, chain.prediction.track(property).text());
     }
+}
+
+/// The rows of a table without its comments, in columns.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect()).collect()
+}
+
+#[test]
+fn segments_have_the_positions_of_their_labels() {
+    let chain = Chain::new(&"MKVLTAYGWESTP".repeat(9));
+    let (gff3, bed) = (text(Format::Gff3, &chain.entry("a")), text(Format::Bed, &chain.entry("a")));
+    let (features, segments) = (rows(&gff3), rows(&bed));
+    assert_eq!(features.len(), segments.len() + 1, "one is the whole chain");
+    assert_eq!(features[0][2..5], ["polypeptide", "1", "117"]);
+    let mut labelled = 0;
+    for (feature, segment) in features[1..].iter().zip(&segments) {
+        let number = |text: &str| text.parse::<usize>().unwrap();
+        // GFF3 counts from 1 and includes the end, BED counts from 0 and excludes it.
+        assert_eq!((number(feature[3]) - 1, number(feature[4])), (number(segment[1]), number(segment[2])));
+        let property = PROPERTIES.iter().copied().find(|p| p.key() == segment[9]).unwrap();
+        let (track, letter) = (chain.prediction.track(property), segment[10].as_bytes()[0]);
+        let residues = number(segment[1])..number(segment[2]);
+        assert!(track.labels[residues.clone()].iter().all(|&label| label == letter), "{segment:?}");
+        let around = [residues.start.checked_sub(1), Some(residues.end)];
+        let around = around.into_iter().flatten().filter_map(|i| track.labels.get(i));
+        assert!(around.into_iter().all(|&label| label != letter), "{segment:?}");
+        let mean = residues.clone().map(|i| f64::from(track.probability(i, letter))).sum::<f64>()
+            / residues.len() as f64;
+        assert!((feature[5].parse::<f64>().unwrap() - mean).abs() < 0.001, "{feature:?}");
+        assert!((segment[4].parse::<f64>().unwrap() / 1000.0 - mean).abs() < 0.001, "{segment:?}");
+        assert_eq!((feature[2], segment[3]), (segment[11], feature[8].split(['=', ';']).nth(1).unwrap()));
+        labelled += residues.len();
+    }
+    let expected = chain.prediction.tracks().iter().map(|track| {
+        let background: &[u8] = match track.property {
+            Property::Ss3 => b"C",
+            Property::Ss8 => b"L",
+            Property::Acc => b"M",
+            Property::Dis => b".",
+            Property::Tm2 => b"_",
+            Property::Tm8 => b"_X",
+        };
+        track.labels.iter().filter(|label| !background.contains(label)).count()
+    });
+    assert_eq!(labelled, expected.sum::<usize>(), "no segment is missing");
+}
+
+#[test]
+fn ids_cannot_break_the_formats_of_viewers() {
+    let chain = Chain::new("MKVLT");
+    let odd = "a,b;c=d&e%f>g#h é\"'\\\t\n\u{1f9ec}";
+    let entry = Entry { name: Some("x;y=z,1 & 2%\n"), ..chain.entry(odd) };
+    let gff3 = text(Format::Gff3, &entry);
+    let id = "a%2Cb%3Bc%3Dd%26e%25f%3Eg%23h%20%C3%A9%22%27%5C%20%20%F0%9F%A7%AC";
+    assert!(gff3.lines().skip(2).all(|line| line.starts_with(&format!("{id}\t"))), "{gff3}");
+    assert!(
+        gff3.contains("\tName=a%2Cb%3Bc%3Dd%26e%25f>g#h é\"'\\  \u{1f9ec};Note=x%3By%3Dz%2C1 %26 2%25 ;"),
+        "{gff3}"
+    );
+    assert!(
+        rows(&text(Format::Bed, &entry))
+            .iter()
+            .all(|row| row.len() == 12 && row[0] == odd.replace(char::is_whitespace, "_"))
+    );
+    for id in ["track", "browser 1", "#a"] {
+        let text = text(Format::Bed, &chain.entry(id));
+        assert!(
+            text.lines().skip(1).all(|line| line.starts_with(&format!("_{}\t", id.replace(' ', "_")))),
+            "{text}"
+        );
+    }
+    assert!(text(Format::Jalview, &entry).contains("\nSEQUENCE_REF\ta,b;c=d&e%f>g#h\t1\n"));
+    let script = text(Format::Pml, &entry);
+    assert!(
+        script.is_ascii()
+            && script.contains(r#""name": "a,b;c=d&e%f>g#h \u00e9\"'\\  \U0001f9ec x;y=z,1 & 2% ","#),
+        "{script}"
+    );
+}
+
+#[test]
+fn chains_with_the_same_id_are_not_one_chain_in_gff3_and_bed() {
+    let (first, second, third) = (Chain::new("MKVLT"), Chain::new("AYG"), Chain::new("MKV"));
+    let entries = [first.entry("a"), second.entry("a"), third.entry("a_2"), first.entry("a")];
+    let gff3 = batch(Format::Gff3, &entries);
+    let regions: Vec<&str> = gff3.lines().filter(|line| line.starts_with("##sequence-region")).collect();
+    assert_eq!(
+        regions,
+        ["a 1 5", "a_2 1 3", "a_2_2 1 3", "a_3 1 5"].map(|region| format!("##sequence-region {region}"))
+    );
+    assert_eq!(
+        batch(Format::Jalview, &entries).matches("SEQUENCE_REF\ta\t1").count(),
+        3,
+        "Jalview has the names of the alignment"
+    );
+}
+
+#[test]
+fn residues_of_structures_have_the_numbers_that_are_told() {
+    let chain = Chain::new("MKVLT");
+    let structures = Structures::parse(Some("B,C"), Some("-1,100")).unwrap();
+    let at = |index| Entry { structure: structures.of(index), ..chain.entry("a") };
+    let numbered = |text: &str| -> Vec<String> {
+        let assignments = text.lines().filter(|line| line.starts_with('\t'));
+        assignments.map(|line| line.split('\t').nth(1).unwrap().to_owned()).collect()
+    };
+    assert_eq!(numbered(&text(Format::Defattr, &chain.entry("a")))[..5], [":1", ":2", ":3", ":4", ":5"]);
+    assert_eq!(numbered(&text(Format::Defattr, &at(0)))[..5], ["/B:-1", "/B:0", "/B:1", "/B:2", "/B:3"]);
+    let alone = batch(Format::Defattr, &[chain.entry("a")]);
+    assert_eq!(alone, text(Format::Defattr, &chain.entry("a")), "a batch of one");
+    let several = batch(Format::Defattr, &[chain.entry("a"), at(1), chain.entry("c")]);
+    let chains: Vec<String> = numbered(&several).into_iter().filter(|spec| !spec.ends_with("2")).collect();
+    assert_eq!(
+        (&*chains[0], &*chains[32], &*several.matches("# Open it").count().to_string()),
+        ("/A:1", "/C:100", "1")
+    );
+    assert!(several.contains("\n\t/C:1\t") && several.contains("\n\t/C:104\t"));
+    let script = text(Format::Pml, &at(0));
+    assert!(script.contains("    \"chain\": \"B\",\n    \"first\": -1,\n"), "{script}");
+}
+
+#[test]
+fn chains_are_named_by_the_records_of_a_batch_those_without_result_too() {
+    let chain = Chain::new("MKVLT");
+    let mut writer = Writer::new(Format::Defattr, Vec::new()).unwrap();
+    writer.skip().unwrap();
+    writer.entry(&chain.entry("b")).unwrap();
+    let second = String::from_utf8(writer.finish().unwrap()).unwrap();
+    assert!(second.contains("\n\t/B:1\t") && !second.contains("/A"), "{second}");
+    let mut writer = Writer::new(Format::Defattr, Vec::new()).unwrap();
+    writer.entry(&chain.entry("a")).unwrap();
+    writer.skip().unwrap();
+    let first = String::from_utf8(writer.finish().unwrap()).unwrap();
+    assert!(first.contains("\n\t/A:1\t"), "{first}");
 }

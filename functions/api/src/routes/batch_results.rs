@@ -1,6 +1,7 @@
 //! `/v1/batches/{id}/results`: streams the results of a batch in the order of its input.
 
 use std::io;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -12,12 +13,13 @@ use http::{HeaderName, HeaderValue};
 use pssp_api_types::{BatchLine, RecordStatus};
 use pssp_jobs::service::JobsError;
 use pssp_jobs::{Batch, BatchItem, Include, JobId, State as JobState};
-use pssp_predict::format::{Format, Writer};
+use pssp_predict::format::{Entry, Format, Writer};
+use pssp_predict::structure::{Structure, Structures};
 use serde_json::value::RawValue;
 
 use super::batches;
 use super::path::{BatchPath, extension};
-use super::result::file_headers;
+use super::result::{file_headers, structures};
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::bounds::{Client, Waiting};
@@ -44,6 +46,7 @@ pub(super) async fn read(
     let format = negotiate::format(&parts.headers, asked, Format::Ndjson)?;
     let partial = query.switch("partial")?;
     let batch = ctx.jobs().batch(&caller.owner, id).await?;
+    let structures = structures(&query, format, batch.items.len())?;
     let mut headers = file_headers(format, &id.to_string());
     if format != Format::Ndjson {
         let counts = batches::count(&ctx, &batch).await?;
@@ -54,7 +57,7 @@ pub(super) async fn read(
     }
     let place = ctx.waits.take(&caller.client);
     let place = place.ok_or_else(|| Problem::overloaded("too many result streams at the moment"))?;
-    let body = Body::from_stream(Results::new(ctx, caller, batch, format, place)?.into_stream());
+    let body = Body::from_stream(Results::new(ctx, caller, batch, format, structures, place)?.into_stream());
     Ok((headers, body).into_response())
 }
 
@@ -77,12 +80,20 @@ struct Results {
     records: BoxStream<'static, Result<Record, Problem>>,
     /// `None` for NDJSON, which is written line by line, and after the end.
     writer: Option<Writer<Vec<u8>>>,
+    structures: Arc<Structures>,
     /// The number of streams is limited, because a slow reader may keep a stream open for long.
     _place: Waiting,
 }
 
 impl Results {
-    fn new(ctx: Ctx, caller: Caller, batch: Batch, format: Format, place: Waiting) -> Result<Self, Problem> {
+    fn new(
+        ctx: Ctx,
+        caller: Caller,
+        batch: Batch,
+        format: Format,
+        structures: Structures,
+        place: Waiting,
+    ) -> Result<Self, Problem> {
         let writer = match format {
             Format::Ndjson => None,
             other => Some(Writer::new(other, Vec::new()).map_err(|e| Problem::internal(&e))?),
@@ -92,7 +103,7 @@ impl Results {
             .map(move |(index, item)| find(reader.clone(), caller.clone(), index, item))
             .buffered(READ_AHEAD)
             .boxed();
-        Ok(Self { ctx, client, records, writer, _place: place })
+        Ok(Self { ctx, client, records, writer, structures: Arc::new(structures), _place: place })
     }
 
     fn into_stream(self) -> BoxStream<'static, io::Result<Bytes>> {
@@ -116,14 +127,15 @@ impl Results {
 
     /// Writes a record on another thread. The writer moves there and back.
     async fn write(mut self, record: Record) -> Result<(Self, Bytes), Problem> {
-        let writer = self.writer.take();
+        let (writer, structures) = (self.writer.take(), self.structures.clone());
         let large = record.residues() * 100;
         let (writer, bytes) = self
             .ctx
             .cpu
             .run_if_large(&self.client, large, move || match writer {
                 Some(mut writer) => {
-                    let bytes = record.write_to(&mut writer);
+                    let structure = structures.of(record.line.index);
+                    let bytes = record.write_to(&mut writer, structure);
                     (Some(writer), bytes)
                 }
                 None => (None, record.line()),
@@ -155,13 +167,14 @@ impl Record {
         self.finished.as_ref().map_or(0, |finished| finished.prediction.len())
     }
 
-    /// Adds a finished record to a file, and returns the bytes written so far.
-    fn write_to(&self, writer: &mut Writer<Vec<u8>>) -> Result<Vec<u8>, Problem> {
-        if let Some(finished) = &self.finished {
+    /// Adds the record to a file, and returns the bytes written so far.
+    fn write_to(&self, writer: &mut Writer<Vec<u8>>, structure: Structure<'_>) -> Result<Vec<u8>, Problem> {
+        let written = match &self.finished {
             // The ids of the caller, so that results can be matched with the input.
-            let id = finished.job.head.name.clone().unwrap_or_else(|| finished.job.id().to_string());
-            writer.entry(&finished.entry(&id)).map_err(|e| Problem::internal(&e))?;
-        }
+            Some(finished) => writer.entry(&Entry { structure, ..finished.entry(&finished.name()) }),
+            None => writer.skip(),
+        };
+        written.map_err(|e| Problem::internal(&e))?;
         Ok(std::mem::take(writer.get_mut()))
     }
 
@@ -169,7 +182,7 @@ impl Record {
     fn line(mut self) -> Result<Vec<u8>, Problem> {
         let internal = |error: serde_json::Error| Problem::internal(&error);
         if let Some(finished) = &self.finished {
-            let result = finished.write(Format::Json)?;
+            let result = finished.write(Format::Json, Structure::default())?;
             let result = String::from_utf8(result).map_err(|error| Problem::internal(&error))?;
             self.line.result = Some(RawValue::from_string(result).map_err(internal)?);
         }
@@ -274,6 +287,10 @@ pub(super) mod describe {
                 o.id(&id, "batches", &summary).answer(200, with(answer, format))
             }
         };
+        let o = o.structure(
+            "the chains of the records in their order, separated by commas; A, B, … by default",
+            "the numbers of their first residues, separated by commas",
+        );
         o.switch("partial", "answer even if some records are on their way").problems([
             (400, "Unparsable"),
             (404, "NotFound"),

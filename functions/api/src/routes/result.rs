@@ -6,15 +6,16 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pssp_predict::Method;
 use pssp_predict::format::Format;
+use pssp_predict::structure::{Structure, StructureError, Structures};
 
 use super::path::{JobPath, extension};
 use crate::app::Ctx;
 use crate::auth::Caller;
 use crate::headers::METHOD;
 use crate::immutable::Tag;
-use crate::input;
+use crate::input::{self, Fields};
 use crate::negotiate;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::render::Finished;
 
 pub(super) async fn read(
@@ -23,9 +24,11 @@ pub(super) async fn read(
     JobPath(id): JobPath,
     parts: Parts,
 ) -> Result<Response, Problem> {
-    let asked = negotiate::named(&input::query(&parts)?, extension(&parts.uri))?;
+    let query = input::query(&parts)?;
+    let asked = negotiate::named(&query, extension(&parts.uri))?;
     let format = negotiate::format(&parts.headers, asked, Format::Json)?;
-    let tag = Tag::new(id, format.extension());
+    let structures = structures(&query, format, 1)?;
+    let tag = Tag::new(id, &form(format, structures.of(0)));
     if let Some((status, mut headers)) = tag.known(&ctx, &caller, id, &parts.headers).await? {
         headers.insert(header::VARY, HeaderValue::from_static("accept"));
         return Ok((status, headers).into_response());
@@ -36,8 +39,29 @@ pub(super) async fn read(
     headers.extend(tag.headers(&ctx, &finished.job));
     headers.extend(method_header(finished.prediction.method()));
     // A format writes about a hundred bytes for each residue.
-    let body = ctx.cpu.run_if_large(&caller.client, length * 100, move || finished.write(format)).await??;
+    let body =
+        ctx.cpu.run_if_large(&caller.client, length * 100, move || finished.write(format, structures.of(0)));
+    let body = body.await??;
     Ok((headers, body).into_response())
+}
+
+/// Where the sequences of an answer are in structures, for the formats that have use for it.
+pub(super) fn structures(query: &Fields, format: Format, sequences: usize) -> Result<Structures, Problem> {
+    if !format.uses_structure() {
+        return Ok(Structures::default());
+    }
+    let wrong = |error: StructureError| Problem::new(Kind::Unparsable, error.to_string());
+    let (chains, first) = (query.text("chain")?, query.text("first_residue")?);
+    let structures = Structures::parse(chains.as_deref(), first.as_deref()).map_err(wrong)?;
+    structures.check(sequences).map_err(wrong)?;
+    Ok(structures)
+}
+
+/// The name of what is written: the format, and what it is told.
+fn form(format: Format, structure: Structure<'_>) -> String {
+    let chain = structure.chain.map(|chain| format!("-chain-{chain}")).unwrap_or_default();
+    let first = structure.first_residue.map(|first| format!("-from-{first}")).unwrap_or_default();
+    format!("{}{chain}{first}", format.extension())
 }
 
 /// A header with method, version and weights, because not every format contains them.
@@ -93,6 +117,7 @@ pub(super) mod describe {
                 o.id(&id, "results", &summary).answer(200, with(answer, format))
             }
         }
+        .structure("the chain", "the number of its first residue")
         .header("If-None-Match", "the ETag of the result that the caller has")
         .answer(304, Answer::new("as the caller has it").headers(["ETag"]))
         .problems(problems)

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use pssp_predict::format::{FORMATS, Format};
 use serde_json::{Value, json};
 
 use crate::support::{Service, service};
@@ -52,7 +53,8 @@ async fn ndjson_has_every_record_in_the_order_of_the_input() {
 async fn files_wait_for_the_last_record_unless_partial() {
     let service = service();
     let path = mixed(&service).await;
-    for format in ["tsv", "csv", "fasta", "txt", "json", "ss2", "horiz"] {
+    let formats = FORMATS.iter().filter(|format| **format != Format::Ndjson);
+    for format in formats.map(|format| format.extension()) {
         assert_eq!(
             service.get(&format!("{path}.{format}")).await.problem(409, "not-ready")["retryable"],
             true
@@ -81,6 +83,24 @@ async fn formats_by_accept_query_and_suffix() {
     assert_eq!(list.as_array().unwrap().len(), 3);
     service.get(&format!("{path}?format=pdf")).await.problem(406, "not-acceptable");
     service.ask("GET", &path).header("accept", "image/png").send().await.problem(406, "not-acceptable");
+}
+
+/// Chains are those of the records, whichever have a result: b is the third record, and failed.
+#[tokio::test]
+async fn structures_have_a_chain_for_each_record() {
+    let service = service();
+    let path = mixed(&service).await;
+    service.work_all().await;
+    let text = service.get(&format!("{path}.defattr")).await.is(200).text().to_owned();
+    let named = |text: &str| {
+        let comments = text.lines().filter_map(|line| line.strip_prefix("# residues 1 to 5 of "));
+        comments.map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(named(&text), "/A /D /E");
+    let text = service.get(&format!("{path}.defattr?chain=L,x,x,H,P")).await.is(200).text().to_owned();
+    assert_eq!(named(&text), "/L /H /P");
+    let problem = service.get(&format!("{path}.pml?chain=A,B,C")).await.problem(400, "unparsable");
+    assert!(problem["detail"].as_str().unwrap().starts_with("3 chains for 5 sequences"), "{problem}");
 }
 
 #[tokio::test]

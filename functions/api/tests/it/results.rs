@@ -86,6 +86,55 @@ async fn json_has_everything() {
 }
 
 #[tokio::test]
+async fn formats_that_find_a_sequence_by_its_name_have_the_name_of_the_caller() {
+    let service = service();
+    let id = finished(&service).await;
+    for (extension, start) in [
+        ("gff3", "##gff-version 3\n##sequence-region demo 1 12\ndemo\t"),
+        ("bed", "#chrom\t"),
+        ("jalview", "JALVIEW_ANNOTATION\n"),
+    ] {
+        let text = service.get(&format!("/v1/jobs/{id}/result.{extension}")).await.is(200).text().to_owned();
+        assert!(text.starts_with(start), "{text}");
+        assert!(text.contains("demo\t") && !text.contains(&id), "{text}");
+    }
+    let unnamed = service.submit("TESTTESTTEST").await;
+    service.work(&unnamed).await;
+    let gff3 = service.get(&format!("/v1/jobs/{unnamed}/result.gff3")).await.is(200);
+    assert!(gff3.text().contains(&format!("\n##sequence-region {unnamed} 1 12\n")), "{}", gff3.text());
+}
+
+#[tokio::test]
+async fn a_structure_is_coloured_where_the_query_says() {
+    let service = service();
+    let id = finished(&service).await;
+    let path = format!("/v1/jobs/{id}/result.defattr");
+    let everywhere = service.get(&path).await.is(200);
+    assert!(everywhere.text().contains("\n\t:1\t\"C\"\n"), "{}", everywhere.text());
+    let told = service.get(&format!("{path}?chain=B&first_residue=27")).await.is(200);
+    assert!(
+        told.text().contains("\n\t/B:27\t\"C\"\n") && told.text().contains("\n\t/B:38\t"),
+        "{}",
+        told.text()
+    );
+    assert_ne!(everywhere.header("etag"), told.header("etag"), "they are two forms of the result");
+    let script = service.get(&format!("/v1/jobs/{id}/result?format=pml&chain=B")).await.is(200);
+    assert!(script.text().contains("    \"chain\": \"B\",\n    \"first\": None,\n"));
+    for (query, expected) in [
+        ("chain=A-B", "\"A-B\" is no id of a chain; one has 1 to 8 letters, digits or _"),
+        ("chain=A,B", "2 chains for 1 sequence; give one for each"),
+        ("first_residue=x", "\"x\" is no number of a residue; give a whole number from -9999"),
+    ] {
+        let etag = everywhere.header("etag").unwrap();
+        let answer =
+            service.ask("GET", &format!("{path}?{query}")).header("if-none-match", etag).send().await;
+        let problem = answer.problem(400, "unparsable");
+        assert!(problem["detail"].as_str().unwrap().contains(expected), "{problem}");
+    }
+    service.get(&format!("/v1/jobs/{id}/result.tsv?chain=A-B")).await.is(200);
+}
+
+#[tokio::test]
 async fn not_ready_is_retryable_and_failed_is_not() {
     let service = service();
     let id = service.submit("MKVLT").await;

@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::layout::{
     BARS_HEIGHT, CARTOON_HEIGHT, CURVES_HEIGHT, Edges, LEFT, Layout, MEMBRANE_HEIGHT, as_f64,
 };
-use super::{Anchor, FAINT_TEXT, Path, Svg, runs, stroke};
+use super::{Anchor, FAINT_TEXT, Path, Svg, stroke};
+use crate::palette;
+use crate::segment::runs;
 use crate::{Prediction, Property, Sequence, Track};
 
 /// Residues in half a turn of an alpha helix (3.6 residues a turn).
@@ -72,7 +74,7 @@ impl<'a> Lanes<'a> {
                 b'H' if half_turn >= MIN_HALF_TURN => {
                     helix(svg, x, y, width, half_turns(width / half_turn));
                 }
-                b'H' => svg.rect(x, y - 6.0, width, 12.0, super::HELIX),
+                b'H' => svg.rect(x, y - 6.0, width, 12.0, palette::HELIX),
                 // A strand that continues in the next row has its arrow head there.
                 b'E' => {
                     strand(svg, x, y, width, run.end < residues.len() || next != Some(b'E'));
@@ -103,7 +105,7 @@ impl<'a> Lanes<'a> {
         for (letter, run) in self.runs(track, residues) {
             if letter == b'H' {
                 let width = self.width(run.len());
-                svg.rect(self.x(run.start), top, width, MEMBRANE_HEIGHT, super::MEMBRANE);
+                svg.rect(self.x(run.start), top, width, MEMBRANE_HEIGHT, palette::MEMBRANE);
             }
         }
     }
@@ -126,14 +128,14 @@ impl<'a> Lanes<'a> {
         let accessible = |i: usize| (f64::from(rsa[i]) / 1000.0).min(1.0);
         self.steps(&mut area, residues.clone(), &accessible);
         area.line_to(self.x(residues.len()), self.curve_y(0.0)).close();
-        svg.path(&area, &format!("fill=\"{}\" fill-opacity=\"0.55\"", super::ACCESSIBLE));
+        svg.path(&area, &format!("fill=\"{}\" fill-opacity=\"0.55\"", palette::ACCESSIBLE));
 
         let track = self.prediction.track(Property::Dis);
         let mut line = Path::default();
         let disordered = |i: usize| f64::from(track.probability(i, b'*'));
         line.move_to(self.x(0), self.curve_y(disordered(residues.start)));
         self.steps(&mut line, residues, &disordered);
-        svg.path(&line, &stroke(super::DISORDER, 1.8));
+        svg.path(&line, &stroke(palette::DISORDER, 1.8));
     }
 
     /// A line through the middle of every bin, extended to both ends of the row.
@@ -231,7 +233,7 @@ pub(super) fn helix(svg: &mut Svg, x: f64, y: f64, width: f64, half_turns: usize
     for turn in 0..half_turns {
         wave.wave(width / as_f64(half_turns), if turn % 2 == 0 { -7.5 } else { 7.5 });
     }
-    svg.path(&wave, &stroke(super::HELIX, 3.5));
+    svg.path(&wave, &stroke(palette::HELIX, 3.5));
 }
 
 /// Draws an arrow along the chain. It has no head if the strand continues in the next row.
@@ -244,10 +246,10 @@ pub(super) fn strand(svg: &mut Svg, x: f64, y: f64, width: f64, with_head: bool)
         arrow.line_to(neck, y - 9.0).line_to(tip, y).line_to(neck, y + 9.0);
     }
     arrow.line_to(neck, y + 4.5).line_to(x, y + 4.5).close();
-    svg.path(&arrow, &format!("fill=\"{}\"", super::STRAND));
+    svg.path(&arrow, &format!("fill=\"{}\"", palette::STRAND));
 }
 
 /// Draws a thin line.
 pub(super) fn coil(svg: &mut Svg, x: f64, y: f64, width: f64) {
-    svg.rect(x, y - 1.25, width, 2.5, super::COIL);
+    svg.rect(x, y - 1.25, width, 2.5, palette::COIL);
 }
