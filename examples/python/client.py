@@ -99,7 +99,7 @@ class Client:
             pause_s = min(2 * pause_s, 5)
 
     def result(self, job_id, format="json"):
-        """The result: a dictionary, or text in one of txt, ss2, horiz, tsv, csv, fasta."""
+        """The result: a dictionary, or text in another format, such as txt, ss2, tsv, fasta, gff3 or pml."""
         text = self._ask("GET", f"/v1/jobs/{job_id}/result.{format}").decode()
         return json.loads(text) if format == "json" else text
 

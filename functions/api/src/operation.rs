@@ -102,14 +102,32 @@ impl Operation {
         self.query(name, description, Ref::from_schema_name("Switch"))
     }
 
-    /// Adds the query parameters of formats that colour structures, on the paths where such a format may be asked for.
-    pub(crate) fn structure(self, chain: &str, first: &str) -> Self {
+    /// Adds the query parameters of formats that colour structures, on the paths where such a format may be asked for:
+    /// for one sequence, or for those of a batch.
+    pub(crate) fn structure(self, of_batch: bool) -> Self {
         if self.format().is_some_and(|format| !format.uses_structure()) {
             return self;
         }
-        self.query("chain", &format!("for a structure: {chain}"), text())
-            .query("first_residue", &format!("for a structure: {first}"), text())
-            .problem(400, "Unparsable")
+        let (chain, first) = ("[A-Za-z0-9_]{1,8}", "(-[0-9]{1,4}|[0-9]{1,5})");
+        let list = |item: &str| text().pattern(Some(format!("^{item}(,{item})*$")));
+        let number =
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(-9_999)).maximum(Some(99_999));
+        let new = if of_batch {
+            self.query(
+                "chain",
+                "for a structure: the chains of the records in their order; A,B,… by default",
+                list(chain),
+            )
+            .query(
+                "first_residue",
+                "for a structure: the numbers of their first residues",
+                list(first),
+            )
+        } else {
+            self.query("chain", "for a structure: the chain", text().pattern(Some(format!("^{chain}$"))))
+                .query("first_residue", "for a structure: the number of its first residue", number)
+        };
+        new.problem(400, "Unparsable")
     }
 
     pub(crate) fn header(self, name: &str, description: &str) -> Self {

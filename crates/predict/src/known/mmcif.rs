@@ -22,6 +22,15 @@ struct Residue {
     number: String,
 }
 
+/// One model of the file.
+struct Model {
+    /// The proteins with coordinates, by `label_asym_id` in the order of the file.
+    polymers: Vec<(String, Polymer)>,
+    number: u32,
+    /// The number of models in the file.
+    of: usize,
+}
+
 /// Where the states come from.
 enum Labels {
     /// `dssp_struct_summary`: a state for each residue, by `label_asym_id` and `label_seq_id`.
@@ -32,8 +41,8 @@ enum Labels {
 
 pub(super) fn read(text: &str, model: Option<u32>) -> Result<KnownStructure, KnownError> {
     let block = parse(text)?;
-    let (polymers, chosen, models) = polymers(&block, model)?;
-    let mut notes: Vec<String> = note_of_model(chosen, models).into_iter().collect();
+    let Model { polymers, number, of } = read_model(&block, model)?;
+    let mut notes: Vec<String> = note_of_model(number, of).into_iter().collect();
     let is_of_dssp = block.rows("struct_conf_type").any(|row| row.get("criteria") == Some("DSSP"));
     let (source, labels) = if block.table("dssp_struct_summary").is_some() {
         ("DSSP", Labels::Eight(summary(&block)?))
@@ -62,12 +71,7 @@ pub(super) fn read(text: &str, model: Option<u32>) -> Result<KnownStructure, Kno
     Ok(KnownStructure { source, states, chains: chains.collect(), notes })
 }
 
-/// The proteins with coordinates, by `label_asym_id` in the order of the file; the number of the model, and how many
-/// there are.
-fn polymers(
-    block: &Block<'_>,
-    model: Option<u32>,
-) -> Result<(Vec<(String, Polymer)>, u32, usize), KnownError> {
+fn read_model(block: &Block<'_>, model: Option<u32>) -> Result<Model, KnownError> {
     if block.table("atom_site").is_none() {
         return Err(missing("_atom_site"));
     }
@@ -105,7 +109,7 @@ fn polymers(
     if !models.contains(&chosen) {
         return Err(no_such_model(chosen, &models));
     }
-    Ok((polymers, chosen, models.len()))
+    Ok(Model { polymers, number: chosen, of: models.len() })
 }
 
 /// The names of the residues of each entity, those without coordinates too.

@@ -46,7 +46,7 @@ pub(super) async fn read(
     let format = negotiate::format(&parts.headers, asked, Format::Ndjson)?;
     let partial = query.switch("partial")?;
     let batch = ctx.jobs().batch(&caller.owner, id).await?;
-    let structures = structures(&query, format, batch.items.len())?;
+    let structures = structures(&query, &parts.uri, batch.items.len())?;
     let mut headers = file_headers(format, &id.to_string());
     if format != Format::Ndjson {
         let counts = batches::count(&ctx, &batch).await?;
@@ -287,11 +287,7 @@ pub(super) mod describe {
                 o.id(&id, "batches", &summary).answer(200, with(answer, format))
             }
         };
-        let o = o.structure(
-            "the chains of the records in their order, separated by commas; A, B, … by default",
-            "the numbers of their first residues, separated by commas",
-        );
-        o.switch("partial", "answer even if some records are on their way").problems([
+        o.structure(true).switch("partial", "answer even if some records are on their way").problems([
             (400, "Unparsable"),
             (404, "NotFound"),
             (409, "NoResult"),

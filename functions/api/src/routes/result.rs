@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use pssp_predict::Method;
 use pssp_predict::format::Format;
 use pssp_predict::structure::{Structure, StructureError, Structures};
@@ -27,7 +27,7 @@ pub(super) async fn read(
     let query = input::query(&parts)?;
     let asked = negotiate::named(&query, extension(&parts.uri))?;
     let format = negotiate::format(&parts.headers, asked, Format::Json)?;
-    let structures = structures(&query, format, 1)?;
+    let structures = structures(&query, &parts.uri, 1)?;
     let tag = Tag::new(id, &form(format, structures.of(0)));
     if let Some((status, mut headers)) = tag.known(&ctx, &caller, id, &parts.headers).await? {
         headers.insert(header::VARY, HeaderValue::from_static("accept"));
@@ -45,9 +45,10 @@ pub(super) async fn read(
     Ok((headers, body).into_response())
 }
 
-/// Where the sequences of an answer are in structures, for the formats that have use for it.
-pub(super) fn structures(query: &Fields, format: Format, sequences: usize) -> Result<Structures, Problem> {
-    if !format.uses_structure() {
+/// Where the sequences of an answer are in structures. A path with the extension of a format that has no use for it
+/// takes no such fields.
+pub(super) fn structures(query: &Fields, uri: &Uri, sequences: usize) -> Result<Structures, Problem> {
+    if extension(uri).and_then(Format::from_extension).is_some_and(|format| !format.uses_structure()) {
         return Ok(Structures::default());
     }
     let wrong = |error: StructureError| Problem::new(Kind::Unparsable, error.to_string());
@@ -117,7 +118,7 @@ pub(super) mod describe {
                 o.id(&id, "results", &summary).answer(200, with(answer, format))
             }
         }
-        .structure("the chain", "the number of its first residue")
+        .structure(false)
         .header("If-None-Match", "the ETag of the result that the caller has")
         .answer(304, Answer::new("as the caller has it").headers(["ETag"]))
         .problems(problems)

@@ -131,6 +131,7 @@ async fn a_structure_is_coloured_where_the_query_says() {
         let problem = answer.problem(400, "unparsable");
         assert!(problem["detail"].as_str().unwrap().contains(expected), "{problem}");
     }
+    service.get(&format!("/v1/jobs/{id}/result?chain=A-B")).await.problem(400, "unparsable");
     service.get(&format!("/v1/jobs/{id}/result.tsv?chain=A-B")).await.is(200);
 }
 
