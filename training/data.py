@@ -411,6 +411,11 @@ class Splits:
     report: dict
 
 
+def kinds_of(chain: Chain) -> set[str]:
+    """The kinds of held-out chains that the labels of a chain tell about."""
+    return {kind for kind, names in FORBIDDEN.items() if any(getattr(chain, name) is not None for name in names)}
+
+
 def strip(chain: Chain, groups: set[str]) -> Chain | None:
     """The chain without the labels that a relation to held-out chains of these groups forbids; none if
     nothing is left to learn from it."""

@@ -28,13 +28,16 @@ def all_logits(paths: list[Path], chains: list[data.Chain]) -> list[torch.Tensor
 
 
 def structure(p8: np.ndarray, allowed: np.ndarray) -> dict[str, float]:
-    """Q3 and loss per residue of SS8 probabilities against sets of allowed classes."""
+    """Q3, loss per residue and bias of SS8 probabilities against sets of allowed classes."""
     known = allowed != 0
     p8, allowed = p8[known], allowed[known]
     called = evaluate.ss3_of(p8).argmax(1)
     member = (allowed[:, None] >> np.arange(8)) & 1
     loss = -np.log(np.maximum((p8 * member).sum(1), 1e-9)).mean()
-    return {"q3": float((called == evaluate.ss3_index(allowed)).mean()), "ss_loss": float(loss)}
+    observed = evaluate.ss3_index(allowed)
+    # Mean probability less frequency: what a set with another composition does to the prior.
+    excess = {f"excess_{three}": float(evaluate.ss3_of(p8)[:, i].mean() - (observed == i).mean()) for i, three in enumerate(ab.SS3)}
+    return {"q3": float((called == observed).mean()), "ss_loss": float(loss), **excess}
 
 
 def scores(outputs: list[torch.Tensor], chains: list[data.Chain]) -> dict[str, float]:

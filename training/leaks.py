@@ -17,11 +17,6 @@ import homologs
 EVERYTHING = {"sets": data.MORE_SETS, "segments": 1, "extra": ab.EXTRA}
 
 
-def label_groups(chain: data.Chain) -> set[str]:
-    """The kinds of held-out chains that the labels of a chain tell about."""
-    return {kind for kind, names in data.FORBIDDEN.items() if any(getattr(chain, name) is not None for name in names)}
-
-
 def trained(splits: data.Splits) -> list[data.Chain]:
     return splits.train + splits.negatives + splits.segments
 
@@ -43,7 +38,7 @@ def leaks(splits: data.Splits, folder: Path, leave_out: int | None, search: bool
     related, active = homologs.read(), homologs.active(leave_out, data.VALIDATION_FOLD)
     for chain in chains:
         kinds = {group.split("/")[0] for group in related.get(homologs.key(chain.sequence), set()) & active}
-        found += [f"{chain.origin}: {kind} label of a listed homolog" for kind in sorted(kinds & label_groups(chain))]
+        found += [f"{chain.origin}: {kind} label of a listed homolog" for kind in sorted(kinds & data.kinds_of(chain))]
     clusters = {c.extra["cluster"] for part in ("val", "test") for c in splits.held_out[f"ss8_acc/{part}"]}
     for chain in chains:
         told = {chain.extra.get("cluster"), *chain.extra.get("clusters", ())}
@@ -51,10 +46,12 @@ def leaks(splits: data.Splits, folder: Path, leave_out: int | None, search: bool
             found.append(f"{chain.origin}: of a held-out cluster")
     overlap = {f"ss8:{n}" for n in data.overlapping(folder, "ss8_acc")} | data.overlapping(folder, "ss3_disorder")
     found += [f"{chain.origin}: overlaps a published test" for chain in chains if chain.origin in overlap]
-    for kind, group in groups.items() if search else ():
-        labelled = {c.sequence: c for c in chains if kind in label_groups(c)}
-        hits = homologs.search(set(labelled), {c.sequence for c in group}, 2, 1e-3)
-        found += [f"{c.origin}: {kind} label of a homolog" for c in labelled.values() if homologs.key(c.sequence) in hits]
+    if search:
+        labelled = {kind: {c.sequence for c in chains if kind in data.kinds_of(c)} for kind in data.FORBIDDEN}
+        hits = homologs.relations(labelled, homologs.held_out(folder), 2)
+        for chain in chains:
+            kinds = {group.split("/")[0] for group in hits.get(homologs.key(chain.sequence), set()) & active}
+            found += [f"{chain.origin}: {kind} label of a homolog" for kind in sorted(kinds & data.kinds_of(chain))]
     return found
 
 
@@ -62,10 +59,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--folds", type=int, nargs="*", default=list(range(data.FOLDS)), help="folds of membrane chains to leave out in turn")
+    parser.add_argument("--without-segments", action="store_true", help="leave out the largest set, which takes most of the time")
     args = parser.parse_args()
+    config = {name: value for name, value in EVERYTHING.items() if name != "segments" or not args.without_segments}
     search = shutil.which("mmseqs") is not None
     for fold in [None, *(fold for fold in args.folds if fold != data.VALIDATION_FOLD)]:
-        splits = data.load(args.folder, fold, EVERYTHING)
+        splits = data.load(args.folder, fold, config)
         found = leaks(splits, args.folder, fold, search)
         for line in found[:20]:
             print(line)
