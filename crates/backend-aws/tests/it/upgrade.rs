@@ -16,6 +16,8 @@ use crate::stand_ins::Place;
 const RELEASES: &[(&str, &str)] = &[
     ("0.1.0", include_str!("../fixtures/0.1.0.jsonl")),
     ("unreleased", include_str!("../fixtures/unreleased.jsonl")),
+    // Items of idempotency keys have their text.
+    ("unreleased, keys with text", include_str!("../fixtures/unreleased-keys.jsonl")),
 ];
 
 /// A receiver that waits for the messages that a retry has delayed. The time of the queue cannot be moved.
