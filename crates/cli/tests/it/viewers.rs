@@ -245,9 +245,12 @@ fn chimerax_attributes_are_those_of_the_residues() {
     }
 }
 
+/// The kind of a row, and the fields of each residue.
+type JalviewRow = (String, Vec<Vec<String>>);
+
 /// The rows of a file that Jalview opens, as its documentation describes the format: for each sequence and row, the
 /// graph and the value fields.
-fn parse_jalview(text: &str) -> BTreeMap<(String, String), (String, Vec<Vec<String>>)> {
+fn parse_jalview(text: &str) -> BTreeMap<(String, String), JalviewRow> {
     let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     assert_eq!(lines.next(), Some("JALVIEW_ANNOTATION"));
     let mut rows = BTreeMap::new();
