@@ -160,6 +160,11 @@ fn read_known(args: &Args) -> Result<Known, Failure> {
             "tell it with --known-format dssp, mmcif, pdb, table, ss3 or ss8",
         )
     })?;
+    let is_structure = matches!(format, Format::Dssp | Format::Mmcif | Format::Pdb);
+    if !is_structure && (!args.chain.is_empty() || args.model.is_some()) {
+        let message = format!("{source}: it has neither chains nor models");
+        return Err(Failure::usage(message, "leave --chain and --model out"));
+    }
     let format = match format {
         Format::Table => return table::parse_table(text).map(Known::Labels),
         Format::Ss3 => return table::parse_records(text, Property::Ss3).map(Known::Labels),

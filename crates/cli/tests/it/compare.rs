@@ -271,6 +271,11 @@ fn labels_are_compared_when_it_is_told_what_they_are() {
             && output.out.contains("Q3 44.4 % agree (8 of 18 residues; known labels), SOV "),
         "{output:?}"
     );
+    let chain = with(&labels, CHAIN, &["--known-format", "ss3", "--chain", "A"]);
+    assert!(
+        chain.code == 2 && chain.err.contains("it has neither chains nor models; leave --chain"),
+        "{chain:?}"
+    );
     let as_eight = with(&labels, CHAIN, &["--known-format", "ss8"]);
     assert!(
         as_eight
@@ -335,7 +340,8 @@ fn damaged_files_are_refused_without_a_panic() {
         let text = std::fs::read_to_string(file(name)).unwrap();
         for part in 1..8 {
             let cut = &text[..text.len() * part / 8];
-            let shifted = text.replacen(' ', "\u{e9}", part * 40);
+            // The last lines are those of residues.
+            let shifted = text.replacen(' ', "\u{e9}", text.matches(' ').count() * part / 7);
             for damaged in [cut, &shifted] {
                 let output = with(damaged, OF_1A8O, &[]);
                 assert!(

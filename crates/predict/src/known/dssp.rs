@@ -17,11 +17,12 @@ pub(super) fn read(text: &str) -> Result<KnownStructure, KnownError> {
     let (mut new_chain, mut after_gap) = (true, false);
     for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
         // Column 14: a residue, or ! for a break in the chain and !* for the end of it.
-        let Some((&residue, columns)) = line.as_bytes().get(13).zip(line.get(..17)) else {
-            return Err(cut_off("the line ends before its column of structure").at(number));
+        let Some(columns) = line.get(..17).filter(|columns| columns.is_ascii()) else {
+            return Err(cut_off("the line has no column of structure").at(number));
         };
+        let (residue, state) = (columns.as_bytes()[13], columns.as_bytes()[16]);
         if residue == b'!' {
-            new_chain |= line.as_bytes().get(14) == Some(&b'*');
+            new_chain |= columns.as_bytes()[14] == b'*';
             after_gap = true;
             continue;
         }
@@ -31,14 +32,13 @@ pub(super) fn read(text: &str) -> Result<KnownStructure, KnownError> {
             chains.push(KnownChain { id: id.to_owned(), residues: Vec::new() });
             (new_chain, after_gap) = (false, false);
         }
+        let no_letter =
+            || cut_off(&format!("{:?} is no letter of a residue", char::from(residue))).at(number);
+        let no_state = || cut_off(&format!("{:?} is no state of DSSP", char::from(state))).at(number);
         let residue = KnownResidue {
-            letter: letter(residue).ok_or_else(|| {
-                cut_off(&format!("{:?} is no letter of a residue", char::from(residue))).at(number)
-            })?,
+            letter: letter(residue).ok_or_else(no_letter)?,
             number: columns[5..11].trim().to_owned(),
-            label: Some(label(columns.as_bytes()[16]).ok_or_else(|| {
-                cut_off(&format!("{:?} is no state of DSSP", char::from(columns.as_bytes()[16]))).at(number)
-            })?),
+            label: Some(label(state).ok_or_else(no_state)?),
             after_gap: std::mem::take(&mut after_gap),
         };
         if let Some(chain) = chains.last_mut() {
