@@ -3,6 +3,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pssp_predict::engine::Neural;
 use pssp_predict::format::{Entry, FORMATS, write};
+use pssp_predict::structure::Structure;
 use pssp_predict::{Cancel, Engine, Prediction, Sequence};
 
 const LENGTH: usize = 350;
@@ -24,6 +25,7 @@ fn formats(c: &mut Criterion) {
         prediction: &prediction,
         edits,
         warnings,
+        structure: Structure::default(),
     };
     let mut group = c.benchmark_group("write");
     group.throughput(Throughput::Elements(LENGTH as u64));
